@@ -1,0 +1,1 @@
+"""What every room stands on: errors, events, paths, settings, database, files, locks, units, log."""

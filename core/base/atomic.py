@@ -1,0 +1,75 @@
+"""Files that are whole or absent: written aside, flushed to the disk, renamed."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from core.base.errors import JsonValue, RKDeckError
+
+
+def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace `path` by `data` in one step; a crash at any moment leaves the old file or the new one.
+
+    Raises:
+        OSError: as the file system says; nothing is left under another name.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".new", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    fsync_folder(path.parent)
+
+
+def write_text(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace `path` by UTF-8 text in one step."""
+    write_bytes(path, text.encode(), mode)
+
+
+def write_json(path: Path, value: JsonValue, mode: int = 0o600) -> None:
+    """Replace `path` by a JSON document in one step."""
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode(), mode)
+
+
+def read_json(path: Path, max_bytes: int = 16 << 20) -> JsonValue:
+    """Read one JSON document.
+
+    Raises:
+        RKDeckError: `base.bad_json` when it is larger than `max_bytes`, not UTF-8 or not JSON.
+        OSError: when it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise RKDeckError("base.bad_json", file=str(path), reason=f"larger than {max_bytes} bytes")
+    try:
+        value: JsonValue = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RKDeckError("base.bad_json", file=str(path), reason=str(error)) from error
+    return value
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_durably(source: Path, target: Path) -> None:
+    """Flush `source`, give it the name `target`, flush the folder: the last step of every long write."""
+    with source.open("rb+") as file:
+        os.fsync(file.fileno())
+    source.replace(target)
+    fsync_folder(target.parent)

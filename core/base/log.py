@@ -1,0 +1,52 @@
+"""Logging to a rotated file, with secrets blotted out of every record."""
+
+import logging
+import logging.handlers
+import re
+import threading
+from pathlib import Path
+
+_TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b|(?i:(?<=bearer )\S+)|(?i:(?<=authorization: )\S+ ?\S*)")
+_secrets: set[str] = set()
+_secrets_lock = threading.Lock()
+_MIN_SECRET_LENGTH = 4
+BLOT = "[redacted]"
+
+
+def register_secret(text: str) -> None:
+    """Blot `text` out of every later log record and job log; too short ones would blot out words."""
+    if len(text) >= _MIN_SECRET_LENGTH:
+        with _secrets_lock:
+            _secrets.add(text)
+
+
+def redact(text: str) -> str:
+    """Blot out registered secrets and whatever looks like a Hub token or a bearer header."""
+    with _secrets_lock:
+        known = sorted(_secrets, key=len, reverse=True)
+    for secret in known:
+        text = text.replace(secret, BLOT)
+    return _TOKENS.sub(BLOT, text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats first and blots afterwards, so that arguments and tracebacks are covered too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the finished line without secrets."""
+        return redact(super().format(record))
+
+
+def setup_logging(folder: Path, name: str = "rkdeck", level: int = logging.INFO) -> logging.Handler:
+    """Log everything to `folder/name.log` (5 files of 2 MiB); returns the handler to close."""
+    handler = logging.handlers.RotatingFileHandler(
+        folder / f"{name}.log", maxBytes=2 << 20, backupCount=4, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+    # paramiko and the HTTP client narrate every packet at INFO and DEBUG.
+    for chatty in ("paramiko", "httpx", "httpx2", "httpcore", "urllib3", "filelock"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return handler

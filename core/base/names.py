@@ -1,0 +1,70 @@
+"""Hostile names: from the Hub, from boards, from files.
+
+Three different needs, three functions: a path inside a folder, one file name made from any text, and text
+that is safe to show on a terminal.
+"""
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+
+from core.base.errors import RefusedError
+
+_MAX_PATH_BYTES = 1024
+_MAX_COMPONENT_BYTES = 255
+
+
+def safe_relative_path(text: str) -> PurePosixPath:
+    """Return `text` as a relative path that stays inside its folder.
+
+    Raises:
+        RefusedError: `names.unsafe_path` for absolute paths, `..`, empty parts, NUL or control characters,
+            backslashes, and names a file system would refuse for their length.
+    """
+    parts = text.split("/")
+    why = None
+    if not text:
+        why = "empty"
+    elif text.startswith("/"):
+        why = "absolute"
+    elif any(part in {"", ".", ".."} for part in parts):
+        why = "leaves_folder"
+    elif any(not character.isprintable() for character in text) or "\\" in text:
+        why = "odd_character"
+    elif len(text.encode()) > _MAX_PATH_BYTES or any(
+        len(part.encode()) > _MAX_COMPONENT_BYTES for part in parts
+    ):
+        why = "too_long"
+    if why is not None:
+        raise RefusedError("names.unsafe_path", path=printable(text), why=why)
+    return PurePosixPath(text)
+
+
+def safe_component(text: str, max_bytes: int = 100) -> str:
+    """Make one plain file name out of any text: letters, digits, dot, dash, underscore.
+
+    Never empty, never hidden, never `.` or `..`, at most `max_bytes` long. Different texts may give the same
+    name; where that matters the caller adds a digest.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", plain)
+    plain = re.sub(r"-{2,}", "-", plain).strip("-.")[:max_bytes].rstrip("-.")
+    return plain or "unnamed"
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Escape what could move the cursor, colour the screen or turn the writing direction; cut at `limit`."""
+    shown = "".join(
+        character if character.isprintable() and not _is_invisible(character) else _escape(character)
+        for character in text[: limit + 1]
+    )
+    return shown if len(text) <= limit else shown[:limit] + "…"
+
+
+def _is_invisible(character: str) -> bool:
+    # Cf holds the bidirectional controls and zero-width joiners that make two names look alike.
+    return unicodedata.category(character) in {"Cf", "Cc", "Co", "Cs"}
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,101 @@
+"""Where everything lives: one home folder, passed in, never global."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from core.base.errors import RKDeckError
+
+
+@dataclass(frozen=True, slots=True)
+class AppPaths:
+    """The home folder and the names inside it."""
+
+    home: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """TOML, written by RKDeck, readable by people."""
+        return self.home / "settings.toml"
+
+    @property
+    def database_file(self) -> Path:
+        """SQLite: library, boards, toolkits."""
+        return self.home / "rkdeck.sqlite3"
+
+    @property
+    def logs(self) -> Path:
+        """Rotated log files of the program itself; a job's log is in its folder."""
+        return self.home / "logs"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder per job."""
+        return self.home / "jobs"
+
+    @property
+    def lanes(self) -> Path:
+        """Lock files that keep jobs of one lane from running side by side."""
+        return self.home / "lanes"
+
+    @property
+    def locks(self) -> Path:
+        """Other lock files."""
+        return self.home / "locks"
+
+    @property
+    def library(self) -> Path:
+        """Models that RKDeck itself downloaded or made."""
+        return self.home / "library"
+
+    @property
+    def cache(self) -> Path:
+        """Whatever can be fetched again."""
+        return self.home / "cache"
+
+    @property
+    def toolkits(self) -> Path:
+        """Python environments for rkllm-toolkit that RKDeck built."""
+        return self.home / "toolkits"
+
+    @property
+    def known_hosts(self) -> Path:
+        """Host keys of boards, OpenSSH's format."""
+        return self.home / "known_hosts"
+
+    def ensure(self) -> None:
+        """Create the folders, readable by the owner only.
+
+        Raises:
+            RKDeckError: `base.home_unusable` when the home cannot be made or written.
+        """
+        folders = (
+            self.home,
+            self.logs,
+            self.jobs,
+            self.lanes,
+            self.locks,
+            self.library,
+            self.cache,
+            self.toolkits,
+        )
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            probe = self.home / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise RKDeckError(
+                "base.home_unusable", folder=str(self.home), reason=error.strerror or str(error)
+            ) from error
+
+
+def resolve_home(option: str | None, environ: Mapping[str, str]) -> Path:
+    """Choose the home folder: `--home`, then `RKDECK_HOME`, then the platform's data folder."""
+    chosen = option or environ.get("RKDECK_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("rkdeck", appauthor=False))

@@ -1,0 +1,77 @@
+"""Settings: a frozen record, kept as TOML. Secrets are never in it (`core.base.secrets`)."""
+
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from core.base import atomic
+from core.base.errors import RKDeckError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user chose, with the defaults.
+
+    Attributes:
+        hub_endpoint: base URL of the Hub; empty = `HF_ENDPOINT`, else the official one.
+        default_platform: platform assumed where none is given.
+        default_context: context length in tokens assumed where none is given.
+        upload_limit_bytes_per_s: 0 = as fast as the line.
+    """
+
+    hub_endpoint: str = ""
+    default_platform: str = "rk3588"
+    default_context: int = 4096
+    upload_limit_bytes_per_s: int = 0
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the settings; a missing file means the defaults.
+
+    Raises:
+        RKDeckError: `base.bad_settings` naming the file and the entry that does not fit.
+    """
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RKDeckError("base.bad_settings", file=str(path), entry="", reason=str(error)) from error
+    defaults = Settings()
+    values: dict[str, object] = {}
+    for field in fields(Settings):
+        if field.name not in found:
+            continue
+        value, wanted = found[field.name], type(getattr(defaults, field.name))
+        if type(value) is not wanted:
+            reason = f"expected {wanted.__name__}, found {type(value).__name__}"
+            raise RKDeckError("base.bad_settings", file=str(path), entry=field.name, reason=reason)
+        values[field.name] = value
+    return Settings(**values)  # type: ignore[arg-type]  # each value's type was compared with its default's
+
+
+def save_settings(path: Path, settings: Settings) -> None:
+    """Write the settings in one step; entries of later versions in the file are kept."""
+    known = asdict(settings)
+    try:
+        kept = {
+            key: value for key, value in tomllib.loads(path.read_text("utf-8")).items() if key not in known
+        }
+    except FileNotFoundError:
+        kept = {}
+    atomic.write_text(path, "".join(f"{key} = {_toml(value)}\n" for key, value in {**known, **kept}.items()))
+
+
+def _toml(value: object) -> str:
+    """Write one flat TOML value; settings hold strings, numbers and booleans only."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        escaped = "".join(
+            f"\\u{ord(character):04x}" if ord(character) < 0x20 or character in '"\\\x7f' else character
+            for character in value
+        )
+        return f'"{escaped}"'
+    raise RKDeckError("base.bad_settings", file="", entry="", reason=f"cannot store {type(value).__name__}")

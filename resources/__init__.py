@@ -1,0 +1,1 @@
+"""Data only: facts about platforms, boards and versions, scripts for boards, the demo model."""
