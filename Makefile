@@ -1,0 +1,49 @@
+# The only set-up is one of these:
+#   make demo   the whole path on the built-in hub, board and toolkit stand-in
+#   make test   the test suite
+# Both make the environment in .venv and install what they need, system packages included.
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint run root-test clean
+.DEFAULT_GOAL := demo
+
+demo: $(STAMP)-run
+	$(VENV)/bin/rkdeck demo --headless $(if $(SHOTS),--shots $(SHOTS),)
+
+run: $(STAMP)-run
+	$(VENV)/bin/rkdeck
+
+test: $(STAMP)-dev
+	@sh .ci/system-packages test
+	$(PY) -m pytest -m "not needs_root" -n auto --dist loadscope $(TESTS)
+
+# Real accounts, mounts and a server with privileges; leaves the machine as it was.
+root-test: $(STAMP)-dev
+	$(PY) -m pytest -m needs_root -p no:cacheprovider $(TESTS)
+
+lint: $(STAMP)-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+$(PY):
+	@sh .ci/system-packages run
+	@$$(sh .ci/find-python) -m venv $(VENV)
+
+$(STAMP)-run: pyproject.toml | $(PY)
+	@echo "installing RKDeck into $(VENV) ..."
+	@$(PY) -m pip install --quiet --editable .
+	@touch $@
+
+$(STAMP)-dev: pyproject.toml | $(PY)
+	@echo "installing RKDeck and its development tools into $(VENV) ..."
+	@$(PY) -m pip install --quiet --upgrade "pip>=25.1"
+	@$(PY) -m pip install --quiet --editable . --group dev
+	@touch $@ $(STAMP)-run
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,98 @@
+"""What the command line prints: results on stdout, everything else on stderr.
+
+With `--json` stdout carries one JSON document, or JSON lines for the verbs that report events.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from core.base.errors import JsonValue, RKDeckError
+from core.base.names import printable
+from core.cli.wording import word
+
+SCHEMA = 1
+
+
+class Output:
+    """One command's voice.
+
+    Attributes:
+        json: whether stdout must be JSON.
+        lines: whether this verb prints JSON lines (events), not one document.
+    """
+
+    def __init__(
+        self, *, as_json: bool, lines: bool = False, out: TextIO | None = None, err: TextIO | None = None
+    ) -> None:
+        self.json = as_json
+        self.lines = lines
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+        self._bar_shown = False
+
+    def text(self, line: str = "") -> None:
+        """Print a line of a result for people; nothing with `--json`."""
+        if not self.json:
+            self._clear_bar()
+            print(line, file=self._out, flush=True)
+
+    def note(self, line: str) -> None:
+        """Print a message on stderr."""
+        self._clear_bar()
+        print(line, file=self._err, flush=True)
+
+    def document(self, value: JsonValue) -> None:
+        """Print the one JSON document; nothing without `--json`."""
+        if self.json:
+            print(json.dumps(value, ensure_ascii=True), file=self._out, flush=True)
+
+    def event(self, event: str, **data: JsonValue) -> None:
+        """Print one JSON line of a reporting verb; nothing without `--json`."""
+        if self.json and self.lines:
+            t_unix_s = data.pop("t_unix_s", None) or time.time()
+            self.document({"schema": SCHEMA, "event": event, **_first(data), "t_unix_s": t_unix_s, **data})
+
+    def progress(self, line: str) -> None:
+        """Show progress on stderr: redrawn in place on a terminal, silent elsewhere."""
+        if self._err.isatty():
+            print(f"\r\x1b[K{line}", end="", file=self._err, flush=True)
+            self._bar_shown = True
+
+    def error(self, error: RKDeckError, **data: JsonValue) -> None:
+        """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
+        message, hint = word(error)
+        self.note(f"rkdeck: {message}" + (f"\n  {hint}" if hint else ""))
+        document: dict[str, JsonValue] = {
+            "code": error.code,
+            "message": message,
+            "hint": hint,
+            "facts": dict(error.facts),
+        }
+        if self.json and self.lines:
+            self.event("error", **data, error=document)
+        else:
+            self.document({"error": document})
+
+    def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
+        """Print aligned columns; those numbered in `right` are aligned to the right."""
+        cells = [list(header), *([printable(cell, limit=80) for cell in row] for row in rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+        for row in cells:
+            aligned = [
+                cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
+                for column, cell in enumerate(row)
+            ]
+            self.text("  ".join(aligned).rstrip())
+
+    def _clear_bar(self) -> None:
+        if self._bar_shown:
+            print("\r\x1b[K", end="", file=self._err, flush=True)
+            self._bar_shown = False
+
+
+def _first(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Take job and board out of `data`, so that every line begins alike."""
+    return {key: data.pop(key) for key in ("job", "board") if data.get(key) is not None}

@@ -1,0 +1,27 @@
+"""Words for the command line itself."""
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "cli.interrupted": ("Cancelled.", ""),
+    "cli.no_services": ("This command was called without its services.", "This is a fault in RKDeck."),
+    "cli.job_required": ("`jobs {action}` needs the id of a job.", "`rkdeck jobs` lists them."),
+    "cli.model_not_local": (
+        "{model} is not in the library.",
+        "Download it first: rkdeck download {model}",
+    ),
+    "cli.path_missing": (
+        "There is nothing at {path}.",
+        "Check the path; a Hub id is written without ./ or /.",
+    ),
+    "cli.no_window": (
+        "This RKDeck has no window yet.",
+        "Use `rkdeck demo --headless` to see the whole path on the built-in parts.",
+    ),
+    "cli.password_missing": (
+        "--password-stdin was given, but the first line of standard input is empty.",
+        "Write the password into standard input, for example: pass show board | rkdeck board add ...",
+    ),
+    "cli.selftest_failed": (
+        "The self-test failed at: {failed}.",
+        "Run `rkdeck selftest` and read the lines above.",
+    ),
+}

@@ -1,0 +1,86 @@
+"""Rules for every test: no unexpected warnings in the log, no process or thread left behind."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import settings
+
+from core.base.paths import AppPaths
+
+_GRACE_S = 5.0
+# A busy machine is no bug: time is watched by the bench, not by hypothesis.
+settings.register_profile("rkdeck", deadline=None)
+settings.load_profile("rkdeck")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> AppPaths:
+    """A fresh home folder."""
+    paths = AppPaths(tmp_path / "home")
+    paths.ensure()
+    return paths
+
+
+@pytest.fixture(autouse=True)
+def _no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests never touch the keyring or the Hub token of whoever runs them."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_TOKEN_PATH", os.devnull)
+    monkeypatch.delenv("RKDECK_HOME", raising=False)
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the guilty test when it leaves a child process or a non-daemon thread behind."""
+    before_children = {process.pid for process in psutil.Process().children(recursive=True)}
+    before_threads = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + _GRACE_S
+    while True:
+        children = [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if process.pid not in before_children and _alive(process)
+        ]
+        threads = [
+            thread for thread in threading.enumerate() if thread not in before_threads and not thread.daemon
+        ]
+        if not children and not threads:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    for process in children:
+        process.kill()
+    pytest.fail(f"left running: {children} {threads}")
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_unexpected_log(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A record at WARNING or above fails the test unless it is marked `expects_log`."""
+    yield
+    if request.node.get_closest_marker("expects_log"):
+        return
+    loud = [
+        record
+        for phase in ("setup", "call")
+        for record in caplog.get_records(phase)
+        if record.levelno >= logging.WARNING
+    ]
+    if loud:
+        pytest.fail("unexpected log records: " + "; ".join(f"{r.name}: {r.getMessage()}" for r in loud))

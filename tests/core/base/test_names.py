@@ -1,0 +1,63 @@
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.base.errors import RefusedError
+from core.base.names import printable, safe_component, safe_relative_path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../b",
+        "a//b",
+        ".",
+        "a/.",
+        "a\x00b",
+        "a\nb",
+        "\x1b[2J",
+        "a\\..\\b",
+        "x" * 300,
+        "a/" * 600 + "b",
+    ],
+)
+def test_unsafe_paths_are_refused(text: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        safe_relative_path(text)
+    assert caught.value.code == "names.unsafe_path"
+
+
+@pytest.mark.parametrize(
+    "text", ["config.json", "onnx/model.onnx", "модель.safetensors", "a b.txt", "$(reboot)"]
+)
+def test_ordinary_and_merely_strange_paths_pass(text: str) -> None:
+    assert safe_relative_path(text) == PurePosixPath(text)
+
+
+@given(st.text(max_size=400))
+def test_accepted_path_stays_inside(text: str) -> None:
+    try:
+        path = safe_relative_path(text)
+    except RefusedError:
+        return
+    folder = Path("/some/folder")
+    assert (folder / path).resolve().is_relative_to(folder)
+
+
+@given(st.text(max_size=400))
+def test_component_is_one_plain_name(text: str) -> None:
+    name = safe_component(text)
+    assert name
+    assert len(name) <= 100
+    assert not name.startswith((".", "-"))
+    assert all(character.isascii() and (character.isalnum() or character in "._-") for character in name)
+
+
+def test_printable_shows_what_would_have_acted() -> None:
+    assert printable("a\x1b[31mb\u202ec\n") == "a\\x1b[31mb\\u202ec\\n"
+    assert printable("x" * 10, limit=4) == "xxxx…"

@@ -1,0 +1,82 @@
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.base.errors import RKDeckError
+from core.base.log import redact, register_secret, setup_logging
+from core.base.paths import AppPaths, resolve_home
+from core.base.secrets import SecretStore, hub_token
+from core.base.units import format_bytes, format_duration, format_rate
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (None, "unknown"), (0, "0 B"), (1023, "1023 B"), (999, "999 B"), (1 << 20, "1.00 MiB"),
+        (2_458_865_664, "2.29 GiB"), (15_000_000_000, "14.0 GiB"), ((1 << 30) - 1, "1.00 GiB"),
+        (180 << 20, "180 MiB"),
+    ],
+)  # fmt: skip
+def test_sizes(size: int | None, text: str) -> None:
+    assert format_bytes(size) == text
+
+
+@given(st.integers(min_value=0, max_value=1 << 50))
+def test_sizes_never_use_scientific_notation(size: int) -> None:
+    assert "e" not in format_bytes(size)
+    assert format_rate(size).endswith("/s")
+
+
+def test_durations() -> None:
+    assert [format_duration(value) for value in (None, 0.414, 42, 552, 7500)] == [
+        "unknown", "0.41 s", "42 s", "9:12 min", "2:05 h",
+    ]  # fmt: skip
+
+
+def test_log_blots_out_secrets_in_arguments_and_tracebacks(tmp_path: Path) -> None:
+    register_secret("open sesame")
+    handler = setup_logging(tmp_path)
+    try:
+        raise ValueError("open sesame")
+    except ValueError:
+        logging.getLogger("x").info("token %s", "hf_abcdefghijkl", exc_info=True)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    text = (tmp_path / "rkdeck.log").read_text()
+    assert "sesame" not in text
+    assert "hf_abc" not in text
+    assert "[redacted]" in text
+    assert redact("Authorization: Bearer abc") == "Authorization: [redacted]"
+
+
+def test_without_keyring_secrets_stay_in_memory_and_say_so() -> None:
+    store = SecretStore()
+    assert store.set("board", "pass word") == "memory"
+    assert store.get("board") == "pass word"
+    store.delete("board")
+    assert store.get("board") is None
+
+
+def test_hub_token_is_read_from_environment_then_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    assert hub_token({"HF_TOKEN_PATH": str(file)}) is None
+    file.write_text("hf_fromthefile\n")
+    assert hub_token({"HF_TOKEN_PATH": str(file)}) == "hf_fromthefile"
+    assert hub_token({"HF_TOKEN_PATH": str(file), "HF_TOKEN": "hf_fromenviron"}) == "hf_fromenviron"
+
+
+def test_home_is_option_then_environment(tmp_path: Path) -> None:
+    assert resolve_home(str(tmp_path), {"RKDECK_HOME": "/other"}) == tmp_path
+    assert resolve_home(None, {"RKDECK_HOME": str(tmp_path)}) == tmp_path
+    assert resolve_home(None, {}).name == "rkdeck"
+
+
+def test_unusable_home_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RKDeckError) as caught:
+        AppPaths(tmp_path / "file" / "home").ensure()
+    assert caught.value.code == "base.home_unusable"
