@@ -1,0 +1,198 @@
+"""The sampling shell of one board: started once, asked by one line per tick, restarted when it fails.
+
+The client drives it, so that nothing keeps running on the board when the link is cut (a loop on the server
+side survives a closed channel on Dropbear). One object belongs to one thread; several boards are several
+objects, each in a thread of the monitor worker.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib import resources
+from typing import Protocol
+
+from core.base.errors import RKDeckError
+from core.monitor.builder import SampleBuilder
+from core.monitor.frames import Frame, FrameReader
+from core.monitor.identity import Identity, parse_identity
+from core.monitor.sample import DOWN, BoardSample
+from core.remote.quoting import remote_command
+
+SLOW_EVERY = 10
+REDISCOVER_EVERY = 60
+DEFAULT_TIMEOUT_S = 5.0
+_CHUNK_S = 0.5
+_NO_ANSWER = "no answer"
+_ENDED = "the shell ended"
+_LOST = "connection lost"
+
+
+class Shell(Protocol):
+    """A running `sh -s` on a board."""
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input."""
+
+    def receive(self, timeout_s: float) -> bytes:
+        """Return what it printed; empty at its end. Raises TimeoutError."""
+
+    def close(self) -> None:
+        """Close its input and forget it."""
+
+
+class ShellSource(Protocol):
+    """Opens shells and answers one question; an SSH session."""
+
+    def open_shell(self, argv: Sequence[str] = ...) -> Shell:
+        """Start a shell that reads commands from its standard input."""
+
+    def succeeds(self, argv: Sequence[str], timeout_s: float) -> bool:
+        """Whether a command ends with status 0."""
+
+
+class BoardSampler:
+    """Samples one board over a session. `sample` never raises for what a board or a link does.
+
+    Args:
+        session: opens the shells.
+        sysroot: prefix of /proc, /sys and /etc; empty on a board.
+        sudo: sample as root where `sudo -n` needs no password, else as the user.
+        board: the name that samples carry.
+        timeout_s: how long one tick may take before the board counts as down.
+    """
+
+    def __init__(
+        self,
+        session: ShellSource,
+        sysroot: str = "",
+        *,
+        sudo: bool = False,
+        board: str = "",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._sysroot = sysroot
+        self._root = "." if sysroot else ""
+        self._sudo = sudo
+        self._board = board
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._shell: Shell | None = None
+        self._reader = FrameReader()
+        self._builder = SampleBuilder(board, self._root)
+        self._pids: tuple[int, ...] = ()
+        self._serving_file: str | None = None
+        self._number = 0
+
+    @property
+    def identity(self) -> Identity:
+        """What the board said about itself; empty before the first sample."""
+        return self._builder.identity
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a shell is held."""
+        return self._shell is not None
+
+    def watch(self, pids: Iterable[int], serving_file: str | None = None) -> None:
+        """From the next sample on, read the memory of these processes and this serving's state file."""
+        self._pids = tuple(sorted({int(pid) for pid in pids}))
+        self._serving_file = serving_file
+        if self._shell is not None:
+            try:
+                self._send_watch(self._shell)
+            except (OSError, EOFError, RKDeckError):
+                self.close()
+
+    def use(self, session: ShellSource) -> None:
+        """Sample over another session, after a reconnect."""
+        self.close()
+        self._session = session
+
+    def sample(self) -> BoardSample:
+        """Return one sample; `link` is "down", and everything else unknown, when the board does not answer."""
+        had_shell = self._shell is not None
+        result = self._try()
+        # A shell that somebody ended is no dead link: one fresh start before the board counts as down.
+        if not isinstance(result, BoardSample) and had_shell and result == _ENDED:
+            result = self._try()
+        if isinstance(result, BoardSample):
+            return result
+        return BoardSample(self._board, self._clock(), DOWN, missing={"link": result})
+
+    def close(self) -> None:
+        """End the shell; the next sample starts another."""
+        shell, self._shell = self._shell, None
+        if shell is not None:
+            with contextlib.suppress(OSError, EOFError, RKDeckError):
+                shell.close()
+
+    def _try(self) -> BoardSample | str:
+        try:
+            return self._tick()
+        except TimeoutError:
+            why = _NO_ANSWER
+        except EOFError:
+            why = _ENDED
+        except RKDeckError as error:
+            why = error.code
+        except OSError as error:
+            why = f"{_LOST}: {error.strerror or type(error).__name__}"
+        self.close()
+        return why
+
+    def _tick(self) -> BoardSample:
+        deadline = time.monotonic() + self._timeout_s
+        shell = self._shell or self._start(deadline)
+        self._number += 1
+        if self._number % REDISCOVER_EVERY == 0:
+            self._identify(shell, deadline, "D\nI\n")
+        kind = "L" if self._number % SLOW_EVERY == 1 else "S"
+        shell.send(f"{kind} {self._number}\n".encode())
+        frame = self._await(shell, self._number, deadline)
+        return self._builder.build(frame, self._clock(), self._serving_file)
+
+    def _start(self, deadline: float) -> Shell:
+        argv = ("sh", "-s")
+        if self._sudo and self._session.succeeds(("sudo", "-n", "true"), self._timeout_s):
+            argv = ("sudo", "-n", *argv)
+        self._reader = FrameReader()
+        self._builder = SampleBuilder(self._board, self._root)
+        shell = self._shell = self._session.open_shell(argv)
+        if self._sysroot:
+            # Below a prefix the shell works with relative paths, so that the prefix may hold any character.
+            shell.send(f"{remote_command(['cd', self._sysroot])} || exit 1\nR=.\n".encode())
+        shell.send(script_text())
+        self._send_watch(shell)
+        self._identify(shell, deadline, "I\n")
+        return shell
+
+    def _identify(self, shell: Shell, deadline: float, line: str) -> None:
+        shell.send(line.encode())
+        self._builder.identify(parse_identity(self._await(shell, None, deadline), self._root))
+
+    def _send_watch(self, shell: Shell) -> None:
+        lines = " ".join(["P", *map(str, self._pids)]), remote_command(["V", self._serving_file or ""])
+        shell.send("".join(f"{line}\n" for line in lines).encode())
+
+    def _await(self, shell: Shell, number: int | None, deadline: float) -> Frame:
+        """The frame of this number; late answers to earlier questions are dropped."""
+        while True:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            try:
+                data = shell.receive(min(left_s, _CHUNK_S))
+            except TimeoutError:
+                continue
+            if not data:
+                raise EOFError
+            for frame in self._reader.feed(data):
+                if frame.number == number:
+                    return frame
+
+
+def script_text() -> bytes:
+    """The sampling script, as it is sent to a board."""
+    return (resources.files("resources") / "board" / "sampler.sh").read_bytes()
