@@ -1,0 +1,1 @@
+"""Pure arithmetic of fewer bits: levels, affine mapping, error measures, a forward pass."""
