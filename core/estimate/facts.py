@@ -127,7 +127,7 @@ def join_shards(shards: Iterable[tuple[TensorInfo, ...]]) -> tuple[TensorInfo, .
 def detect_quantization(config: Mapping[str, JsonValue], tensors: Iterable[TensorInfo]) -> str | None:
     """Return how the checkpoint is already quantized, or None.
 
-    rkllm-toolkit takes float checkpoints; names of quantised weights break its optimizer (rknn-llm issue 386).
+    rkllm-toolkit takes float checkpoints; the names of quantized ones break it (rknn-llm issue 386).
     """
     for owner in (config, config.get("text_config")):
         stated = owner.get("quantization_config") if isinstance(owner, dict) else None

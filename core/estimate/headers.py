@@ -1,7 +1,7 @@
 """Tensor names, types and shapes from the first bytes of a .safetensors file.
 
 The format (github.com/huggingface/safetensors, README "Format"): eight bytes of little-endian header length
-N, then N bytes of JSON `{name: {"dtype", "shape", "data_offsets": [begin, end]}}`, then the data, without holes.
+N, then N bytes of JSON `{name: {"dtype", "shape", "data_offsets": [begin, end]}}`, then data without holes.
 Headers come from strangers, so everything is bounded before it is believed.
 """
 

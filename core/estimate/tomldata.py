@@ -3,6 +3,7 @@
 import importlib.resources
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from core.base.errors import RKDeckError
@@ -11,6 +12,7 @@ from core.base.errors import RKDeckError
 Table = Mapping[str, Any]
 
 
+@cache
 def load_toml(name: str) -> Table:
     """Return the parsed `resources/<name>`.
 

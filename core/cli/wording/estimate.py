@@ -14,7 +14,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Leave --cores away to use all of them.",
     ),
     "estimate.bad_context": (
-        "The context {context} is not possible: the toolkit takes {min} to {max} tokens in steps of {multiple}.",
+        "A context of {context} is not possible: the toolkit takes {min} to {max} in steps of {multiple}.",
         "Choose for example 2048 or 4096; a larger context needs more memory on the board.",
     ),
     "estimate.bad_prompt": (
@@ -59,7 +59,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Download the file again; when it stays like this, tell the model's author.",
     ),
     "estimate.bad_shape": (
-        "The model's config.json gives no usable {key}, so nothing can be computed from it.",
-        "The model may be of a kind RKDeck does not know; it needs config.json with the usual sizes.",
+        "No {missing} were found among the model's tensors, so nothing can be computed from them.",
+        "This is not a language model in the usual form; choose the repository of the plain model.",
+    ),
+    "estimate.no_shapes": (
+        "The sizes of {architecture} cannot be computed from config.json alone.",
+        "Choose the repository that holds the unquantized .safetensors files.",
     ),
 }

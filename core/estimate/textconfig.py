@@ -1,0 +1,104 @@
+"""The sizes of a model's language part as its config.json states them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.base.errors import JsonValue
+from core.base.names import printable
+
+# Where models of several parts keep the language part's own configuration.
+_NESTED = ("text_config", "llm_config", "language_config")
+_LARGEST = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """Sizes stated by config.json; None where it is silent or says something impossible.
+
+    Attributes:
+        kv_heads, head_dim: heads of the key and value cache, and the width of one.
+        mla_width: elements one MLA head caches a token (keys nope + rope, and values), None for others.
+        tied: whether the head shares the embedding's weights; None when config.json does not say.
+        experts, experts_per_token: routed experts of a mixture.
+    """
+
+    class_name: str
+    hidden: int | None
+    layers: int | None
+    heads: int | None
+    kv_heads: int | None
+    head_dim: int | None
+    intermediate: int | None
+    vocab: int | None
+    tied: bool | None
+    experts: int | None
+    experts_per_token: int | None
+    mla_width: int | None
+
+
+def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
+    """Read the language part's sizes, nested or at the top; never raises."""
+    table = _language_part(config)
+    hidden = _size(table, "hidden_size", "n_embd")
+    heads = _size(table, "num_attention_heads", "n_head")
+    head_dim = _size(table, "head_dim", "kv_channels", "attention_head_dim")
+    if head_dim is None and hidden and heads and hidden % heads == 0:
+        head_dim = hidden // heads
+    return TextConfig(
+        class_name=_class_name(config),
+        hidden=hidden,
+        layers=_size(table, "num_hidden_layers", "num_layers", "n_layer"),
+        heads=heads,
+        kv_heads=_kv_heads(table, heads),
+        head_dim=head_dim,
+        intermediate=_size(table, "intermediate_size", "ffn_hidden_size", "n_inner"),
+        vocab=_size(table, "padded_vocab_size", "vocab_size"),
+        tied=_flag(table, "tie_word_embeddings", config),
+        experts=_size(table, "num_experts", "num_local_experts", "n_routed_experts"),
+        experts_per_token=_size(table, "num_experts_per_tok", "num_experts_per_token"),
+        mla_width=_mla_width(table, hidden, heads),
+    )
+
+
+def _language_part(config: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    for key in _NESTED:
+        nested = config.get(key)
+        if isinstance(nested, dict) and "hidden_size" in nested:
+            return nested
+    return config
+
+
+def _class_name(config: Mapping[str, JsonValue]) -> str:
+    stated = config.get("architectures")
+    if isinstance(stated, list) and stated and isinstance(stated[0], str) and stated[0]:
+        return printable(stated[0], 100)
+    model_type = config.get("model_type")
+    return printable(model_type, 100) if isinstance(model_type, str) and model_type else "unknown"
+
+
+def _size(table: Mapping[str, JsonValue], *keys: str) -> int | None:
+    for key in keys:
+        value = table.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST:
+            return value
+    return None
+
+
+def _flag(table: Mapping[str, JsonValue], key: str, outer: Mapping[str, JsonValue]) -> bool | None:
+    for owner in (table, outer):
+        value = owner.get(key)
+        if isinstance(value, bool):
+            return value
+    return None
+
+
+def _kv_heads(table: Mapping[str, JsonValue], heads: int | None) -> int | None:
+    if table.get("multi_query_attention") is True:
+        return _size(table, "multi_query_group_num")
+    return _size(table, "num_key_value_heads", "num_kv_heads") or heads
+
+
+def _mla_width(table: Mapping[str, JsonValue], hidden: int | None, heads: int | None) -> int | None:
+    nope, rope = _size(table, "qk_nope_head_dim"), _size(table, "qk_rope_head_dim")
+    value = _size(table, "v_head_dim") or (hidden // heads if hidden and heads else None)
+    return nope + rope + value if nope and rope and value else None
