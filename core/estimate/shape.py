@@ -74,8 +74,8 @@ def build_shape(facts: ModelFacts) -> ModelShape:
     """Work out a model's shape from its facts.
 
     Raises:
-        RKDeckError: `estimate.bad_shape` when the tensors are not a language model's, `estimate.no_shapes` when
-            there are no headers and config.json alone is not enough.
+        RKDeckError: `estimate.bad_shape` when the tensors are not a language model's, `estimate.no_shapes`
+            when there are no headers and config.json alone is not enough.
     """
     config = read_text_config(facts.config)
     architecture = find_architecture(config.class_name) or Architecture("unknown", None, False, None, False)

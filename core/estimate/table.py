@@ -1,0 +1,226 @@
+"""The estimate of a model on a platform, level by level."""
+
+from dataclasses import dataclass
+
+from core.base.errors import UsageError
+from core.base.names import printable
+from core.estimate import memory, speed
+from core.estimate.constants import limits, ttft_constants
+from core.estimate.facts import ModelFacts
+from core.estimate.fit import fit_board, fits_boards
+from core.estimate.notes import Note, note, reason_text
+from core.estimate.platforms import Platform, context_limits
+from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
+from core.estimate.shape import ModelShape, build_shape
+from core.quantization.levels import Level, load_levels
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One question: this model, on this platform, so long a context, so long a prompt."""
+
+    shape: ModelShape
+    platform: Platform
+    context: int
+    cores: int
+    prompt: int
+    board_ram_bytes: int | None
+    confidence: Confidence
+
+
+def estimate_model(
+    facts: ModelFacts,
+    platform: Platform,
+    *,
+    context: int = 4096,
+    cores: int | None = None,
+    prompt: int = 128,
+    board_ram_bytes: int | None = None,
+) -> Estimate:
+    """Estimate every level of a model on a platform.
+
+    Args:
+        facts: config.json and tensor headers.
+        platform: the SoC.
+        context: max_context in tokens, 32 to 16384 in steps of 32.
+        cores: NPU cores; None is all.
+        prompt: tokens of the prompt, for speed and time to first token.
+        board_ram_bytes: MemTotal of a board to judge the fit for; None leaves `fit` empty.
+
+    Raises:
+        RefusedError: `estimate.bad_context`, `estimate.bad_cores`.
+        UsageError: `estimate.bad_prompt`.
+        RKDeckError: `estimate.bad_shape`, `estimate.no_shapes`.
+    """
+    context_limits().check(context)
+    used_cores = platform.check_cores(cores)
+    if not 1 <= prompt <= context:
+        raise UsageError("estimate.bad_prompt", prompt=prompt, context=context)
+    shape = build_shape(facts)
+    confidence = _confidence(shape, platform, context, used_cores)
+    question = _Question(shape, platform, context, used_cores, prompt, board_ram_bytes, confidence)
+    return Estimate(
+        model=facts.model,
+        architecture=shape.architecture,
+        parameters=shape.parameters,
+        platform=platform.name,
+        context=context,
+        prompt=prompt,
+        cores=used_cores,
+        confidence=confidence,
+        notes=shape.notes + _notes(question),
+        convert_host_ram_bytes=memory.convert_host_ram_bytes(shape),
+        bytes_fetched=facts.bytes_fetched,
+        rows=tuple(_row(question, level) for level in load_levels()),
+    )
+
+
+def support_reason(shape: ModelShape, platform: Platform, level: Level) -> str | None:
+    """Return why the toolkit does not make this level of this model for this platform, None when it does."""
+    if level.kind == "reference":
+        return reason_text("reference")
+    if level.name not in platform.dtypes:
+        refused = reason_text("dtype", dtype=level.name, platform=platform.display_name)
+        return platform.refusals.get(level.name, refused)
+    if shape.quantization is not None:
+        return reason_text("quantized", method=shape.quantization)
+    if not shape.known:
+        return reason_text("architecture", architecture=shape.architecture)
+    layer = shape.indivisible_by(level.group_size) if level.group_size is not None else None
+    if layer is not None and level.group_size is not None:
+        tensor = printable(layer.name)
+        return reason_text("group", group=level.group_size, outputs=layer.outputs, tensor=tensor)
+    return None
+
+
+def _row(question: _Question, level: Level) -> LevelEstimate:
+    shape, platform = question.shape, question.platform
+    reason = support_reason(shape, platform, level)
+    parts = _parts(question, level, question.context)
+    ram = _ram(question, level, parts)
+    counted = shape.modelled
+    return LevelEstimate(
+        dtype=level.name,
+        kind=level.kind,
+        bits=level.bits,
+        supported=reason is None,
+        reason=reason,
+        rule_of_thumb_bytes=round(shape.parameters * level.rule_of_thumb_bytes_per_parameter),
+        weights_bytes=memory.weights_bytes(shape, level),
+        kv_cache_bytes=parts.kv_cache_bytes if parts else None,
+        overhead_bytes=parts.overhead_bytes if parts else None,
+        ram=ram,
+        npu_bytes=memory.npu_bytes(shape, level, cores=question.cores),
+        file_bytes=memory.file_bytes(shape, level) if counted or level.kind == "reference" else None,
+        tokens_per_s=_tokens_per_s(question, level),
+        ttft_ms=_ttft(question, level),
+        fits=fits_boards(int(ram.value), int(ram.high)) if ram else None,
+        fit=_fit(question, level, reason, ram),
+    )
+
+
+def _parts(question: _Question, level: Level, context: int) -> memory.MemoryParts | None:
+    if level.name in limits().no_ram:
+        return None
+    return memory.memory_parts(
+        question.shape, level, question.platform, context=context, cores=question.cores
+    )
+
+
+def _ram(question: _Question, level: Level, parts: memory.MemoryParts | None) -> Number | None:
+    if parts is None:
+        return None
+    low, high = memory.ram_interval(parts.ram_bytes, level, certain=question.confidence == "calibrated")
+    basis = "definition" if level.kind == "reference" else _basis(question, level)
+    return Number(parts.ram_bytes, low, high, basis)
+
+
+def _tokens_per_s(question: _Question, level: Level) -> Number | None:
+    # A level the platform refuses cannot be run, so there is nothing its speed could be.
+    if level.name not in question.platform.dtypes:
+        return None
+    basis = _basis(question, level)
+    found = speed.tokens_per_s(
+        question.shape,
+        level,
+        question.platform,
+        cores=question.cores,
+        prompt=question.prompt,
+        certain=basis == "calibrated",
+    )
+    return Number(found.value, found.low, found.high, basis) if found else None
+
+
+def _ttft(question: _Question, level: Level) -> Number | None:
+    if level.name not in question.platform.dtypes:
+        return None
+    basis = _basis(question, level)
+    found = speed.ttft_ms(
+        question.shape,
+        level,
+        question.platform,
+        cores=question.cores,
+        prompt=question.prompt,
+        certain=basis == "calibrated",
+    )
+    if found is None:
+        return None
+    measured_so = question.prompt == ttft_constants().prompt
+    return Number(found.value, found.low, found.high, basis if measured_so else "extrapolated")
+
+
+def _basis(question: _Question, level: Level) -> Basis:
+    has_rows = level.name in limits().calibrated.get(question.platform.name, ())
+    return "calibrated" if has_rows and question.confidence == "calibrated" else "extrapolated"
+
+
+def _fit(question: _Question, level: Level, reason: str | None, ram: Number | None) -> Fit | None:
+    have = question.board_ram_bytes
+    if have is None or level.kind == "reference":
+        return None
+    if reason is not None:
+        return Fit("no", reason, None)
+    if ram is None:
+        return None
+    return fit_board(int(ram.value), int(ram.high), have, lambda context: _ram_at(question, level, context))
+
+
+def _ram_at(question: _Question, level: Level, context: int) -> int:
+    parts = _parts(question, level, context)
+    return parts.ram_bytes if parts else 0
+
+
+def _confidence(shape: ModelShape, platform: Platform, context: int, cores: int) -> Confidence:
+    if not (shape.modelled and shape.known):
+        return "uncalibrated"
+    near = (
+        shape.benchmarked
+        and shape.from_headers
+        and context <= limits().max_context
+        and cores == platform.npu_cores_max
+        and not _is_large(shape, platform)
+    )
+    return "calibrated" if near else "extrapolated"
+
+
+def _is_large(shape: ModelShape, platform: Platform) -> bool:
+    known = limits()
+    return shape.w_linear > (known.max_linear_one_core if platform.npu_cores_max == 1 else known.max_linear)
+
+
+def _notes(question: _Question) -> tuple[Note, ...]:
+    shape, platform, known = question.shape, question.platform, limits()
+    notes: list[Note] = []
+    if question.context > known.max_context:
+        notes.append(note("long_context", limit=known.max_context))
+    if question.cores < platform.npu_cores_max:
+        notes.append(note("fewer_cores", max=platform.npu_cores_max, cores=question.cores))
+    if _is_large(shape, platform):
+        notes.append(note("large_model"))
+    if question.prompt != ttft_constants().prompt:
+        notes.append(note("other_prompt", benchmark=ttft_constants().prompt, prompt=question.prompt))
+    width = (shape.kv_elements_per_token or 0) // (2 * shape.layers)
+    if shape.modelled and width < known.min_kv_width:
+        notes.append(note("narrow_kv", width=width, minimum=known.min_kv_width))
+    notes.append(note("convert_ram"))
+    return tuple(notes)
