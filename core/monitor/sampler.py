@@ -111,7 +111,7 @@ class BoardSampler:
         self._session = session
 
     def sample(self) -> BoardSample:
-        """Return one sample; `link` is "down", and everything else unknown, when the board does not answer."""
+        """Return one sample; `link` is "down", and all else unknown, when the board does not answer."""
         had_shell = self._shell is not None
         result = self._try()
         # A shell that somebody ended is no dead link: one fresh start before the board counts as down.
@@ -133,7 +133,7 @@ class BoardSampler:
             return self._tick()
         except TimeoutError:
             why = _NO_ANSWER
-        except EOFError:
+        except (EOFError, BrokenPipeError):
             why = _ENDED
         except RKDeckError as error:
             why = error.code
@@ -154,7 +154,7 @@ class BoardSampler:
         return self._builder.build(frame, self._clock(), self._serving_file)
 
     def _start(self, deadline: float) -> Shell:
-        argv = ("sh", "-s")
+        argv: tuple[str, ...] = ("sh", "-s")
         if self._sudo and self._session.succeeds(("sudo", "-n", "true"), self._timeout_s):
             argv = ("sudo", "-n", *argv)
         self._reader = FrameReader()
