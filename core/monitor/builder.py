@@ -1,10 +1,8 @@
 """Frames to samples: remembers the counters of the last frame and takes rates from the board's own clock."""
 
-import json
 import re
 from dataclasses import dataclass
 
-from core.base.names import printable
 from core.monitor import npu
 from core.monitor.cpu import CpuTimes, cpu_load_percent, parse_stat
 from core.monitor.frames import Frame
@@ -18,8 +16,8 @@ from core.monitor.sample import (
     UP,
     BoardSample,
     CpuPolicy,
-    ServingFigures,
 )
+from core.monitor.serving import figures, read_state
 from core.monitor.thermal import has_cooling_devices, parse_temps, parse_throttles
 from core.monitor.values import (
     Files,
@@ -54,6 +52,12 @@ class SampleBuilder:
         self._root = root
         self._identity = Identity()
         self._before: _Counters | None = None
+        self._serving_pid: int | None = None
+
+    @property
+    def serving_pid(self) -> int | None:
+        """The process the last frame's state file named, alive or not."""
+        return self._serving_pid
 
     @property
     def identity(self) -> Identity:
@@ -80,6 +84,8 @@ class SampleBuilder:
         )
         before = self._comparable(now)
         self._before = now
+        state = read_state(files, serving_file)
+        self._serving_pid = None if state is None else state.pid
         source, text = npu.load_source(files)
         load = npu.parse_npu_load(text)
         memory = parse_kb_table(files.get("/proc/meminfo", ()))
@@ -108,7 +114,7 @@ class SampleBuilder:
                 parse_throttles(files, self._identity.thermal_types) if has_cooling_devices(files) else None
             ),
             processes=_processes(files),
-            serving=_serving(files, serving_file),
+            serving=None if state is None else figures(files, state),
             missing=self._missing(files, load, ddr, gpu, sample_temps),
             npu_power=next((lines[0] for path, lines in files.items() if _RUNTIME_STATUS.match(path)), None),
             npu_driver=self._identity.npu_driver,
@@ -194,23 +200,3 @@ def _processes(files: Files) -> tuple[ProcessMemory, ...]:
         if process is not None:
             found.append(process)
     return tuple(sorted(found, key=lambda process: process.pid))
-
-
-def _serving(files: Files, serving_file: str | None) -> ServingFigures | None:
-    if serving_file is None or serving_file not in files:
-        return None
-    try:
-        state = json.loads("\n".join(files[serving_file]))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(state, dict) or not isinstance(state.get("model"), str):
-        return None
-    last = state.get("last")
-    figures = last if isinstance(last, dict) else {}
-    return ServingFigures(
-        printable(state["model"]), _number(figures.get("tokens_per_s")), _number(figures.get("ttft_ms"))
-    )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -22,9 +22,6 @@ SLOW_EVERY = 10
 REDISCOVER_EVERY = 60
 DEFAULT_TIMEOUT_S = 5.0
 _CHUNK_S = 0.5
-_NO_ANSWER = "no answer"
-_ENDED = "the shell ended"
-_LOST = "connection lost"
 
 
 class Shell(Protocol):
@@ -56,8 +53,9 @@ class BoardSampler:
     Args:
         session: opens the shells.
         sysroot: prefix of /proc, /sys and /etc; empty on a board.
-        sudo: sample as root where `sudo -n` needs no password, else as the user.
+        sudo: sample as root where `sudo -n` needs no password, else as the user; not below a prefix.
         board: the name that samples carry.
+        serving_file: state file of the board's serving, which may come and go; its process is watched.
         timeout_s: how long one tick may take before the board counts as down.
     """
 
@@ -68,6 +66,7 @@ class BoardSampler:
         *,
         sudo: bool = False,
         board: str = "",
+        serving_file: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -82,7 +81,8 @@ class BoardSampler:
         self._reader = FrameReader()
         self._builder = SampleBuilder(board, self._root)
         self._pids: tuple[int, ...] = ()
-        self._serving_file: str | None = None
+        self._serving_file = serving_file
+        self._serving_pid: int | None = None
         self._number = 0
 
     @property
@@ -95,10 +95,9 @@ class BoardSampler:
         """Whether a shell is held."""
         return self._shell is not None
 
-    def watch(self, pids: Iterable[int], serving_file: str | None = None) -> None:
-        """From the next sample on, read the memory of these processes and this serving's state file."""
+    def watch(self, pids: Iterable[int]) -> None:
+        """From the next sample on, read the memory of these processes, besides the serving one."""
         self._pids = tuple(sorted({int(pid) for pid in pids}))
-        self._serving_file = serving_file
         if self._shell is not None:
             try:
                 self._send_watch(self._shell)
@@ -113,13 +112,18 @@ class BoardSampler:
     def sample(self) -> BoardSample:
         """Return one sample; `link` is "down", and all else unknown, when the board does not answer."""
         had_shell = self._shell is not None
-        result = self._try()
-        # A shell that somebody ended is no dead link: one fresh start before the board counts as down.
-        if not isinstance(result, BoardSample) and had_shell and result == _ENDED:
-            result = self._try()
-        if isinstance(result, BoardSample):
-            return result
-        return BoardSample(self._board, self._clock(), DOWN, missing={"link": result})
+        try:
+            try:
+                return self._tick()
+            except (OSError, EOFError) as error:
+                self.close()
+                # A shell that somebody ended is no dead link: one fresh start before that is said.
+                if not had_shell or isinstance(error, TimeoutError):
+                    raise
+                return self._tick()
+        except (OSError, EOFError, RKDeckError) as error:
+            self.close()
+            return BoardSample(self._board, self._clock(), DOWN, missing={"link": _why(error)})
 
     def close(self) -> None:
         """End the shell; the next sample starts another."""
@@ -127,20 +131,6 @@ class BoardSampler:
         if shell is not None:
             with contextlib.suppress(OSError, EOFError, RKDeckError):
                 shell.close()
-
-    def _try(self) -> BoardSample | str:
-        try:
-            return self._tick()
-        except TimeoutError:
-            why = _NO_ANSWER
-        except (EOFError, BrokenPipeError):
-            why = _ENDED
-        except RKDeckError as error:
-            why = error.code
-        except OSError as error:
-            why = f"{_LOST}: {error.strerror or type(error).__name__}"
-        self.close()
-        return why
 
     def _tick(self) -> BoardSample:
         deadline = time.monotonic() + self._timeout_s
@@ -151,11 +141,19 @@ class BoardSampler:
         kind = "L" if self._number % SLOW_EVERY == 1 else "S"
         shell.send(f"{kind} {self._number}\n".encode())
         frame = self._await(shell, self._number, deadline)
-        return self._builder.build(frame, self._clock(), self._serving_file)
+        sample = self._builder.build(frame, self._clock(), self._serving_file)
+        if self._builder.serving_pid != self._serving_pid:
+            self._serving_pid = self._builder.serving_pid
+            self._send_watch(shell)
+        return sample
 
     def _start(self, deadline: float) -> Shell:
         argv: tuple[str, ...] = ("sh", "-s")
-        if self._sudo and self._session.succeeds(("sudo", "-n", "true"), self._timeout_s):
+        if (
+            self._sudo
+            and not self._sysroot
+            and self._session.succeeds(("sudo", "-n", "true"), self._timeout_s)
+        ):
             argv = ("sudo", "-n", *argv)
         self._reader = FrameReader()
         self._builder = SampleBuilder(self._board, self._root)
@@ -173,7 +171,8 @@ class BoardSampler:
         self._builder.identify(parse_identity(self._await(shell, None, deadline), self._root))
 
     def _send_watch(self, shell: Shell) -> None:
-        lines = " ".join(["P", *map(str, self._pids)]), remote_command(["V", self._serving_file or ""])
+        pids = {*self._pids, *([] if self._serving_pid is None else [self._serving_pid])}
+        lines = " ".join(["P", *map(str, sorted(pids))]), remote_command(["V", self._serving_file or ""])
         shell.send("".join(f"{line}\n" for line in lines).encode())
 
     def _await(self, shell: Shell, number: int | None, deadline: float) -> Frame:
@@ -196,3 +195,11 @@ class BoardSampler:
 def script_text() -> bytes:
     """The sampling script, as it is sent to a board."""
     return (resources.files("resources") / "board" / "sampler.sh").read_bytes()
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if isinstance(error, RKDeckError):
+        return error.code
+    return "the shell ended" if isinstance(error, EOFError) else "connection lost"

@@ -40,9 +40,11 @@ def _samples(session: LocalSession, tree: Path, count: int = 1, **options: float
 def test_a_busy_board(session: LocalSession, tmp_path: Path) -> None:
     tree = shutil.copytree(OWN_TREES / "rk3588-busy", tmp_path / "my board's tree; exit 1")
     state = tmp_path / "state: 1.json"
-    state.write_text('{"pid": 4242, "model": "m", "last": {"tokens_per_s": 14.5, "ttft_ms": 430}}\n')
-    sampler = BoardSampler(session, str(tree), board="desk")
-    sampler.watch([4242, 99999], str(state))
+    state.write_text(
+        '{"pid": 4242, "start_ticks": 77, "model": "m", "last": {"tokens_per_s": 14.5, "ttft_ms": 430}}\n'
+    )
+    sampler = BoardSampler(session, str(tree), board="desk", serving_file=str(state))
+    sampler.watch([99999])
     first = sampler.sample()
     (tree / "proc/uptime").write_text("1001.50 7000.00\n")
     (tree / "proc/stat").write_text("cpu0 100 0 50 350 100 0 0 0 0 0\ncpu1 50 0 50 500 0 0 0 0 0 0\n")
@@ -246,3 +248,28 @@ def test_the_shell_ends_with_its_input(session: LocalSession) -> None:
     sampler.sample()
     sampler.close()
     assert session.shells[-1].process.wait(timeout=5) is not None
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ('{"pid": 4242, "start_ticks": 77, "model": "m", "last": null}', True),
+        ('{"pid": 4242, "model": "m"}', True),
+        ('{"pid": 4242, "start_ticks": 78, "model": "m"}', False),  # another process has the pid now
+        ('{"pid": 99999, "model": "m"}', False),  # left over after kill -9
+        ('{"pid": 4242, "model"', False),
+        ('{"pid": -1, "model": "m"}', False),
+        ('{"pid": 1e400, "model": "m"}', False),
+        ("[[[[", False),
+    ],
+)
+def test_a_serving_is_shown_while_its_process_lives(tmp_path: Path, state: str, shown: bool) -> None:
+    file = tmp_path / "state.json"
+    sampler = BoardSampler(LocalSession(), str(OWN_TREES / "rk3588-busy"), serving_file=str(file))
+    assert sampler.sample().serving is None
+    file.write_text(state)
+    sampler.sample()
+    sample = sampler.sample()
+    sampler.close()
+    assert (sample.serving is not None) == shown
+    assert len(sample.processes) == ("4242" in state and state.endswith("}"))
