@@ -1,0 +1,109 @@
+"""Talking to one running command: input and both outputs at once, with a deadline and a bound."""
+
+import select
+import time
+from dataclasses import dataclass
+
+import paramiko
+
+_CHUNK_BYTES = 256 << 10
+# paramiko tells when output arrives, but not when the server's window opens for input.
+_INPUT_POLL_S = 0.01
+_STATUS_GRACE_S = 2.0
+
+
+class TooSlowError(Exception):
+    """The deadline passed."""
+
+
+class TooMuchError(Exception):
+    """More output than allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command left: exit status (None: ended by a signal, or the link broke) and its outputs."""
+
+    exit_status: int | None
+    stdout: bytes
+    stderr: bytes
+
+
+class _Collected:
+    """Both outputs, each bounded."""
+
+    def __init__(self, channel: paramiko.Channel, max_bytes: int) -> None:
+        self._channel = channel
+        self._max_bytes = max_bytes
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+
+    def take(self) -> bool:
+        """Take what has arrived; False when nothing had."""
+        channel, taken = self._channel, False
+        if channel.recv_ready():
+            self.stdout += channel.recv(_CHUNK_BYTES)
+            taken = True
+        if channel.recv_stderr_ready():
+            self.stderr += channel.recv_stderr(_CHUNK_BYTES)
+            taken = True
+        if max(len(self.stdout), len(self.stderr)) > self._max_bytes:
+            raise TooMuchError
+        return taken
+
+
+def converse(channel: paramiko.Channel, data: bytes, deadline: float, max_output_bytes: int) -> Outcome:
+    """Send `data` and end of input while collecting both outputs until the command has ended.
+
+    A command that ends without reading all its input is no failure. The caller closes the channel, which
+    makes the server drop what is still running.
+
+    Args:
+        channel: with its command started.
+        data: the whole standard input.
+        deadline: on `time.monotonic`'s clock.
+        max_output_bytes: for each output.
+
+    Raises:
+        TooSlowError, TooMuchError: see their names.
+    """
+    collected = _Collected(channel, max_output_bytes)
+    waiting = select.poll()
+    waiting.register(channel.fileno(), select.POLLIN)
+    left = memoryview(data)
+    if not data:
+        channel.shutdown_write()
+    while not (channel.eof_received or channel.closed):
+        now = time.monotonic()
+        if now >= deadline:
+            raise TooSlowError
+        sent = 0
+        if left and channel.send_ready():
+            sent = _send(channel, bytes(left[:_CHUNK_BYTES]))
+            left = left[sent:]
+            if not left:
+                channel.shutdown_write()
+        if collected.take() or sent:
+            continue
+        pause_s = min(_INPUT_POLL_S, deadline - now) if left else deadline - now
+        waiting.poll(max(1, int(pause_s * 1000)))
+    while collected.take():
+        pass
+    return Outcome(_status(channel, deadline), bytes(collected.stdout), bytes(collected.stderr))
+
+
+def _send(channel: paramiko.Channel, data: bytes) -> int:
+    try:
+        return channel.send(data)
+    except OSError:
+        if channel.closed:  # the command has ended, the loop will see it
+            return 0
+        raise
+
+
+def _status(channel: paramiko.Channel, deadline: float) -> int | None:
+    """The exit status; it may come a little after the end of output (a command that closed its outputs)."""
+    grace_s = max(_STATUS_GRACE_S, deadline - time.monotonic())
+    if not channel.status_event.wait(grace_s):
+        raise TooSlowError
+    return channel.exit_status if channel.exit_status >= 0 else None

@@ -1,0 +1,257 @@
+"""One SSH connection to a board: commands, scripts, shells and tunnels, every wait bounded.
+
+Numbers behind the settings (measured on loopback with OpenSSH 9.2 and Dropbear 2022.83): paramiko leaves
+Nagle's algorithm on, which makes one command five times slower; the usual 2 MiB window limits large answers.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import paramiko
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.remote import exchange
+from core.remote.authentication import authenticate
+from core.remote.connecting import end, greet, open_socket
+from core.remote.hostkeys import HostKey, HostKeys
+from core.remote.paramiko_setup import DeadlinePacketizer, prepare
+from core.remote.quoting import remote_command, script_with_arguments
+from core.remote.shell import RemoteShell
+from core.remote.target import SshTarget
+
+__all__ = ["RemoteResult", "SshSession", "SshTarget"]
+
+CONNECT_TIMEOUT_S = 10.0
+KEEPALIVE_S = 15
+_WINDOW_BYTES = 16 << 20
+_PACKET_BYTES = 64 << 10
+DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_MAX_OUTPUT_BYTES = 4 << 20
+_EXPIRED_PASSWORD = b"password has expired"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteResult:
+    """How a command on a board ended; its output is hostile text until it has been made printable."""
+
+    exit_status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; bytes that are no UTF-8 are replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def complaint(self) -> str:
+        """The end of standard error, made printable, for error facts."""
+        return printable(self.stderr[-600:].decode("utf-8", "replace").strip(), limit=600)
+
+
+class SshSession:
+    """A connection that was verified and logged in. Use one object from one thread, or one channel each."""
+
+    def __init__(self, transport: paramiko.Transport, target: SshTarget, host_key: HostKey) -> None:
+        """Take over a transport; use `connect`."""
+        self._transport = transport
+        self.target = target
+        self.host_key = host_key
+
+    @classmethod
+    def connect(
+        cls,
+        target: SshTarget,
+        host_keys: HostKeys,
+        accept_fingerprint: str | None = None,
+        timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> Self:
+        """Connect, check the host key, then log in; nothing secret is sent before the check.
+
+        Args:
+            target: the account.
+            host_keys: the keys known so far.
+            accept_fingerprint: `SHA256:...` of a key that may be remembered if the server is unknown.
+            timeout_s: for each of connecting, greeting and logging in.
+
+        Raises:
+            RefusedError: `remote.host_key_*`, `remote.identity_*`, `remote.passphrase_*`.
+            RKDeckError: `remote.unknown_host`, `remote.refused`, `remote.timeout`, `remote.no_route`,
+                `remote.no_connection`, `remote.not_ssh`, `remote.no_common_algorithm`, `remote.auth_failed`,
+                `remote.closed`.
+        """
+        known = host_keys.lookup(target.host, target.port)
+        link = open_socket(target, timeout_s)
+        try:
+            transport = paramiko.Transport(
+                link,
+                default_window_size=_WINDOW_BYTES,
+                default_max_packet_size=_PACKET_BYTES,
+                packetizer_class=DeadlinePacketizer,
+            )
+        except BaseException:
+            link.close()
+            raise
+        try:
+            transport.banner_timeout = transport.auth_timeout = timeout_s
+            transport.handshake_timeout = transport.channel_timeout = timeout_s
+            prepare(transport, tuple(key.kind for key in known))
+            host_key = greet(transport, target, timeout_s)
+            host_keys.check(target.host, target.port, host_key, accept_fingerprint)
+            authenticate(transport, target)
+            transport.set_keepalive(KEEPALIVE_S)
+        except BaseException:
+            end(transport)
+            raise
+        return cls(transport, target, host_key)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection stands, as far as this side knows."""
+        return self._transport.is_active()
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        arguments: Sequence[str] = (),
+        *,
+        stdin: bytes = b"",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        max_output_bytes: int = DEFAULT_MAX_OUTPUT_BYTES,
+    ) -> RemoteResult:
+        """Run a program or a script to its end; a non-zero exit status is returned, not raised.
+
+        Args:
+            command: the words of a command, or the text of a script. A script travels on the standard input
+                of `sh -s` and runs only if it arrived whole; no hostile name is ever on a command line.
+            arguments: `$1`, `$2`, ... of a script.
+            stdin: standard input of a command; a script's own is empty.
+            timeout_s: for everything together.
+            max_output_bytes: of standard output and standard error each.
+
+        Raises:
+            RefusedError: `remote.unsafe_argument`.
+            RKDeckError: `remote.command_timeout`, `remote.output_too_large`, `remote.killed`,
+                `remote.closed`.
+        """
+        if isinstance(command, str):
+            line, data = "exec sh -s", script_with_arguments(command, arguments).encode()
+            name = "a script"
+        else:
+            line, data = remote_command(command), stdin
+            name = printable(" ".join(command), limit=80)
+        deadline = time.monotonic() + timeout_s
+        channel = self.open_exec(line)
+        try:
+            outcome = exchange.converse(channel, data, deadline, max_output_bytes)
+        except exchange.TooSlowError as error:
+            raise RKDeckError(
+                "remote.command_timeout",
+                command=name,
+                seconds=timeout_s,
+                host=self.target.host,
+                port=self.target.port,
+            ) from error
+        except exchange.TooMuchError as error:
+            raise RKDeckError(
+                "remote.output_too_large",
+                command=name,
+                limit_bytes=max_output_bytes,
+                host=self.target.host,
+                port=self.target.port,
+            ) from error
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise self.closed_error(error) from error
+        finally:
+            channel.close()
+        if outcome.exit_status is None:
+            if not self.is_open:
+                raise self.closed_error(None)
+            raise RKDeckError("remote.killed", command=name, host=self.target.host, port=self.target.port)
+        result = RemoteResult(outcome.exit_status, outcome.stdout, outcome.stderr)
+        if result.exit_status and _EXPIRED_PASSWORD in result.stdout + result.stderr:
+            raise RKDeckError("remote.password_expired", user=self.target.user, host=self.target.host)
+        return result
+
+    def succeeds(self, argv: Sequence[str], timeout_s: float = DEFAULT_TIMEOUT_S) -> bool:
+        """Whether a command ends with status 0."""
+        return self.run(argv, timeout_s=timeout_s).exit_status == 0
+
+    def open_shell(self, argv: Sequence[str] = ("sh", "-s")) -> RemoteShell:
+        """Start a program that is driven over its standard input and ends when that is closed.
+
+        Raises:
+            RKDeckError: `remote.closed`.
+        """
+        return RemoteShell(self.open_exec(remote_command(argv)))
+
+    def open_exec(self, line: str) -> paramiko.Channel:
+        """Start a command line (from `remote_command`) on a channel of its own.
+
+        Raises:
+            RKDeckError: `remote.no_channel` when the server refuses, `remote.closed`.
+        """
+        channel: paramiko.Channel | None = None
+        try:
+            channel = self._transport.open_session(timeout=CONNECT_TIMEOUT_S)
+            channel.settimeout(CONNECT_TIMEOUT_S)
+            channel.exec_command(line)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if channel is not None:
+                channel.close()
+            if isinstance(error, paramiko.SSHException) and self.is_open:
+                raise RKDeckError(
+                    "remote.no_channel",
+                    reason=printable(str(error)),
+                    host=self.target.host,
+                    port=self.target.port,
+                ) from error
+            raise self.closed_error(error) from error
+        return channel
+
+    def open_tunnel(self, port: int, host: str = "127.0.0.1", timeout_s: float = 10.0) -> paramiko.Channel:
+        """Connect to a port on the board itself; the channel is used like a connected socket.
+
+        Raises:
+            RKDeckError: `remote.tunnel_refused` when nothing listens there or the server forbids it,
+                `remote.closed`.
+        """
+        try:
+            channel = self._transport.open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout_s
+            )
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if isinstance(error, paramiko.SSHException) and self.is_open:
+                raise RKDeckError(
+                    "remote.tunnel_refused",
+                    tunnel_port=port,
+                    reason=printable(str(error)),
+                    host=self.target.host,
+                    port=self.target.port,
+                ) from error
+            raise self.closed_error(error) from error
+        channel.settimeout(timeout_s)
+        return channel
+
+    def closed_error(self, error: BaseException | None) -> RKDeckError:
+        """The error for a connection that ended under a command."""
+        reason = str(error) if error is not None and str(error) else "the connection ended"
+        return RKDeckError(
+            "remote.closed", reason=printable(reason), host=self.target.host, port=self.target.port
+        )
+
+    def close(self) -> None:
+        """End the connection and its thread; harmless when it has ended already."""
+        end(self._transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,58 @@
+"""A running program on a board that is driven over its standard input."""
+
+import select
+
+import paramiko
+
+_CHUNK_BYTES = 256 << 10
+_STDERR_KEPT_BYTES = 4096
+_SEND_TIMEOUT_S = 30.0
+
+
+class RemoteShell:
+    """One `sh -s` (or the like). It ends by itself when its input is closed or the connection breaks."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._waiting = select.poll()
+        self._waiting.register(channel.fileno(), select.POLLIN)
+        self._stderr = bytearray()
+        channel.settimeout(_SEND_TIMEOUT_S)
+
+    @property
+    def stderr_tail(self) -> bytes:
+        """The last 4 KiB of standard error read so far."""
+        return bytes(self._stderr)
+
+    def send(self, data: bytes) -> None:
+        """Write to standard input.
+
+        Raises:
+            TimeoutError: the program does not read.
+            OSError: it has ended.
+        """
+        self._channel.sendall(data)
+
+    def receive(self, timeout_s: float) -> bytes:
+        """Return what it printed on standard output; empty at its end.
+
+        Raises:
+            TimeoutError: nothing came in time.
+        """
+        channel = self._channel
+        while True:
+            if channel.recv_stderr_ready():
+                self._stderr += channel.recv_stderr(_CHUNK_BYTES)
+                del self._stderr[:-_STDERR_KEPT_BYTES]
+                continue
+            if channel.recv_ready():
+                return channel.recv(_CHUNK_BYTES)
+            if channel.eof_received or channel.closed:
+                # What arrived between the look above and the end is still there.
+                return channel.recv(_CHUNK_BYTES) if channel.recv_ready() else b""
+            if not self._waiting.poll(max(0, int(timeout_s * 1000))):
+                raise TimeoutError
+
+    def close(self) -> None:
+        """Close the input and forget the program."""
+        self._channel.close()

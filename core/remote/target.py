@@ -1,0 +1,48 @@
+"""Whom to connect to, and with what."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.base.errors import UsageError
+from core.base.log import register_secret
+from core.base.names import printable
+
+# Host names, IPv4, IPv6 with a zone. International names are given in their ASCII form.
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
+_USER = re.compile(r"[A-Za-z0-9_.@$+\\-]{1,128}")
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class SshTarget:
+    """One account on one server.
+
+    Attributes:
+        host: name or address; checked, since it becomes part of known_hosts.
+        identity_file: private key; None: the agent's keys and the usual files in ~/.ssh.
+        password: of the account; also tried as the key's passphrase when there is no other.
+        passphrase: of `identity_file`.
+        use_agent: whether keys of a running ssh-agent are offered.
+        use_default_keys: whether ~/.ssh/id_* are offered when there is no `identity_file`.
+    """
+
+    host: str
+    port: int = 22
+    user: str = "root"
+    identity_file: Path | None = None
+    password: str | None = field(default=None, repr=False)
+    passphrase: str | None = field(default=None, repr=False)
+    use_agent: bool = True
+    use_default_keys: bool = True
+
+    def __post_init__(self) -> None:
+        if not _HOST.fullmatch(self.host) or self.host.startswith("-"):
+            raise UsageError("remote.bad_host", host=printable(self.host))
+        if not _USER.fullmatch(self.user) or self.user.startswith("-"):
+            raise UsageError("remote.bad_user", user=printable(self.user))
+        if not 1 <= self.port <= _MAX_PORT:
+            raise UsageError("remote.bad_port", port=self.port)
+        for secret in (self.password, self.passphrase):
+            if secret:
+                register_secret(secret)

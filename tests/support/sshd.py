@@ -1,0 +1,228 @@
+"""Real SSH servers on loopback, run by and for whoever runs the tests: OpenSSH's sshd and Dropbear."""
+
+import getpass
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.remote.hostkeys import HostKeys
+from core.remote.session import SshSession
+from core.remote.target import SshTarget
+
+_START_TIMEOUT_S = 15.0
+_SFTP_SERVER = Path("/usr/lib/openssh/sftp-server")
+
+
+@dataclass(frozen=True, slots=True)
+class SshServer:
+    """A running server, the account on it and a key that opens it."""
+
+    kind: str
+    port: int
+    user: str
+    key_file: Path
+    host_key_file: Path
+    pid: int
+    log_file: Path
+    home: Path
+
+    @property
+    def host(self) -> str:
+        return "127.0.0.1"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the server's key, as ssh-keygen says it."""
+        public = self.host_key_file.with_name(self.host_key_file.name + ".pub")
+        text = subprocess.run(
+            ["ssh-keygen", "-l", "-E", "sha256", "-f", str(public)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return text.split()[1]
+
+    def target(self, **changes: object) -> SshTarget:
+        """The account, reached with the right key only; `changes` replace fields."""
+        values: dict[str, object] = {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "identity_file": self.key_file,
+            "use_agent": False,
+            "use_default_keys": False,
+        }
+        return SshTarget(**{**values, **changes})  # type: ignore[arg-type]
+
+    def connect(self, host_keys: HostKeys, **changes: object) -> SshSession:
+        """Connect as a user who has compared the fingerprint."""
+        return SshSession.connect(self.target(**changes), host_keys, accept_fingerprint=self.fingerprint)
+
+    def children(self) -> list[psutil.Process]:
+        """Processes of its connections."""
+        return psutil.Process(self.pid).children(recursive=True)
+
+    def kill_connections(self) -> None:
+        """End every connection at once, as a pulled cable and a rebooted board do."""
+        for process in reversed(self.children()):
+            with _gone_is_fine():
+                process.send_signal(signal.SIGKILL)
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except psutil.NoSuchProcess:
+        return
+
+
+def find_program(name: str) -> str:
+    """The absolute path of a server program (sshd insists on one); skips the test when it is missing."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return str(Path(found).absolute())
+
+
+def new_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
+    """Make a key pair with ssh-keygen."""
+    keygen = find_program("ssh-keygen")
+    subprocess.run(
+        [keygen, "-q", "-t", kind, "-N", passphrase, "-C", "rkdeck test", "-f", str(path)], check=True
+    )
+    return path
+
+
+def free_port() -> int:
+    """A port nobody listens on; another process may still take it, so starters try again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def openssh(folder: Path, *options: str, sftp: bool = True) -> Iterator[SshServer]:
+    """Run OpenSSH's server below `folder`; `options` are lines of sshd_config."""
+    program = find_program("sshd")
+    separation = Path("/run/sshd")
+    if os.geteuid() == 0 and not separation.exists():
+        separation.mkdir(mode=0o755)
+    key, host_key, authorized = _keys(folder)
+    config = folder / "sshd_config"
+
+    def command(port: int) -> list[str]:
+        lines = [
+            f"Port {port}",
+            "ListenAddress 127.0.0.1",
+            f"HostKey {host_key}",
+            f"AuthorizedKeysFile {authorized}",
+            "PidFile none",
+            "StrictModes no",
+            "UsePAM no",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "LogLevel VERBOSE",
+            *options,
+        ]
+        if sftp:
+            lines.append(f"Subsystem sftp {_SFTP_SERVER}")
+        config.write_text("\n".join(lines) + "\n")
+        return [program, "-D", "-e", "-f", str(config)]
+
+    with _running("openssh", folder, command, key, host_key, Path.home()) as server:
+        yield server
+
+
+@contextmanager
+def dropbear(folder: Path) -> Iterator[SshServer]:
+    """Run Dropbear below `folder`.
+
+    It reads keys from the account's home only, so it gets a passwd file with another home in a mount
+    namespace of its own; skipped where the kernel forbids that.
+    """
+    program, converter = find_program("dropbear"), find_program("dropbearconvert")
+    unshare = find_program("unshare")
+    key, host_key, authorized = _keys(folder)
+    converted = folder / "dropbear_host_key"
+    subprocess.run([converter, "openssh", "dropbear", str(host_key), str(converted)], check=True, capture_output=True)
+    home = folder / "account"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    home.chmod(0o700)
+    shutil.copy(authorized, home / ".ssh/authorized_keys")
+    (home / ".ssh/authorized_keys").chmod(0o600)
+    account = pwd.getpwuid(os.getuid())
+    passwd = folder / "passwd"
+    passwd.write_text(f"{account.pw_name}:x:{account.pw_uid}:{account.pw_gid}:test:{home}:/bin/sh\n")
+    inner = f"mount --bind {shlex.quote(str(passwd))} /etc/passwd"
+    namespace = [unshare, "--mount", "--propagation", "private"]
+    back: list[str] = []
+    if account.pw_uid != 0:
+        namespace.insert(1, "--map-root-user")
+        back = [unshare, "--user", f"--map-user={account.pw_uid}", f"--map-group={account.pw_gid}"]
+    if subprocess.run([*namespace, "sh", "-c", inner], capture_output=True).returncode:
+        pytest.skip("this kernel lets no ordinary user mount (needed to give Dropbear a home of its own)")
+
+    def command(port: int) -> list[str]:
+        server = [program, "-F", "-E", "-s", "-r", str(converted), "-p", f"127.0.0.1:{port}"]
+        server += ["-P", str(folder / "dropbear.pid")]
+        return [*namespace, "sh", "-c", f"{inner} && exec {shlex.join([*back, *server])}"]
+
+    with _running("dropbear", folder, command, key, host_key, home) as server:
+        yield server
+
+
+def _keys(folder: Path) -> tuple[Path, Path, Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    key, host_key = new_key(folder / "user_key"), new_key(folder / "host_key")
+    authorized = folder / "authorized_keys"
+    authorized.write_text((folder / "user_key.pub").read_text())
+    authorized.chmod(0o600)
+    return key, host_key, authorized
+
+
+@contextmanager
+def _running(kind, folder, command, key, host_key, home):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    log = folder / "server.log"
+    for _ in range(3):
+        port = free_port()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command(port), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder
+            )
+        if _answers(process, port):
+            break
+        process.kill()
+        process.wait()
+    else:
+        pytest.fail(f"{kind} did not start: {log.read_text()}")
+    server = SshServer(kind, port, getpass.getuser(), key, host_key, process.pid, log, home)
+    try:
+        yield server
+    finally:
+        server.kill_connections()
+        process.kill()
+        process.wait()
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1.0) as link:
+                return link.recv(4) == b"SSH-"
+        except OSError:
+            time.sleep(0.02)
+    return False
