@@ -91,6 +91,7 @@ class Limits:
     os_headless_bytes: int
     os_desktop_bytes: int
     min_kv_width: int
+    groups_divide_inputs: bool
 
 
 @cache
@@ -186,6 +187,7 @@ def limits() -> Limits:
         os_headless_bytes=tomldata.integer(fit, "os_headless_bytes", _FILE),
         os_desktop_bytes=tomldata.integer(fit, "os_desktop_bytes", _FILE),
         min_kv_width=tomldata.integer(_table("export"), "min_kv_width", _FILE),
+        groups_divide_inputs=tomldata.text(_table("groups"), "divides", _FILE) == "inputs",
     )
 
 

@@ -31,6 +31,7 @@ class ModelShape:
         kv_elements_per_token: cached elements a token, None when the family has no model.
         n_matmul, n_matmul_active: matrix products in the file, and those one token goes through.
         recurrent_state_elements, altup_layers: 0 for the families modelled so far.
+        max_positions: tokens the model was trained for, as config.json says.
         linear: the layers behind w_body, in file order.
         quantization: how the checkpoint is already quantized, or None.
     """
@@ -57,17 +58,20 @@ class ModelShape:
     n_matmul_active: float
     recurrent_state_elements: int
     altup_layers: int
+    max_positions: int | None
     tied: bool
     linear: tuple[LinearLayer, ...]
     quantization: str | None
     notes: tuple[Note, ...]
 
-    def indivisible_by(self, group_size: int) -> LinearLayer | None:
-        """Return a layer whose output dimension the group size does not divide, or None.
+    def indivisible_by(self, group_size: int, *, inputs: bool) -> LinearLayer | None:
+        """Return a layer whose outputs (or inputs) the group size does not divide, or None.
 
-        The rule is the SDK manual's (1.3.0, table 3-3). The head is never grouped.
+        The head is never grouped.
         """
-        return next((layer for layer in self.linear if layer.outputs % group_size), None)
+        return next(
+            (layer for layer in self.linear if (layer.inputs if inputs else layer.outputs) % group_size), None
+        )
 
 
 def build_shape(facts: ModelFacts) -> ModelShape:
@@ -111,6 +115,7 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         n_matmul_active=1 + _weighted(found.body, active_share, modules=True),
         recurrent_state_elements=0,
         altup_layers=0,
+        max_positions=config.max_positions,
         tied=tied,
         linear=tuple(found.body),
         quantization=printable(facts.quantization, 40) if facts.quantization else None,

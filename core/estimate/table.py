@@ -86,11 +86,17 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> str |
         return reason_text("quantized", method=shape.quantization)
     if not shape.known:
         return reason_text("architecture", architecture=shape.architecture)
-    layer = shape.indivisible_by(level.group_size) if level.group_size is not None else None
-    if layer is not None and level.group_size is not None:
-        tensor = printable(layer.name)
-        return reason_text("group", group=level.group_size, outputs=layer.outputs, tensor=tensor)
-    return None
+    return _group_reason(shape, level.group_size) if level.group_size is not None else None
+
+
+def _group_reason(shape: ModelShape, group_size: int) -> str | None:
+    inputs = limits().groups_divide_inputs
+    layer = shape.indivisible_by(group_size, inputs=inputs)
+    if layer is None:
+        return None
+    size, dimension = (layer.inputs, "inputs") if inputs else (layer.outputs, "outputs")
+    tensor = printable(layer.name)
+    return reason_text("group", group=group_size, size=size, dimension=dimension, tensor=tensor)
 
 
 def _row(question: _Question, level: Level) -> LevelEstimate:
@@ -211,6 +217,8 @@ def _is_large(shape: ModelShape, platform: Platform) -> bool:
 def _notes(question: _Question) -> tuple[Note, ...]:
     shape, platform, known = question.shape, question.platform, limits()
     notes: list[Note] = []
+    if shape.max_positions is not None and question.context > shape.max_positions:
+        notes.append(note("beyond_model", positions=shape.max_positions, context=question.context))
     if question.context > known.max_context:
         notes.append(note("long_context", limit=known.max_context))
     if question.cores < platform.npu_cores_max:

@@ -20,6 +20,7 @@ class TextConfig:
         mla_width: elements one MLA head caches a token (keys nope + rope, and values), None for others.
         tied: whether the head shares the embedding's weights; None when config.json does not say.
         experts, experts_per_token: routed experts of a mixture.
+        max_positions: tokens the model was trained for.
     """
 
     class_name: str
@@ -34,6 +35,7 @@ class TextConfig:
     experts: int | None
     experts_per_token: int | None
     mla_width: int | None
+    max_positions: int | None
 
 
 def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
@@ -57,6 +59,7 @@ def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
         experts=_size(table, "num_experts", "num_local_experts", "n_routed_experts"),
         experts_per_token=_size(table, "num_experts_per_tok", "num_experts_per_token"),
         mla_width=_mla_width(table, hidden, heads),
+        max_positions=_size(table, "max_position_embeddings", "seq_length"),
     )
 
 
