@@ -81,6 +81,7 @@ class Limits:
     """Where the fit holds, what has no facts, and what a board's system needs."""
 
     max_context: int
+    min_linear: int
     max_linear: int
     max_linear_one_core: int
     calibrated: Mapping[str, tuple[str, ...]]
@@ -177,6 +178,7 @@ def limits() -> Limits:
     calibrated = _table("calibrated")
     return Limits(
         max_context=tomldata.integer(ranges, "max_context", _FILE),
+        min_linear=tomldata.integer(ranges, "min_linear", _FILE),
         max_linear=tomldata.integer(ranges, "max_linear", _FILE),
         max_linear_one_core=tomldata.integer(ranges, "max_linear_one_core", _FILE),
         calibrated={name: tomldata.texts(calibrated, name, _FILE) for name in calibrated},

@@ -170,8 +170,8 @@ def _kv_elements(found: SortedTensors, config: TextConfig, architecture: Archite
     # Two tensors in every layer: the shapes themselves say what is cached, whatever config.json leaves out.
     if found.kv_tensors == 2 * layers:
         return found.kv_outputs
-    # An unknown class is counted only when its layers look like attention all the way through.
-    if architecture.family == "unknown" or not (config.kv_heads and config.head_dim):
+    # In some layers only: a hybrid, whatever its class says. In none: fused, which only a known class may be.
+    if found.kv_tensors or architecture.family == "unknown" or not (config.kv_heads and config.head_dim):
         return None
     return 2 * layers * config.kv_heads * config.head_dim
 

@@ -205,6 +205,7 @@ def _confidence(shape: ModelShape, platform: Platform, context: int, cores: int)
         and context <= limits().max_context
         and cores == platform.npu_cores_max
         and not _is_large(shape, platform)
+        and shape.w_linear >= limits().min_linear
     )
     return "calibrated" if near else "extrapolated"
 
@@ -225,6 +226,8 @@ def _notes(question: _Question) -> tuple[Note, ...]:
         notes.append(note("fewer_cores", max=platform.npu_cores_max, cores=question.cores))
     if _is_large(shape, platform):
         notes.append(note("large_model"))
+    if shape.w_linear < known.min_linear:
+        notes.append(note("small_model"))
     if question.prompt != ttft_constants().prompt:
         notes.append(note("other_prompt", benchmark=ttft_constants().prompt, prompt=question.prompt))
     width = (shape.kv_elements_per_token or 0) // (2 * shape.layers)

@@ -213,6 +213,10 @@ def test_confidence_falls_with_distance_from_the_vendors_rows() -> None:
     assert estimate("Qwen3-1.7B").confidence == "calibrated"
     assert estimate("Qwen3-1.7B", context=8192).confidence == "extrapolated"
     assert estimate("Qwen3-4B", "rk3562").confidence == "extrapolated"
+    tiny = config("LlamaForCausalLM", (128, 4, 2, 2, 512, 4096), tied=False)
+    found = estimate_model(facts_of(tiny, tensors(tiny)), get_platform("rk3588"))
+    assert found.confidence == "extrapolated"
+    assert "small_model" in {note.code for note in found.notes}
     without = estimate_model(facts("Qwen3-1.7B", headers=False), get_platform("rk3588"))
     assert without.confidence == "extrapolated"
     narrow = known(row("Qwen3-1.7B", "w8a8").ram)

@@ -163,6 +163,14 @@ def test_an_unknown_class_is_counted_only_when_all_its_layers_are_attention() ->
         build_shape(facts_of(model, ()))
 
 
+def test_a_hybrid_under_a_known_name_is_flagged() -> None:
+    model = CONFIGS["Qwen3-1.7B"]
+    hybrid = tuple(info for info in tensors(model) if ".3.self_attn.k_proj" not in info.name)
+    shape = build_shape(facts_of(model, hybrid))
+    assert (shape.known, shape.modelled) == (True, False)
+    assert "no_memory_model" in codes(shape)
+
+
 def test_a_quantized_checkpoint_is_counted_from_its_configuration() -> None:
     packed = (tensor("model.layers.0.self_attn.q_proj.qweight", 112, 896),)
     shape = build_shape(facts_of(CONFIGS["Qwen2-0.5B"], packed, "gptq"))
