@@ -1,0 +1,133 @@
+"""HTTP/1.1 to a port of the board's loopback, over a channel of the SSH connection."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
+from core.remote.session import SshSession
+
+MAX_ANSWER_BYTES = 32 << 20
+_MAX_LINE_BYTES = 1 << 20
+
+
+class _TunnelConnection(http.client.HTTPConnection):
+    """A connection whose socket is a channel."""
+
+    def __init__(self, session: SshSession, port: int, timeout_s: float) -> None:
+        super().__init__("127.0.0.1", port, timeout=timeout_s)
+        self._session = session
+        self._timeout_s = timeout_s
+
+    def connect(self) -> None:
+        channel = self._session.open_tunnel(self.port)
+        channel.settimeout(self._timeout_s)
+        # A channel has what http.client uses of a socket: sendall, makefile, close.
+        self.sock = channel
+
+
+class ChatTunnel:
+    """One request to a serving; a context manager, since the channel must be closed.
+
+    Args:
+        session: the connection to the board.
+        port: where the runtime listens.
+        token: its bearer token.
+        timeout_s: how long to wait for the next bytes.
+    """
+
+    def __init__(self, session: SshSession, port: int, token: str, timeout_s: float) -> None:
+        self._connection = _TunnelConnection(session, port, timeout_s)
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._timeout_s = timeout_s
+
+    def __enter__(self) -> "ChatTunnel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a request and return the JSON object of its answer.
+
+        Raises:
+            RKDeckError: `serve.no_answer`, `serve.bad_answer`, `serve.unauthorized`, `serve.busy`,
+                `serve.runtime_error`; RefusedError `serve.request_refused` with the runtime's own words.
+        """
+        try:
+            response = self._send(method, path, body)
+            data = response.read(MAX_ANSWER_BYTES + 1)
+        except (OSError, EOFError, http.client.HTTPException) as error:
+            raise self._lost(error) from error
+        if len(data) > MAX_ANSWER_BYTES:
+            raise RKDeckError("serve.bad_answer", reason="it is too long")
+        return _object(data)
+
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Send a request and yield the JSON objects of its event stream, up to `[DONE]`.
+
+        Raises:
+            RKDeckError: as `call`.
+        """
+        taken = 0
+        try:
+            response = self._send("POST", path, body)
+            while line := response.readline(_MAX_LINE_BYTES):
+                taken += len(line)
+                if taken > MAX_ANSWER_BYTES or not line.endswith(b"\n"):
+                    raise RKDeckError("serve.bad_answer", reason="it is too long or torn")
+                if not line.startswith(b"data:"):
+                    continue
+                data = line.removeprefix(b"data:").strip()
+                if data == b"[DONE]":
+                    return
+                yield _object(data)
+        except (OSError, EOFError, http.client.HTTPException) as error:
+            raise self._lost(error) from error
+        raise RKDeckError("serve.bad_answer", reason="it ended in the middle")
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
+        data = None if body is None else json.dumps(body).encode()
+        self._connection.request(method, path, body=data, headers=self._headers)
+        response = self._connection.getresponse()
+        if response.status != http.client.OK:
+            raise _refusal(response.status, response.read(64 << 10))
+        return response
+
+    def _lost(self, error: Exception) -> RKDeckError:
+        if isinstance(error, TimeoutError):
+            return RKDeckError("serve.no_answer", seconds=self._timeout_s)
+        return RKDeckError("serve.bad_answer", reason=printable(str(error) or type(error).__name__))
+
+
+def _refusal(status: int, data: bytes) -> RKDeckError:
+    reason = _reason(data)
+    if status == http.client.UNAUTHORIZED:
+        return RKDeckError("serve.unauthorized")
+    if status == http.client.SERVICE_UNAVAILABLE:
+        return RKDeckError("serve.busy", reason=reason)
+    if http.client.BAD_REQUEST <= status < http.client.INTERNAL_SERVER_ERROR:
+        return RefusedError("serve.request_refused", reason=reason, status=status)
+    return RKDeckError("serve.runtime_error", reason=reason, status=status)
+
+
+def _reason(data: bytes) -> str:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return printable(data[:300].decode("utf-8", "replace").strip())
+    error = value.get("error") if isinstance(value, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return printable(message if isinstance(message, str) else "no reason given", 300)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RKDeckError("serve.bad_answer", reason="it is not JSON") from error
+    if not isinstance(value, dict):
+        raise RKDeckError("serve.bad_answer", reason="it is not a JSON object")
+    return value
