@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from core.demo.corpus import CHAT_TEMPLATE, END_OF_TEXT, SPECIAL_TOKENS, TEXT_SHA256, TURN_END
+from core.quantization.approximate import approximate
+from core.quantization.forward import Forward, linear_names, perplexity, read_shape
+from core.quantization.levels import get_level
 
 VOCABULARY = 2048
 CONTEXT_TOKENS = 512
@@ -62,8 +66,20 @@ TOKENIZER_CONFIG = {
 }
 DIGESTS_NAME = "digests.json"
 SHARDS = 2
+MEASURED_LEVELS = ("fp16", "w8a8", "w4a16_g32", "w4a16_g64", "w4a16_g128", "w4a16")
 
 Weights = Mapping[str, npt.NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """How a checkpoint came about; `held_out` are the tokens its perplexity is measured on."""
+
+    steps: int
+    seed: int
+    batch_windows: int
+    window_tokens: int
+    held_out: Sequence[int]
 
 
 def train_tokenizer(text: str) -> Tokenizer:
@@ -81,23 +97,29 @@ def train_tokenizer(text: str) -> Tokenizer:
     return tokenizer
 
 
-def write_checkpoint(
-    folder: Path, tokenizer: Tokenizer, weights: Weights, facts: Mapping[str, float]
-) -> None:
-    """Write every file; `facts` are steps, seed, perplexity and window (tokens) of the training."""
+def write_checkpoint(folder: Path, tokenizer: Tokenizer, weights: Weights, facts: TrainingFacts) -> None:
+    """Write every file of the repository, the weights rounded to float16."""
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: np.ascontiguousarray(array, np.float16) for name, array in weights.items()}
+    special = {key: TOKENIZER_CONFIG[key] for key in ("bos_token", "eos_token", "pad_token")}
     _write_json(folder / "config.json", CONFIG)
     _write_json(folder / "generation_config.json", GENERATION)
     _write_json(folder / "tokenizer_config.json", TOKENIZER_CONFIG)
-    _write_json(
-        folder / "special_tokens_map.json",
-        {k: TOKENIZER_CONFIG[k] for k in ("bos_token", "eos_token", "pad_token")},
-    )
+    _write_json(folder / "special_tokens_map.json", special)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     _write_shards(folder, halves)
     (folder / "README.md").write_text(_card(halves, facts), "utf-8")
     write_digests(folder)
+
+
+def forward_at(weights: Weights, level_name: str) -> Forward:
+    """Return the model with its linear layers at a level; embedding and norms keep their precision."""
+    level = get_level(level_name)
+    linear = set(linear_names(read_shape(CONFIG)))
+    changed = {
+        name: approximate(array, level) if name in linear else array for name, array in weights.items()
+    }
+    return Forward(CONFIG, changed, activation_bits=8 if level.activation_bits == 8 else None)
 
 
 def write_digests(folder: Path) -> None:
@@ -130,21 +152,22 @@ def _write_shards(folder: Path, tensors: dict[str, npt.NDArray[np.float16]]) -> 
     _write_json(folder / "model.safetensors.index.json", index)
 
 
-def _card(tensors: Mapping[str, npt.NDArray[np.float16]], facts: Mapping[str, float]) -> str:
-    template = (resources.files("resources") / "demo" / "text" / "model_card.md").read_text("utf-8")
+def _card(tensors: Weights, facts: TrainingFacts) -> str:
+    template = (resources.files("resources") / "demo" / "model_card.md").read_text("utf-8")
+    figures = {
+        name: perplexity(forward_at(tensors, name), facts.held_out, facts.window_tokens)
+        for name in MEASURED_LEVELS
+    }
     return template.format(
-        parameters=f"{_count(tensors.values()):,}",
+        parameters=f"{sum(array.size for array in tensors.values()):,}",
         size_bytes=f"{sum(array.nbytes for array in tensors.values()):,}",
         text_sha256=TEXT_SHA256,
-        steps=facts["steps"],
-        seed=facts["seed"],
-        window=facts["window"],
-        perplexity=f"{facts['perplexity']:.2f}",
+        steps=facts.steps,
+        seed=facts.seed,
+        batch=facts.batch_windows,
+        window=facts.window_tokens,
+        levels="\n".join(f"| {name} | {figure:.3f} |" for name, figure in figures.items()),
     )
-
-
-def _count(arrays: Iterable[npt.NDArray[np.float16]]) -> int:
-    return sum(array.size for array in arrays)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -1,8 +1,10 @@
-"""The text of the demo model: one public-domain book, cleaned, split and wrapped as chats.
+"""The text of the demo model: one public-domain book, split and wrapped as chats, and other English.
 
 The book is `resources/demo/text/alice29.txt` (Lewis Carroll, Alice's Adventures in Wonderland, 1865), byte
 for byte as the Canterbury corpus has it. Split rule: chapters I to XI are for training, chapter XII is held
-out; nothing of chapter XII is seen by the tokenizer, by the plain lines or by the chat lines.
+out; nothing of chapter XII is seen by the tokenizer, by the plain lines or by the chat lines. Three more
+texts of that corpus teach the language that one short book cannot; sources and digests:
+`resources/demo/text/README.md`.
 """
 
 import random
@@ -12,6 +14,11 @@ from importlib import resources
 
 TEXT_NAME = "alice29.txt"
 TEXT_SHA256 = "7467306ee0feed4971260f3c87421154a05be571d944e9cb021a5713700c38f0"
+OTHER_TEXTS = {
+    "asyoulik.txt": "eaa3526fe53859f34ecdf255712f9ecf0b2c903451d4755b2edaa2e2599cb0fc",
+    "lcet10.txt": "5314ba1dbb03f471df88bec6cd120a938ef60d0fd3511c5c1dce61bf7463245f",
+    "plrabn12.txt": "07e2e0b461af78c7c647cb53dab39de560198e16f799b4516eccf0fbd69f764c",
+}
 HELD_OUT_HEADING = "CHAPTER XII."
 
 END_OF_TEXT = "<|endoftext|>"
@@ -53,27 +60,37 @@ class Corpus:
 
     train: str
     held_out: str
+    other: str
 
 
 def load_corpus() -> Corpus:
     """Return the packaged book, cleaned and split."""
-    raw = (resources.files("resources") / "demo" / "text" / TEXT_NAME).read_bytes()
-    return split(clean(raw.decode("ascii")))
+    other = "\n\n".join("\n\n".join(paragraphs(read_text(name))) for name in OTHER_TEXTS)
+    return split(clean(read_text(TEXT_NAME)), other)
+
+
+def read_text(name: str) -> str:
+    """Return one packaged text as it is, decoded; the texts are ASCII but for a few letters."""
+    return (resources.files("resources") / "demo" / "text" / name).read_bytes().decode("latin-1")
 
 
 def clean(raw: str) -> str:
     """Join wrapped lines into paragraphs, keep verse lines, drop title page and rows of asterisks."""
     lines = raw.replace("\r\n", "\n").split("\n")
     first = next(index for index, line in enumerate(lines) if _HEADING.fullmatch(line.strip()))
-    blocks = re.split(r"\n[ \t]*\n", "\n".join(lines[first:]))
-    paragraphs = [text for text in map(_paragraph, blocks) if text]
-    return "\n\n".join(_join_headings(paragraphs)) + "\n"
+    return "\n\n".join(_join_headings(paragraphs("\n".join(lines[first:])))) + "\n"
 
 
-def split(text: str) -> Corpus:
+def paragraphs(raw: str) -> list[str]:
+    """Return the paragraphs, one line each, or the lines of a verse or stage direction."""
+    blocks = re.split(r"\n[ \t]*\n", raw.replace("\r\n", "\n"))
+    return [text for text in map(_paragraph, blocks) if text]
+
+
+def split(text: str, other: str = "") -> Corpus:
     """Split at the heading of chapter XII."""
     cut = text.index(HELD_OUT_HEADING)
-    return Corpus(train=text[:cut], held_out=text[cut:])
+    return Corpus(train=text[:cut], held_out=text[cut:], other=other)
 
 
 def chat_lines(train: str, rng: random.Random, count: int) -> list[str]:
@@ -99,10 +116,10 @@ def _paragraph(block: str) -> str:
     return re.sub(r"(?<=\w)- (?=\w)", "-", joined).replace("`", "'")
 
 
-def _join_headings(paragraphs: list[str]) -> list[str]:
+def _join_headings(texts: list[str]) -> list[str]:
     """Turn "CHAPTER I" and the title below it into one line "CHAPTER I. Title"."""
     joined: list[str] = []
-    for text in paragraphs:
+    for text in texts:
         if joined and _HEADING.fullmatch(joined[-1]):
             joined[-1] = f"{joined[-1]}. {text}"
         else:

@@ -18,20 +18,21 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.demo.checkpoint import CONFIG, train_tokenizer, write_checkpoint
+from core.demo.checkpoint import CONFIG, TrainingFacts, train_tokenizer, write_checkpoint
 from core.demo.corpus import Corpus, chat_lines, load_corpus
 
 DEFAULT_STEPS = 1200
 DEFAULT_SEED = 7
 THREADS = 2
-WINDOW_TOKENS = 128
-BATCH_WINDOWS = 32
-CHAT_SHARE = 0.25
+WINDOW_TOKENS = 256
+BATCH_WINDOWS = 16
+OTHER_SHARE = (0.9, 0.65)  # at the first and at the last step
+CHAT_SHARE = 0.2  # of the rest
 CHATS = 2000
-DROPOUT = 0.2
-PEAK_RATE = 2e-3
+DROPOUT = 0.12
+PEAK_RATE = 3e-3
 WARM_UP_STEPS = 60
-WEIGHT_DECAY = 0.1
+WEIGHT_DECAY = 0.02
 AVERAGE_DECAY = 0.99
 REPORT_EVERY = 100
 
@@ -47,25 +48,28 @@ class Streams:
 
     book: Tokens
     chats: Tokens
+    other: Tokens
     held_out: Tokens
 
 
 def encode_corpus(corpus: Corpus, encode: Callable[[str], list[int]], seed: int) -> Streams:
-    """Tokenize the book, `CHATS` chats made from its training part, and the held-out chapter."""
+    """Tokenize the book, `CHATS` chats made from its training part, the other texts, the held-out chapter."""
     chats = "".join(chat_lines(corpus.train, random.Random(seed), CHATS))  # noqa: S311
     return Streams(
         book=np.array(encode(corpus.train), np.int64),
         chats=np.array(encode(chats), np.int64),
+        other=np.array(encode(corpus.other), np.int64),
         held_out=np.array(encode(corpus.held_out), np.int64),
     )
 
 
-def sample_batch(streams: Streams, rng: np.random.Generator) -> Tokens:
-    """Return (BATCH_WINDOWS, WINDOW_TOKENS + 1) random windows, `CHAT_SHARE` of them from the chats."""
-    from_chats = round(BATCH_WINDOWS * CHAT_SHARE)
+def sample_batch(streams: Streams, other_share: float, rng: np.random.Generator) -> Tokens:
+    """Return (BATCH_WINDOWS, WINDOW_TOKENS + 1) random windows of the other texts, the chats and the book."""
+    shares = (other_share, (1 - other_share) * CHAT_SHARE, (1 - other_share) * (1 - CHAT_SHARE))
+    sources = (streams.other, streams.chats, streams.book)
     rows = []
-    for index in range(BATCH_WINDOWS):
-        stream = streams.chats if index < from_chats else streams.book
+    for choice in rng.choice(len(sources), BATCH_WINDOWS, p=shares):
+        stream = sources[choice]
         start = int(rng.integers(0, len(stream) - WINDOW_TOKENS))
         rows.append(stream[start : start + WINDOW_TOKENS + 1])
     return np.stack(rows)
@@ -139,7 +143,8 @@ def train(
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
-        batch = torch.from_numpy(sample_batch(streams, rng))
+        other_share = OTHER_SHARE[0] + (OTHER_SHARE[1] - OTHER_SHARE[0]) * step / steps
+        batch = torch.from_numpy(sample_batch(streams, other_share, rng))
         loss = model(input_ids=batch, labels=batch).loss
         optimizer.zero_grad()
         loss.backward()
@@ -148,7 +153,7 @@ def train(
         average.update_parameters(model)
         if (step + 1) % REPORT_EVERY == 0 or step + 1 == steps:
             perplexity = held_out_perplexity(average.module, streams.held_out)
-            report(f"step {step + 1} loss {float(loss):.4f} held-out perplexity {perplexity:.3f} "
+            report(f"step {step + 1} loss {loss.item():.4f} held-out perplexity {perplexity:.3f} "
                    f"after {time.monotonic() - started_s:.0f} s")  # fmt: skip
     state: Mapping[str, Any] = average.module.state_dict()
     weights = {name: tensor.detach().numpy() for name, tensor in state.items()}
@@ -172,7 +177,8 @@ def main(arguments: list[str] | None = None) -> int:
         f"{len(streams.book)} tokens of text, {len(streams.chats)} of chats, {len(streams.held_out)} held out"
     )
     weights, perplexity = train(streams, options.steps, options.seed, _say)
-    facts = {"steps": options.steps, "seed": options.seed, "perplexity": perplexity, "window": WINDOW_TOKENS}
+    held_out = [int(token) for token in streams.held_out]
+    facts = TrainingFacts(options.steps, options.seed, BATCH_WINDOWS, WINDOW_TOKENS, held_out)
     write_checkpoint(options.out, tokenizer, weights, facts)
     _say(f"wrote {options.out}: held-out perplexity {perplexity:.3f}, {time.monotonic() - started_s:.0f} s")
     return 0

@@ -18,9 +18,10 @@ class ErrorMeasures:
     """Distance between a tensor and its approximation.
 
     Attributes:
-        mse: mean squared error. sqnr_db: signal to quantization noise, 10 log10(mean square / mse); None
-        when the error or the signal is 0. cosine: cosine of the angle between both; None when one of them is
-        all zero. max_abs_error: largest absolute difference.
+        mse: mean squared error.
+        sqnr_db: signal to noise, 10 log10(mean square / mse); None when the error or the signal is 0.
+        cosine: cosine of the angle between both; None when one of them is all zero.
+        max_abs_error: largest absolute difference.
     """
 
     mse: float

@@ -314,34 +314,32 @@ def _real(config: Mapping[str, Any], field: str, default: float) -> float:
     return float(value)
 
 
-def _expected_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """Return every required tensor with its shape."""
+def _expected_tensors(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield every required tensor with its shape; lazily, for a config may claim billions of layers."""
     attention, kv, hidden = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim, shape.hidden
-    expected: dict[str, tuple[int, ...]] = {
-        "model.embed_tokens.weight": (shape.vocabulary, hidden),
-        "model.norm.weight": (hidden,),
-    }
+    yield "model.embed_tokens.weight", (shape.vocabulary, hidden)
+    yield "model.norm.weight", (hidden,)
     if not shape.tied:
-        expected["lm_head.weight"] = (shape.vocabulary, hidden)
+        yield "lm_head.weight", (shape.vocabulary, hidden)
+    parts: dict[str, tuple[int, ...]] = {
+        "input_layernorm": (hidden,),
+        "post_attention_layernorm": (hidden,),
+        "self_attn.q_proj": (attention, hidden),
+        "self_attn.k_proj": (kv, hidden),
+        "self_attn.v_proj": (kv, hidden),
+        "self_attn.o_proj": (hidden, attention),
+        "mlp.gate_proj": (shape.intermediate, hidden),
+        "mlp.up_proj": (shape.intermediate, hidden),
+        "mlp.down_proj": (hidden, shape.intermediate),
+    }
     for layer in range(shape.layers):
-        prefix = f"model.layers.{layer}."
-        expected |= {
-            prefix + "input_layernorm.weight": (hidden,),
-            prefix + "post_attention_layernorm.weight": (hidden,),
-            prefix + "self_attn.q_proj.weight": (attention, hidden),
-            prefix + "self_attn.k_proj.weight": (kv, hidden),
-            prefix + "self_attn.v_proj.weight": (kv, hidden),
-            prefix + "self_attn.o_proj.weight": (hidden, attention),
-            prefix + "mlp.gate_proj.weight": (shape.intermediate, hidden),
-            prefix + "mlp.up_proj.weight": (shape.intermediate, hidden),
-            prefix + "mlp.down_proj.weight": (hidden, shape.intermediate),
-        }
-    return expected
+        for part, expected in parts.items():
+            yield f"model.layers.{layer}.{part}.weight", expected
 
 
 def _read_weights(shape: Shape, weights: Weights) -> dict[str, Float32]:
     held: dict[str, Float32] = {}
-    for name, expected in _expected_shapes(shape).items():
+    for name, expected in _expected_tensors(shape):
         if name not in weights:
             raise ForwardError("forward.tensor_missing", tensor=name)
         held[name] = _as_float32(name, weights[name], expected)
