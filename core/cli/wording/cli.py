@@ -4,6 +4,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "cli.interrupted": ("Cancelled.", ""),
     "cli.no_services": ("This command was called without its services.", "This is a fault in RKDeck."),
     "cli.job_required": ("`jobs {action}` needs the id of a job.", "`rkdeck jobs` lists them."),
+    "cli.library_what": (
+        "`library {action}` needs to know what.",
+        "Give a path to add, or an id from `rkdeck library`.",
+    ),
+    "cli.toolkit_python": (
+        "`toolkit add` needs the Python of the environment.",
+        "For example: rkdeck toolkit add /opt/rkllm-env/bin/python",
+    ),
     "cli.model_not_local": (
         "{model} is not in the library.",
         "Download it first: rkdeck download {model}",

@@ -1,0 +1,72 @@
+"""`rkdeck convert`: a source model becomes a .rkllm file, by the user's rkllm-toolkit."""
+
+import argparse
+from pathlib import Path
+
+from core.base.units import format_bytes, format_duration
+from core.cli.command import Command, Context
+from core.cli.following import run_job
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL", help="a model in the library, or a folder starting with ./ or /"
+    )
+    parser.add_argument("--platform", metavar="P", required=True)
+    parser.add_argument("--dtype", metavar="D", required=True, help="w8a8, w4a16, w8a8_g128 ...")
+    parser.add_argument("--algorithm", metavar="A", default="normal")
+    parser.add_argument("--context", type=int, metavar="N", help="maximum context in tokens (default 4096)")
+    parser.add_argument("--cores", type=int, metavar="N", help="NPU cores (default: all)")
+    parser.add_argument("--optimization", type=int, choices=(0, 1), default=1)
+    parser.add_argument("--dataset", metavar="F", help="calibration data, the toolkit's JSON form")
+    parser.add_argument("--hybrid-rate", type=float, default=0.0, metavar="X")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--load-dtype", metavar="T", default="float32")
+    parser.add_argument("--lora", metavar="DIR")
+    parser.add_argument(
+        "--toolkit", metavar="PYTHON", help="the toolkit's Python (default: the newest added)"
+    )
+    parser.add_argument("--output", metavar="F", help="the file to make (default: in the library)")
+    parser.add_argument("--force", action="store_true", help="start although a check advises against it")
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).absolute() if text else None
+
+
+def _run(context: Context) -> int:
+    from core.cli.models import local_source
+    from core.convert.plan import start_conversion
+    from core.convert.recipe import Recipe
+
+    options, services = context.options, context.services
+    folder, item = local_source(services, options.model)
+    recipe = Recipe(
+        platform=options.platform,
+        dtype=options.dtype,
+        context=options.context or services.settings.default_context,
+        cores=options.cores,
+        algorithm=options.algorithm,
+        optimization=options.optimization,
+        dataset=_path(options.dataset),
+        hybrid_rate=options.hybrid_rate,
+        device=options.device,
+        load_dtype=options.load_dtype,
+        lora=_path(options.lora),
+    )
+    toolkit = services.toolkits.choose(options.toolkit)
+    handle = start_conversion(
+        services.jobs, folder, recipe, toolkit, item=item, output=_path(options.output), force=options.force
+    )
+    result = run_job(handle, context.output)
+    if not isinstance(result, dict):
+        return result.exit_code
+    context.output.text(
+        f"{result['path']}: {format_bytes(result['size_bytes'])}, {result['dtype']} for {result['platform']}, "
+        f"by rkllm-toolkit {result['toolkit_version']} in {format_duration(result['seconds'])}"
+        + ("  (SIMULATED toolkit)" if result["simulated"] else "")
+    )
+    return 0
+
+
+COMMANDS = (Command("convert", "convert a model with rkllm-toolkit", _configure, _run, lines=True),)

@@ -1,0 +1,38 @@
+"""`rkdeck download`: a model from the Hub into the library, resumed after any interruption."""
+
+import argparse
+from pathlib import Path
+
+from core.base.secrets import hub_token
+from core.base.units import format_bytes, format_duration
+from core.cli.command import Command, Context
+from core.cli.following import run_job
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("repo", metavar="REPO", help="a Hub id such as Qwen/Qwen3-0.6B")
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit")
+    parser.add_argument("--include", metavar="G", action="append", default=[], help="only files that match")
+    parser.add_argument("--exclude", metavar="G", action="append", default=[], help="no files that match")
+    parser.add_argument("--to", metavar="DIR", help="folder instead of the library's own")
+
+
+def _run(context: Context) -> int:
+    from core.hub.download import plan_download, start_download
+
+    options, services = context.options, context.services
+    detail = services.hub.details(options.repo, options.revision)
+    plan = plan_download(detail, include=options.include, exclude=options.exclude)
+    to = Path(options.to).absolute() if options.to else None
+    handle = start_download(services.jobs, services.hub.endpoint, plan, to=to, token=hub_token())
+    result = run_job(handle, context.output)
+    if not isinstance(result, dict):
+        return result.exit_code
+    context.output.text(
+        f"{result['repo']} is in {result['path']}: {len(plan.files)} files, "
+        f"{format_bytes(result['bytes_fetched'])} fetched in {format_duration(result['seconds'])}"
+    )
+    return 0
+
+
+COMMANDS = (Command("download", "download a model from the Hub", _configure, _run, lines=True),)

@@ -1,0 +1,36 @@
+"""`rkdeck inspect`: what a .rkllm file is, from its first and last bytes, also on the Hub."""
+
+import argparse
+
+from core.base.units import format_bytes
+from core.cli.command import Command, Context
+from core.cli.models import existing_path, is_path
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE|REPO/FILE", help="a path starting with ./ or /, or OWNER/NAME/FILE"
+    )
+
+
+def _run(context: Context) -> int:
+    from core.convert.inspect import inspect_file
+
+    text = context.options.file
+    inspection = inspect_file(existing_path(text)) if is_path(text) else context.services.inspect_remote(text)
+    document = inspection.to_json()
+    context.output.document(document)
+    fields = document["fields"]
+    for key in ("kind", "architecture", "platform", "dtype", "max_context", "npu_cores", "toolkit_version"):
+        value, basis = document[key], fields.get(key, "") if isinstance(fields, dict) else ""
+        context.output.text(
+            f"{key:>16}  {'unknown' if value is None else value}" + (f"  ({basis})" if basis else "")
+        )
+    context.output.text(f"{'size':>16}  {format_bytes(inspection.size_bytes)}")
+    problems = document["problems"]
+    for problem in problems if isinstance(problems, list) else []:
+        context.output.text(f"{'problem':>16}  {problem}")
+    return 0
+
+
+COMMANDS = (Command("inspect", "tell what a model file is", _configure, _run),)

@@ -1,0 +1,103 @@
+"""`rkdeck jobs`: list, follow, cancel and resume jobs, also those of another RKDeck."""
+
+import argparse
+import datetime
+import sys
+
+from core.base.errors import JsonValue, UsageError
+from core.base.names import printable
+from core.cli.command import Command, Context
+from core.cli.following import progress_line, report, run_job
+from core.jobs.model import JobRecord
+
+_ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=_ACTIONS, default="list")
+    parser.add_argument("id", nargs="?", help="a job's id, or the first characters of it")
+    parser.add_argument("--follow", "-f", action="store_true", help="with log: go on until the job ends")
+
+
+def _run(context: Context) -> int:
+    context.services.jobs.store.reconcile()
+    action = context.options.action
+    if action == "list":
+        return _list(context)
+    if not context.options.id:
+        raise UsageError("cli.job_required", action=action)
+    record = context.services.jobs.find(context.options.id)
+    return {"show": _show, "log": _log, "cancel": _cancel, "resume": _again, "retry": _again}[action](
+        context, record
+    )
+
+
+def _list(context: Context) -> int:
+    records = context.services.jobs.store.list()
+    context.output.document({"jobs": [record.to_json() for record in records]})
+    if not records:
+        context.output.text("No jobs yet. Downloads, conversions and deployments appear here.")
+        return 0
+    rows = [
+        (record.spec.id, record.spec.kind, _state(record), _started(record), record.spec.title)
+        for record in records
+    ]
+    context.output.table(("JOB", "KIND", "STATE", "CREATED", "WHAT"), rows)
+    return 0
+
+
+def _state(record: JobRecord) -> str:
+    if record.alive and record.progress is not None:
+        return f"{record.state}: {progress_line(record.progress.to_json())}"
+    return str(record.state)
+
+
+def _started(record: JobRecord) -> str:
+    return datetime.datetime.fromtimestamp(record.spec.created_unix_s).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _show(context: Context, record: JobRecord) -> int:
+    document = record.to_json()
+    context.output.document(document)
+    for key, value in document.items():
+        context.output.text(f"{key:>12}  {printable(str(value), limit=2000)}")
+    return 0
+
+
+def _log(context: Context, record: JobRecord) -> int:
+    output = context.output
+    if context.options.follow:
+        for event in context.services.jobs.attach(record.spec.id).follow():
+            report(event, record.spec.id, output)
+    path = context.services.jobs.store.log_path(record.spec.id)
+    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    output.document({"job": record.spec.id, "log": text})
+    for line in text.splitlines():
+        output.text(printable(line, limit=2000))
+    return 0
+
+
+def _cancel(context: Context, record: JobRecord) -> int:
+    context.services.jobs.cancel(record.spec.id)
+    ended = context.services.jobs.attach(record.spec.id).wait(timeout_s=60)
+    document: dict[str, JsonValue] = {"job": record.spec.id, "state": str(ended.state)}
+    context.output.document(document)
+    context.output.text(f"{record.spec.id} is {ended.state}")
+    return 0
+
+
+def _again(context: Context, record: JobRecord) -> int:
+    jobs = context.services.jobs
+    secret = context.services.secrets_for_job(record.spec)
+    again = jobs.resume if context.options.action == "resume" else jobs.retry
+    result = run_job(again(record.spec.id, secret=secret), context.output, record.spec.board)
+    if not isinstance(result, dict):
+        return result.exit_code
+    context.output.text(printable(str(result), limit=4000))
+    sys.stdout.flush()
+    return 0
+
+
+COMMANDS = (
+    Command("jobs", "list, show, follow, cancel, resume or retry jobs", _configure, _run, lines=False),
+)

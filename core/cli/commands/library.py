@@ -1,0 +1,71 @@
+"""`rkdeck library`: what is on this computer."""
+
+import argparse
+
+from core.base.errors import UsageError
+from core.base.units import format_bytes
+from core.cli.command import Command, Context
+from core.cli.models import existing_path
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=("list", "add", "remove", "verify"), default="list")
+    parser.add_argument(
+        "what", nargs="?", metavar="PATH|ID", help="add: a folder or file; remove, verify: an id"
+    )
+
+
+def _run(context: Context) -> int:
+    return {"list": _list, "add": _add, "remove": _remove, "verify": _verify}[context.options.action](context)
+
+
+def _list(context: Context) -> int:
+    items = context.services.library.list()
+    context.output.document({"items": [item.to_json() for item in items]})
+    if not items:
+        context.output.text("The library is empty. `rkdeck download` and `rkdeck convert` fill it.")
+        return 0
+    rows = [(item.id, item.kind, format_bytes(item.size_bytes), item.title, str(item.path)) for item in items]
+    context.output.table(("ID", "KIND", "SIZE", "TITLE", "PATH"), rows, right=(2,))
+    return 0
+
+
+def _needed(context: Context) -> str:
+    what: str | None = context.options.what
+    if not what:
+        raise UsageError("cli.library_what", action=context.options.action)
+    return what
+
+
+def _add(context: Context) -> int:
+    item = context.services.add_to_library(existing_path(_needed(context)))
+    context.output.document(item.to_json())
+    context.output.text(f"added {item.id}: {item.title}, {format_bytes(item.size_bytes)}")
+    return 0
+
+
+def _remove(context: Context) -> int:
+    item = context.services.library.remove(_needed(context))
+    context.output.document({"removed": item.to_json()})
+    context.output.text(f"removed {item.id}: {item.title}, {format_bytes(item.size_bytes)}")
+    return 0
+
+
+def _verify(context: Context) -> int:
+    library = context.services.library
+    items = [library.get(context.options.what)] if context.options.what else library.list()
+    found = {item.id: library.verify(item.id) for item in items}
+    context.output.document(
+        {
+            "items": [
+                {"id": key, "problems": [problem.to_json() for problem in value]}
+                for key, value in found.items()
+            ]
+        }
+    )
+    for key, problems in found.items():
+        context.output.text(f"{key}: " + ("; ".join(str(problem) for problem in problems) or "ok"))
+    return 1 if any(found.values()) else 0
+
+
+COMMANDS = (Command("library", "list, add, remove or verify the models on this computer", _configure, _run),)

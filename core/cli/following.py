@@ -1,0 +1,74 @@
+"""Following a job to its end: events become JSON lines or a progress line; Ctrl+C cancels the job."""
+
+from core.base.errors import CancelledError, JsonValue, RKDeckError
+from core.base.names import printable
+from core.base.units import format_bytes, format_rate
+from core.cli.output import Output
+from core.jobs.manager import JobHandle
+from core.jobs.model import JobEvent
+
+
+def follow(handle: JobHandle, output: Output, board: str | None = None) -> dict[str, JsonValue]:
+    """Report a job's events until it ends and return its result.
+
+    Raises:
+        RKDeckError: the job's own error; CancelledError when it was cancelled, here or elsewhere.
+    """
+    try:
+        for event in handle.follow():
+            report(event, handle.id, output, board)
+    except KeyboardInterrupt:
+        output.note("cancelling ...")
+        handle.cancel()
+        for event in handle.follow():
+            if event.event == "state":
+                report(event, handle.id, output, board)
+        raise CancelledError("cli.interrupted") from None
+    return handle.result()
+
+
+def report(event: JobEvent, job: str, output: Output, board: str | None = None) -> None:
+    """Show one event; the closing `result` and `error` lines are left to the verb."""
+    if event.event in {"result", "error"}:
+        return
+    if event.event == "state":
+        if event.data.get("state") == "queued":
+            output.event("queued", job=job, board=board, t_unix_s=event.t_unix_s)
+        return
+    if event.event == "progress":
+        output.progress(progress_line(event.data))
+    if event.event == "log" and not output.json:
+        output.note(printable(str(event.data.get("text", "")), limit=2000))
+    output.event(event.event, job=job, board=board, t_unix_s=event.t_unix_s, **event.data)
+
+
+def run_job(
+    handle: JobHandle, output: Output, board: str | None = None
+) -> dict[str, JsonValue] | RKDeckError:
+    """Follow a job; prints its closing JSON line and returns the result or the error it ended with."""
+    output.note(f"job {handle.id}")
+    try:
+        result = follow(handle, output, board)
+    except RKDeckError as error:
+        output.error(error, job=handle.id, board=board)
+        return error
+    output.event("result", job=handle.id, board=board, result=result)
+    return result
+
+
+def progress_line(data: dict[str, JsonValue]) -> str:
+    """Write progress for people: phase, share, amounts and rate."""
+    done, total, rate = (_number(data.get(key)) for key in ("done", "total", "rate_per_s"))
+    phase = printable(str(data.get("phase", "")), limit=60)
+    if data.get("unit") == "bytes":
+        amounts = f"{format_bytes(done)} of {format_bytes(total)}"
+        speed = f", {format_rate(rate)}" if rate is not None else ""
+    else:
+        amounts = f"{done:g}" + (f" of {total:g}" if total is not None else "") if done is not None else ""
+        speed = ""
+    share = f" {done / total:4.0%}" if done is not None and total else ""
+    return f"{phase}{share} ({amounts}{speed})"
+
+
+def _number(value: JsonValue) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,48 @@
+"""What MODEL means on the command line: a path, a Hub id or something in the library."""
+
+from pathlib import Path
+
+from core.base.errors import UsageError
+from core.estimate.facts import ModelFacts, load_local_facts
+from core.library.library import LibraryItem
+from core.services import Services
+
+
+def is_path(text: str) -> bool:
+    """Whether MODEL or FILE is a path: it starts with `./`, `../` or `/`."""
+    return text.startswith(("./", "../", "/")) or text in {".", ".."}
+
+
+def existing_path(text: str) -> Path:
+    """The path as it is on this computer.
+
+    Raises:
+        UsageError: `cli.path_missing`.
+    """
+    path = Path(text)
+    if not path.exists():
+        raise UsageError("cli.path_missing", path=text)
+    return path.absolute()
+
+
+def model_facts(services: Services, model: str, revision: str | None = None) -> ModelFacts:
+    """Facts of a local folder, or of a Hub model by range requests (nothing is downloaded)."""
+    if is_path(model):
+        return load_local_facts(existing_path(model))
+    from core.hub.facts import fetch_model_facts
+
+    return fetch_model_facts(services.hub, model, revision)
+
+
+def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | None]:
+    """The folder of a source model: a path, or what the library holds under that Hub id.
+
+    Raises:
+        UsageError: `cli.path_missing`, `cli.model_not_local`.
+    """
+    if is_path(model):
+        return existing_path(model), None
+    item = services.library.find(model)
+    if item is None:
+        raise UsageError("cli.model_not_local", model=model)
+    return item.path, item

@@ -1,0 +1,157 @@
+"""Words for `core.remote`."""
+
+_DAMAGED = (
+    "The file of known host keys {file} cannot be read (line {line}).",
+    "Repair or remove that line. Without it RKDeck asks again whether the board is the right one.",
+)
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "remote.bad_host": (
+        "{host} is not a host name or address.",
+        "Write for example orangepi5.local, 192.168.1.50 or pi@192.168.1.50:2222.",
+    ),
+    "remote.bad_user": ("{user} is not a user name.", "Write USER@HOST, for example orangepi@192.168.1.50."),
+    "remote.bad_port": ("{port} is not a TCP port.", "Use a number from 1 to 65535; SSH's own is 22."),
+    "remote.unsafe_argument": (
+        "The text {argument} cannot be passed to a board ({why}).",
+        "Rename the file or folder; no shell can carry such a name.",
+    ),
+    "remote.unknown_host": (
+        "No computer called {host} was found ({reason}).",
+        "Check the spelling, or use the board's IP address (your router lists it; many images have "
+        "no .local name).",
+    ),
+    "remote.refused": (
+        "{host} is there, but nothing answers on port {port}.",
+        "Switch on SSH on the board, or give the right port as HOST:PORT. A board that just booted "
+        "needs a moment.",
+    ),
+    "remote.timeout": (
+        "{host} did not answer on port {port} within {seconds} s.",
+        "Check that the board is on and on the same network, and that no firewall drops the connection.",
+    ),
+    "remote.no_route": (
+        "There is no way to {host} from this network (port {port}).",
+        "Check the address, the cable or the Wi-Fi, and a VPN that may catch this address.",
+    ),
+    "remote.no_connection": ("{host} port {port} cannot be reached: {reason}.", "Check address and network."),
+    "remote.not_ssh": (
+        "What answers at {host} port {port} is not an SSH server ({reason}).",
+        "Give the port of the SSH server as HOST:PORT; usually it is 22.",
+    ),
+    "remote.no_common_algorithm": (
+        "{host} (port {port}) and RKDeck have no common encryption: {reason}.",
+        "Its SSH server is very old (only SHA-1 or DSA). Update the board's image or its SSH server.",
+    ),
+    "remote.closed": (
+        "The connection to {host} (port {port}) broke: {reason}.",
+        "Check the network and that the board is still running, then try again; a transfer goes on "
+        "where it stopped.",
+    ),
+    "remote.host_key_unknown": (
+        "{host} (port {port}) is new: its {key_type} key has the fingerprint {fingerprint}.",
+        "Compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the board, "
+        "then add --accept-host-key {fingerprint}",
+    ),
+    "remote.host_key_changed": (
+        "{host} (port {port}) shows another key than before: {fingerprint} ({key_type}) instead of "
+        "{known_fingerprint}. RKDeck sent nothing: it may be another computer that pretends to be "
+        "your board.",
+        "If you reinstalled the board or its address went to another one: remove the board "
+        "(`rkdeck board remove NAME`) and add it again. The old key is in {file}.",
+    ),
+    "remote.host_key_revoked": (
+        "The key of {host} (port {port}), {fingerprint}, is marked as revoked.",
+        "Do not use this server until its owner has given it a new key.",
+    ),
+    "remote.known_hosts_damaged": _DAMAGED,
+    "remote.identity_missing": (
+        "The key file {file} does not exist.",
+        "Give the private key with --identity.",
+    ),
+    "remote.identity_unusable": (
+        "The key file {file} cannot be used: {reason}.",
+        "Use an ed25519, ECDSA or RSA private key, for example one made with `ssh-keygen -t ed25519`.",
+    ),
+    "remote.passphrase_needed": (
+        "The key file {file} is protected by a passphrase.",
+        "Load it into your agent with `ssh-add {file}`, or give the passphrase with --password-stdin.",
+    ),
+    "remote.passphrase_wrong": (
+        "The passphrase does not open the key file {file}.",
+        "Try again, or load the key into your agent with `ssh-add {file}`.",
+    ),
+    "remote.auth_failed": (
+        "{host} (port {port}) did not let {user} in. Tried: {tried}. The server takes: {allowed}.",
+        "Check user name and password, or copy your key to the board with `ssh-copy-id {user}@{host}`.",
+    ),
+    "remote.password_expired": (
+        "The password of {user} on {host} has expired; the board wants a new one before it runs anything.",
+        "Log in once with `ssh {user}@{host}`, choose a new password, then try again.",
+    ),
+    "remote.no_channel": (
+        "{host} (port {port}) refuses to run commands: {reason}.",
+        "The account may have no shell, or too many sessions are open on the board.",
+    ),
+    "remote.command_timeout": (
+        "{command} did not end within {seconds} s on {host} (port {port}).",
+        "The board may be busy or its disk may hang; try again, or look at it with `rkdeck monitor`.",
+    ),
+    "remote.output_too_large": (
+        "{command} on {host} (port {port}) answered with more than {limit_bytes} bytes and was stopped.",
+        "This is not what a board answers; look at what that command does there.",
+    ),
+    "remote.killed": (
+        "{command} was killed on {host} (port {port}).",
+        "The board may be out of memory: look at `dmesg` there, or stop other programs.",
+    ),
+    "remote.tunnel_refused": (
+        "Nothing could be reached on the board's own port {tunnel_port} of {host} (port {port}): {reason}.",
+        "The service on the board may have ended, or its SSH server forbids forwarding (AllowTcpForwarding).",
+    ),
+    "remote.source_missing": ("The file {file} cannot be read: {reason}.", "Check that it is still there."),
+    "remote.source_changed": (
+        "The file {file} changed while it was being sent.",
+        "Wait until the program that writes it has finished, then deploy again.",
+    ),
+    "remote.not_writable": (
+        "The folder {folder} on {host} cannot be written: {reason}.",
+        "Choose another folder with `rkdeck board add ... --store DIR`, or give your account the "
+        "right to write there.",
+    ),
+    "remote.no_space": (
+        "{host} has {free_bytes} bytes free in {folder}; {needed_bytes} are needed, {reserve_bytes} "
+        "of them as reserve.",
+        "Remove models with `rkdeck undeploy`, or choose a larger disk with --store.",
+    ),
+    "remote.disk_full": (
+        "The disk of {host} filled up while the file was being sent to {folder}.",
+        "The part that had arrived was removed so that the board stays usable. Free some space and "
+        "deploy again.",
+    ),
+    "remote.write_failed": (
+        "Writing {path} on {host} failed after {written_bytes} bytes: {reason}.",
+        "Check the disk of the board (`dmesg`, limits of the account); what arrived is kept and will "
+        "be used.",
+    ),
+    "remote.upload_busy": (
+        "Another program is sending the same file to {host} ({path}).",
+        "Wait until it has finished, or stop it.",
+    ),
+    "remote.digest_mismatch": (
+        "The file {path} on {host} arrived damaged: its SHA-256 is {found} and should be {expected}.",
+        "It was removed. Deploy again; if it happens twice, check the board's memory and disk.",
+    ),
+    "remote.stalled": (
+        "{host} took no data for {seconds} s while receiving {path}.",
+        "Its disk or the network may hang. Deploy again: it goes on where it stopped.",
+    ),
+    "remote.unexpected_answer": (
+        "{host} answered with something RKDeck does not understand: {text} ({reason}).",
+        "Look whether the account's login script prints errors, for example with `ssh HOST true`.",
+    ),
+    "remote.no_tool": (
+        "{host} has no {tool}, which RKDeck needs to receive files.",
+        "Install coreutils, or a busybox that has it.",
+    ),
+}

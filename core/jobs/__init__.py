@@ -1,0 +1,1 @@
+"""Work that takes long: job folders, one state machine, lanes, supervisor and worker processes."""

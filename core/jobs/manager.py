@@ -1,0 +1,215 @@
+"""The front ends' side of jobs: submit, follow, cancel, resume; also jobs of another process."""
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.base.errors import CancelledError, JsonValue, RKDeckError, UsageError, error_from_json
+from core.base.locks import FileLock
+from core.base.paths import AppPaths
+from core.jobs import process
+from core.jobs.model import DEFAULT_GRACE_S, JobEvent, JobRecord, JobSpec, JobState, WorkerCommand
+from core.jobs.store import EventWriter, JobFolder, JobStore, new_job_id
+
+_START_TIMEOUT_S = 20.0
+_ROOT = Path(__file__).parents[2]
+
+
+class JobHandle:
+    """One job, of this process or of another."""
+
+    def __init__(self, store: JobStore, job_id: str) -> None:
+        self._store = store
+        self.id = job_id
+
+    def record(self) -> JobRecord:
+        """Read the job as it is now."""
+        return self._store.get(self.id)
+
+    def follow(self, poll_s: float = 0.1) -> Iterator[JobEvent]:
+        """All events from the first on, until the job has ended.
+
+        A job whose supervisor died without a word is marked INTERRUPTED on the way.
+        """
+        folder, offset = self._store.folder(self.id), 0
+        while True:
+            alive = folder.is_alive
+            events, offset = folder.events(offset)
+            yield from events
+            if not events:
+                if self.record().state.is_terminal and not alive:
+                    return
+                if not alive:
+                    self._store.reconcile()
+                time.sleep(poll_s)
+
+    def wait(self, timeout_s: float | None = None) -> JobRecord:
+        """Wait for the end.
+
+        Raises:
+            RKDeckError: `jobs.wait_timeout`.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            record = self.record()
+            if record.state.is_terminal and not record.alive:
+                return record
+            if not record.alive:
+                self._store.reconcile()
+            if deadline is not None and time.monotonic() > deadline:
+                raise RKDeckError(
+                    "jobs.wait_timeout", job=self.id, seconds=timeout_s, state=str(record.state)
+                )
+            time.sleep(0.05)
+
+    def result(self, timeout_s: float | None = None) -> dict[str, JsonValue]:
+        """Wait for the end and return the worker's result.
+
+        Raises:
+            RKDeckError: the job's own error, `jobs.interrupted` or `jobs.wait_timeout`.
+            CancelledError: `jobs.cancelled`.
+        """
+        record = self.wait(timeout_s)
+        if record.state is JobState.SUCCEEDED and record.result is not None:
+            return record.result
+        if record.state is JobState.CANCELLED:
+            raise CancelledError("jobs.cancelled", job=self.id)
+        if record.state is JobState.FAILED:
+            raise error_from_json(record.error or {})
+        raise RKDeckError("jobs.interrupted", job=self.id, reason=record.reason)
+
+    def cancel(self) -> None:
+        """Ask for cancellation; harmless when the job has ended."""
+        if not self.record().state.is_terminal:
+            self._store.folder(self.id).cancel_file.touch(mode=0o600)
+
+
+class JobManager:
+    """Starts supervisors and keeps the pipes that tell them this front end lives."""
+
+    def __init__(self, paths: AppPaths) -> None:
+        self._paths = paths
+        self.store = JobStore(paths.jobs)
+        self._lock = threading.Lock()
+        self._supervisors: dict[str, subprocess.Popen[bytes]] = {}
+
+    def submit(
+        self,
+        *,
+        kind: str,
+        lane: str,
+        title: str,
+        params: dict[str, JsonValue],
+        worker: WorkerCommand,
+        survives_front_end: bool = False,
+        resumable: bool = False,
+        board: str | None = None,
+        secret: str | None = None,
+        grace_s: float = DEFAULT_GRACE_S,
+    ) -> JobHandle:
+        """Write the intent, then start the job's supervisor."""
+        spec = JobSpec(
+            id=new_job_id(kind),
+            kind=kind,
+            lane=lane,
+            title=title,
+            params=params,
+            worker=worker,
+            survives_front_end=survives_front_end,
+            resumable=resumable,
+            created_unix_s=time.time(),
+            board=board,
+            grace_s=grace_s,
+        )
+        self._start(self.store.create(spec), secret)
+        return self.attach(spec.id)
+
+    def attach(self, job_id: str) -> JobHandle:
+        """Take hold of any job of this home folder."""
+        return JobHandle(self.store, self.store.folder(job_id).id)
+
+    def find(self, text: str) -> JobRecord:
+        """The one job whose id begins with `text`."""
+        return self.store.find(text)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop, whoever started it."""
+        self.attach(job_id).cancel()
+
+    def resume(self, job_id: str, secret: str | None = None) -> JobHandle:
+        """Go on with an interrupted job; a kind that cannot be resumed starts from the beginning.
+
+        Raises:
+            UsageError: `jobs.not_resumable_now` unless it is INTERRUPTED.
+        """
+        return self._again(job_id, secret, frozenset({JobState.INTERRUPTED}))
+
+    def retry(self, job_id: str, secret: str | None = None) -> JobHandle:
+        """Run a failed, cancelled or interrupted job once more."""
+        return self._again(
+            job_id, secret, frozenset({JobState.INTERRUPTED, JobState.FAILED, JobState.CANCELLED})
+        )
+
+    def close(self, timeout_s: float = 15.0) -> None:
+        """Let go: jobs that end with the front end are interrupted and waited for; the others go on."""
+        with self._lock:
+            supervisors, self._supervisors = self._supervisors, {}
+        for job_id, supervisor in supervisors.items():
+            _close_pipe(supervisor)
+            spec = self.store.folder(job_id).read_spec()
+            if spec.survives_front_end:
+                process.disown(supervisor)
+        deadline = time.monotonic() + timeout_s
+        for supervisor in supervisors.values():
+            if supervisor.returncode is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    supervisor.wait(max(0.1, deadline - time.monotonic()))
+                if supervisor.returncode is None:
+                    process.disown(supervisor)
+
+    def _again(self, job_id: str, secret: str | None, allowed: frozenset[JobState]) -> JobHandle:
+        self.store.reconcile()
+        folder = self.store.folder(job_id)
+        with FileLock(folder.lock_file):
+            writer = EventWriter(folder)
+            if writer.state not in allowed:
+                raise UsageError("jobs.not_resumable_now", job=job_id, state=str(writer.state))
+            folder.cancel_file.unlink(missing_ok=True)
+            resumed = folder.read_spec().resumable
+            writer.move(JobState.QUEUED, "resumed" if resumed else "restarted_from_beginning")
+        self._start(folder, secret)
+        return self.attach(job_id)
+
+    def _start(self, folder: JobFolder, secret: str | None) -> None:
+        self._forget_ended()
+        argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]
+        with folder.log_file.open("ab") as log:
+            supervisor = process.start_detached(argv, cwd=_ROOT, log=log)
+        with self._lock:
+            self._supervisors[folder.id] = supervisor
+        assert supervisor.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            supervisor.stdin.write((secret or "").replace("\n", "").encode() + b"\n")
+            supervisor.stdin.flush()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not folder.is_alive and supervisor.poll() is None:
+            if time.monotonic() > deadline:
+                raise RKDeckError("jobs.supervisor_not_started", job=folder.id)
+            time.sleep(0.005)
+
+    def _forget_ended(self) -> None:
+        with self._lock:
+            for job_id, supervisor in list(self._supervisors.items()):
+                if supervisor.poll() is not None:
+                    _close_pipe(supervisor)
+                    del self._supervisors[job_id]
+
+
+def _close_pipe(supervisor: subprocess.Popen[bytes]) -> None:
+    assert supervisor.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        supervisor.stdin.close()

@@ -1,0 +1,296 @@
+"""Job folders on disk: read by anyone, written only by the holder of a job's lock."""
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.base import atomic
+from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.base.locks import FileLock, lock_is_held
+from core.jobs import process
+from core.jobs.model import (
+    JobEvent,
+    JobRecord,
+    JobSpec,
+    JobState,
+    Progress,
+    check_transition,
+    spec_from_json,
+)
+
+_MAX_LINE_BYTES = 1 << 20
+_MAX_SHOWN_EVENTS = 2000
+# A supervisor needs a moment between the intent and its lock.
+_STARTING_S = 10.0
+_KILL_TIMEOUT_S = 5.0
+
+
+class JobFolder:
+    """The files of one job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+
+    @property
+    def spec_file(self) -> Path:
+        """The intent."""
+        return self.path / "spec.json"
+
+    @property
+    def events_file(self) -> Path:
+        """The history, one JSON object a line."""
+        return self.path / "events.jsonl"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the supervisor: the job is alive while it is."""
+        return self.path / "lock"
+
+    @property
+    def log_file(self) -> Path:
+        """What the worker printed."""
+        return self.path / "log.txt"
+
+    @property
+    def cancel_file(self) -> Path:
+        """Its presence asks for cancellation."""
+        return self.path / "cancel"
+
+    def read_spec(self) -> JobSpec:
+        """Read the intent."""
+        return spec_from_json(atomic.read_json(self.spec_file))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a supervisor holds the lock."""
+        return lock_is_held(self.lock_file)
+
+    def events(self, offset: int = 0) -> tuple[list[JobEvent], int]:
+        """Whole lines from byte `offset` on, and the offset behind the last of them.
+
+        A torn last line (a killed writer, a full disk) stays unread; a damaged one in the middle is left out.
+        """
+        try:
+            with self.events_file.open("rb") as file:
+                file.seek(offset)
+                data = file.read()
+        except FileNotFoundError:
+            return [], offset
+        end = data.rfind(b"\n") + 1
+        found = [event for line in data[:end].splitlines() if (event := _event(line)) is not None]
+        return found, offset + end
+
+
+def _event(line: bytes) -> JobEvent | None:
+    if not line.strip() or len(line) > _MAX_LINE_BYTES:
+        return None
+    try:
+        value = json.loads(line)
+        return JobEvent(float(value.pop("t_unix_s")), str(value.pop("event")), value)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+class EventWriter:
+    """Appends to a job's history; only for the holder of its lock. `move` is the one way to a new state."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+        self.state = _last_state(folder.events()[0])
+        self._mend_torn_line()
+
+    def append(self, event: str, **data: JsonValue) -> None:
+        """Add one event, flushed to the kernel (a killed process loses nothing)."""
+        t_unix_s = data.pop("t_unix_s", None) or time.time()
+        line = json.dumps({"schema": 1, "t_unix_s": t_unix_s, "event": event, **data}, ensure_ascii=True)
+        with self._folder.events_file.open("ab", buffering=0) as file:
+            file.write(line.encode() + b"\n")
+
+    def move(self, state: JobState, reason: str) -> None:
+        """Bring the job into another state.
+
+        Raises:
+            RKDeckError: `jobs.wrong_move`.
+        """
+        check_transition(self.state, state)
+        self.append("state", state=str(state), reason=reason)
+        self.state = state
+
+    def _mend_torn_line(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            data = self._folder.events_file.read_bytes()
+            if data and not data.endswith(b"\n"):
+                with self._folder.events_file.open("ab") as file:
+                    file.write(b"\n")
+
+
+def _last_state(events: list[JobEvent]) -> JobState | None:
+    for event in reversed(events):
+        if event.event == "state":
+            with contextlib.suppress(ValueError):
+                return JobState(str(event.data.get("state")))
+    return None
+
+
+class JobStore:
+    """All jobs of a home folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create(self, spec: JobSpec) -> JobFolder:
+        """Write the intent of a new job; its folder appears whole or not at all."""
+        hidden = self._folder / f".{spec.id}"
+        hidden.mkdir(mode=0o700)
+        atomic.write_json(hidden / "spec.json", spec.to_json())
+        hidden.replace(self._folder / spec.id)
+        atomic.fsync_folder(self._folder)
+        return JobFolder(self._folder / spec.id)
+
+    def folder(self, job_id: str) -> JobFolder:
+        """The folder of a job.
+
+        Raises:
+            UsageError: `jobs.unknown`.
+        """
+        path = self._folder / job_id
+        if "/" in job_id or job_id.startswith(".") or not (path / "spec.json").is_file():
+            raise UsageError("jobs.unknown", job=job_id)
+        return JobFolder(path)
+
+    def find(self, text: str) -> JobRecord:
+        """The one job whose id begins with `text`.
+
+        Raises:
+            UsageError: `jobs.unknown`, `jobs.ambiguous`.
+        """
+        names = [folder.id for folder in self._folders() if folder.id.startswith(text)]
+        if not text or not names:
+            raise UsageError("jobs.unknown", job=text)
+        if len(names) > 1 and text not in names:
+            raise UsageError("jobs.ambiguous", job=text, jobs=list(names))
+        return self.get(text if text in names else names[0])
+
+    def get(self, job_id: str) -> JobRecord:
+        """Read one job."""
+        return _record(self.folder(job_id))
+
+    def list(self) -> list[JobRecord]:
+        """All readable jobs, the newest first; a damaged folder does not hide the others."""
+        records = []
+        for folder in self._folders():
+            with contextlib.suppress(RKDeckError, OSError):
+                records.append(_record(folder))
+        return sorted(records, key=lambda record: record.spec.created_unix_s, reverse=True)
+
+    def log_path(self, job_id: str) -> Path:
+        """Where a job's log is."""
+        return self.folder(job_id).log_file
+
+    def reconcile(self) -> tuple[JobRecord, ...]:
+        """Mark as INTERRUPTED what should run and does not, and end what it left behind.
+
+        Returns:
+            The jobs that were marked now.
+        """
+        marked: list[JobRecord] = []
+        for folder in self._folders():
+            with contextlib.suppress(RKDeckError, OSError):
+                if _interrupt_if_dead(folder):
+                    marked.append(_record(folder))
+        return tuple(marked)
+
+    def _folders(self) -> Iterator[JobFolder]:
+        for path in sorted(self._folder.iterdir()):
+            if not path.name.startswith(".") and (path / "spec.json").is_file():
+                yield JobFolder(path)
+
+
+def _interrupt_if_dead(folder: JobFolder) -> bool:
+    state = _last_state(folder.events()[0])
+    if state is not None and state.is_terminal:
+        return False
+    starting = time.time() - max(folder.spec_file.stat().st_mtime, _mtime(folder.events_file)) < _STARTING_S
+    if state in {None, JobState.QUEUED} and starting:
+        return False
+    lock = FileLock(folder.lock_file)
+    if not lock.try_acquire():
+        return False
+    try:
+        writer = EventWriter(folder)
+        if writer.state is not None and writer.state.is_terminal:
+            return False
+        _end_leftovers(folder.id)
+        if writer.state is None:
+            writer.move(JobState.QUEUED, "found")
+        writer.move(JobState.INTERRUPTED, "supervisor_gone")
+    finally:
+        lock.release()
+    return True
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _end_leftovers(job_id: str) -> None:
+    deadline = time.monotonic() + _KILL_TIMEOUT_S
+    while left := process.marked(job_id):
+        process.kill_all(left)
+        if time.monotonic() > deadline:
+            raise RKDeckError("jobs.leftovers", job=job_id, pids=[item.pid for item in left])
+        time.sleep(0.05)
+
+
+def _record(folder: JobFolder) -> JobRecord:
+    spec = folder.read_spec()
+    # The lock first: a job that ends between the two looks is then shown as ended, not as dead.
+    alive = folder.is_alive
+    events, _ = folder.events()
+    state, reason, progress, result, error = JobState.QUEUED, None, None, None, None
+    for event in events:
+        if event.event == "state":
+            with contextlib.suppress(ValueError):
+                state = JobState(str(event.data.get("state")))
+                reason = str(event.data.get("reason"))
+            if state is JobState.QUEUED:
+                progress = result = error = None
+        elif event.event == "progress":
+            progress = _progress(event.data) or progress
+        elif event.event == "result":
+            result = _dictionary(event.data.get("result"))
+        elif event.event == "error":
+            error = _dictionary(event.data.get("error"))
+    return JobRecord(
+        spec, state, alive, reason, progress, result, error, len(events), tuple(events[-_MAX_SHOWN_EVENTS:])
+    )
+
+
+def _progress(data: dict[str, JsonValue]) -> Progress | None:
+    done, total, rate = (data.get(key) for key in ("done", "total", "rate_per_s"))
+    if not isinstance(done, int | float):
+        return None
+    return Progress(
+        str(data.get("phase", "")),
+        done,
+        total if isinstance(total, int | float) else None,
+        str(data.get("unit", "")),
+        rate if isinstance(rate, int | float) else None,
+    )
+
+
+def _dictionary(value: JsonValue) -> dict[str, JsonValue] | None:
+    return value if isinstance(value, dict) else None
+
+
+def new_job_id(kind: str) -> str:
+    """A fresh id: kind, second and four random characters, so that lists read well."""
+    stamp = time.strftime("%y%m%d-%H%M%S")
+    return f"{kind}-{stamp}-{secrets.token_hex(3)}"

@@ -1,0 +1,294 @@
+"""The supervisor: one small process per job, `python -m core.jobs.supervisor JOBDIR`.
+
+It holds the job's lock, waits for the lane, owns the worker's process group, reads the worker's events from a
+private pipe and its output from another, watches for a request to cancel and for the end of the front end
+(its standard input ends), and writes what happened. Nothing of the worker is left when it ends. One thread.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.base.errors import JsonValue, RKDeckError, error_from_json
+from core.base.locks import FileLock
+from core.jobs import process
+from core.jobs.lanes import Lane
+from core.jobs.model import JobSpec, JobState
+from core.jobs.output import BoundedLog
+from core.jobs.store import EventWriter, JobFolder
+
+_TICK_S = 0.1
+_LOCK_TIMEOUT_S = 10.0
+_KILL_TIMEOUT_S = 10.0
+_MAX_LINE_BYTES = 1 << 20
+_MAX_SECRET_BYTES = 64 << 10
+_EVENTS = frozenset({"progress", "log", "step", "result", "error"})
+_CANCELLED, _FRONT_END_GONE, _TERMINATED = "cancelled", "front_end_gone", "supervisor_terminated"
+Taker = Callable[[bytes], None]
+_ROOT = Path(__file__).parents[2]
+
+
+class Supervisor:
+    """Runs one job once."""
+
+    def __init__(self, folder: JobFolder, spec: JobSpec, writer: EventWriter) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._writer = writer
+        self._selector = selectors.DefaultSelector()
+        self._stop: str | None = None
+        self._result: dict[str, JsonValue] | None = None
+        self._error: RKDeckError | None = None
+        self._partial_line = b""
+        self._skipping_line = False
+
+    def run(self) -> None:
+        """Wait for the lane, run the worker, write the outcome."""
+        if self._writer.state is not JobState.QUEUED:
+            self._writer.move(JobState.QUEUED, "submitted")
+        secret = self._read_secret()
+        os.set_blocking(0, False)
+        self._selector.register(0, selectors.EVENT_READ, self._on_front_end)
+        lane = Lane(
+            self._folder.path.parents[1] / "lanes", self._spec.lane, self._spec.id, self._spec.created_unix_s
+        )
+        try:
+            while not lane.try_enter():
+                self._wait()
+                if self._stop is not None:
+                    self._writer.move(_END_STATES[self._stop], self._stop)
+                    return
+            self._writer.move(JobState.RUNNING, "started")
+            self._run_worker(secret)
+        finally:
+            lane.leave()
+
+    def on_terminate(self, number: int, frame: object) -> None:
+        """Stop the worker because the system asks this process to end."""
+        self._stop = self._stop or _TERMINATED
+
+    def _read_secret(self) -> bytes:
+        line = b""
+        while not line.endswith(b"\n") and len(line) < _MAX_SECRET_BYTES:
+            byte = os.read(0, 1)
+            if not byte:
+                self._on_front_end_gone()
+                break
+            line += byte
+        return line or b"\n"
+
+    def _run_worker(self, secret: bytes) -> None:
+        log = BoundedLog(self._folder.log_file)
+        events, theirs = os.pipe()
+        try:
+            worker = process.start_worker(
+                self._argv(),
+                job_id=self._spec.id,
+                events=theirs,
+                cwd=_ROOT,
+                extra={"PYTHONUNBUFFERED": "1"},
+            )
+        except OSError as error:
+            log.close()
+            os.close(events)
+            self._fail(RKDeckError("jobs.worker_not_started", reason=error.strerror or str(error)))
+            return
+        finally:
+            os.close(theirs)
+        try:
+            self._feed(worker, secret)
+            code = self._watch(worker, events, log)
+        finally:
+            process.signal_group(worker.pid, signal.SIGKILL)
+            clean = process.kill_descendants(_KILL_TIMEOUT_S)
+            assert worker.stdout is not None
+            self._drain(worker.stdout.fileno(), log.write)
+            worker.stdout.close()
+            os.close(events)
+            log.close()
+        if not clean:
+            self._writer.append("log", level="error", text="processes of this job could not be ended")
+        self._conclude(code, log)
+
+    def _argv(self) -> list[str]:
+        command = self._spec.worker
+        program = ["-m", command.module] if command.module else [str(command.script)]
+        return [command.python or sys.executable, *program, str(self._folder.path)]
+
+    @staticmethod
+    def _feed(worker: subprocess.Popen[bytes], secret: bytes) -> None:
+        assert worker.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            worker.stdin.write(secret)
+            worker.stdin.close()
+
+    def _watch(self, worker: subprocess.Popen[bytes], events: int, log: BoundedLog) -> int:
+        assert worker.stdout is not None
+        output = worker.stdout.fileno()
+        for descriptor, take in ((output, log.write), (events, self._on_wire)):
+            os.set_blocking(descriptor, False)
+            self._selector.register(
+                descriptor, selectors.EVENT_READ, _Reader(self._selector, descriptor, take)
+            )
+        ladder = _Ladder(worker, self._spec.grace_s)
+        while (code := worker.poll()) is None:
+            self._wait()
+            if self._stop is not None and not ladder.started:
+                self._writer.move(JobState.CANCELLING, self._stop)
+            if self._stop is not None:
+                ladder.climb()
+        self._drain(events, self._on_wire)
+        for descriptor in (output, events):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(descriptor)
+        return code
+
+    def _wait(self) -> None:
+        for key, _ in self._selector.select(_TICK_S):
+            key.data()
+        if self._stop is None and self._folder.cancel_file.exists():
+            self._stop = _CANCELLED
+
+    def _on_front_end(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if not os.read(0, 4096):
+                self._selector.unregister(0)
+                self._on_front_end_gone()
+
+    def _on_front_end_gone(self) -> None:
+        if not self._spec.survives_front_end and self._stop is None:
+            self._stop = _FRONT_END_GONE
+
+    @staticmethod
+    def _drain(descriptor: int, take: Taker) -> None:
+        """Read what is there, without waiting for the end: a stranger may hold the other end open."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.set_blocking(descriptor, False)
+            for _ in range(10_000):
+                data = os.read(descriptor, 1 << 16)
+                if not data:
+                    return
+                take(data)
+
+    def _on_wire(self, data: bytes) -> None:
+        *lines, self._partial_line = (self._partial_line + data).split(b"\n")
+        for line in lines:
+            if self._skipping_line:
+                self._skipping_line = False
+            elif line:
+                self._on_line(line)
+        if len(self._partial_line) > _MAX_LINE_BYTES:
+            self._partial_line, self._skipping_line = b"", True
+
+    def _on_line(self, line: bytes) -> None:
+        try:
+            value = json.loads(line)
+            event = value.pop("event")
+            if event not in _EVENTS:
+                raise ValueError(event)
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+            self._writer.append("log", level="warning", text=line[:500].decode("utf-8", "replace"))
+            return
+        if event == "result":
+            self._result = value.get("result") if isinstance(value.get("result"), dict) else None
+        elif event == "error":
+            found = value.get("error")
+            self._error = error_from_json(found if isinstance(found, dict) else {})
+        else:
+            value.pop("schema", None)
+            self._writer.append(event, **value)
+
+    def _conclude(self, code: int, log: BoundedLog) -> None:
+        if code == 0 and self._result is not None:
+            self._writer.append("result", result=self._result)
+            self._writer.move(JobState.SUCCEEDED, "done")
+        elif self._stop is not None:
+            self._writer.move(_END_STATES[self._stop], self._stop)
+        elif self._error is not None:
+            self._fail(self._error)
+        elif code < 0:
+            self._fail(RKDeckError("jobs.worker_killed", signal=-code, last_lines=list(log.last_lines())))
+        elif code > 0:
+            self._fail(RKDeckError("jobs.worker_exited", exit_code=code, last_lines=list(log.last_lines())))
+        else:
+            self._fail(RKDeckError("jobs.no_result", last_lines=list(log.last_lines())))
+
+    def _fail(self, error: RKDeckError) -> None:
+        self._writer.append("error", error=error.to_json())
+        self._writer.move(JobState.FAILED, error.code)
+
+
+_END_STATES = {
+    _CANCELLED: JobState.CANCELLED,
+    _FRONT_END_GONE: JobState.INTERRUPTED,
+    _TERMINATED: JobState.INTERRUPTED,
+}
+
+
+class _Reader:
+    """Takes what a non-blocking descriptor has, and stops listening at its end."""
+
+    def __init__(self, selector: selectors.BaseSelector, descriptor: int, take: Taker) -> None:
+        self._selector = selector
+        self._descriptor = descriptor
+        self._take = take
+
+    def __call__(self) -> None:
+        try:
+            data = os.read(self._descriptor, 1 << 16)
+        except BlockingIOError:
+            return
+        if data:
+            self._take(data)
+        else:
+            self._selector.unregister(self._descriptor)
+
+
+class _Ladder:
+    """SIGTERM to the worker's group, a time of grace, SIGKILL to the group and everything below us."""
+
+    def __init__(self, worker: subprocess.Popen[bytes], grace_s: float) -> None:
+        self._worker = worker
+        self._grace_s = grace_s
+        self._started_s: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the worker was asked to stop."""
+        return self._started_s is not None
+
+    def climb(self) -> None:
+        """Do what is due now."""
+        if self._started_s is None:
+            self._started_s = time.monotonic()
+            process.signal_group(self._worker.pid, signal.SIGTERM)
+        elif time.monotonic() - self._started_s > self._grace_s:
+            process.signal_group(self._worker.pid, signal.SIGKILL)
+            process.kill_all(process.descendants())
+
+
+def main() -> int:
+    """Supervise the job whose folder is the first argument."""
+    folder = JobFolder(Path(sys.argv[1]))
+    lock = FileLock(folder.lock_file)
+    try:
+        lock.acquire(timeout_s=_LOCK_TIMEOUT_S)
+    except RKDeckError:
+        return 1  # another supervisor has the job
+    process.become_subreaper()
+    supervisor = Supervisor(folder, folder.read_spec(), EventWriter(folder))
+    signal.signal(signal.SIGTERM, supervisor.on_terminate)
+    supervisor.run()
+    lock.release()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""The frame of our own worker programs: intent in, events out, SIGTERM as an exception."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.base import atomic
+from core.base.errors import CancelledError, JsonValue, RKDeckError
+from core.base.log import redact, register_secret
+from core.jobs.model import spec_from_json
+from core.workers.foreign._wire import Wire, WireClosed
+
+_PROGRESS_INTERVAL_S = 0.2
+_RATE_SMOOTHING = 0.3
+
+
+@dataclass(slots=True)
+class WorkerContext:
+    """What a worker is given, and how it speaks.
+
+    Attributes:
+        home: RKDeck's home folder.
+        secret: what the front end wrote on standard input, or None.
+    """
+
+    job_id: str
+    job_dir: Path
+    home: Path
+    params: dict[str, JsonValue]
+    secret: str | None = field(repr=False)
+    wire: Wire
+    _phase: str = ""
+    _sent_s: float = 0.0
+    _base: tuple[float, float] = (0.0, 0.0)
+    _rate_per_s: float | None = None
+    _pending: tuple[float, float | None, str] | None = None
+
+    def progress(self, phase: str, done: float, total: float | None, unit: str = "bytes") -> None:
+        """Tell how far the work is; sent at most five times a second, the last one of a phase always."""
+        now = time.monotonic()
+        if phase != self._phase:
+            self._flush()
+            self._phase, self._sent_s, self._base, self._rate_per_s = phase, 0.0, (now, done), None
+        self._pending = (done, total, unit)
+        if now - self._sent_s >= _PROGRESS_INTERVAL_S or done == total:
+            self._measure(now, done)
+            self._sent_s = now
+            self._flush()
+
+    def log(self, text: str, level: str = "info") -> None:
+        """Tell a line worth reading."""
+        self.wire.send("log", level=level, text=redact(text))
+
+    def step(self, name: str, **figures: JsonValue) -> None:
+        """Tell that a step was done, with its figures."""
+        self._flush()
+        self.wire.send("step", name=name, **figures)
+
+    def finish(self) -> None:
+        """Send what is still held back."""
+        self._flush()
+
+    def _measure(self, now: float, done: float) -> None:
+        then, before = self._base
+        if now - then >= _PROGRESS_INTERVAL_S and done >= before:
+            latest = (done - before) / (now - then)
+            old = self._rate_per_s
+            self._rate_per_s = latest if old is None else old + _RATE_SMOOTHING * (latest - old)
+            self._base = (now, done)
+
+    def _flush(self) -> None:
+        if self._pending is not None:
+            (done, total, unit), self._pending = self._pending, None
+            self.wire.send(
+                "progress", phase=self._phase, done=done, total=total, unit=unit, rate_per_s=self._rate_per_s
+            )
+
+
+def run_worker(main: Callable[[WorkerContext], dict[str, JsonValue]]) -> None:
+    """Run a worker's main and exit: 0 with a result, else the error's own exit code."""
+    sys.exit(_run(main))
+
+
+def _run(main: Callable[[WorkerContext], dict[str, JsonValue]]) -> int:
+    signal.signal(signal.SIGTERM, _on_terminate)
+    wire = Wire.from_environment()
+    try:
+        context = _context(wire)
+        result = main(context)
+        context.finish()
+        wire.send("result", result=result)
+        return 0
+    except RKDeckError as error:
+        return _tell(wire, error)
+    except WireClosed:
+        return 1
+    except Exception as error:  # noqa: BLE001  # the outermost frame: everything becomes an error event
+        traceback.print_exc()
+        return _tell(
+            wire, RKDeckError("jobs.worker_fault", fault=type(error).__name__, text=redact(str(error))[:500])
+        )
+
+
+def _tell(wire: Wire, error: RKDeckError) -> int:
+    try:
+        wire.send("error", error=error.to_json())
+    except WireClosed:
+        return 1
+    return error.exit_code
+
+
+def _context(wire: Wire) -> WorkerContext:
+    folder = Path(sys.argv[1])
+    spec = spec_from_json(atomic.read_json(folder / "spec.json"))
+    line = sys.stdin.readline().strip()
+    if line:
+        register_secret(line)
+    # Children get the end of a closed pipe, never the rest of ours.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    return WorkerContext(spec.id, folder, folder.parents[1], spec.params, line or None, wire)
+
+
+def _on_terminate(number: int, frame: object) -> None:
+    # Once is enough: a second signal must not interrupt the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise CancelledError("jobs.cancelled", job=Path(sys.argv[1]).name)

@@ -1,0 +1,1 @@
+"""Programs that RKDeck starts as processes. Thin mains; no room imports them."""

@@ -1,0 +1,95 @@
+"""The house rules that no linter knows."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TREES = ("core", "gui", "resources", "tests")
+FILES = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
+CORE = [path for path in FILES if path.is_relative_to(ROOT / "core")]
+POSIX_CALLS = re.compile(
+    r"\b(?:os\.(?:killpg|setsid|fork|setpgid|getpgid)|fcntl\.|preexec_fn|prctl|start_new_session)\b"
+)
+POSIX_FILES = {"core/jobs/process.py", "core/base/locks.py"}
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_file_is_at_most_500_lines(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 500
+
+
+@pytest.mark.parametrize("path", CORE, ids=_name)
+def test_core_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), "no module docstring"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in CORE
+        if _name(path) not in POSIX_FILES and "foreign" not in path.parts and "demo" not in path.parts
+    ],
+    ids=_name,
+)
+def test_posix_calls_stay_in_their_two_files(path: Path) -> None:
+    assert not POSIX_CALLS.search(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "core/workers/foreign").glob("*.py")), ids=_name)
+def test_foreign_programs_are_python_3_8_and_standard_library(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 8))
+    allowed = sys.stdlib_module_names | {"_wire", "rkllm"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {alias.name.split(".")[0] for alias in node.names} <= allowed
+        if isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] in allowed
+
+
+def test_data_files_are_found_as_package_resources() -> None:
+    for name in (
+        "platforms.toml",
+        "dtypes.toml",
+        "runtimes.toml",
+        "boards.toml",
+        "board/sampler.sh",
+        "board/probe.sh",
+    ):
+        assert (resources.files("resources") / name).is_file(), name
+
+
+def test_command_line_starts_without_qt_and_without_heavy_imports() -> None:
+    script = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"PySide6", "shiboken6", "pyqtgraph"}:
+            raise ImportError("Qt's libraries are missing: " + name)
+sys.meta_path.insert(0, Blocker())
+from gui.main import main
+try:
+    main(["estimate", "--help"])
+except SystemExit as end:
+    assert end.code == 0
+heavy = {"numpy", "huggingface_hub", "paramiko", "keyring"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".py"], ids=_name)
+def test_no_machine_paths_in_the_sources(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert not re.search(r"[\"'](?:/work/|/root/)", text)
