@@ -126,8 +126,8 @@ def brief(context: WorkerContext) -> dict[str, JsonValue]:
 _MODES: dict[str, Callable[[WorkerContext], dict[str, JsonValue]]] = {
     function.__name__: function
     for function in (
-        result, fast_progress, refused, fault, garbage, flood, hang, stubborn, fork, daemon, hold_gil, exit_three,
-        exit_zero, die_nine, count_runs, brief,
+        result, fast_progress, refused, fault, garbage, flood, hang, stubborn, fork, daemon, hold_gil,
+        exit_three, exit_zero, die_nine, count_runs, brief,
     )
 }  # fmt: skip
 
