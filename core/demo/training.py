@@ -2,8 +2,8 @@
 
 Needs the dependency group `model` (torch, transformers), which RKDeck itself never imports. The architecture
 is the plain Llama of transformers; seed, threads and steps are fixed, so the same versions on the same kind
-of CPU give the same weights. Settings were chosen by the loss on the held-out chapter; with three texts beside
-the book it stays near its minimum, with the book alone the model overfits within 300 steps.
+of CPU give the same weights. Settings were chosen by the loss on the held-out chapter; with three texts
+beside the book it stays near its minimum, with the book alone the model overfits within 300 steps.
 """
 
 import argparse
