@@ -1,9 +1,9 @@
-"""The simulated model file, self-contained (standard library and numpy).
+r"""The simulated model file, self-contained (standard library and numpy).
 
 What the stand-in toolkit writes and the stand-in runtime reads. It can never be taken for a real .rkllm: its
 magic is its own, and so is the version in its last bytes.
 
-    magic      8 bytes  b"RKSIM\\x00\\x01\\n"
+    magic      8 bytes  b"RKSIM\x00\x01\n"
     length     8 bytes  little-endian, of the header
     header     UTF-8 JSON: {"metadata": {...}, "sections": {name: [offset, length]}, "tensors": [...]}
     data       arrays and sections, each aligned to 64 bytes; offsets count from the start of the data
@@ -45,7 +45,7 @@ class ContainerError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as stored: its arrays (`values`, and `scale` and `zero_point` when quantized) and what they mean.
+    """A tensor as stored: its arrays (`values`; `scale` and `zero_point` when quantized) and what they mean.
 
     Attributes:
         attributes: JSON; {} for plain float values, else bits, group_size and shape.
