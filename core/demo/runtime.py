@@ -130,7 +130,11 @@ def _serve(path: Path, state: StateFile, sysroot: Path, max_context: int | None)
     def remember(run: Run) -> None:
         state.write({**facts, "last": {"tokens_per_s": run.tokens_per_s, "ttft_ms": run.ttft_ms}})
 
-    server = ChatServer(Engine(model, meter), model.title, token, remember)
+    try:
+        engine = Engine(model, meter)
+    except ValueError as error:  # ForwardError among them: config and tensors do not fit each other
+        raise StartError("content", f"invalid rkllm model! {error}"[:400]) from error
+    server = ChatServer(engine, model.title, token, remember)
     facts["port"] = server.port
     state.write({**facts, "last": None})
     _say("rkllm init success")

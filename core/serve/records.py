@@ -8,6 +8,22 @@ from core.base.errors import JsonValue
 RUN_FOLDER = "run/serving"
 
 
+class Host(Protocol):
+    """A board, as far as serving needs it."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def store(self) -> str | None:
+        """Where models live on it; None while nobody knows."""
+
+    @property
+    def sysroot(self) -> str:
+        """Prefix of its /proc and /usr; empty on a real one."""
+
+
 class Servable(Protocol):
     """A deployment, as far as serving needs it."""
 

@@ -13,15 +13,15 @@ from collections.abc import Callable
 from core.base.errors import RefusedError, RKDeckError
 from core.base.log import register_secret
 from core.base.names import printable
-from core.boards.registry import Board
 from core.remote.session import SshSession
 from core.serve.chat import ask, chat, models
-from core.serve.records import Answer, Runtime, Servable, Serving, TokenLogprob, run_folder, state_file
+from core.serve.records import Answer, Host, Runtime, Servable, Serving, TokenLogprob, run_folder, state_file
 from core.serve.scripts import RUNTIMES, START, STOP, TENANTS
 from core.serve.status import Status, read_status
 
 __all__ = [
     "Answer",
+    "Host",
     "Runtime",
     "Servable",
     "Serving",
@@ -45,7 +45,7 @@ _NO_FOLDER, _NO_INPUT, _LOCKED, _STILL_ALIVE = 40, 41, 42, 43
 _MAX_RUNTIMES = 50
 
 
-def current_serving(session: SshSession, board: Board) -> Serving | None:
+def current_serving(session: SshSession, board: Host) -> Serving | None:
     """Return what the board serves from its store, or None.
 
     Raises:
@@ -54,14 +54,14 @@ def current_serving(session: SshSession, board: Board) -> Serving | None:
     return read_status(session, board.name, _store(board)).serving
 
 
-def find_runtimes(session: SshSession, board: Board) -> tuple[Runtime, ...]:
+def find_runtimes(session: SshSession, board: Host) -> tuple[Runtime, ...]:
     """Return the runtimes installed on the board, asked one by one what they are."""
     result = session.run(RUNTIMES, [board.sysroot + RUNTIMES_FOLDER])
     found = [_runtime(*line.partition("\t")[::2]) for line in result.text.splitlines()[:_MAX_RUNTIMES]]
     return tuple(runtime for runtime in found if runtime is not None)
 
 
-def npu_tenants(session: SshSession, board: Board) -> tuple[tuple[int, str], ...]:
+def npu_tenants(session: SshSession, board: Host) -> tuple[tuple[int, str], ...]:
     """Return (pid, name) of the processes that visibly use a Rockchip NPU library; root sees all of them."""
     result = session.run(TENANTS, [f"{board.sysroot}/proc"])
     found = []
@@ -74,7 +74,7 @@ def npu_tenants(session: SshSession, board: Board) -> tuple[tuple[int, str], ...
 
 def start_serving(
     session: SshSession,
-    board: Board,
+    board: Host,
     deployment: Servable,
     *,
     timeout_s: float = START_TIMEOUT_S,
@@ -119,7 +119,7 @@ def start_serving(
         raise
 
 
-def stop_serving(session: SshSession, board: Board, *, timeout_s: float = STOP_TIMEOUT_S) -> Serving | None:
+def stop_serving(session: SshSession, board: Host, *, timeout_s: float = STOP_TIMEOUT_S) -> Serving | None:
     """Stop what the board serves: SIGTERM, after `timeout_s` SIGKILL, and wait for its end.
 
     The process is known by pid and start time, so no other one is ever hit.
@@ -152,7 +152,7 @@ def _abandon(session: SshSession, store: str, pid: int) -> None:
         _stop(session, store, pid, fields[19] if len(fields) > 19 else "0", 1.0)
 
 
-def _refuse_second_tenant(session: SshSession, board: Board) -> None:
+def _refuse_second_tenant(session: SshSession, board: Host) -> None:
     serving = current_serving(session, board)
     if serving is not None:
         raise RefusedError(
@@ -164,14 +164,14 @@ def _refuse_second_tenant(session: SshSession, board: Board) -> None:
         raise RefusedError("serve.npu_taken", board=board.name, process=name, pid=pid)
 
 
-def _matching_runtime(session: SshSession, board: Board, deployment: Servable) -> Runtime:
+def _matching_runtime(session: SshSession, board: Host, deployment: Servable) -> Runtime:
     for runtime in find_runtimes(session, board):
         if runtime.simulated == deployment.simulated:
             return runtime
     raise RKDeckError("serve.no_runtime", board=board.name, folder=RUNTIMES_FOLDER, name=deployment.name)
 
 
-def _launch(session: SshSession, board: Board, store: str, runtime: Runtime, deployment: Servable) -> int:
+def _launch(session: SshSession, board: Host, store: str, runtime: Runtime, deployment: Servable) -> int:
     token = secrets.token_urlsafe(32)
     register_secret(token)
     about = {"name": deployment.name, "version": deployment.version, "sha256": deployment.sha256}
@@ -193,7 +193,7 @@ def _launch(session: SshSession, board: Board, store: str, runtime: Runtime, dep
     return int(text)
 
 
-def _raise_failure(board: Board, deployment: Servable, runtime: Runtime, status: Status) -> None:
+def _raise_failure(board: Host, deployment: Servable, runtime: Runtime, status: Status) -> None:
     reason = status.failure
     if reason is None and not status.alive:
         complaints = [line for line in status.log if line.startswith(("E ", "E:"))]
@@ -225,7 +225,7 @@ def _runtime(path: str, text: str) -> Runtime | None:
     )
 
 
-def _store(board: Board) -> str:
+def _store(board: Host) -> str:
     if not board.store:
         raise RKDeckError("serve.no_store", board=board.name)
     return board.store
