@@ -39,8 +39,14 @@ class BoardProcesses:
         )
         self._threads: set[threading.Thread] = set()
 
-    def run(self, channel: paramiko.Channel, command: str | None) -> None:
-        """Run a command line on a channel, in the background; None: a shell that reads its standard input."""
+    def run(self, channel: paramiko.Channel, command: str | None, announced: Callable[[], None]) -> None:
+        """Run a command line on a channel, in the background.
+
+        Args:
+            channel: its standard input and outputs.
+            command: None: a shell that reads its standard input.
+            announced: returns when the client knows that the command was started.
+        """
         argv = ["/bin/sh"] if command is None else ["/bin/sh", "-c", command]
         process = subprocess.Popen(
             argv,
@@ -53,7 +59,7 @@ class BoardProcesses:
             start_new_session=True,
             bufsize=0,
         )
-        _Attached(channel, process, self._threads).start()
+        _Attached(channel, process, announced, self._threads).start()
 
     def end(self) -> None:
         """Cut the life line and wait until nothing of this board runs any more."""
@@ -89,10 +95,15 @@ class _Attached:
     """One process and the channel it talks over."""
 
     def __init__(
-        self, channel: paramiko.Channel, process: subprocess.Popen[bytes], threads: set[threading.Thread]
+        self,
+        channel: paramiko.Channel,
+        process: subprocess.Popen[bytes],
+        announced: Callable[[], None],
+        threads: set[threading.Thread],
     ) -> None:
         self._channel = channel
         self._process = process
+        self._announced = announced
         self._threads = threads
 
     def start(self) -> None:
@@ -130,6 +141,7 @@ class _Attached:
     def _finish(self) -> None:
         """Outputs to the client, then the exit status."""
         process, channel = self._process, self._channel
+        self._announced()
         stdout, stderr = process.stdout, process.stderr
         assert stdout is not None
         assert stderr is not None

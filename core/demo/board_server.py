@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import socket
+import struct
 import threading
 import time
 
@@ -10,6 +11,7 @@ import paramiko
 from paramiko.common import (
     AUTH_FAILED,
     AUTH_SUCCESSFUL,
+    MSG_CHANNEL_SUCCESS,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_FAILED_CONNECT_FAILED,
     OPEN_SUCCEEDED,
@@ -23,15 +25,25 @@ LOG_CHANNEL = "rkdeck.demo.board"
 _CHUNK_BYTES = 128 << 10
 _WINDOW_BYTES = 8 << 20
 _HANDSHAKE_S = 15.0
+# A client that asked for no answer gets none.
+_ANSWER_S = 0.5
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Whoever connects to the demo board sees its failures; paramiko's tracebacks in the log help nobody.
 logging.getLogger(LOG_CHANNEL).setLevel(logging.CRITICAL + 1)
 
 
 class _Packetizer(Packetizer):
-    """Watches the handshake by the clock; the original's timer thread outlives a failed handshake."""
+    """Watches the handshake by the clock and notes which requests have been answered.
 
-    _deadline: float | None = None
+    The original's timer thread outlives a failed handshake. Answers matter because a command may have ended
+    before paramiko has told the client that it was started; the end must not overtake that answer.
+    """
+
+    def __init__(self, link: socket.socket) -> None:
+        super().__init__(link)
+        self._deadline: float | None = None
+        self._answers = threading.Condition()
+        self._answered: set[int] = set()
 
     def start_handshake(self, timeout: float) -> None:
         self._deadline = time.monotonic() + timeout
@@ -41,6 +53,20 @@ class _Packetizer(Packetizer):
 
     def handshake_timed_out(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
+
+    def send_message(self, data: paramiko.Message) -> None:
+        super().send_message(data)
+        kind, channel = struct.unpack(">BI", data.asbytes()[:5].ljust(5, b"\0"))
+        if kind == MSG_CHANNEL_SUCCESS:
+            with self._answers:
+                self._answered.add(channel)
+                self._answers.notify_all()
+
+    def wait_for_answer(self, channel: int) -> None:
+        """Wait until a request on the client's channel of this number was answered."""
+        with self._answers:
+            self._answers.wait_for(lambda: channel in self._answered, timeout=_ANSWER_S)
+            self._answered.discard(channel)
 
 
 class BoardConnection(paramiko.ServerInterface):
@@ -126,8 +152,10 @@ class BoardConnection(paramiko.ServerInterface):
         return self._run(channel, None)
 
     def _run(self, channel: paramiko.Channel, command: str | None) -> bool:
+        packetizer = self._transport.packetizer
+        assert isinstance(packetizer, _Packetizer)
         try:
-            self._processes.run(channel, command)
+            self._processes.run(channel, command, lambda: packetizer.wait_for_answer(channel.remote_chanid))
         except (OSError, ValueError):
             return False
         return True

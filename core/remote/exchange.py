@@ -10,6 +10,8 @@ _CHUNK_BYTES = 256 << 10
 # paramiko tells when output arrives, but not when the server's window opens for input.
 _INPUT_POLL_S = 0.01
 _STATUS_GRACE_S = 2.0
+_CLOSE_GRACE_S = 0.25
+_CLOSE_POLL_S = 0.001
 
 
 class TooSlowError(Exception):
@@ -90,6 +92,19 @@ def converse(channel: paramiko.Channel, data: bytes, deadline: float, max_output
     while collected.take():
         pass
     return Outcome(_status(channel, deadline), bytes(collected.stdout), bytes(collected.stderr))
+
+
+def close(channel: paramiko.Channel) -> None:
+    """Close a channel and let the server see it before anything else is opened.
+
+    Dropbear 2022.83 mixes up a channel that is opened in the same instant in which another one with a running
+    command is closed: the new command runs, but its output and status are lost (measured, every other time).
+    """
+    ended = channel.closed
+    channel.close()
+    transport, deadline = channel.get_transport(), time.monotonic() + _CLOSE_GRACE_S
+    while not (ended or channel.eof_received) and transport.is_active() and time.monotonic() < deadline:
+        time.sleep(_CLOSE_POLL_S)
 
 
 def _send(channel: paramiko.Channel, data: bytes) -> int:

@@ -167,7 +167,7 @@ class SshSession:
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self.closed_error(error) from error
         finally:
-            channel.close()
+            exchange.close(channel)
         if outcome.exit_status is None:
             if not self.is_open:
                 raise self.closed_error(None)
@@ -202,7 +202,7 @@ class SshSession:
             channel.exec_command(line)
         except (paramiko.SSHException, EOFError, OSError) as error:
             if channel is not None:
-                channel.close()
+                exchange.close(channel)
             if isinstance(error, paramiko.SSHException) and self.is_open:
                 raise RKDeckError(
                     "remote.no_channel",

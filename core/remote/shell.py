@@ -1,12 +1,15 @@
 """A running program on a board that is driven over its standard input."""
 
+import contextlib
 import select
 
 import paramiko
 
+from core.remote import exchange
+
 _CHUNK_BYTES = 256 << 10
 _STDERR_KEPT_BYTES = 4096
-_SEND_TIMEOUT_S = 30.0
+_SEND_TIMEOUT_S = 60.0
 
 
 class RemoteShell:
@@ -53,6 +56,16 @@ class RemoteShell:
             if not self._waiting.poll(max(0, int(timeout_s * 1000))):
                 raise TimeoutError
 
+    @property
+    def send_timeout_s(self) -> float:
+        """How long `send` waits for a program that does not read."""
+        return _SEND_TIMEOUT_S
+
+    def end_input(self) -> None:
+        """Let the program see the end of its input; what it still prints can be received."""
+        with contextlib.suppress(OSError, EOFError):
+            self._channel.shutdown_write()
+
     def close(self) -> None:
         """Close the input and forget the program."""
-        self._channel.close()
+        exchange.close(self._channel)

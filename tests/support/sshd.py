@@ -1,6 +1,7 @@
 """Real SSH servers on loopback, run by and for whoever runs the tests: OpenSSH's sshd and Dropbear."""
 
 import getpass
+import json
 import os
 import pwd
 import shlex
@@ -8,9 +9,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.target import SshTarget
 
+ROOT = Path(__file__).parents[2]
 _START_TIMEOUT_S = 15.0
 _SFTP_SERVER = Path("/usr/lib/openssh/sftp-server")
 
@@ -33,7 +36,7 @@ class SshServer:
     port: int
     user: str
     key_file: Path
-    host_key_file: Path
+    fingerprint: str
     pid: int
     log_file: Path
     home: Path
@@ -41,18 +44,6 @@ class SshServer:
     @property
     def host(self) -> str:
         return "127.0.0.1"
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the server's key, as ssh-keygen says it."""
-        public = self.host_key_file.with_name(self.host_key_file.name + ".pub")
-        text = subprocess.run(
-            ["ssh-keygen", "-l", "-E", "sha256", "-f", str(public)],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        return text.split()[1]
 
     def target(self, **changes: object) -> SshTarget:
         """The account, reached with the right key only; `changes` replace fields."""
@@ -72,13 +63,30 @@ class SshServer:
 
     def children(self) -> list[psutil.Process]:
         """Processes of its connections."""
-        return psutil.Process(self.pid).children(recursive=True)
+        found = psutil.Process(self.pid).children(recursive=True)
+        return [process for process in found if not _is_keeper(process)]
 
     def kill_connections(self) -> None:
         """End every connection at once, as a pulled cable and a rebooted board do."""
         for process in reversed(self.children()):
             with _gone_is_fine():
                 process.send_signal(signal.SIGKILL)
+
+
+def _is_keeper(process: psutil.Process) -> bool:
+    try:
+        return any("board_keeper" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def fingerprint_of(public_key: Path) -> str:
+    """`SHA256:...` as ssh-keygen says it."""
+    keygen = find_program("ssh-keygen")
+    text = subprocess.run(
+        [keygen, "-l", "-E", "sha256", "-f", str(public_key)], capture_output=True, text=True, check=True
+    ).stdout
+    return text.split()[1]
 
 
 @contextmanager
@@ -157,7 +165,9 @@ def dropbear(folder: Path) -> Iterator[SshServer]:
     unshare = find_program("unshare")
     key, host_key, authorized = _keys(folder)
     converted = folder / "dropbear_host_key"
-    subprocess.run([converter, "openssh", "dropbear", str(host_key), str(converted)], check=True, capture_output=True)
+    subprocess.run(
+        [converter, "openssh", "dropbear", str(host_key), str(converted)], check=True, capture_output=True
+    )
     home = folder / "account"
     (home / ".ssh").mkdir(parents=True, mode=0o700)
     home.chmod(0o700)
@@ -184,6 +194,49 @@ def dropbear(folder: Path) -> Iterator[SshServer]:
         yield server
 
 
+@contextmanager
+def demo_board(folder: Path, *options: str) -> Iterator[SshServer]:
+    """Run RKDeck's own demo board as a program, without its simulated figures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = new_key(folder / "user_key")
+    log = folder / "server.log"
+    public = (folder / "user_key.pub").read_text().strip()
+    command = [sys.executable, "-m", "core.demo.board", "--folder", str(folder / "board")]
+    command += ["--authorized-key", public, *(options or ("--bare",))]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        line = process.stdout.readline()
+        try:
+            assert line, log.read_text()
+            facts = json.loads(line)
+            yield SshServer(
+                "demo",
+                facts["port"],
+                facts["user"],
+                key,
+                facts["host_key_sha256"],
+                process.pid,
+                log,
+                folder / "board/home",
+            )
+        finally:
+            process.stdin.close()
+            process.wait(timeout=30)
+
+
+SERVERS: dict[str, Callable[[Path], AbstractContextManager[SshServer]]] = {
+    "openssh": openssh,
+    "openssh-no-sftp": lambda folder: openssh(folder, sftp=False),
+    "dropbear": dropbear,
+    "demo": demo_board,
+}
+
+
 def _keys(folder: Path) -> tuple[Path, Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     key, host_key = new_key(folder / "user_key"), new_key(folder / "host_key")
@@ -194,7 +247,9 @@ def _keys(folder: Path) -> tuple[Path, Path, Path]:
 
 
 @contextmanager
-def _running(kind, folder, command, key, host_key, home):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _running(
+    kind: str, folder: Path, command: Callable[[int], list[str]], key: Path, host_key: Path, home: Path
+) -> Iterator[SshServer]:
     log = folder / "server.log"
     for _ in range(3):
         port = free_port()
@@ -208,7 +263,8 @@ def _running(kind, folder, command, key, host_key, home):  # type: ignore[no-unt
         process.wait()
     else:
         pytest.fail(f"{kind} did not start: {log.read_text()}")
-    server = SshServer(kind, port, getpass.getuser(), key, host_key, process.pid, log, home)
+    fingerprint = fingerprint_of(host_key.with_name(host_key.name + ".pub"))
+    server = SshServer(kind, port, getpass.getuser(), key, fingerprint, process.pid, log, home)
     try:
         yield server
     finally:

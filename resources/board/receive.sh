@@ -1,0 +1,59 @@
+# Receives one file: sh -c THIS rkdeck-receive PARTIAL TOTAL SHA256 TAKEOVER
+# Needs sh, cat, df, mkdir, rm, sha256sum, sync, wc (coreutils or busybox). Lines starting with @ are for RKDeck:
+#   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, he is ended instead
+#   @have SIZE SHA FREE_K  what is here already; then one line "SIZE" or "0" is read, and the rest is data
+#   @wrote SIZE            all data was written   @sum SHA  after sync; a wrong file is removed
+#   @full | @failed SIZE   writing failed; on a full disk the part is removed, so that the board stays usable
+# A lock holds the pids and start times of shell and writer, so a dead or silent sender never blocks for ever.
+LC_ALL=C; export LC_ALL
+umask 022
+P=$1; T=$2; H=$3; L=$1.lock; G=$1.lock.steal
+alive() { # PID START: whether exactly this process still runs; PID alone: print its start time
+ s=; { read -r s; } 2>/dev/null <"/proc/$1/stat" || return 1
+ w=$2; s=${s##*) }; set -- $s
+ case $1 in Z|X) return 1;; esac
+ [ -z "$w" ] && { echo "${20}"; return 0; }
+ [ "$w" = "${20}" ]
+}
+size() { if [ -f "$P" ]; then wc -c <"$P" | tr -d ' '; else echo 0; fi; }
+free() { df -Pk "${P%/*}" 2>/dev/null | { read -r _; read -r _ _ _ f _; echo "${f:-0}"; }; }
+take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$)" >"$L/owner"; }
+busy() { echo "@busy $(size)"; exit 75; }
+steal() { # under a guard, so that two who find the same dead lock do not both take it
+ [ "$1" = 1 ] && rmdir "$G" 2>/dev/null
+ mkdir "$G" 2>/dev/null || busy
+ for f in "$L/owner" "$L/writer"; do
+  p=; a=; { read -r p a; } 2>/dev/null <"$f"
+  if [ -z "$p" ]; then [ "$1" = 1 ] || [ "$f" = "$L/writer" ] || { rmdir "$G"; busy; }
+  elif alive "$p" "$a"; then [ "$1" = 1 ] || { rmdir "$G"; busy; }; kill -9 "$p"; while alive "$p" "$a"; do :; done
+  fi
+ done
+ rm -rf "$L"; take; r=$?; rmdir "$G"; [ $r = 0 ] || busy
+}
+for c in cat df sha256sum; do command -v $c >/dev/null || { echo "@missing $c"; exit 69; }; done
+mkdir -p "${P%/*}" || { echo @readonly; exit 73; }
+take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }; steal "$4"; }
+trap 'rm -rf "$L"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+[ -L "$P" ] && rm -f "$P"
+true >>"$P" || { echo @readonly; exit 73; }
+n=$(size); h=-
+[ "$n" -gt 0 ] && [ "$n" -le "$T" ] && { h=$(sha256sum <"$P"); h=${h%% *}; }
+echo "@have $n $h $(free)"
+read -r k || exit 1
+[ "$k" = "$n" ] || true >"$P"
+exec 3<&0
+( { read -r m _; } </proc/self/stat; echo "$m $(alive "$m")" >"$L/writer"; exec cat <&3 >>"$P" ) &
+wait $!
+r=$?
+n=$(size)
+if [ $r != 0 ]; then
+ if [ "$(free)" -lt 4096 ]; then rm -f "$P"; echo @full; else echo "@failed $n"; fi
+ exit 74
+fi
+echo "@wrote $n"
+[ "$n" = "$T" ] || exit 1
+sync "$P" 2>/dev/null || sync
+h=$(sha256sum <"$P"); h=${h%% *}
+[ "$h" = "$H" ] || rm -f "$P"
+echo "@sum $h"
