@@ -1,16 +1,55 @@
 """HTTP/1.1 to a port of the board's loopback, over a channel of the SSH connection."""
 
 import http.client
+import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import paramiko
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.remote.session import SshSession
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 MAX_ANSWER_BYTES = 32 << 20
 _MAX_LINE_BYTES = 1 << 20
+
+
+class _ChannelReader(io.RawIOBase):
+    """A channel as a raw stream; paramiko's own file object cannot `peek`, which chunked answers need."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        data = self._channel.recv(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+class _ChannelSocket:
+    """What http.client uses of a socket."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def sendall(self, data: bytes) -> None:
+        self._channel.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_ChannelReader(self._channel))
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 class _TunnelConnection(http.client.HTTPConnection):
@@ -24,8 +63,7 @@ class _TunnelConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         channel = self._session.open_tunnel(self.port)
         channel.settimeout(self._timeout_s)
-        # A channel has what http.client uses of a socket: sendall, makefile, close.
-        self.sock = channel
+        self.sock = _ChannelSocket(channel)
 
 
 class ChatTunnel:

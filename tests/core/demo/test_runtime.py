@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,10 @@ import pytest
 from core.demo.board_state import BUSY_FOLDER, BoardState
 from core.demo.runtime_install import install_runtime
 from tests.support.tiny_model import write_tiny_model
+from tests.support.waiting import wait_until
 
 _TOKEN = "correct-horse"
 _DEADLINE_S = 30.0
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 @dataclass
@@ -116,7 +110,7 @@ def _started(board: Path, model: Path, folder: Path, *options: str, ready: bool 
         with process.stdin:
             process.stdin.write(f"{_TOKEN}\n".encode())
         if ready:
-            _wait(lambda: state_file.exists() or process.poll() is not None, "not ready")
+            wait_until(lambda: state_file.exists() or process.poll() is not None, _DEADLINE_S, "not ready")
             assert process.poll() is None, runtime.log
             runtime.state = json.loads(state_file.read_text())
         yield runtime
@@ -346,13 +340,13 @@ def test_it_answers_one_request_at_a_time(board: Path, tmp_path: Path) -> None:
             assert status == 503
             assert "busy" in answer["error"]["message"]
         # The first client has left in the middle: its answer is dropped, and the next one is served.
-        _wait(lambda: running.busy["since_s"] is None, "still computing")
+        wait_until(lambda: running.busy["since_s"] is None, _DEADLINE_S, "still computing")
 
         def served() -> bool:
             body = {"messages": [{"role": "user", "content": "y"}], "max_tokens": 1}
             return running.json("POST", "/v1/chat/completions", body)[0] == 200
 
-        _wait(served, "the runtime stays busy for a client that left")
+        wait_until(served, _DEADLINE_S, "the runtime stays busy for a client that left")
 
 
 def test_busy_time_moves_only_while_computing(runtime: Runtime) -> None:
