@@ -1,7 +1,8 @@
 """The stand-in runtime `rkllm-runtime-simulated`: a program on the imaginary board, like the real runtime.
 
     describe                                            print one JSON line about itself
-    serve --model PATH --token-stdin --state-file F     answer chats until told to stop
+    serve --model PATH --token-stdin --state-file F [--title NAME] [--max-context N]
+                                                        answer chats until told to stop
 
 It computes every token from the weights in the file with a numpy forward pass and says that it is simulated.
 The state file appears when it is ready, or holds the reason why it is not; SIGTERM takes it away.
@@ -73,6 +74,7 @@ def main(argv: Sequence[str], sysroot: Path) -> int:
     serve_parser.add_argument("--model", type=Path, required=True)
     serve_parser.add_argument("--token-stdin", action="store_true", required=True)
     serve_parser.add_argument("--state-file", type=Path, required=True)
+    serve_parser.add_argument("--title", help="what to call the model")
     serve_parser.add_argument("--max-context", type=int)
     options = parser.parse_args(argv)
     if options.verb == "describe":
@@ -80,7 +82,7 @@ def main(argv: Sequence[str], sysroot: Path) -> int:
         return 0
     state = StateFile(options.state_file)
     try:
-        return _serve(options.model, state, sysroot, options.max_context)
+        return _serve(options, state, sysroot)
     except StartError as error:
         _say(f"E rkllm: {error.line}")
         _say("rkllm init failed")
@@ -88,7 +90,7 @@ def main(argv: Sequence[str], sysroot: Path) -> int:
         return 1
 
 
-def _serve(path: Path, state: StateFile, sysroot: Path, max_context: int | None) -> int:
+def _serve(options: argparse.Namespace, state: StateFile, sysroot: Path) -> int:
     # Imported late, so that `describe` answers in milliseconds.
     from core.demo.runtime_engine import Engine, Model, Run
     from core.demo.runtime_http import ChatServer
@@ -104,21 +106,22 @@ def _serve(path: Path, state: StateFile, sysroot: Path, max_context: int | None)
         f"I rkllm: rkllm-runtime version: {VERSION}, rknpu driver version: {_driver_version(sysroot)}, "
         f"platform: {platform or 'unknown'}"
     )
-    _say(f"I rkllm: loading rkllm model from {path}")
-    model: Model = load_model(path)
+    _say(f"I rkllm: loading rkllm model from {options.model}")
+    model: Model = load_model(options.model)
+    title = (options.title or model.title)[:200]
     _say(
         f"I rkllm: rkllm-toolkit version: {model.toolkit_version}, max_context_limit: {model.max_context}, "
         f"npu_core_num: {model.npu_cores}, target_platform: {model.platform.upper()}, "
         f"model_dtype: {model.dtype.upper()}"
     )
-    model = check_fit(model, platform, max_context)
+    model = check_fit(model, platform, options.max_context)
     meter = NpuMeter(sysroot, model.npu_cores)
     leaving.add(meter.close)
     facts: dict[str, Any] = {
         "pid": os.getpid(),
         "start_ticks": own_start_ticks(),
         "started_uptime_s": _uptime_s(sysroot),
-        "model": model.title,
+        "model": title,
         "sha256": model.sha256,
         "dtype": model.dtype,
         "max_context": model.max_context,
@@ -134,7 +137,7 @@ def _serve(path: Path, state: StateFile, sysroot: Path, max_context: int | None)
         engine = Engine(model, meter)
     except ValueError as error:  # ForwardError among them: config and tensors do not fit each other
         raise StartError("content", f"invalid rkllm model! {error}"[:400]) from error
-    server = ChatServer(engine, model.title, token, remember)
+    server = ChatServer(engine, title, token, remember)
     facts["port"] = server.port
     state.write({**facts, "last": None})
     _say("rkllm init success")

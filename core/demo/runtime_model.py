@@ -1,16 +1,9 @@
 """Load a simulated model file into the stand-in runtime: verify, check, dequantize.
 
-What the runtime needs of a file (`core.demo.container` is the form, this is the content):
-
-    metadata   title, toolkit_version, platform ("rk3588"), dtype ("w8a8"), max_context, npu_cores
-    sections   config.json, tokenizer.json, tokenizer_config.json as on the Hub (the chat template is the last
-               one's `chat_template` or a section chat_template.jinja); generation_config.json if there is one
-    tensors    named as in the checkpoint. Plain: array `values`, float16 or float32. Quantized: `values`,
-               `scale`, `zero_point` as `core.quantization.affine` makes them, 4-bit values packed with
-               `pack_int4`, and attributes bits, group_size (null: per channel) and shape
+`core.demo.container` is the form; the content is what `core.demo.toolkit` writes: config, chat template and
+end tokens as metadata, the tokenizer as a section, weights named as in the checkpoint.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -91,33 +84,22 @@ def _model(path: Path, container: Container) -> Model:
     match = _DTYPE.match(dtype)
     if match is None:
         raise ValueError(f"unknown dtype {dtype[:50]}")
-    config = _object(container, "config.json")
-    words = _object(container, "tokenizer_config.json")
-    template = container.sections.get("chat_template.jinja")
-    given = words.get("chat_template")
+    template, words = metadata.get("chat_template"), metadata.get("template_words") or {}
     return Model(
-        title=str(metadata.get("title") or path.stem)[:200],
+        title=path.stem[:200],
         dtype=dtype,
         platform=_text(metadata, "platform"),
         npu_cores=_whole(metadata, "npu_cores", _MAX_CORES),
         max_context=_whole(metadata, "max_context", 1 << 20),
         toolkit_version=_text(metadata, "toolkit_version"),
         sha256=container.sha256,
-        config=config,
+        config=dict(metadata["config"]),
         weights={tensor.name: _weights(tensor) for tensor in container.tensors},
         activation_bits=8 if match[1] == "8" else None,
-        tokenizer_json=container.sections["tokenizer.json"].decode(),
-        chat_template=template.decode()
-        if template is not None
-        else given
-        if isinstance(given, str)
-        else None,
-        template_words={
-            name: value
-            for name in ("bos_token", "eos_token", "pad_token")
-            if isinstance(value := words.get(name), str)
-        },
-        end_tokens=_end_tokens(container, config),
+        tokenizer_json=container.sections["tokenizer"].decode(),
+        chat_template=template if isinstance(template, str) else None,
+        template_words={str(key): str(value) for key, value in dict(words).items()},
+        end_tokens=frozenset(int(token) for token in metadata["end_tokens"]),
     )
 
 
@@ -142,22 +124,6 @@ def _weights(tensor: Tensor) -> npt.NDArray[Any]:
             shape=(outputs, inputs),
         )
     )
-
-
-def _end_tokens(container: Container, config: Mapping[str, Any]) -> frozenset[int]:
-    """The ids that end an answer: generation_config.json's, else config.json's."""
-    source = config
-    if "generation_config.json" in container.sections:
-        source = {**config, **_object(container, "generation_config.json")}
-    ends = source.get("eos_token_id")
-    return frozenset(end for end in (ends if isinstance(ends, list) else [ends]) if isinstance(end, int))
-
-
-def _object(container: Container, name: str) -> dict[str, Any]:
-    value = json.loads(container.sections[name])
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} holds no object")
-    return value
 
 
 def _text(metadata: Mapping[str, Any], name: str) -> str:

@@ -21,7 +21,7 @@ done
 exit 0
 """
 
-# Run as `sh -c`; $1 run folder, $2 runtime, $3 model. Input: the token, a line about the deployment.
+# Run as `sh -c`; $1 run folder, $2 runtime, $3 model, $4 title. Input: the token, the deployment as JSON.
 # The lock goes on to the runtime, so it lasts exactly as long as that lives. Prints the runtime's pid.
 START = """
 umask 077
@@ -33,7 +33,7 @@ rm -f state.json
 printf '%s\\n' "$token" >token && printf '%s\\n' "$deployment" >deployment.json || exit 40
 ulimit -n 102400 2>/dev/null || ulimit -n "$(ulimit -H -n)" 2>/dev/null
 if command -v setsid >/dev/null 2>&1; then first=setsid; else first=nohup; fi
-set -- "$2" serve --model "$3" --token-stdin --state-file "$1/state.json"
+set -- "$2" serve --model "$3" --token-stdin --state-file "$1/state.json" "--title=$4"
 printf '%s\\n' "$token" | $first "$@" >log.txt 2>&1 &
 echo $!
 """

@@ -176,7 +176,16 @@ def _launch(session: SshSession, board: Host, store: str, runtime: Runtime, depl
     register_secret(token)
     about = {"name": deployment.name, "version": deployment.version, "sha256": deployment.sha256}
     result = session.run(
-        ["sh", "-c", START, "rkdeck-serve", run_folder(store), runtime.path, deployment.path],
+        [
+            "sh",
+            "-c",
+            START,
+            "rkdeck-serve",
+            run_folder(store),
+            runtime.path,
+            deployment.path,
+            deployment.name,
+        ],
         stdin=f"{token}\n{json.dumps(about)}\n".encode(),
     )
     if result.exit_status == _LOCKED:

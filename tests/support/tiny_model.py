@@ -1,6 +1,5 @@
 """A random little model as a file of the stand-in toolkit: enough to load and chat, different by dtype."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +43,21 @@ def write_tiny_model(
         "num_key_value_heads": 2,
         "max_position_embeddings": 4096,
         "rms_norm_eps": 1e-5,
-        "eos_token_id": None,
     }
     known = {
-        "title": f"tiny-{dtype}",
+        "simulated": True,
         "toolkit_version": "1.3.0+simulated",
         "platform": platform,
         "dtype": dtype,
         "max_context": context,
         "npu_cores": 3,
+        "architecture": "LlamaForCausalLM",
+        "config": config,
+        "chat_template": TEMPLATE,
+        "template_words": {"eos_token": SPECIAL[0]},
+        "end_tokens": [],
     }
-    sections = {
-        "config.json": json.dumps(config).encode(),
-        "tokenizer.json": tokenizer.to_str().encode(),
-        "tokenizer_config.json": json.dumps({"chat_template": TEMPLATE, "eos_token": SPECIAL[0]}).encode(),
-    }
+    sections = {"tokenizer": tokenizer.to_str().encode()}
     write_container(path, known | metadata, sections, _tensors(config, dtype, seed))
     return path
 

@@ -157,7 +157,7 @@ def test_state_file_is_private_and_holds_no_secret(runtime: Runtime) -> None:
     text = runtime.state_file.read_text()
     assert _TOKEN not in text
     assert runtime.state["pid"] == runtime.process.pid
-    assert runtime.state["model"] == "tiny-w8a8"
+    assert runtime.state["model"] == "tiny"
     assert runtime.state["simulated"] is True
     assert len(runtime.state["sha256"]) == 64
     assert runtime.state["started_uptime_s"] >= 60
@@ -180,7 +180,7 @@ def test_without_the_token_nothing_is_told(runtime: Runtime, token: str | None, 
 def test_it_lists_its_model(runtime: Runtime) -> None:
     status, answer = runtime.json("GET", "/v1/models")
     assert status == 200
-    assert [entry["id"] for entry in answer["data"]] == ["tiny-w8a8"]
+    assert [entry["id"] for entry in answer["data"]] == ["tiny"]
 
 
 def test_it_listens_on_loopback_only(runtime: Runtime) -> None:
@@ -307,7 +307,7 @@ def test_models_that_do_not_fit_are_refused(board: Path, tmp_path: Path) -> None
     good = write_tiny_model(tmp_path / "good.rkllm")
     error = _refused(board, good, tmp_path, "--max-context", "512")
     assert error["message"] == "max_context[512] must be less than the model's max_context_limit[256]"
-    strange = write_tiny_model(tmp_path / "strange.rkllm", dtype_note=1, npu_cores="many")
+    strange = write_tiny_model(tmp_path / "strange.rkllm", npu_cores="many")
     assert _refused(board, strange, tmp_path)["code"] == "content"
     assert _refused(board, tmp_path / "absent.rkllm", tmp_path)["code"] == "unreadable"
     (tmp_path / "text.rkllm").write_text("hello")

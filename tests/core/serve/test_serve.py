@@ -116,13 +116,13 @@ def _alive(pid: int) -> bool:
 
 
 def test_from_start_to_stop(place: Place) -> None:
-    deployment = place.deploy("alice")
+    deployment = replace(place.deploy("alice"), name="--alice's $(model)")
     assert service.current_serving(place.session, place.board) is None
     serving = service.start_serving(place.session, place.board, deployment)
-    assert (serving.name, serving.model, serving.dtype) == ("alice", "tiny-w8a8", "w8a8")
+    assert (serving.name, serving.model, serving.dtype) == (deployment.name, deployment.name, "w8a8")
     assert serving.simulated
     assert service.current_serving(place.session, place.board) == serving
-    assert service.models(place.session, serving) == ("tiny-w8a8",)
+    assert service.models(place.session, serving) == (deployment.name,)
     answer = service.ask(place.session, serving, "hello", 12)
     assert answer.tokens == 12
     assert answer.ttft_ms is not None
@@ -181,7 +181,7 @@ def test_the_npu_is_busy_while_it_answers_and_idle_before_and_after(place: Place
     assert busy.npu_active_cores == (0, 1, 2)
     assert busy.missing == {}
     assert busy.serving is not None
-    assert busy.serving.model == "tiny-w8a8"
+    assert busy.serving.model == "big"
     assert [process.pid for process in busy.processes] == [serving.pid]
     assert busy.processes[0].rss_bytes
     assert busy.mem_available_bytes is not None
