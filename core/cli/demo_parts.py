@@ -46,7 +46,9 @@ def running_parts(folder: Path) -> Iterator[DemoParts]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     identity, public_key = _one_time_key(folder)
     with contextlib.ExitStack() as stack:
-        model = stack.enter_context(resources.as_file(resources.files("resources") / "demo" / "wonderland-1m"))
+        model = stack.enter_context(
+            resources.as_file(resources.files("resources") / "demo" / "wonderland-1m")
+        )
         hub = stack.enter_context(_part("hub", "core.demo.hub", "--model", f"{DEMO_REPO}={model}"))
         board_folder = str(folder / "board")
         board = stack.enter_context(

@@ -56,7 +56,14 @@ def _run(context: Context) -> int:
     )
     toolkit = services.toolkits.choose(options.toolkit)
     handle = start_conversion(
-        services.jobs, folder, recipe, toolkit, item=item, output=_path(options.output), force=options.force
+        services.jobs,
+        folder,
+        recipe,
+        toolkit,
+        library_folder=services.paths.library,
+        item=item,
+        output=_path(options.output),
+        force=options.force,
     )
     result = run_job(handle, context.output)
     if not isinstance(result, dict):

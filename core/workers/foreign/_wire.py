@@ -11,8 +11,10 @@ import time
 
 EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
 
+
 class WireClosed(Exception):
     """The supervisor does not listen any more; the worker has to end."""
+
 
 class Wire:
     """Sends events; safe from several threads."""

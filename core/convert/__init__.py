@@ -1,0 +1,1 @@
+"""Making .rkllm files: toolkits, recipes, conversion jobs, and telling what a file is."""

@@ -1,0 +1,124 @@
+"""Starting a program under another Python and listening to it: its private wire and its printed output.
+
+The child stays in our process group, so that the supervisor's signals reach it.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.base.errors import JsonValue
+
+FOREIGN = Path(__file__).parents[1] / "workers" / "foreign"
+EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
+_CHUNK_BYTES = 1 << 16
+_MAX_LINE_BYTES = 1 << 20
+_TICK_S = 0.2
+# Not for vendor code: secrets, and whatever would make it import our packages.
+_WITHHELD = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "PYTHONPATH", "PYTHONHOME", EVENTS_DESCRIPTOR)
+Message = dict[str, JsonValue]
+
+
+def run_foreign(
+    python: Path,
+    script: str,
+    arguments: Sequence[str],
+    *,
+    on_message: Callable[[Message], None],
+    on_output: Callable[[bytes], None],
+    timeout_s: float | None = None,
+) -> int:
+    """Run `script` of core/workers/foreign under `python` to its end.
+
+    `on_message` is called for every JSON object on the wire (other lines are dropped), `on_output` with
+    pieces of standard output and error as they come; after `timeout_s` the program is killed.
+
+    Returns:
+        Its exit code, negative for a signal; it is gone when this returns or raises.
+
+    Raises:
+        OSError: when the interpreter cannot be started.
+        TimeoutError: after `timeout_s`.
+    """
+    wire, theirs = os.pipe()
+    environment = {key: value for key, value in os.environ.items() if key not in _WITHHELD}
+    try:
+        child = subprocess.Popen(
+            [str(python), "-u", str(FOREIGN / script), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(theirs,),
+            env={**environment, EVENTS_DESCRIPTOR: str(theirs), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    except OSError:
+        os.close(wire)
+        raise
+    finally:
+        os.close(theirs)
+    try:
+        return _listen(child, wire, _Lines(on_message), on_output, timeout_s)
+    finally:
+        child.kill()
+        child.wait()
+        assert child.stdout is not None
+        child.stdout.close()
+        os.close(wire)
+
+
+class _Lines:
+    """Puts JSON lines together from pieces."""
+
+    def __init__(self, on_message: Callable[[Message], None]) -> None:
+        self._on_message = on_message
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[:_MAX_LINE_BYTES]
+        for line in lines:
+            with contextlib.suppress(ValueError, RecursionError):
+                value = json.loads(line)
+                if isinstance(value, dict):
+                    self._on_message(value)
+
+
+def _listen(
+    child: "subprocess.Popen[bytes]",
+    wire: int,
+    lines: _Lines,
+    on_output: Callable[[bytes], None],
+    timeout_s: float | None,
+) -> int:
+    assert child.stdout is not None
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    with selectors.DefaultSelector() as selector:
+        for descriptor, take in ((wire, lines.feed), (child.stdout.fileno(), on_output)):
+            os.set_blocking(descriptor, False)
+            selector.register(descriptor, selectors.EVENT_READ, take)
+        while (code := child.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
+            _take_ready(selector)
+        # What is still in the pipes; a stranger that holds them open is not waited for.
+        while _take_ready(selector, wait_s=0):
+            continue
+    return code
+
+
+def _take_ready(selector: selectors.BaseSelector, wait_s: float = _TICK_S) -> bool:
+    took = False
+    for key, _ in selector.select(wait_s):
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(key.fd, _CHUNK_BYTES)
+            if data:
+                key.data(data)
+                took = True
+            else:
+                selector.unregister(key.fileobj)
+    return took

@@ -1,0 +1,122 @@
+"""From a model and a recipe to a conversion job."""
+
+from pathlib import Path
+
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.names import safe_component
+from core.convert.recipe import Recipe, validate
+from core.convert.toolkits import Toolkit
+from core.convert.versions import toolkit_arguments
+from core.estimate.facts import load_local_facts
+from core.estimate.platforms import Platform, get_platform
+from core.estimate.shape import build_shape
+from core.jobs.manager import JobHandle, JobManager
+from core.jobs.model import WorkerCommand
+from core.library.library import LibraryItem
+from core.quantization.levels import get_level
+
+
+def start_conversion(
+    jobs: JobManager,
+    folder: Path,
+    recipe: Recipe,
+    toolkit: Toolkit,
+    *,
+    library_folder: Path,
+    item: LibraryItem | None = None,
+    output: Path | None = None,
+    force: bool = False,
+) -> JobHandle:
+    """Check everything that can be checked, then start the job; it goes on when the front end ends.
+
+    Raises:
+        RefusedError: the first problem that would make the toolkit fail (unless `force`),
+            `convert.output_exists`.
+    """
+    shape = build_shape(load_local_facts(folder))
+    problems = validate(recipe, shape, toolkit)
+    errors = [problem.error for problem in problems if problem.severity == "error"]
+    if errors and not force:
+        raise errors[0]
+    platform = get_platform(recipe.platform)
+    title = item.title if item else folder.resolve().name
+    target = output or _free_name(library_folder / "rkllm", title, recipe, platform)
+    if target.exists() and not force:
+        raise RefusedError("convert.output_exists", path=str(target))
+    warnings: list[JsonValue] = [
+        problem.error.to_json() for problem in problems if problem.severity == "warning"
+    ]
+    params: dict[str, JsonValue] = {
+        "source": str(folder.absolute()),
+        "source_item": item.id if item else None,
+        "repo": item.repo if item else None,
+        "revision": item.revision if item else None,
+        "title": title,
+        "recipe": recipe.to_json(),
+        "platform": platform.name,
+        "dtype": get_level(recipe.dtype).name,
+        "toolkit": {
+            "python": str(toolkit.python), "version": toolkit.version, "simulated": toolkit.simulated,
+        },
+        "calls": calls(folder, recipe, platform, toolkit.version),
+        "output": str(target),
+        "warnings": warnings,
+    }  # fmt: skip
+    return jobs.submit(
+        kind="convert",
+        lane="convert",
+        title=f"{title} to {target.name}",
+        params=params,
+        worker=WorkerCommand(module="core.workers.convert"),
+        survives_front_end=True,
+    )
+
+
+def calls(folder: Path, recipe: Recipe, platform: Platform, version: str) -> list[JsonValue]:
+    """The toolkit's three calls with their arguments, those its version does not know left out.
+
+    The export path is filled in by the worker.
+
+    Raises:
+        RKDeckError: `convert.argument_unknown` when an argument that was asked for does not exist yet.
+    """
+    known = toolkit_arguments(version)
+    level = get_level(recipe.dtype)
+    load: dict[str, JsonValue] = {
+        "model": str(folder.absolute()),
+        "model_lora": str(recipe.lora) if recipe.lora else None,
+        "device": recipe.device,
+        "dtype": recipe.load_dtype,
+        "custom_config": None,
+        "load_weight": True,
+    }
+    build: dict[str, JsonValue] = {
+        "do_quantization": level.name != "fp16_rkllm",
+        "optimization_level": recipe.optimization,
+        "quantized_dtype": level.name,
+        "quantized_algorithm": recipe.algorithm,
+        "target_platform": platform.name,
+        "num_npu_core": recipe.cores or platform.npu_cores_max,
+        "extra_qparams": None,
+        "dataset": str(recipe.dataset) if recipe.dataset else None,
+        "hybrid_rate": recipe.hybrid_rate,
+        "max_context": recipe.context,
+    }
+    if "model_lora" not in known.load and recipe.lora:
+        raise RKDeckError("convert.argument_unknown", argument="model_lora", version=version)
+    return [
+        {"method": "load_huggingface", "arguments": {key: load[key] for key in load if key in known.load}},
+        {"method": "build", "arguments": {key: build[key] for key in build if key in known.build}},
+        {"method": "export_rkllm", "arguments": {}},
+    ]
+
+
+def _free_name(folder: Path, title: str, recipe: Recipe, platform: Platform) -> Path:
+    """`{title}_{DTYPE}_{PLATFORM}.rkllm`, the vendor's own scheme, numbered when the name is taken."""
+    stem = f"{safe_component(title)}_{get_level(recipe.dtype).name.upper()}_{platform.vendor_name}"
+    number = 1
+    while True:
+        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.rkllm"
+        if not path.exists():
+            return path
+        number += 1

@@ -1,0 +1,227 @@
+"""The library: items are sets of files with provenance, listed in the database, kept where they are."""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from core.base.database import Database
+from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.names import printable, safe_relative_path
+
+Kind = Literal["source", "rkllm"]
+_CHUNK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFile:
+    """One file of an item; `name` is relative to the item's folder, `sha256` None while unknown."""
+
+    name: str
+    size_bytes: int
+    sha256: str | None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the document's member."""
+        return {"name": self.name, "size_bytes": self.size_bytes, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryItem:
+    """A model on this computer.
+
+    Attributes:
+        path: a folder (kind "source") or a file (kind "rkllm").
+        provenance: where it came from and how it was made.
+    """
+
+    id: str
+    kind: Kind
+    title: str
+    repo: str | None
+    revision: str | None
+    path: Path
+    size_bytes: int
+    created_unix_s: float
+    provenance: dict[str, JsonValue]
+    files: tuple[LibraryFile, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self.path if self.kind == "source" else self.path.parent
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the document of `rkdeck library --json`."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "title": self.title,
+            "repo": self.repo,
+            "revision": self.revision,
+            "path": str(self.path),
+            "size_bytes": self.size_bytes,
+            "created_unix_s": self.created_unix_s,
+            "provenance": self.provenance,
+            "files": [file.to_json() for file in self.files],
+        }
+
+
+class Library:
+    """The items of one home folder."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+
+    def list(self) -> list[LibraryItem]:
+        """All items, the newest first."""
+        rows = self._database.query("SELECT * FROM library_items ORDER BY created_unix_s DESC, id")
+        return [self._item(row) for row in rows]
+
+    def get(self, item_id: str) -> LibraryItem:
+        """One item.
+
+        Raises:
+            UsageError: `library.unknown`.
+        """
+        rows = self._database.query("SELECT * FROM library_items WHERE id = ?", (item_id,))
+        if not rows:
+            raise UsageError("library.unknown", item=item_id)
+        return self._item(rows[0])
+
+    def find(self, text: str) -> LibraryItem | None:
+        """The newest item with that id, Hub id, path or title."""
+        for item in self.list():
+            if text in {item.id, item.repo, str(item.path), item.title}:
+                return item
+        return None
+
+    def register(
+        self,
+        *,
+        kind: Kind,
+        title: str,
+        path: Path,
+        files: Iterable[LibraryFile],
+        repo: str | None = None,
+        revision: str | None = None,
+        provenance: dict[str, JsonValue] | None = None,
+    ) -> LibraryItem:
+        """Enter an item; an earlier entry of the same path is replaced and keeps its id."""
+        kept = tuple(files)
+        size_bytes = sum(file.size_bytes for file in kept)
+        with self._database.transaction() as connection:
+            row = connection.execute("SELECT id FROM library_items WHERE path = ?", (str(path),)).fetchone()
+            item_id: str = row["id"] if row else uuid4().hex[:12]
+            connection.execute("DELETE FROM library_items WHERE id = ?", (item_id,))
+            connection.execute(
+                "INSERT INTO library_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    item_id, kind, title, repo, revision, str(path), size_bytes, time.time(),
+                    json.dumps(provenance or {}),
+                ),
+            )  # fmt: skip
+            connection.executemany(
+                "INSERT INTO library_files VALUES (?, ?, ?, ?)",
+                [(item_id, file.name, file.size_bytes, file.sha256) for file in kept],
+            )
+        return self.get(item_id)
+
+    def add_source_folder(self, path: Path) -> LibraryItem:
+        """Enter a model folder (config.json and weights) where it lies; digests are not computed.
+
+        Raises:
+            RefusedError: `library.not_a_model`.
+        """
+        folder = path.absolute()
+        if not (folder / "config.json").is_file():
+            raise RefusedError("library.not_a_model", path=str(path), missing="config.json")
+        if not any(folder.glob("*.safetensors")):
+            raise RefusedError("library.not_a_model", path=str(path), missing="*.safetensors")
+        files = [
+            LibraryFile(str(file.relative_to(folder)), file.stat().st_size, None)
+            for file in _files_below(folder)
+        ]
+        provenance: dict[str, JsonValue] = {"added_from": str(folder)}
+        return self.register(
+            kind="source", title=folder.name, path=folder, files=files, provenance=provenance
+        )
+
+    def remove(self, item_id: str) -> LibraryItem:
+        """Forget an item; its files are deleted only when they are in the library's own folder.
+
+        Returns:
+            The item that is gone.
+        """
+        item = self.get(item_id)
+        if self._is_ours(item.path):
+            if item.path.is_dir() and not item.path.is_symlink():
+                shutil.rmtree(item.path)
+            else:
+                item.path.unlink(missing_ok=True)
+                item.path.with_name(item.path.name + ".json").unlink(missing_ok=True)
+        self._database.execute("DELETE FROM library_items WHERE id = ?", (item_id,))
+        return item
+
+    def verify(self, item_id: str) -> tuple[RKDeckError, ...]:
+        """Compare sizes, and digests where they are known; returns what is wrong."""
+        item = self.get(item_id)
+        return tuple(error for file in item.files if (error := _check(item.folder, file)) is not None)
+
+    def _is_ours(self, path: Path) -> bool:
+        # The real places are compared, so that a link inside the library cannot lead a deletion outside.
+        ours, theirs = self._folder.resolve(), path.parent.resolve() / path.name
+        return theirs.is_relative_to(ours) and theirs != ours
+
+    def _item(self, row: sqlite3.Row) -> LibraryItem:
+        files = self._database.query(
+            "SELECT name, size_bytes, sha256 FROM library_files WHERE item_id = ? ORDER BY name", (row["id"],)
+        )
+        return LibraryItem(
+            id=row["id"],
+            kind=row["kind"],
+            title=row["title"],
+            repo=row["repo"],
+            revision=row["revision"],
+            path=Path(row["path"]),
+            size_bytes=row["size_bytes"],
+            created_unix_s=row["created_unix_s"],
+            provenance=json.loads(row["provenance"]),
+            files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_CHUNK_BYTES):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
+
+
+def _check(folder: Path, file: LibraryFile) -> RKDeckError | None:
+    path = folder / safe_relative_path(file.name)
+    name = printable(file.name)
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes != file.size_bytes:
+            return RKDeckError("library.size_differs", file=name, wanted=file.size_bytes, found=size_bytes)
+        if file.sha256 is not None and sha256_of(path) != file.sha256:
+            return RKDeckError("library.digest_differs", file=name)
+    except OSError as error:
+        return RKDeckError("library.file_unreadable", file=name, reason=error.strerror or str(error))
+    return None
