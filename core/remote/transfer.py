@@ -39,13 +39,15 @@ class UploadResult:
     Attributes:
         size_bytes: of the file.
         bytes_sent: over the network in this call.
-        resumed_from_bytes: how much was already there and proved right.
+        resumed_from_bytes: how much of the part was already there and proved right.
+        was_there: the final file was there already and proved right; nothing was sent.
         seconds: from the first question to the verified end.
     """
 
     size_bytes: int
     bytes_sent: int
     resumed_from_bytes: int
+    was_there: bool
     seconds: float
 
 
@@ -66,11 +68,12 @@ def upload(
     progress: Progress | None = None,
     reserve_bytes: int = RESERVE_BYTES,
     takeover: bool = False,
+    final: str | None = None,
 ) -> UploadResult:
     """Send `local` to `remote_partial`; on return it is complete, flushed and has the digest `sha256`.
 
-    The caller gives it its final name. Whatever goes wrong, what arrived stays under the partial name and is
-    used by the next call if its digest fits the beginning of the file; a wrong or unwanted part is dropped.
+    Whatever goes wrong, what arrived stays under the partial name and is used by the next call if its digest
+    fits the beginning of the file; a wrong or unwanted part is dropped.
 
     Args:
         session: to the board.
@@ -81,6 +84,8 @@ def upload(
         progress: called with (bytes on the board, size) from this thread.
         reserve_bytes: must stay free on the board's disk.
         takeover: end another sender of the same file that has become silent.
+        final: absolute path the complete file is renamed to, on the same disk. A right file that is already
+            there is not sent again.
 
     Raises:
         RefusedError: `remote.no_space`, `remote.source_changed`, `remote.not_writable`, `remote.no_tool`.
@@ -95,20 +100,14 @@ def upload(
         raise RKDeckError("remote.source_missing", file=str(local), reason=reason) from error
     with file:
         size = os.fstat(file.fileno()).st_size
-        command = [
-            "sh",
-            "-c",
-            _script(),
-            "rkdeck-receive",
-            remote_partial,
-            str(size),
-            sha256,
-            str(int(takeover)),
-        ]
-        receiver = _Receiver(session, remote_partial, session.open_exec(remote_command(command)))
+        arguments = [remote_partial, str(size), sha256, str(int(takeover)), final or ""]
+        command = remote_command(["sh", "-c", _script(), "rkdeck-receive", *arguments])
+        receiver = _Receiver(session, remote_partial, session.open_exec(command))
         try:
             sender = _Sender(file, local, size, sha256)
             have = receiver.have(size)
+            if have is None:
+                return UploadResult(size, 0, 0, was_there=True, seconds=time.monotonic() - started)
             offset = have.size_bytes if resume and sender.starts_with(have) else 0
             if have.free_bytes + have.size_bytes - offset < size - offset + reserve_bytes:
                 raise RefusedError(
@@ -123,7 +122,8 @@ def upload(
             receiver.finish(size, sha256)
         finally:
             receiver.close()
-    return UploadResult(size, size - offset, offset, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return UploadResult(size, size - offset, offset, was_there=False, seconds=seconds)
 
 
 class _Sender:
@@ -188,9 +188,11 @@ class _Receiver:
         self._shell = RemoteShell(channel)
         self._buffer = bytearray()
 
-    def have(self, size: int) -> _Have:
-        """What is there already; computing its digest takes a while."""
-        words = self._answer("have", _digest_timeout_s(size))
+    def have(self, size: int) -> _Have | None:
+        """What is there already (None: the final file); computing its digest takes a while."""
+        kind, words = self._answer({"have", "there"}, 2 * _digest_timeout_s(size))
+        if kind == "there":
+            return None
         if len(words) != 3 or not words[0].isdecimal() or not words[2].isdecimal():
             raise self._nonsense(words)
         return _Have(int(words[0]), words[1], int(words[2]) << 10)
@@ -212,10 +214,10 @@ class _Receiver:
     def finish(self, size: int, sha256: str) -> None:
         """End the data and wait for the verdict."""
         self._shell.end_input()
-        words = self._answer("wrote", _ANSWER_TIMEOUT_S)
+        _, words = self._answer({"wrote"}, _ANSWER_TIMEOUT_S)
         if words != [str(size)]:
             raise self._session.closed_error(None)
-        words = self._answer("sum", _digest_timeout_s(size))
+        _, words = self._answer({"sum"}, _digest_timeout_s(size))
         if words != [sha256]:
             raise RKDeckError(
                 "remote.digest_mismatch",
@@ -228,16 +230,16 @@ class _Receiver:
     def close(self) -> None:
         self._shell.close()
 
-    def _answer(self, wanted: str, timeout_s: float) -> list[str]:
-        """The words after `@wanted`; any other answer is an error."""
+    def _answer(self, wanted: set[str], timeout_s: float) -> tuple[str, list[str]]:
+        """The kind of answer and its words; an answer that is not wanted is an error."""
         deadline = time.monotonic() + timeout_s
         while True:
             line = self._line(deadline, timeout_s)
             if not line.startswith("@"):
                 continue  # a login script's own chatter
             kind, *words = line[1:].split()
-            if kind == wanted:
-                return words
+            if kind in wanted:
+                return kind, words
             raise self._error(kind, words)
 
     def _line(self, deadline: float, timeout_s: float) -> str:

@@ -1,13 +1,17 @@
-# Receives one file: sh -c THIS rkdeck-receive PARTIAL TOTAL SHA256 TAKEOVER
-# Needs sh, cat, df, mkdir, rm, sha256sum, sync, wc (coreutils or busybox). Lines starting with @ are for RKDeck:
+# Receives one file: sh -c THIS rkdeck-receive PARTIAL TOTAL SHA256 TAKEOVER FINAL
+# Needs sh, cat, df, mkdir, mv, rm, sha256sum, sync, tr, wc (coreutils or busybox).
+# Lines starting with @ are for RKDeck:
+#   @there                 FINAL is already this very file
 #   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, he is ended instead
 #   @have SIZE SHA FREE_K  what is here already; then one line "SIZE" or "0" is read, and the rest is data
-#   @wrote SIZE            all data was written   @sum SHA  after sync; a wrong file is removed
+#   @wrote SIZE            all data was written
+#   @sum SHA               of all of it after sync; a wrong file is removed, a right one renamed to FINAL if given
+#   @readonly              the folder of PARTIAL or FINAL cannot be written
 #   @full | @failed SIZE   writing failed; on a full disk the part is removed, so that the board stays usable
 # A lock holds the pids and start times of shell and writer, so a dead or silent sender never blocks for ever.
 LC_ALL=C; export LC_ALL
 umask 022
-P=$1; T=$2; H=$3; L=$1.lock; G=$1.lock.steal
+P=$1; T=$2; H=$3; Z=$5; L=$1.lock; G=$1.lock.steal
 alive() { # PID START: whether exactly this process still runs; PID alone: print its start time
  s=; { read -r s; } 2>/dev/null <"/proc/$1/stat" || return 1
  w=$2; s=${s##*) }; set -- $s
@@ -25,7 +29,10 @@ steal() { # under a guard, so that two who find the same dead lock do not both t
  for f in "$L/owner" "$L/writer"; do
   p=; a=; { read -r p a; } 2>/dev/null <"$f"
   if [ -z "$p" ]; then [ "$1" = 1 ] || [ "$f" = "$L/writer" ] || { rmdir "$G"; busy; }
-  elif alive "$p" "$a"; then [ "$1" = 1 ] || { rmdir "$G"; busy; }; kill -9 "$p"; while alive "$p" "$a"; do :; done
+  elif alive "$p" "$a"; then
+   [ "$1" = 1 ] && kill -9 "$p"
+   [ "$1" = 1 ] && for _ in 1 2 3 4 5; do alive "$p" "$a" || break; sleep 1; done
+   alive "$p" "$a" && { rmdir "$G"; busy; }
   fi
  done
  rm -rf "$L"; take; r=$?; rmdir "$G"; [ $r = 0 ] || busy
@@ -36,9 +43,11 @@ take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }; steal "$4"; }
 trap 'rm -rf "$L"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ -L "$P" ] && rm -f "$P"
+sum() { h=$(sha256sum <"$1"); h=${h%% *}; }
+if [ -n "$Z" ] && [ -f "$Z" ] && sum "$Z" && [ "$h" = "$H" ]; then rm -f "$P"; echo @there; exit 0; fi
 true >>"$P" || { echo @readonly; exit 73; }
 n=$(size); h=-
-[ "$n" -gt 0 ] && [ "$n" -le "$T" ] && { h=$(sha256sum <"$P"); h=${h%% *}; }
+[ "$n" -gt 0 ] && [ "$n" -le "$T" ] && sum "$P"
 echo "@have $n $h $(free)"
 read -r k || exit 1
 [ "$k" = "$n" ] || true >"$P"
@@ -54,6 +63,11 @@ fi
 echo "@wrote $n"
 [ "$n" = "$T" ] || exit 1
 sync "$P" 2>/dev/null || sync
-h=$(sha256sum <"$P"); h=${h%% *}
-[ "$h" = "$H" ] || rm -f "$P"
+sum "$P"
+if [ "$h" != "$H" ]; then rm -f "$P"
+elif [ -n "$Z" ]; then
+ mkdir -p "${Z%/*}" && mv -f "$P" "$Z" || { echo @readonly; exit 73; }
+ sync "${Z%/*}" 2>/dev/null || sync
+fi
+rm -rf "$L"; trap - EXIT
 echo "@sum $h"
