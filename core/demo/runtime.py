@@ -99,6 +99,8 @@ def _serve(options: argparse.Namespace, state: StateFile, sysroot: Path) -> int:
 
     leaving = _Leaving(state.remove)
     leaving.arm()
+    # What process lists show instead of "python"; the kernel keeps 15 characters.
+    Path("/proc/self/comm").write_text("rkllm-simulated")
     token = _read_token()
     platform = board_platform(sysroot)
     _say("SIMULATED: this is RKDeck's stand-in runtime; it computes on a CPU, no NPU is used")

@@ -183,6 +183,7 @@ def test_the_npu_is_busy_while_it_answers_and_idle_before_and_after(place: Place
     assert busy.serving is not None
     assert busy.serving.model == "big"
     assert [process.pid for process in busy.processes] == [serving.pid]
+    assert busy.processes[0].name == "rkllm-simulated"
     assert busy.processes[0].rss_bytes
     assert busy.mem_available_bytes is not None
     assert idle.mem_total_bytes == 8 << 30
