@@ -1,0 +1,1 @@
+"""Boards: the registry, how to reach one, and what it says about itself."""

@@ -1,0 +1,139 @@
+"""What a board said about itself: frozen records and their JSON form. None is unknown."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.base.errors import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file system on a board.
+
+    Attributes:
+        medium: nvme, emmc, sd, mmc, disk, usb, overlay, tmpfs or other.
+        writable: by the account RKDeck uses, at its top folder.
+        free_bytes: available to ordinary users.
+    """
+
+    path: str
+    device: str
+    filesystem: str
+    medium: str
+    writable: bool
+    total_bytes: int | None
+    free_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeInfo:
+    """A program on the board that can serve models, as it described itself."""
+
+    name: str
+    version: str
+    path: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A librkllmrt.so on the board; the version is the one in its text, if it has one."""
+
+    path: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFacts:
+    """The answer to one probe.
+
+    Attributes:
+        model: the device tree's own name.
+        name: a known board's name.
+        soc: platform name ("rk3588").
+        compatibles: the device tree's entries, most specific first.
+        npu_cores: counted on the board (a fused chip has fewer), never assumed.
+        npu_driver: "rknpu", "rocket" (mainline: cannot run RKLLM) or None.
+        npu_accessible: whether the account may open a device node of the NPU.
+        identity: `serial:...` or `machine:...`, hashed; tells this very board from its clones.
+        machine_id_sha256, serial_sha256: hashed, never stored in the clear.
+        store_proposal: folder for models on the writable disk with most free space.
+        sudo: "passwordless", "password" or "none".
+        simulated: an imaginary board (it has /etc/rkdeck-simulated).
+        missing_tools: programs deploying needs and the board lacks.
+    """
+
+    model: str | None
+    name: str | None
+    soc: str | None
+    compatibles: tuple[str, ...]
+    cpu_count: int | None
+    npu_cores: int | None
+    npu_driver: str | None
+    npu_driver_version: str | None
+    npu_accessible: bool | None
+    kernel: str | None
+    machine: str | None
+    hostname: str | None
+    os: str | None
+    mem_total_bytes: int | None
+    mem_available_bytes: int | None
+    mounts: tuple[Mount, ...]
+    home: str | None
+    store_proposal: str | None
+    identity: str | None
+    machine_id_sha256: str | None
+    serial_sha256: str | None
+    mac: str | None
+    user: str | None
+    groups: tuple[str, ...]
+    sudo: str
+    simulated: bool
+    simulated_text: str | None
+    runtimes: tuple[RuntimeInfo, ...]
+    libraries: tuple[Library, ...]
+    missing_tools: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The best name there is for it."""
+        return self.name or self.model or "unknown board"
+
+    def mount_of(self, path: str) -> Mount | None:
+        """The file system a folder lies on."""
+        fitting = [mount for mount in self.mounts if _lies_in(path, mount.path)]
+        return max(fitting, key=lambda mount: len(mount.path), default=None)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return a JSON object with every member; tuples become lists."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+def facts_from_json(value: JsonValue) -> BoardFacts | None:
+    """Rebuild facts that were stored; None when they have another shape (an older RKDeck wrote them)."""
+    if not isinstance(value, dict):
+        return None
+    given: dict[str, Any] = dict(value)
+    try:
+        given["mounts"] = tuple(Mount(**entry) for entry in given["mounts"])
+        given["runtimes"] = tuple(RuntimeInfo(**entry) for entry in given["runtimes"])
+        given["libraries"] = tuple(Library(**entry) for entry in given["libraries"])
+        for key in ("compatibles", "groups", "missing_tools"):
+            given[key] = tuple(given[key])
+        return BoardFacts(**given)
+    except (KeyError, TypeError):
+        return None
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return folder == "/" or path == folder or path.startswith(folder + "/")
+
+
+def _plain(value: object) -> JsonValue:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

@@ -1,0 +1,205 @@
+"""The boards the user added: how to reach each one and what it said when it was last probed."""
+
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from sqlite3 import IntegrityError, Row
+
+from core.base.database import Database
+from core.base.errors import JsonValue, RefusedError, UsageError
+from core.base.names import printable
+from core.boards.facts import BoardFacts, facts_from_json
+from core.boards.store import check_store_path
+from core.remote.target import SshTarget
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_ADDRESS = re.compile(
+    r"(?:(?P<user>[^@]+)@)?(?:\[(?P<literal>[^\]]+)\]|(?P<host>[^:@]+|[^@]*:[^@]*:[^@]*))(?::(?P<port>\d{1,5}))?"
+)
+DEFAULT_USER = "root"
+DEFAULT_PORT = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One board of the registry.
+
+    Attributes:
+        store: folder for models on the board; None until chosen or probed.
+        sysroot: prefix of /proc, /sys, /etc and /usr; empty on a real board.
+        identity: hashed identity of the hardware, known after the first probe.
+        facts: of the last probe, None before.
+    """
+
+    name: str
+    host: str
+    port: int = DEFAULT_PORT
+    user: str = DEFAULT_USER
+    identity_file: Path | None = None
+    store: str | None = None
+    sysroot: str = ""
+    identity: str | None = None
+    facts: BoardFacts | None = None
+    added_unix_s: float = 0.0
+
+    @property
+    def lane(self) -> str:
+        """The lane of jobs on this board: one at a time."""
+        return f"board-{self.name}"
+
+    @property
+    def secret_name(self) -> str:
+        """Under which name its password is kept."""
+        return f"board:{self.name}"
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The public members, as `rkdeck board list --json` shows them."""
+        return {
+            "name": self.name,
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "identity_file": str(self.identity_file) if self.identity_file is not None else None,
+            "store": self.store,
+            "sysroot": self.sysroot,
+            "identity": self.identity,
+            "added_unix_s": self.added_unix_s,
+            "facts": self.facts.to_json() if self.facts is not None else None,
+        }
+
+
+def parse_address(text: str) -> tuple[str | None, str, int]:
+    """Read `[USER@]HOST[:PORT]`; an IPv6 address with a port is written `[ADDRESS]:PORT`.
+
+    Returns:
+        user (None: not given), host, port.
+
+    Raises:
+        UsageError: `boards.bad_address`, `remote.bad_host`, `remote.bad_user`, `remote.bad_port`.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise UsageError("boards.bad_address", address=printable(text))
+    host = match["literal"] or match["host"]
+    target = SshTarget(host, int(match["port"] or DEFAULT_PORT), match["user"] or DEFAULT_USER)
+    return match["user"], target.host, target.port
+
+
+class BoardRegistry:
+    """The table of boards in RKDeck's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, board: Board) -> Board:
+        """Add a board.
+
+        Raises:
+            UsageError: `boards.bad_name`, `boards.bad_store`, `boards.exists`, and what `SshTarget` refuses.
+        """
+        if not _NAME.fullmatch(board.name):
+            raise UsageError("boards.bad_name", name=printable(board.name))
+        SshTarget(board.host, board.port, board.user)
+        store = check_store_path(board.store) if board.store is not None else None
+        board = replace(board, store=store, added_unix_s=board.added_unix_s or time.time())
+        values = (
+            board.name,
+            board.host,
+            board.port,
+            board.user,
+            str(board.identity_file) if board.identity_file is not None else None,
+            board.store,
+            board.sysroot,
+            board.identity,
+            json.dumps(board.facts.to_json()) if board.facts is not None else None,
+            board.added_unix_s,
+        )
+        try:
+            self._database.execute("INSERT INTO boards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        except IntegrityError as error:
+            raise UsageError("boards.exists", name=board.name) from error
+        return board
+
+    def get(self, name: str) -> Board:
+        """One board.
+
+        Raises:
+            UsageError: `boards.unknown`.
+        """
+        rows = self._database.query("SELECT * FROM boards WHERE name = ?", (name,))
+        if not rows:
+            known = ", ".join(board.name for board in self.list())
+            raise UsageError("boards.unknown", name=printable(name), known=known or "none yet")
+        return _board(rows[0])
+
+    def remove(self, name: str) -> Board:
+        """Forget a board; what is on it stays there.
+
+        Raises:
+            UsageError: `boards.unknown`.
+        """
+        board = self.get(name)
+        self._database.execute("DELETE FROM boards WHERE name = ?", (name,))
+        return board
+
+    def set_store(self, name: str, store: str) -> Board:
+        """Choose where models live on a board.
+
+        Raises:
+            UsageError: `boards.unknown`, `boards.bad_store`.
+        """
+        self.get(name)
+        self._database.execute("UPDATE boards SET store = ? WHERE name = ?", (check_store_path(store), name))
+        return self.get(name)
+
+    def remember(self, name: str, facts: BoardFacts, *, replaced: bool = False) -> Board:
+        """Keep what a probe found; the proposed store is taken over when there is none yet.
+
+        Args:
+            name: of the board.
+            facts: of this probe.
+            replaced: the user said that this is other hardware under the same name.
+
+        Raises:
+            UsageError: `boards.unknown`.
+            RefusedError: `boards.other_hardware` when another board answers at this address.
+        """
+        board = self.get(name)
+        known, found = board.identity, facts.identity
+        if known is not None and found is not None and known != found and not replaced:
+            raise RefusedError("boards.other_hardware", name=name, host=board.host, model=facts.title)
+        self._database.execute(
+            "UPDATE boards SET identity = ?, facts = ?, store = ? WHERE name = ?",
+            (found or known, json.dumps(facts.to_json()), board.store or facts.store_proposal, name),
+        )
+        return self.get(name)
+
+    def with_identity(self, identity: str | None) -> list[Board]:
+        """The boards that are this very hardware (one board reached under two addresses)."""
+        if identity is None:
+            return []
+        rows = self._database.query("SELECT * FROM boards WHERE identity = ? ORDER BY name", (identity,))
+        return [_board(row) for row in rows]
+
+    def list(self) -> list[Board]:
+        """All boards, in the order they were added."""
+        return [
+            _board(row) for row in self._database.query("SELECT * FROM boards ORDER BY added_unix_s, name")
+        ]
+
+
+def _board(row: Row) -> Board:
+    return Board(
+        name=row["name"],
+        host=row["host"],
+        port=row["port"],
+        user=row["user"],
+        identity_file=Path(row["identity_file"]) if row["identity_file"] is not None else None,
+        store=row["store"],
+        sysroot=row["sysroot"],
+        identity=row["identity"],
+        facts=facts_from_json(json.loads(row["facts"])) if row["facts"] is not None else None,
+        added_unix_s=row["added_unix_s"],
+    )
