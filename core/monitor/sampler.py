@@ -84,6 +84,7 @@ class BoardSampler:
         self._serving_file = serving_file
         self._serving_pid: int | None = None
         self._number = 0
+        self._is_root_shell = False
 
     @property
     def identity(self) -> Identity:
@@ -117,10 +118,17 @@ class BoardSampler:
                 return self._tick()
             except (OSError, EOFError) as error:
                 self.close()
-                # A shell that somebody ended is no dead link: one fresh start before that is said.
-                if not had_shell or isinstance(error, TimeoutError):
+                # A shell that somebody ended is no dead link: one fresh start before that is said. Neither is
+                # a sudo that runs `true` but no shell: then the user's own rights must do.
+                refused_root = self._is_root_shell and not had_shell
+                if isinstance(error, TimeoutError) or not (had_shell or refused_root):
                     raise
-                return self._tick()
+                wanted, self._sudo = self._sudo, self._sudo and not refused_root
+                try:
+                    return self._tick()
+                except (OSError, EOFError, RKDeckError):
+                    self._sudo = wanted
+                    raise
         except (OSError, EOFError, RKDeckError) as error:
             self.close()
             return BoardSample(self._board, self._clock(), DOWN, missing={"link": _why(error)})
@@ -149,11 +157,8 @@ class BoardSampler:
 
     def _start(self, deadline: float) -> Shell:
         argv: tuple[str, ...] = ("sh", "-s")
-        if (
-            self._sudo
-            and not self._sysroot
-            and self._session.succeeds(("sudo", "-n", "true"), self._timeout_s)
-        ):
+        self._is_root_shell = self._sudo and not self._sysroot and self._may_sudo()
+        if self._is_root_shell:
             argv = ("sudo", "-n", *argv)
         self._reader = FrameReader()
         self._builder = SampleBuilder(self._board, self._root)
@@ -165,6 +170,10 @@ class BoardSampler:
         self._send_watch(shell)
         self._identify(shell, deadline, "I\n")
         return shell
+
+    def _may_sudo(self) -> bool:
+        # Probed first: sudo would ask for a password and take our script for it.
+        return self._session.succeeds(("sudo", "-n", "true"), self._timeout_s)
 
     def _identify(self, shell: Shell, deadline: float, line: str) -> None:
         shell.send(line.encode())

@@ -41,7 +41,7 @@ RUNTIMES_FOLDER = "/usr/local/lib/rkdeck/runtimes"
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.1
-_NO_FOLDER, _NO_INPUT, _LOCKED, _STILL_ALIVE = 40, 41, 42, 43
+_LOCKED = 42  # exit status of the start script
 _MAX_RUNTIMES = 50
 
 

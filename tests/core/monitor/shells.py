@@ -52,12 +52,14 @@ class LocalSession:
         self.interpreter = list(interpreter)
         self.fault: list[str] | None = None
         self.sudo_works = False
+        self.sudo_refuses_shells = False
         self.shells: list[LocalShell] = []
         self.asked: list[list[str]] = []
 
     def open_shell(self, argv: Sequence[str] = ("sh", "-s")) -> LocalShell:
         self.asked.append(list(argv))
-        shell = LocalShell(self.fault or [*self.interpreter, "-s"])
+        refused = ["false"] if argv[0] == "sudo" and self.sudo_refuses_shells else None
+        shell = LocalShell(self.fault or refused or [*self.interpreter, "-s"])
         self.shells.append(shell)
         return shell
 

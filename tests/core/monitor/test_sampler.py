@@ -209,7 +209,7 @@ def test_a_stopped_shell_is_down_not_a_hang() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["yes"], ["cat", "/dev/zero"], ["sh", "-c", "echo motd; sleep 60"], ["true"]]
+    "command", [["yes"], ["cat", "/dev/zero"], ["sh", "-c", "echo motd; exec sleep 60"], ["true"]]
 )
 def test_shells_that_answer_nonsense(command: list[str]) -> None:
     session = LocalSession()
@@ -241,6 +241,17 @@ def test_sudo_is_probed_before_it_is_used() -> None:
     sampler.sample()
     sampler.close()
     assert session.asked[1] == ["sudo", "-n", "sh", "-s"]
+
+
+def test_a_sudo_that_runs_no_shell_is_not_asked_again() -> None:
+    session = LocalSession()
+    session.sudo_works = session.sudo_refuses_shells = True
+    sampler = BoardSampler(session, sudo=True)
+    assert sampler.sample().link == UP
+    sampler.close()
+    assert sampler.sample().link == UP
+    sampler.close()
+    assert [argv[0] for argv in session.asked] == ["sudo", "sh", "sh"]
 
 
 def test_the_shell_ends_with_its_input(session: LocalSession) -> None:
