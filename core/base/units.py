@@ -15,8 +15,8 @@ def format_bytes(size_bytes: float | None) -> str:
     if size_bytes is None:
         return UNKNOWN
     for name, step in _STEPS:
-        # 0.9995 keeps 1023.9 KiB from being written as "1.02e+03 KiB".
-        if abs(size_bytes) >= step * 0.9995:
+        # A hair below the next unit would be shown as 1024 of the smaller one.
+        if abs(size_bytes) >= step * (1 if step == KIB else 0.9995):
             return f"{_three_figures(size_bytes / step)} {name}"
     return f"{size_bytes:.0f} B"
 

@@ -1,4 +1,4 @@
-"""The built-in hub, board and toolkit, started as processes for the demo; they end with it, however it ends."""
+"""The built-in hub, board and toolkit, started as processes for the demo; they end with it."""
 
 import contextlib
 import json

@@ -56,10 +56,10 @@ class WorkerContext:
         """Tell a line worth reading."""
         self.wire.send("log", level=level, text=redact(text))
 
-    def step(self, name: str, **figures: JsonValue) -> None:
+    def step(self, step: str, /, **figures: JsonValue) -> None:
         """Tell that a step was done, with its figures."""
         self._flush()
-        self.wire.send("step", name=name, **figures)
+        self.wire.send("step", **{"step": step, **figures})
 
     def finish(self) -> None:
         """Send what is still held back."""

@@ -69,8 +69,8 @@ def _run(context: Context) -> int:
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(
-        f"{result['path']}: {format_bytes(result['size_bytes'])}, {result['dtype']} for {result['platform']}, "
-        f"by rkllm-toolkit {result['toolkit_version']} in {format_duration(result['seconds'])}"
+        f"{result['path']}: {format_bytes(result['size_bytes'])}, {result['dtype']} for {result['platform']}"
+        f", rkllm-toolkit {result['toolkit_version']}, {format_duration(result['seconds'])}"
         + ("  (SIMULATED toolkit)" if result["simulated"] else "")
     )
     return 0

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 
 from core.base.errors import CancelledError, RKDeckError
-from core.base.units import GIB
 from core.base.names import printable
+from core.base.units import GIB
 from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.monitor.sample import BoardSample

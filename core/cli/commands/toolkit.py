@@ -26,8 +26,8 @@ def _run(context: Context) -> int:
     context.output.document({"toolkits": [toolkit.to_json() for toolkit in toolkits]})
     if not toolkits:
         context.output.text(
-            "No toolkit yet. Install Rockchip's rkllm-toolkit wheel in a Python environment of its own (Linux x86_64)\n"
-            "and add it: rkdeck toolkit add /path/to/env/bin/python"
+            "No toolkit yet. Install Rockchip's rkllm-toolkit wheel in a Python environment of its own\n"
+            "(Linux x86_64) and add it: rkdeck toolkit add /path/to/env/bin/python"
         )
         return 0
     rows = [

@@ -1,0 +1,68 @@
+"""Words for `core.deploy`."""
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "deploy.not_a_model": (
+        "{file} is not an .rkllm file but {kind}.",
+        "Look at it with `rkdeck inspect`; download the model again or convert it with `rkdeck convert`.",
+    ),
+    "deploy.damaged_file": (
+        "{file} looks damaged or too old ({problems}).",
+        "Look at it with `rkdeck inspect`; --force sends it as it is.",
+    ),
+    "deploy.simulated_file": (
+        "{file} was made by RKDeck's stand-in toolkit and holds no real model; {board} ({model}) is a real board.",
+        "Convert with the real rkllm-toolkit. This check cannot be overridden.",
+    ),
+    "deploy.real_file_to_simulated_board": (
+        "{file} is a real .rkllm file; {board} is simulated and can only run simulated ones.",
+        "Choose a real board; --force sends it all the same.",
+    ),
+    "deploy.unknown_soc": (
+        "RKDeck does not know the chip of {board} ({model}: {compatibles}), and the file is for {platform}.",
+        "If you know that it is the same chip, add --force.",
+    ),
+    "deploy.wrong_platform": (
+        "{file} was converted for {platform}, but {board} has an {soc}: its runtime would refuse the file.",
+        "Convert it for {soc}: rkdeck convert MODEL --platform {soc}",
+    ),
+    "deploy.no_rknpu_driver": (
+        "{board} runs kernel {kernel} with the mainline driver `rocket`, which cannot run RKLLM.",
+        "Install an image with the vendor kernel (Armbian calls it `vendor`); --force only stores the file.",
+    ),
+    "deploy.store_in_memory": (
+        "The folder {store} on {board} lies in memory: the model would be gone after a restart.",
+        "Choose a folder on a disk with --store; --force uses it all the same.",
+    ),
+    "deploy.file_too_large_for_fat": (
+        "{file} is larger than 4 GiB, and {store} on {board} is on a FAT disk, which cannot hold such a file.",
+        "Choose a folder on another disk with --store.",
+    ),
+    "deploy.missing_tools": (
+        "{board} lacks programs that receiving a file needs: {tools}.",
+        "Install coreutils there, or a busybox that has them.",
+    ),
+    "deploy.unknown_deployment": (
+        "Nothing called {name} is deployed on {board}. There is: {known}.",
+        "`rkdeck deployments BOARD` lists what is there.",
+    ),
+    "deploy.no_older_version": (
+        "There is no older version of {name} on {board} to go back to.",
+        "Deploy the file you want: rkdeck deploy FILE {board} --name {name}",
+    ),
+    "deploy.list_failed": (
+        "The deployments in {store} on {host} cannot be read: {reason}.",
+        "Check the folder's permissions on the board.",
+    ),
+    "deploy.switch_failed": (
+        "{name} could not be made current on {host} ({folder}): {reason}. What was current before still is.",
+        "Check space and permissions on the board, then try again; the file itself is not sent again.",
+    ),
+    "deploy.blob_gone": (
+        "The model file {path} is no longer on {host}.",
+        "Deploy it again.",
+    ),
+    "deploy.remove_failed": (
+        "{name} could not be removed from {store} on {host}: {reason}.",
+        "Check the folder's permissions on the board.",
+    ),
+}

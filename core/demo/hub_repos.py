@@ -1,0 +1,176 @@
+"""Folders as Hub repositories: what the API says of them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+_LFS_SUFFIXES = (".safetensors", ".rkllm", ".gguf", ".bin")
+_LFS_MIN_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
+TAG = "rkdeck-demo"
+_DATE = "2026-01-01T00:00:00.000Z"
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """One file of a repository; `sha256` only for LFS files, as on the Hub."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    blob_id: str
+    sha256: str | None
+
+    @property
+    def etag(self) -> str:
+        """SHA-256 of LFS files, git blob id of the others."""
+        return self.sha256 or self.blob_id
+
+
+@dataclass(frozen=True)
+class HubRepo:
+    """A repository served from a folder; read again at every start, so it always tells what is there."""
+
+    repo: str
+    folder: Path
+    gated: bool = False
+
+    def files(self) -> tuple[HubFile, ...]:
+        """The files as they are now, sorted by name."""
+        return tuple(self._read())
+
+    def commit(self, files: tuple[HubFile, ...]) -> str:
+        """A commit id made from names and contents: equal folders have equal commits."""
+        text = "".join(f"{file.name}\0{file.etag}\0" for file in files)
+        return hashlib.sha1(f"{self.repo}\0{text}".encode(), usedforsecurity=False).hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """The entry of a search result."""
+        files = self.files()
+        return {
+            "_id": self.repo,
+            "id": self.repo,
+            "modelId": self.repo,
+            "author": self.repo.split("/", maxsplit=1)[0],
+            "sha": self.commit(files),
+            "lastModified": _DATE,
+            "createdAt": _DATE,
+            "private": False,
+            "gated": "auto" if self.gated else False,
+            "disabled": False,
+            "downloads": self._downloads,
+            "likes": 1,
+            "library_name": "transformers",
+            "pipeline_tag": "text-generation",
+            "tags": self._tags(files),
+            "safetensors": self._parameters(files),
+        }
+
+    def info(self, *, blobs: bool) -> dict[str, Any]:
+        """The document of /api/models/{repo}."""
+        files = self.files()
+        return {
+            **self.summary(),
+            "siblings": [_sibling(file, blobs=blobs) for file in files],
+            "config": self._config,
+        }
+
+    def tree(self) -> list[dict[str, Any]]:
+        """The document of /api/models/{repo}/tree/{revision}?recursive=True."""
+        return [tree_entry(file) for file in self.files()]
+
+    @property
+    def _downloads(self) -> int:
+        return 1000 + len(self.repo)
+
+    @cached_property
+    def _config(self) -> Any:  # noqa: ANN401  # a JSON document of the model
+        path = self.folder / "config.json"
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _tags(self, files: tuple[HubFile, ...]) -> list[str]:
+        tags = [TAG, "text-generation", "license:other"]
+        if any(file.name.endswith(".safetensors") for file in files):
+            tags += ["transformers", "safetensors"]
+        if any(file.name.endswith(".rkllm") for file in files):
+            tags.append("rkllm")
+        return tags
+
+    def _parameters(self, files: tuple[HubFile, ...]) -> dict[str, Any] | None:
+        counts: dict[str, int] = {}
+        for file in files:
+            if file.name.endswith(".safetensors"):
+                for dtype, count in _tensor_sizes(file.path):
+                    counts[dtype] = counts.get(dtype, 0) + count
+        return {"parameters": counts, "total": sum(counts.values())} if counts else None
+
+    def _read(self) -> Iterator[HubFile]:
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and not any(
+                part.startswith(".") for part in path.relative_to(self.folder).parts
+            ):
+                name, size_bytes = path.relative_to(self.folder).as_posix(), path.stat().st_size
+                lfs = size_bytes >= _LFS_MIN_BYTES or name.endswith(_LFS_SUFFIXES)
+                blob_id, sha256 = _digests(path, size_bytes)
+                yield HubFile(name, path, size_bytes, blob_id, sha256 if lfs else None)
+
+
+_known_digests: dict[tuple[Path, int, int], tuple[str, str]] = {}
+
+
+def _digests(path: Path, size_bytes: int) -> tuple[str, str]:
+    """Git blob id and SHA-256, remembered until the file changes."""
+    key = (path, size_bytes, path.stat().st_mtime_ns)
+    if key not in _known_digests:
+        sha256, blob = hashlib.sha256(), hashlib.sha1(f"blob {size_bytes}\0".encode(), usedforsecurity=False)
+        with path.open("rb") as file:
+            while data := file.read(_CHUNK_BYTES):
+                sha256.update(data)
+                blob.update(data)
+        _known_digests[key] = (blob.hexdigest(), sha256.hexdigest())
+    return _known_digests[key]
+
+
+def _sibling(file: HubFile, *, blobs: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"rfilename": file.name}
+    if blobs:
+        entry |= {"size": file.size_bytes, "blobId": file.blob_id}
+        if file.sha256:
+            entry["lfs"] = {"sha256": file.sha256, "size": file.size_bytes, "pointerSize": 135}
+    return entry
+
+
+def tree_entry(file: HubFile) -> dict[str, Any]:
+    """One entry of the tree and paths-info documents."""
+    entry: dict[str, Any] = {"type": "file", "oid": file.blob_id, "size": file.size_bytes, "path": file.name}
+    if file.sha256:
+        entry["lfs"] = {"oid": file.sha256, "size": file.size_bytes, "pointerSize": 135}
+    return entry
+
+
+def _tensor_sizes(path: Path) -> Iterator[tuple[str, int]]:
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    for name, entry in header.items():
+        if name != "__metadata__":
+            count = 1
+            for size in entry["shape"]:
+                count *= size
+            yield entry["dtype"], count
+
+
+def matching(repos: Mapping[str, HubRepo], words: str, tags: list[str]) -> list[HubRepo]:
+    """Repositories whose id has every word and that carry every tag."""
+    return [
+        repo
+        for repo in repos.values()
+        if all(word in repo.repo.lower() for word in words.lower().split())
+        and set(tags) <= set(repo.summary()["tags"])
+    ]

@@ -1,0 +1,137 @@
+"""From a repository to a download job: which files, how much, where."""
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.names import printable, safe_component, safe_relative_path
+from core.hub.records import ModelDetail, RepoFile
+from core.jobs.manager import JobHandle, JobManager
+from core.jobs.model import WorkerCommand
+
+# The same weights in other clothes: left out when safetensors are there, unless asked for.
+_OTHER_WEIGHTS = (
+    "*.bin",
+    "*.pt",
+    "*.pth",
+    "*.ckpt",
+    "*.h5",
+    "*.msgpack",
+    "*.onnx",
+    "*.onnx_data",
+    "*.tflite",
+    "*.gguf",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadPlan:
+    """What a download will fetch."""
+
+    repo: str
+    commit: str
+    files: tuple[RepoFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """All files together."""
+        return sum(file.size_bytes for file in self.files)
+
+
+def plan_download(
+    detail: ModelDetail, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> DownloadPlan:
+    """Choose the files of a repository.
+
+    Args:
+        detail: the repository at its commit.
+        include: shell patterns over the path; none means everything but duplicates of the weights.
+        exclude: patterns of files to leave out.
+
+    Raises:
+        RefusedError: `names.unsafe_path` for a path that leaves its folder, `hub.name_collision` for names
+            that differ only in case, `hub.nothing_to_download`.
+    """
+    chosen = [file for file in detail.files if _wanted(file.path, detail, include, exclude)]
+    if not chosen:
+        raise RefusedError("hub.nothing_to_download", repo=detail.repo)
+    seen: dict[str, str] = {}
+    for file in chosen:
+        safe_relative_path(file.path)
+        if file.path.endswith((".partial", ".partial.json")):
+            raise RefusedError("names.unsafe_path", path=printable(file.path), why="reserved")
+        other = seen.setdefault(file.path.casefold(), file.path)
+        if other != file.path:
+            raise RefusedError("hub.name_collision", first=printable(other), second=printable(file.path))
+    return DownloadPlan(detail.repo, detail.commit, tuple(chosen))
+
+
+def _wanted(path: str, detail: ModelDetail, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    if any(fnmatch.fnmatchcase(path, pattern) for pattern in exclude):
+        return False
+    if include:
+        return any(fnmatch.fnmatchcase(path, pattern) for pattern in include)
+    if path.rsplit("/", maxsplit=1)[-1] in {".gitattributes", ".gitignore"}:
+        return False
+    has_safetensors = any(file.path.endswith(".safetensors") for file in detail.files)
+    return not (has_safetensors and any(fnmatch.fnmatchcase(path.lower(), name) for name in _OTHER_WEIGHTS))
+
+
+def start_download(
+    jobs: JobManager,
+    endpoint: str,
+    plan: DownloadPlan,
+    *,
+    library_folder: Path,
+    to: Path | None = None,
+    token: str | None = None,
+) -> JobHandle:
+    """Start the download job; it stops with the front end and is resumed later.
+
+    Params of the job: `endpoint`, `repo`, `commit`, `folder`, `files` (path, size_bytes, blob_id, sha256).
+    """
+    folder = to or library_folder / "hub" / safe_component(plan.repo.replace("/", "--")) / plan.commit[:12]
+    files: list[JsonValue] = [
+        {"path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256}
+        for file in plan.files
+    ]
+    return jobs.submit(
+        kind="download",
+        lane="download",
+        title=plan.repo,
+        params={
+            "endpoint": endpoint, "repo": plan.repo, "commit": plan.commit, "folder": str(folder),
+            "files": files,
+        },
+        worker=WorkerCommand(module="core.workers.download"),
+        resumable=True,
+        secret=token,
+    )  # fmt: skip
+
+
+def plan_from_params(params: dict[str, JsonValue]) -> tuple[str, Path, DownloadPlan]:
+    """Read a job's params back: endpoint, folder, plan.
+
+    Raises:
+        RKDeckError: `hub.bad_params`.
+    """
+    files = params.get("files")
+    if not isinstance(files, list):
+        raise RKDeckError("hub.bad_params")
+    found = []
+    for file in files:
+        if not isinstance(file, dict) or not isinstance(file["size_bytes"], int):
+            raise RKDeckError("hub.bad_params")
+        blob_id, sha256 = file["blob_id"], file["sha256"]
+        found.append(
+            RepoFile(
+                str(file["path"]),
+                file["size_bytes"],
+                blob_id if isinstance(blob_id, str) else None,
+                sha256 if isinstance(sha256, str) else None,
+            )
+        )
+    plan = DownloadPlan(str(params["repo"]), str(params["commit"]), tuple(found))
+    return str(params["endpoint"]), Path(str(params["folder"])), plan

@@ -1,0 +1,273 @@
+"""The download itself, in its worker process: ranged GETs into NAME.partial, verified, then renamed.
+
+Beside each partial file lies a sidecar with what it is a part of. After a cut, a kill or a power failure the
+next run checks the sidecar, reads the bytes that are there for the digest, and asks for the rest.
+"""
+
+import contextlib
+import errno
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.base import atomic
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.locks import FileLock
+from core.base.names import printable, safe_relative_path
+from core.base.paths import AppPaths
+from core.hub.download import DownloadPlan
+from core.hub.errors import translated
+from core.hub.records import RepoFile
+from core.hub.transport import Transport
+from core.jobs.worker import WorkerContext
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_CHUNK_BYTES = 1 << 20
+_RESERVE_BYTES = 256 << 20
+_LOCK_POLL_S = 0.2
+_MAX_TRIES = 6
+_FIRST_PAUSE_S = 0.5
+_MAX_PAUSE_S = 30.0
+# The data is flushed this often, so that a power cut costs at most this much again.
+_SYNC_BYTES = 64 << 20
+_LASTING = frozenset({"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off"})
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A verified file in its place."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class Download:
+    """One run over the files of a plan."""
+
+    def __init__(self, context: WorkerContext, endpoint: str, folder: Path, plan: DownloadPlan) -> None:
+        self._context = context
+        self._endpoint = endpoint
+        self._folder = folder
+        self._plan = plan
+        self._transport = Transport(endpoint, context.secret)
+        self._done_bytes = 0
+        self.bytes_fetched = 0
+
+    def run(self) -> tuple[FetchedFile, ...]:
+        """Fetch what is missing; returns all files of the plan.
+
+        Raises:
+            RefusedError: `hub.disk_full_ahead`.
+            RKDeckError: `hub.digest_differs`, `hub.disk_full`, `hub.broken_off` and what the Hub answers.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._alone():
+                self._check_space()
+                return tuple(self._fetch(file) for file in self._plan.files)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                raise RKDeckError("hub.disk_full", folder=str(self._folder)) from error
+            raise RKDeckError(
+                "hub.cannot_write", folder=str(self._folder), reason=error.strerror or str(error)
+            ) from error
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other download writes into this folder."""
+        name = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:32]
+        lock = FileLock(AppPaths(self._context.home).locks / f"download-{name}")
+        while not lock.try_acquire():
+            self._context.progress("Waiting for another download of the same model", 0, None, unit="steps")
+            time.sleep(_LOCK_POLL_S)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _check_space(self) -> None:
+        missing = sum(file.size_bytes - self._present(file) for file in self._plan.files)
+        free = shutil.disk_usage(self._folder).free
+        if missing and free < missing + _RESERVE_BYTES:
+            raise RefusedError(
+                "hub.disk_full_ahead",
+                folder=str(self._folder), needed_bytes=missing, free_bytes=free, reserve_bytes=_RESERVE_BYTES,
+            )  # fmt: skip
+
+    def _present(self, file: RepoFile) -> int:
+        for path in (self._target(file), _partial(self._target(file))):
+            with contextlib.suppress(FileNotFoundError):
+                return min(path.stat().st_size, file.size_bytes)
+        return 0
+
+    def _target(self, file: RepoFile) -> Path:
+        return self._folder / safe_relative_path(file.path)
+
+    def _fetch(self, file: RepoFile) -> FetchedFile:
+        target = self._target(file)
+        if target.exists():
+            digests = _Digests(file)
+            self._read_existing(target, digests)
+            if digests.problem() is None:
+                self._done_bytes += file.size_bytes
+                return FetchedFile(file.path, file.size_bytes, digests.sha256)
+            self._context.log(f"{printable(file.path)} is not what the Hub has; fetching it again", "warning")
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        digests = self._fetch_partial(file, _partial(target))
+        problem = digests.problem()
+        if problem is not None:
+            _forget(_partial(target))
+            raise RKDeckError(
+                "hub.digest_differs", file=printable(file.path), wanted=problem[0], found=problem[1]
+            )
+        atomic.replace_durably(_partial(target), target)
+        _sidecar(_partial(target)).unlink(missing_ok=True)
+        self._done_bytes += file.size_bytes
+        return FetchedFile(file.path, file.size_bytes, digests.sha256)
+
+    def _fetch_partial(self, file: RepoFile, partial: Path) -> "_Digests":
+        identity: JsonValue = {
+            "repo": self._plan.repo,
+            "commit": self._plan.commit,
+            "size_bytes": file.size_bytes,
+            "blob_id": file.blob_id,
+            "sha256": file.sha256,
+        }
+        if partial.exists() and not _continues(partial, identity):
+            self._context.log(f"{printable(file.path)} changed on the Hub; starting it again", "warning")
+            _forget(partial)
+        atomic.write_json(_sidecar(partial), identity)
+        digests = _Digests(file)
+        if partial.exists():
+            self._read_existing(partial, digests)
+        tries, pause_s = 0, _FIRST_PAUSE_S
+        while digests.size_bytes < file.size_bytes:
+            before = digests.size_bytes
+            try:
+                self._fetch_rest(file, partial, digests)
+            except RKDeckError as error:
+                if error.code not in _LASTING:
+                    raise
+                if digests.size_bytes > before:
+                    tries, pause_s = 0, _FIRST_PAUSE_S
+                tries += 1
+                if tries >= _MAX_TRIES:
+                    raise
+                self._context.log(f"{error}; trying again in {pause_s:g} s", "warning")
+                time.sleep(pause_s)
+                pause_s = min(_MAX_PAUSE_S, pause_s * 2)
+        if not partial.exists():
+            partial.touch(mode=0o600)  # an empty file on the Hub
+        return digests
+
+    def _fetch_rest(self, file: RepoFile, partial: Path, digests: "_Digests") -> None:
+        """Append what is missing; ends early only by an error."""
+        start = digests.size_bytes
+        try:
+            with (
+                self._transport.stream(
+                    self._plan.repo, self._plan.commit, file.path, start, None
+                ) as response,
+                partial.open("ab") as target,
+            ):
+                # What was written and not yet counted (a kill between the two) is cut off.
+                target.truncate(start)
+                unsynced = 0
+                for piece in response.iter_raw(_CHUNK_BYTES):
+                    wanted = piece[: file.size_bytes - digests.size_bytes]
+                    target.write(wanted)
+                    target.flush()
+                    digests.update(wanted)
+                    self.bytes_fetched += len(piece)
+                    unsynced += len(wanted)
+                    if unsynced >= _SYNC_BYTES:
+                        unsynced = 0
+                        atomic.fsync_file(target)
+                    self._report(digests.size_bytes)
+                    if digests.size_bytes == file.size_bytes:
+                        return
+        except RKDeckError:
+            raise
+        except Exception as error:
+            ours = translated(error, endpoint=self._endpoint, what=printable(file.path))
+            if ours is None:
+                raise
+            raise ours from error
+        raise RKDeckError("hub.broken_off", file=printable(file.path), at_bytes=digests.size_bytes)
+
+    def _report(self, of_this_file: int) -> None:
+        self._context.progress("Downloading", self._done_bytes + of_this_file, self._plan.size_bytes)
+
+    def _read_existing(self, path: Path, digests: "_Digests") -> None:
+        def report(done: int) -> None:
+            self._context.progress("Checking what is there", self._done_bytes + done, self._plan.size_bytes)
+
+        digests.read(path, report)
+
+
+class _Digests:
+    """SHA-256, and the git blob id where the Hub gives only that, over the bytes so far."""
+
+    def __init__(self, file: RepoFile) -> None:
+        self._file = file
+        self.size_bytes = 0
+        self._sha256: _Hash = hashlib.sha256()
+        self._blob: _Hash = hashlib.sha1(f"blob {file.size_bytes}\0".encode(), usedforsecurity=False)
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal."""
+        return self._sha256.hexdigest()
+
+    def update(self, data: bytes) -> None:
+        """Take more bytes."""
+        self.size_bytes += len(data)
+        self._sha256.update(data)
+        if self._file.sha256 is None:
+            self._blob.update(data)
+
+    def read(self, path: Path, report: Callable[[int], None]) -> None:
+        """Take a file's bytes, at most as many as the whole has."""
+        with path.open("rb") as source:
+            while data := source.read(min(_CHUNK_BYTES, self._file.size_bytes - self.size_bytes)):
+                self.update(data)
+                report(self.size_bytes)
+
+    def problem(self) -> tuple[str, str] | None:
+        """None when size and digest are the Hub's, else what was wanted and what was found."""
+        if self.size_bytes != self._file.size_bytes:
+            return f"{self._file.size_bytes} bytes", f"{self.size_bytes} bytes"
+        if self._file.sha256 is not None:
+            wanted, found = self._file.sha256, self.sha256
+        elif self._file.blob_id is not None:
+            wanted, found = self._file.blob_id, self._blob.hexdigest()
+        else:
+            return None
+        return None if wanted == found else (wanted, found)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(target.name + ".partial")
+
+
+def _sidecar(partial: Path) -> Path:
+    return partial.with_name(partial.name + ".json")
+
+
+def _continues(partial: Path, identity: JsonValue) -> bool:
+    try:
+        return atomic.read_json(_sidecar(partial)) == identity
+    except (FileNotFoundError, RKDeckError):
+        return False
+
+
+def _forget(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    _sidecar(partial).unlink(missing_ok=True)

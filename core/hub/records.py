@@ -1,0 +1,71 @@
+"""What the Hub tells, as records. Every text comes from strangers."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from core.base.errors import JsonValue
+
+Sort = Literal["downloads", "likes", "updated", "created", "match"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What to look for.
+
+    Attributes:
+        converted: only repositories tagged as holding .rkllm files.
+    """
+
+    text: str
+    sort: Sort = "downloads"
+    limit: int = 20
+    converted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One search result; None is unknown.
+
+    Attributes:
+        parameters: from the safetensors headers, as the Hub counted them.
+        updated: ISO 8601.
+        gated: whether the Hub asks for an account's agreement.
+    """
+
+    repo: str
+    downloads: int | None
+    likes: int | None
+    parameters: int | None
+    license: str | None
+    updated: str | None
+    gated: bool
+    tags: tuple[str, ...]
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the document's member."""
+        return {**asdict(self), "tags": list(self.tags)}
+
+
+@dataclass(frozen=True, slots=True)
+class RepoFile:
+    """One file of a repository.
+
+    Attributes:
+        blob_id: git blob id (SHA-1 over header and content), None when the Hub does not tell.
+        sha256: of the content, for LFS files only.
+    """
+
+    path: str
+    size_bytes: int
+    blob_id: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetail:
+    """One repository at one commit."""
+
+    repo: str
+    commit: str
+    summary: ModelSummary
+    files: tuple[RepoFile, ...]

@@ -1,0 +1,116 @@
+"""Our own ranged GET over huggingface_hub's session: redirects by hand, the token for the Hub's host only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+
+if TYPE_CHECKING:
+    import httpx2
+
+Params = list[tuple[str, str | int | float | bool | None]]
+_MAX_REDIRECTS = 5
+_TIMEOUT_S = 20.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OK, _PARTIAL, _BEYOND_THE_END = 200, 206, 416
+
+
+class Transport:
+    """Reads byte ranges of files of one endpoint."""
+
+    def __init__(self, endpoint: str, token: str | None) -> None:
+        self._endpoint = endpoint
+        self._token = token
+        self.bytes_fetched = 0
+        self.requests_count = 0
+
+    def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
+        """Read a range into memory; empty when the file ends before it."""
+        with self.stream(repo, commit, path, start, start + length) as response:
+            if response.status_code == _BEYOND_THE_END:
+                return b""
+            data = bytearray()
+            for piece in response.iter_raw():
+                self.bytes_fetched += len(piece)
+                data += piece
+                # A server that ignores the range must not fill the memory.
+                if len(data) >= length:
+                    break
+            return bytes(data[:length])
+
+    def get_json(self, path: str, params: "Params") -> Any:  # noqa: ANN401  # any JSON
+        """Ask the Hub's API for a document.
+
+        Raises:
+            RKDeckError: `hub.strange_answer` for what is no JSON; huggingface_hub's errors for other statuses.
+        """
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
+            build_hf_headers,
+            get_session,
+            hf_raise_for_status,
+        )
+
+        headers = build_hf_headers(token=self._token or False, library_name="rkdeck")
+        response = get_session().get(
+            self._endpoint + path, params=params, headers=headers, timeout=_TIMEOUT_S
+        )
+        hf_raise_for_status(response)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise RKDeckError("hub.strange_answer", what="no JSON") from error
+
+    @contextmanager
+    def stream(
+        self, repo: str, commit: str, path: str, start: int, end: int | None
+    ) -> Iterator["httpx2.Response"]:
+        """Open a file from byte `start` to `end` (exclusive, None: the rest): 206, 416, or 200 from byte 0.
+
+        Raises:
+            RKDeckError: `hub.*` for other statuses; httpx2.HTTPError for a broken line.
+        """
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
+            build_hf_headers,
+            get_session,
+            hf_raise_for_status,
+        )
+
+        url = hf_hub_url(repo, path, revision=commit, endpoint=self._endpoint)
+        origin = _origin(url)
+        common = build_hf_headers(token=False, library_name="rkdeck")
+        asked = f"bytes={start}-{'' if end is None else end - 1}"
+        headers = {**common, "Accept-Encoding": "identity", "Range": asked}
+        for _ in range(_MAX_REDIRECTS):
+            own = {"Authorization": f"Bearer {self._token}"} if self._token and _origin(url) == origin else {}
+            self.requests_count += 1
+            with get_session().stream(
+                "GET", url, headers={**headers, **own}, follow_redirects=False, timeout=_TIMEOUT_S
+            ) as response:
+                if response.status_code in _REDIRECTS and "Location" in response.headers:
+                    url = self._next(url, response.headers["Location"])
+                    continue
+                if response.status_code not in {_OK, _PARTIAL, _BEYOND_THE_END}:
+                    response.read()
+                    hf_raise_for_status(response)
+                if response.status_code == _OK and start > 0:
+                    raise RKDeckError("hub.no_ranges", host=printable(urlsplit(url).netloc))
+                yield response
+                return
+        raise RKDeckError("hub.strange_answer", what="too many redirects")
+
+    @staticmethod
+    def _next(url: str, location: str) -> str:
+        target = urljoin(url, location)
+        before, after = urlsplit(url), urlsplit(target)
+        if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme != "https"):
+            raise RKDeckError("hub.strange_answer", what=f"a redirect to {printable(target)}")
+        return target
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
