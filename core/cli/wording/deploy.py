@@ -10,7 +10,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Look at it with `rkdeck inspect`; --force sends it as it is.",
     ),
     "deploy.simulated_file": (
-        "{file} was made by RKDeck's stand-in toolkit and holds no real model; {board} ({model}) is a real board.",
+        "{file} was made by RKDeck's stand-in toolkit and holds no real model; "
+        "{board} ({model}) is a real board.",
         "Convert with the real rkllm-toolkit. This check cannot be overridden.",
     ),
     "deploy.real_file_to_simulated_board": (
@@ -23,7 +24,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "deploy.wrong_platform": (
         "{file} was converted for {platform}, but {board} has an {soc}: its runtime would refuse the file.",
-        "Convert it for {soc}: rkdeck convert MODEL --platform {soc}",
+        "Convert it for {soc}: rkdeck convert MODEL --platform {soc} (--force sends it all the same).",
     ),
     "deploy.no_rknpu_driver": (
         "{board} runs kernel {kernel} with the mainline driver `rocket`, which cannot run RKLLM.",
@@ -34,7 +35,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Choose a folder on a disk with --store; --force uses it all the same.",
     ),
     "deploy.file_too_large_for_fat": (
-        "{file} is larger than 4 GiB, and {store} on {board} is on a FAT disk, which cannot hold such a file.",
+        "{file} is larger than 4 GiB, and {store} on {board} is on a FAT disk, "
+        "which cannot hold such a file.",
         "Choose a folder on another disk with --store.",
     ),
     "deploy.missing_tools": (

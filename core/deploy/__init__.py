@@ -1,0 +1,1 @@
+"""Putting models on boards: plan, store, atomic switch."""

@@ -1,0 +1,143 @@
+"""What is deployed on a board: list, find, switch back, remove, verify."""
+
+from collections import defaultdict
+
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.names import printable
+from core.deploy import scripts
+from core.deploy.layout import NAME, VERSION, Deployment, deployment_folder, read_manifest
+from core.remote.session import RemoteResult, SshSession
+
+_GONE = 75
+_MAX_LIST_BYTES = 8 << 20
+_SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
+_TIMEOUT_S = 60.0
+
+
+def list_versions(session: SshSession, store: str) -> list[Deployment]:
+    """Every version of every deployment in a store, by name, the oldest version first.
+
+    Files that are not manifests, and names RKDeck would never give, are left out.
+
+    Raises:
+        RKDeckError: `deploy.list_failed`, and what `SshSession.run` raises.
+    """
+    result = session.run(scripts.LIST, [store], timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_LIST_BYTES)
+    if result.exit_status:
+        raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=_why(result))
+    current: dict[str, str] = {}
+    found: list[Deployment] = []
+    for line in result.text.split("\n"):
+        kind, _, rest = line.partition("\t")
+        label, _, value = rest.partition("\t")
+        if kind == "current" and NAME.fullmatch(label):
+            current[label] = value
+        name, _, version = label.partition("/")
+        if kind == "manifest" and NAME.fullmatch(name) and VERSION.fullmatch(version):
+            deployment = read_manifest(value, store, name, version, current=current.get(name) == version)
+            if deployment is not None:
+                found.append(deployment)
+    return sorted(found, key=lambda deployment: (deployment.name, deployment.version))
+
+
+def list_deployments(session: SshSession, store: str) -> list[Deployment]:
+    """The deployments of a store, each in the version in use.
+
+    Raises:
+        RKDeckError: as `list_versions`.
+    """
+    return [deployment for deployment in list_versions(session, store) if deployment.current]
+
+
+def resolve(session: SshSession, store: str, name: str, *, board: str = "the board") -> Deployment:
+    """The deployment of that name, in the version in use.
+
+    Raises:
+        UsageError: `deploy.unknown_deployment`.
+        RKDeckError: as `list_versions`.
+    """
+    found = list_deployments(session, store)
+    for deployment in found:
+        if deployment.name == name:
+            return deployment
+    known = ", ".join(deployment.name for deployment in found) or "nothing yet"
+    raise UsageError("deploy.unknown_deployment", name=printable(name), board=board, known=known)
+
+
+def rollback(session: SshSession, store: str, name: str, *, board: str = "the board") -> Deployment:
+    """Go back to the version before the one in use; its file must still be there.
+
+    Raises:
+        UsageError: `deploy.unknown_deployment`.
+        RefusedError: `deploy.no_older_version`.
+        RKDeckError: `deploy.switch_failed`, `deploy.blob_gone`.
+    """
+    now = resolve(session, store, name, board=board)
+    older = [
+        deployment
+        for deployment in list_versions(session, store)
+        if deployment.name == name and deployment.version < now.version
+    ]
+    if not older:
+        raise RefusedError("deploy.no_older_version", name=name, board=board)
+    switch(session, deployment_folder(store, name), older[-1], manifest="")
+    return older[-1]
+
+
+def undeploy(session: SshSession, store: str, name: str, *, board: str = "the board") -> Deployment:
+    """Remove a deployment with all versions, and the files no other deployment needs.
+
+    Raises:
+        UsageError: `deploy.unknown_deployment`.
+        RKDeckError: `deploy.remove_failed`.
+    """
+    now = resolve(session, store, name, board=board)
+    users: dict[str, set[str]] = defaultdict(set)
+    for deployment in list_versions(session, store):
+        users[deployment.sha256].add(deployment.name)
+    only_here = sorted(sha256 for sha256, names in users.items() if names == {name})
+    result = session.run(
+        scripts.REMOVE, [store, deployment_folder(store, name), *only_here], timeout_s=_TIMEOUT_S
+    )
+    if result.exit_status:
+        raise RKDeckError(
+            "deploy.remove_failed", name=name, host=session.target.host, store=store, reason=_why(result)
+        )
+    return now
+
+
+def switch(session: SshSession, folder: str, deployment: Deployment, manifest: str) -> None:
+    """Make one version the current one; the last step is a rename.
+
+    Raises:
+        RKDeckError: `deploy.blob_gone`, `deploy.switch_failed`; the old version stays current.
+    """
+    arguments = [folder, deployment.version, manifest, deployment.path]
+    result = session.run(scripts.ACTIVATE, arguments, timeout_s=_TIMEOUT_S)
+    if result.exit_status == _GONE:
+        raise RKDeckError("deploy.blob_gone", path=deployment.path, host=session.target.host)
+    if result.exit_status:
+        raise RKDeckError(
+            "deploy.switch_failed",
+            name=deployment.name,
+            host=session.target.host,
+            folder=folder,
+            reason=_why(result),
+        )
+
+
+def verify_blob(session: SshSession, deployment: Deployment) -> bool:
+    """Whether the deployed file still has its digest.
+
+    Raises:
+        RKDeckError: `deploy.blob_gone` when it is not there.
+    """
+    timeout_s = _TIMEOUT_S + deployment.size_bytes / _SLOWEST_DIGEST_BYTES_PER_S
+    result = session.run(scripts.DIGEST_OF, [deployment.path], timeout_s=timeout_s)
+    if result.exit_status == _GONE:
+        raise RKDeckError("deploy.blob_gone", path=deployment.path, host=session.target.host)
+    return result.exit_status == 0 and result.text.split()[:1] == [deployment.sha256]
+
+
+def _why(result: RemoteResult) -> str:
+    return result.complaint or f"exit status {result.exit_status}"

@@ -1,0 +1,120 @@
+"""The store on a board: which files lie where, and what a manifest says.
+
+    STORE/incoming/SHA256.partial            a file that is still arriving
+    STORE/blobs/SHA256.rkllm                 complete and verified, named by its content
+    STORE/deployments/NAME/VERSION.json      one version of a deployment: which blob, what it is
+    STORE/deployments/NAME/current           the version in use; replaced in one step
+
+What a board answers is hostile text: names must match the patterns below, and the path of a blob is always
+computed from its digest, never read.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from core.base.errors import JsonValue
+from core.base.names import printable
+
+SCHEMA = 1
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+_MAX_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One version of a model under a name on a board.
+
+    Attributes:
+        path: of the model file on the board.
+        dtype, platform, toolkit_version, max_context: of the file, as far as it was known when it was sent.
+        simulated: a file of the stand-in toolkit.
+        current: whether this version is the one in use.
+    """
+
+    name: str
+    version: str
+    path: str
+    sha256: str
+    size_bytes: int
+    dtype: str | None
+    platform: str | None
+    simulated: bool
+    title: str
+    toolkit_version: str | None = None
+    max_context: int | None = None
+    deployed_unix_s: float | None = None
+    current: bool = True
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The members, as `rkdeck deployments --json` shows them."""
+        return {**self.manifest(), "path": self.path, "current": self.current}
+
+    def manifest(self) -> dict[str, JsonValue]:
+        """What is written on the board."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "version": self.version,
+            "title": self.title,
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "dtype": self.dtype,
+            "platform": self.platform,
+            "simulated": self.simulated,
+            "toolkit_version": self.toolkit_version,
+            "max_context": self.max_context,
+            "deployed_unix_s": self.deployed_unix_s,
+        }
+
+
+def blob_path(store: str, sha256: str) -> str:
+    """Where a model file lies."""
+    return f"{store}/blobs/{sha256}.rkllm"
+
+
+def partial_path(store: str, sha256: str) -> str:
+    """Where a model file arrives."""
+    return f"{store}/incoming/{sha256}.partial"
+
+
+def deployment_folder(store: str, name: str) -> str:
+    """The folder of a deployment's versions."""
+    return f"{store}/deployments/{name}"
+
+
+def read_manifest(text: str, store: str, name: str, version: str, *, current: bool) -> Deployment | None:
+    """Read a manifest; None when it is not one, or belongs to another name or version."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or value.get("name") != name or value.get("version") != version:
+        return None
+    sha256, size, simulated = value.get("sha256"), value.get("size_bytes"), value.get("simulated")
+    if not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
+        return None
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        return None
+    context, when = value.get("max_context"), value.get("deployed_unix_s")
+    return Deployment(
+        name=name,
+        version=version,
+        path=blob_path(store, sha256),
+        sha256=sha256,
+        size_bytes=size,
+        dtype=_text(value.get("dtype")),
+        platform=_text(value.get("platform")),
+        simulated=simulated is not False,
+        title=_text(value.get("title")) or name,
+        toolkit_version=_text(value.get("toolkit_version")),
+        max_context=context if isinstance(context, int) and not isinstance(context, bool) else None,
+        deployed_unix_s=float(when) if isinstance(when, int | float) and not isinstance(when, bool) else None,
+        current=current,
+    )
+
+
+def _text(value: object) -> str | None:
+    return printable(value, limit=_MAX_TEXT) if isinstance(value, str) and value else None

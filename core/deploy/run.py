@@ -1,0 +1,155 @@
+"""One deployment from start to end, inside its worker process."""
+
+import contextlib
+import hashlib
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.base.database import Database
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.paths import AppPaths
+from core.base.secrets import SecretStore
+from core.boards.connect import connect
+from core.boards.probe import probe_board
+from core.boards.registry import Board, BoardRegistry
+from core.convert.inspect import inspect_file
+from core.deploy.deployments import list_deployments, switch
+from core.deploy.layout import Deployment
+from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
+from core.jobs.worker import WorkerContext
+from core.remote.hostkeys import HostKeys
+from core.remote.session import SshSession
+from core.remote.transfer import UploadResult, upload
+
+_CHUNK_BYTES = 4 << 20
+_BUSY_POLL_S = 1.0
+# A sender from whom nothing came for this long has lost its connection.
+_SILENT_S = 30.0
+
+
+def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
+    """Send a file to a board, verify it there and make it the current version of its name.
+
+    Parameters of the job: `board`, `file`, `name` or None, `title` or None, `force`. Nothing on the board
+    changes its meaning before the last step, a rename; whatever happens before can be done again.
+
+    Returns:
+        `{"board","name","sha256","path","size_bytes","bytes_sent","resumed_from_bytes","transfer_seconds",
+        "seconds"}`.
+
+    Raises:
+        RKDeckError: of every room it passes through; see `plan_deployment`, `upload`, `switch`.
+    """
+    started = time.monotonic()
+    params, paths = context.params, AppPaths(context.home)
+    name, title, force = params.get("name"), params.get("title"), params.get("force") is True
+    with contextlib.closing(Database(paths.database_file)) as database:
+        registry = BoardRegistry(database)
+        board = registry.get(str(params["board"]))
+        file = Path(str(params["file"]))
+        inspection = inspect_file(file)
+        with connect(board, HostKeys(paths.known_hosts), SecretStore(), password=context.secret) as session:
+            facts = probe_board(session, board.sysroot)
+            board = registry.remember(board.name, facts)
+            context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
+            model = _local_model(context, file, title if isinstance(title, str) else file.stem)
+            plan = plan_deployment(
+                inspection,
+                model,
+                facts,
+                _store(board),
+                board=board.name,
+                name=name if isinstance(name, str) else None,
+                force=force,
+            )
+            context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
+            sent = _send(context, session, plan)
+            context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent)
+            version = _activate(session, plan)
+            context.step("activated", version=version)
+    return {
+        "board": board.name,
+        "name": plan.name,
+        "sha256": model.sha256,
+        "path": plan.blob,
+        "size_bytes": model.size_bytes,
+        "bytes_sent": sent.bytes_sent,
+        "resumed_from_bytes": sent.resumed_from_bytes,
+        "transfer_seconds": round(sent.seconds, 3),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _store(board: Board) -> str:
+    if board.store is None:
+        raise RefusedError("boards.no_store", name=board.name, user=board.user)
+    return board.store
+
+
+def _local_model(context: WorkerContext, file: Path, title: str) -> LocalModel:
+    """The file with its digest; `upload` notices when it changes afterwards."""
+    digest, done = hashlib.sha256(), 0
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            while data := stream.read(_CHUNK_BYTES):
+                digest.update(data)
+                done += len(data)
+                context.progress("hash", done, size)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
+    return LocalModel(file, digest.hexdigest(), size, title)
+
+
+def _send(context: WorkerContext, session: SshSession, plan: DeployPlan) -> UploadResult:
+    """Upload the blob; when another program is sending the same one, wait for it and use its work."""
+    seen, since = -1, time.monotonic()
+    while True:
+        silent_s = time.monotonic() - since
+        try:
+            return upload(
+                session,
+                plan.model.path,
+                plan.partial,
+                plan.model.sha256,
+                final=plan.blob,
+                takeover=silent_s > _SILENT_S,
+                progress=lambda done, total: context.progress("upload", done, total),
+            )
+        except RKDeckError as error:
+            if error.code != "remote.upload_busy":
+                raise
+            now = error.facts.get("seen_bytes")
+            if seen < 0:
+                context.log("another program is sending this file to the board; waiting for it")
+            if isinstance(now, int) and now != seen:
+                seen, since = now, time.monotonic()
+            context.progress("waiting", max(seen, 0), plan.model.size_bytes)
+            time.sleep(_BUSY_POLL_S)
+
+
+def _activate(session: SshSession, plan: DeployPlan) -> str:
+    """Make the blob the current version of its name; the same file again stays the version it is."""
+    for known in list_deployments(session, plan.store):
+        if known.name == plan.name and known.sha256 == plan.model.sha256:
+            return known.version
+    now = datetime.now(UTC)
+    deployment = Deployment(
+        name=plan.name,
+        version=f"{now:%Y%m%dT%H%M%SZ}-{plan.model.sha256[:12]}",
+        path=plan.blob,
+        sha256=plan.model.sha256,
+        size_bytes=plan.model.size_bytes,
+        dtype=plan.inspection.dtype,
+        platform=plan.inspection.platform,
+        simulated=plan.inspection.simulated,
+        title=plan.title,
+        toolkit_version=plan.inspection.toolkit_version,
+        max_context=plan.inspection.max_context,
+        deployed_unix_s=now.timestamp(),
+    )
+    switch(session, plan.folder, deployment, json.dumps(deployment.manifest(), ensure_ascii=True))
+    return deployment.version
