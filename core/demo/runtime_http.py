@@ -13,6 +13,7 @@ from typing import Any
 from core.demo.runtime_engine import MAX_TOP_LOGPROBS, Engine, Piece, RequestError, Run, Sampling
 
 _MAX_BODY_BYTES = 4 << 20
+_LENGTH_DIGITS = 12
 _SOCKET_TIMEOUT_S = 60.0
 _MAX_MESSAGES = 1000
 
@@ -57,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _guarded(self, answer: Callable[[], None]) -> None:
         try:
+            # Read first, whoever asks: closing a socket with unread input would reset our answer away.
+            self._body = self._read_body() if self.command == "POST" else b""
             self._check_token()
             answer()
         except RequestError as error:
@@ -80,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _chat(self) -> None:
         if self.path != "/v1/chat/completions":
             raise RequestError(404, "not_found", "no such path")
-        request = self._body()
+        request = _document(self._body)
         messages, sampling = _messages(request), _sampling(request)
         if not self.server.busy.acquire(blocking=False):
             # The words of the vendor's flask_server.py.
@@ -138,17 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _chunk(self, data: bytes) -> None:
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
-    def _body(self) -> dict[str, Any]:
+    def _read_body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length[:12]) > _MAX_BODY_BYTES:
+        known = length.isascii() and length.isdigit() and len(length) <= _LENGTH_DIGITS
+        if not known or int(length) > _MAX_BODY_BYTES:
             raise RequestError(400, "bad_length", f"a body of at most {_MAX_BODY_BYTES} bytes is needed")
-        try:
-            request = json.loads(self.rfile.read(int(length)))
-        except (ValueError, RecursionError) as error:
-            raise RequestError(400, "bad_json", "the body is not JSON") from error
-        if not isinstance(request, dict):
-            raise RequestError(400, "bad_json", "the body is not a JSON object")
-        return request
+        return self.rfile.read(int(length))
 
     def _send(self, status: int, value: dict[str, Any]) -> None:
         data = json.dumps(value).encode()
@@ -159,6 +157,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(400, "bad_json", "the body is not JSON") from error
+    if not isinstance(request, dict):
+        raise RequestError(400, "bad_json", "the body is not a JSON object")
+    return request
 
 
 def _figures(run: Run) -> dict[str, Any]:

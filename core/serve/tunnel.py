@@ -49,6 +49,10 @@ class _ChannelSocket:
         return io.BufferedReader(_ChannelReader(self._channel))
 
     def close(self) -> None:
+        """Do nothing yet: http.client closes a socket while it still reads an answer from it."""
+
+    def end(self) -> None:
+        """Close the channel."""
         self._channel.close()
 
 
@@ -59,11 +63,19 @@ class _TunnelConnection(http.client.HTTPConnection):
         super().__init__("127.0.0.1", port, timeout=timeout_s)
         self._session = session
         self._timeout_s = timeout_s
+        self._opened: list[_ChannelSocket] = []
 
     def connect(self) -> None:
         channel = self._session.open_tunnel(self.port)
         channel.settimeout(self._timeout_s)
         self.sock = _ChannelSocket(channel)
+        self._opened.append(self.sock)
+
+    def end(self) -> None:
+        """Close the connection and its channel."""
+        self.close()
+        while self._opened:
+            self._opened.pop().end()
 
 
 class ChatTunnel:
@@ -85,7 +97,7 @@ class ChatTunnel:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self._connection.end()
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a request and return the JSON object of its answer.

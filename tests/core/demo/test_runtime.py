@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -255,6 +256,21 @@ def test_bad_requests_are_answered_in_words(runtime: Runtime, body: object, stat
     assert found == status
     assert words in answer["error"]["message"]
     assert runtime.chat("still there?")["choices"]
+
+
+@pytest.mark.parametrize("length", ["", "-1", "1e9", "99999999999", "0" * 20 + "9" * 20])
+def test_bad_lengths_are_refused(runtime: Runtime, length: str) -> None:
+    with socket.create_connection(("127.0.0.1", runtime.state["port"]), timeout=_DEADLINE_S) as link:
+        link.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nAuthorization: Bearer {_TOKEN}\r\n"
+            f"Content-Length: {length}\r\n\r\n".encode()
+        )
+        assert link.recv(12) == b"HTTP/1.1 400"
+
+
+def test_a_large_unwanted_body_gets_its_answer(runtime: Runtime) -> None:
+    status, _ = runtime.json("POST", "/v1/chat/completions", b"x" * (2 << 20), "wrong")
+    assert status == 401
 
 
 def test_an_answer_ends_with_the_context(runtime: Runtime) -> None:
