@@ -10,7 +10,7 @@ from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
 from core.hub.errors import translated
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchQuery
-from core.hub.transport import Transport
+from core.hub.transport import Params, Transport
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
@@ -56,10 +56,8 @@ class HubClient:
             RKDeckError: `hub.unreachable`, `hub.rate_limited`, `hub.server_error`.
         """
         with self._asking("search"):
-            from huggingface_hub.hf_api import ModelInfo
-
             # Not HfApi.list_models: it retries for 23 s before it says that there is no network.
-            params = [
+            params: Params = [
                 ("search", query.text),
                 ("limit", str(query.limit)),
                 *(("expand", name) for name in _EXPAND),
@@ -71,7 +69,7 @@ class HubClient:
             found = self._transport.get_json("/api/models", params)
             if not isinstance(found, list):
                 raise RKDeckError("hub.strange_answer", what="no list of models")
-            return [_summary(ModelInfo(**entry)) for entry in found[: query.limit]]
+            return [_summary(_model_info(entry)) for entry in found[: query.limit]]
 
     def details(self, repo: str, revision: str | None = None) -> ModelDetail:
         """One repository with its files, pinned to a commit.
@@ -134,6 +132,14 @@ def check_id(repo: str, revision: str | None = None) -> None:
         raise UsageError("hub.bad_id", repo=printable(repo))
     if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
         raise UsageError("hub.bad_revision", revision=printable(revision))
+
+
+def _model_info(entry: Any) -> "ModelInfo":  # noqa: ANN401  # a member of the Hub's JSON
+    from huggingface_hub.hf_api import ModelInfo
+
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        raise RKDeckError("hub.strange_answer", what="a model without an id")
+    return ModelInfo(**entry)  # type: ignore[no-untyped-call]
 
 
 def _summary(info: "ModelInfo") -> ModelSummary:

@@ -41,11 +41,11 @@ class Transport:
                     break
             return bytes(data[:length])
 
-    def get_json(self, path: str, params: "Params") -> Any:  # noqa: ANN401  # any JSON
+    def get_json(self, path: str, params: Params) -> Any:  # noqa: ANN401
         """Ask the Hub's API for a document.
 
         Raises:
-            RKDeckError: `hub.strange_answer` for what is no JSON; huggingface_hub's errors for other statuses.
+            RKDeckError: `hub.strange_answer` for what is no JSON; huggingface_hub's own for other statuses.
         """
         from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
             build_hf_headers,

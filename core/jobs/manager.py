@@ -186,6 +186,7 @@ class JobManager:
 
     def _start(self, folder: JobFolder, secret: str | None) -> None:
         self._forget_ended()
+        self._wait_for_former(folder.id)
         argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]
         with folder.log_file.open("ab") as log:
             supervisor = process.start_detached(argv, cwd=_ROOT, log=log)
@@ -200,6 +201,14 @@ class JobManager:
             if time.monotonic() > deadline:
                 raise RKDeckError("jobs.supervisor_not_started", job=folder.id)
             time.sleep(0.005)
+
+    def _wait_for_former(self, job_id: str) -> None:
+        """A job that runs again has a supervisor that freed the lock and is on its way out."""
+        with self._lock:
+            former = self._supervisors.pop(job_id, None)
+        if former is not None:
+            _close_pipe(former)
+            former.wait(_START_TIMEOUT_S)
 
     def _forget_ended(self) -> None:
         with self._lock:

@@ -26,10 +26,14 @@ def main(context: WorkerContext) -> dict[str, JsonValue]:
         provenance: dict[str, JsonValue] = {"endpoint": endpoint, "repo": plan.repo, "commit": plan.commit}
         if is_source or not rkllm:
             library.register(
-                kind="source", title=plan.repo.split("/")[-1], path=folder, repo=plan.repo,
-                revision=plan.commit, files=(LibraryFile(file.name, file.size_bytes, file.sha256) for file in fetched),
+                kind="source",
+                title=plan.repo.rsplit("/", maxsplit=1)[-1],
+                path=folder,
+                files=(LibraryFile(file.name, file.size_bytes, file.sha256) for file in fetched),
+                repo=plan.repo,
+                revision=plan.commit,
                 provenance=provenance,
-            )  # fmt: skip
+            )
         for file in rkllm:
             path = folder / file.name
             library.register(
