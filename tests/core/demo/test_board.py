@@ -178,8 +178,8 @@ class TestCommands:
 
     def test_life_line_ends_with_the_board(self, tmp_path: Path, key: Path, paths: AppPaths) -> None:
         """What a runtime on the board watches to end itself."""
-        # Without its environment, so that the keeper does not find it.
-        watcher = ">$HOME/ready; cat <&$RKDECK_BOARD_FD; echo over >$HOME/over"
+        # Without its environment the keeper does not find it. (dash knows no descriptors above 9 in <&N.)
+        watcher = ">$HOME/ready; cat </proc/self/fd/$RKDECK_BOARD_FD; echo over >$HOME/over"
         script = f'exec env -i sh -c "{watcher}" >/dev/null 2>&1 &'
         with DemoBoard(tmp_path / "board", [public(key)], bare=True) as running:
             keys = HostKeys(paths.known_hosts)
