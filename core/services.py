@@ -1,23 +1,29 @@
 """Composition root: builds the core from a home folder. No globals; every room gets what it needs here."""
 
+import logging
 import os
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from core.base.database import Database
+from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.log import setup_logging
 from core.base.paths import AppPaths
 from core.base.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from core.base.secrets import SecretStore
-    from core.boards.registry import BoardRegistry
+    from core.boards.registry import Board, BoardRegistry
+    from core.convert.inspect import Inspection
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.client import HubClient
     from core.jobs.manager import JobManager
-    from core.library.library import Library
+    from core.jobs.model import JobSpec
+    from core.library.library import Library, LibraryItem
     from core.remote.hostkeys import HostKeys
+    from core.remote.session import SshSession
 
 
 class Services:
@@ -100,12 +106,68 @@ class Services:
 
         return HostKeys(self.paths.known_hosts)
 
+    def connect(self, board: "Board", accept_fingerprint: str | None = None) -> "SshSession":
+        """Open a session to a board, with the password kept for it."""
+        from core.boards.connect import connect
+
+        return connect(board, self.host_keys, self.secrets, accept_fingerprint=accept_fingerprint)
+
+    def secret_for(self, spec: "JobSpec") -> str | None:
+        """The secret a job's worker needs on its standard input when it runs again."""
+        if spec.board is not None:
+            return self.secrets.get(self.boards.get(spec.board).secret_name)
+        if spec.kind == "download":
+            from core.base.secrets import hub_token
+
+            return hub_token()
+        return None
+
+    def add_to_library(self, path: Path) -> "LibraryItem":
+        """Enter a model folder or a .rkllm file where it lies.
+
+        Raises:
+            RefusedError: `library.not_a_model` for a folder without a model, `convert.not_a_model` for a file
+                that is none.
+        """
+        from core.convert.inspect import inspect_file
+        from core.library.library import LibraryFile, sha256_of
+
+        if path.is_dir():
+            return self.library.add_source_folder(path)
+        inspection = inspect_file(path)
+        if not inspection.is_model:
+            raise RefusedError("convert.not_a_model", file=path.name, kind=inspection.kind)
+        file = LibraryFile(path.name, path.stat().st_size, sha256_of(path))
+        provenance: dict[str, JsonValue] = {"added_from": str(path), "inspection": inspection.to_json()}
+        return self.library.register(
+            kind="rkllm", title=path.stem, path=path.absolute(), files=(file,), provenance=provenance
+        )
+
+    def inspect_on_hub(self, text: str) -> "Inspection":
+        """Inspect `OWNER/NAME/FILE` on the Hub by its first and last bytes; nothing is downloaded.
+
+        Raises:
+            UsageError: `convert.bad_hub_file`; RKDeckError: as the Hub answers.
+        """
+        from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
+
+        parts = text.split("/", 2)
+        if len(parts) != 3:
+            raise UsageError("convert.bad_hub_file", file=text)
+        repo, name = "/".join(parts[:2]), parts[2]
+        detail = self.hub.details(repo)
+        file = next((file for file in detail.files if file.path == name), None)
+        if file is None:
+            raise RKDeckError("hub.file_not_found", what=text)
+        head = self.hub.read_range(repo, detail.commit, name, 0, HEAD_BYTES)
+        start = max(0, file.size_bytes - TAIL_BYTES)
+        tail = self.hub.read_range(repo, detail.commit, name, start, TAIL_BYTES)
+        return inspect_bytes(head, tail, file.size_bytes, name.rsplit("/", maxsplit=1)[-1])
+
     def close(self) -> None:
         """Close what was opened, the latest first; jobs that end with the program are interrupted here."""
         while self._opened:
             self._opened.pop().close()
-        import logging
-
         logging.getLogger().removeHandler(self._log_handler)
         self._log_handler.close()
 

@@ -34,7 +34,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One verb.
+    """One verb; its line in the help is in `core.cli.main`.
 
     Attributes:
         lines: with `--json` it prints JSON lines (events) instead of one document.
@@ -42,7 +42,6 @@ class Command:
     """
 
     name: str
-    help: str
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context], int]
     lines: bool = False

@@ -58,7 +58,7 @@ def run_job(
 
 def progress_line(data: dict[str, JsonValue]) -> str:
     """Write progress for people: phase, share, amounts and rate."""
-    done, total, rate = (_number(data.get(key)) for key in ("done", "total", "rate_per_s"))
+    done, total, rate = (number(data.get(key)) for key in ("done", "total", "rate_per_s"))
     phase = printable(str(data.get("phase", "")), limit=60)
     if data.get("unit") == "bytes":
         amounts = f"{format_bytes(done)} of {format_bytes(total)}"
@@ -70,5 +70,6 @@ def progress_line(data: dict[str, JsonValue]) -> str:
     return f"{phase}{share} ({amounts}{speed})"
 
 
-def _number(value: JsonValue) -> float | None:
+def number(value: JsonValue) -> float | None:
+    """A JSON number as it is, anything else as unknown."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

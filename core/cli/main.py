@@ -2,32 +2,40 @@
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from core.base.errors import CancelledError, RKDeckError
+from core.base.log import redact
 from core.base.paths import AppPaths, resolve_home
 from core.cli.command import Command, Context
 from core.cli.output import Output
 
-_MODULES = (
-    "demo",
-    "search",
-    "estimate",
-    "download",
-    "library",
-    "toolkit",
-    "convert",
-    "inspect",
-    "board",
-    "deploy",
-    "deployments",
-    "serve",
-    "monitor",
-    "jobs",
-    "selftest",
-)
+# Verb -> the module of core.cli.commands that has it, and its line in the help. Only the module of the verb
+# that was asked for is imported: `rkdeck estimate` should not wait for an SSH library.
+VERBS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "the whole path on the built-in hub, board and toolkit stand-in"),
+    "search": ("search", "search models on the Hub"),
+    "estimate": ("estimate", "estimate memory, size and speed per quantization level"),
+    "download": ("download", "download a model from the Hub"),
+    "library": ("library", "list, add, remove or verify the models on this computer"),
+    "toolkit": ("toolkit", "list or add rkllm-toolkit environments"),
+    "convert": ("convert", "convert a model with rkllm-toolkit"),
+    "inspect": ("inspect", "tell what a model file is, also on the Hub"),
+    "board": ("board", "add, list, probe or remove boards"),
+    "deploy": ("deploy", "send a model to boards, verified, and make it live"),
+    "deployments": ("deploy", "list what a board holds"),
+    "rollback": ("deploy", "go back to the version before"),
+    "undeploy": ("deploy", "remove a deployment from a board"),
+    "serve": ("serve", "start serving a deployed model"),
+    "stop": ("serve", "stop what a board serves"),
+    "chat": ("serve", "ask the served model"),
+    "monitor": ("monitor", "watch boards: NPU, memory, clocks, temperature"),
+    "jobs": ("jobs", "list, show, follow, cancel, resume or retry jobs"),
+    "selftest": ("selftest", "check this installation"),
+}
 _BROKEN_PIPE_EXIT = 141
 
 
@@ -37,14 +45,16 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         0 done, 1 failed, 2 usage, 3 refused by a check, 130 cancelled.
     """
-    commands = [command for name in _MODULES for command in _load(name)]
-    parser = _parser(commands)
     if not arguments:
-        parser.print_help(sys.stderr)
+        _parser(None).print_help(sys.stderr)
         sys.stderr.write("\nThis RKDeck has no window yet; every stage works from here.\n")
         return 2
-    options = parser.parse_args(arguments)
-    command: Command = options.command
+    verb = next((argument for argument in arguments if argument in VERBS), None)
+    command = _load(verb) if verb else None
+    options = _parser(command).parse_args(arguments)
+    assert command is not None  # argparse ends the program when there is no verb
+    # Without a handler Python would print records to the terminal.
+    logging.getLogger().addHandler(logging.NullHandler())
     output = Output(as_json=getattr(options, "json", False), lines=command.lines)
     try:
         return _execute(command, options, output)
@@ -62,31 +72,44 @@ def run(arguments: Sequence[str]) -> int:
 
 def _execute(command: Command, options: argparse.Namespace, output: Output) -> int:
     if not command.needs_services:
-        return command.run(Context(options, output, None))
+        return _guarded(command, Context(options, output, None))
     from core.services import Services
 
     paths = AppPaths(resolve_home(getattr(options, "home", None), os.environ))
     with Services.build(paths) as services:
-        return command.run(Context(options, output, services))
+        return _guarded(command, Context(options, output, services))
 
 
-def _load(name: str) -> Sequence[Command]:
-    commands: Sequence[Command] = importlib.import_module(f"core.cli.commands.{name}").COMMANDS
-    return commands
+def _guarded(command: Command, context: Context) -> int:
+    """Run the command; what nobody expected goes to the log with its trace, and to the user in words."""
+    try:
+        return command.run(context)
+    except (RKDeckError, BrokenPipeError):
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).exception("the command failed")
+        raise RKDeckError("cli.fault", fault=type(error).__name__, text=redact(str(error))[:500]) from error
 
 
-def _parser(commands: Sequence[Command]) -> argparse.ArgumentParser:
+def _load(verb: str) -> Command:
+    module = importlib.import_module(f"core.cli.commands.{VERBS[verb][0]}")
+    commands: Sequence[Command] = module.COMMANDS
+    return next(command for command in commands if command.name == verb)
+
+
+def _parser(command: Command | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rkdeck",
         description="From the Hugging Face Hub to a running, watched model on Rockchip boards.",
     )
     _common(parser)
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in commands:
-        verb = verbs.add_parser(command.name, help=command.help, description=command.help)
+    for name, (_, text) in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
         _common(verb)
-        command.configure(verb)
-        verb.set_defaults(command=command)
+        if command is not None and command.name == name:
+            command.configure(verb)
+            verb.set_defaults(command=command)
     return parser
 
 

@@ -44,10 +44,8 @@ def memory_parts(
     if shape.kv_elements_per_token is None:
         return None
     cache = math.ceil(memory_constants().kv_element * shape.kv_elements_per_token * context)
-    if level.kind == "reference":
-        overhead = _reference_overhead(shape)
-    else:
-        overhead = _overhead(shape, level, platform, cores)
+    reference = level.kind == "reference"
+    overhead = _reference_overhead(shape) if reference else _overhead(shape, level, platform, cores)
     return MemoryParts(weights_bytes(shape, level), cache, round(overhead))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
-from core.cli.following import run_job
+from core.cli.following import number, run_job
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -69,11 +69,11 @@ def _run(context: Context) -> int:
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(
-        f"{result['path']}: {format_bytes(result['size_bytes'])}, {result['dtype']} for {result['platform']}"
-        f", rkllm-toolkit {result['toolkit_version']}, {format_duration(result['seconds'])}"
+        f"{result['path']}: {format_bytes(number(result['size_bytes']))}, {result['dtype']} for {result['platform']}"
+        f", rkllm-toolkit {result['toolkit_version']}, {format_duration(number(result['seconds']))}"
         + ("  (SIMULATED toolkit)" if result["simulated"] else "")
     )
     return 0
 
 
-COMMANDS = (Command("convert", "convert a model with rkllm-toolkit", _configure, _run, lines=True),)
+COMMANDS = (Command("convert", _configure, _run, lines=True),)

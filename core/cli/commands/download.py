@@ -6,7 +6,7 @@ from pathlib import Path
 from core.base.secrets import hub_token
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
-from core.cli.following import run_job
+from core.cli.following import number, run_job
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -24,15 +24,22 @@ def _run(context: Context) -> int:
     detail = services.hub.details(options.repo, options.revision)
     plan = plan_download(detail, include=options.include, exclude=options.exclude)
     to = Path(options.to).absolute() if options.to else None
-    handle = start_download(services.jobs, services.hub.endpoint, plan, to=to, token=hub_token())
+    handle = start_download(
+        services.jobs,
+        services.hub.endpoint,
+        plan,
+        library_folder=services.paths.library,
+        to=to,
+        token=hub_token(),
+    )
     result = run_job(handle, context.output)
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(
         f"{result['repo']} is in {result['path']}: {len(plan.files)} files, "
-        f"{format_bytes(result['bytes_fetched'])} fetched in {format_duration(result['seconds'])}"
+        f"{format_bytes(number(result['bytes_fetched']))} fetched in {format_duration(number(result['seconds']))}"
     )
     return 0
 
 
-COMMANDS = (Command("download", "download a model from the Hub", _configure, _run, lines=True),)
+COMMANDS = (Command("download", _configure, _run, lines=True),)

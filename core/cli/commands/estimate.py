@@ -28,8 +28,9 @@ def _run(context: Context) -> int:
     platform_name, board_ram_bytes = options.platform or services.settings.default_platform, None
     if options.board:
         board = services.boards.get(options.board)
-        platform_name = board.platform or platform_name
-        board_ram_bytes = board.mem_total_bytes
+        if board.facts is not None:
+            platform_name = board.facts.soc or platform_name
+            board_ram_bytes = board.facts.mem_total_bytes
     estimate = estimate_model(
         model_facts(services, options.model, options.revision),
         get_platform(platform_name),
@@ -81,4 +82,4 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-COMMANDS = (Command("estimate", "estimate memory, size and speed per quantization level", _configure, _run),)
+COMMANDS = (Command("estimate", _configure, _run),)

@@ -17,7 +17,7 @@ def _run(context: Context) -> int:
     from core.convert.inspect import inspect_file
 
     text = context.options.file
-    inspection = inspect_file(existing_path(text)) if is_path(text) else context.services.inspect_remote(text)
+    inspection = inspect_file(existing_path(text)) if is_path(text) else context.services.inspect_on_hub(text)
     document = inspection.to_json()
     context.output.document(document)
     fields = document["fields"]
@@ -33,4 +33,4 @@ def _run(context: Context) -> int:
     return 0
 
 
-COMMANDS = (Command("inspect", "tell what a model file is", _configure, _run),)
+COMMANDS = (Command("inspect", _configure, _run),)

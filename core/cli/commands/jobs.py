@@ -88,7 +88,7 @@ def _cancel(context: Context, record: JobRecord) -> int:
 
 def _again(context: Context, record: JobRecord) -> int:
     jobs = context.services.jobs
-    secret = context.services.secrets_for_job(record.spec)
+    secret = context.services.secret_for(record.spec)
     again = jobs.resume if context.options.action == "resume" else jobs.retry
     result = run_job(again(record.spec.id, secret=secret), context.output, record.spec.board)
     if not isinstance(result, dict):
@@ -98,6 +98,4 @@ def _again(context: Context, record: JobRecord) -> int:
     return 0
 
 
-COMMANDS = (
-    Command("jobs", "list, show, follow, cancel, resume or retry jobs", _configure, _run, lines=False),
-)
+COMMANDS = (Command("jobs", _configure, _run, lines=False),)

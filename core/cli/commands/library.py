@@ -68,4 +68,4 @@ def _verify(context: Context) -> int:
     return 1 if any(found.values()) else 0
 
 
-COMMANDS = (Command("library", "list, add, remove or verify the models on this computer", _configure, _run),)
+COMMANDS = (Command("library", _configure, _run),)

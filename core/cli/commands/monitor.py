@@ -12,6 +12,9 @@ from core.base.units import GIB
 from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.monitor.sample import BoardSample
+from core.monitor.sampler import BoardSampler
+from core.remote.session import SshSession
+from core.serve.service import state_file
 
 Report = tuple[Board, BoardSample | RKDeckError | None]
 
@@ -88,14 +91,17 @@ def _samples(context: Context, boards: list[Board]) -> Iterator[Report]:
             thread.join()
 
 
-def _sample_one(context: Context, board: Board, found: "queue.Queue[Report]", stop: threading.Event) -> None:
-    from core.monitor.sampler import BoardSampler
+def _sampler(session: SshSession, board: Board) -> BoardSampler:
+    serving_file = state_file(board.store) if board.store else None
+    return BoardSampler(session, board.sysroot, sudo=True, board=board.name, serving_file=serving_file)
 
+
+def _sample_one(context: Context, board: Board, found: "queue.Queue[Report]", stop: threading.Event) -> None:
     limit: int | None = context.options.samples
     try:
         with (
             context.services.connect(board) as session,
-            contextlib.closing(BoardSampler(session, board.sysroot, sudo=True, board=board.name)) as sampler,
+            contextlib.closing(_sampler(session, board)) as sampler,
         ):
             taken = 0
             while not stop.is_set() and (limit is None or taken < limit):
@@ -109,6 +115,4 @@ def _sample_one(context: Context, board: Board, found: "queue.Queue[Report]", st
         found.put((board, None))
 
 
-COMMANDS = (
-    Command("monitor", "watch boards: NPU, memory, clocks, temperature", _configure, _run, lines=True),
-)
+COMMANDS = (Command("monitor", _configure, _run, lines=True),)

@@ -41,4 +41,4 @@ def _run(context: Context) -> int:
     return 0
 
 
-COMMANDS = (Command("search", "search models on the Hub", _configure, _run),)
+COMMANDS = (Command("search", _configure, _run),)

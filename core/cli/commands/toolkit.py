@@ -38,4 +38,4 @@ def _run(context: Context) -> int:
     return 0
 
 
-COMMANDS = (Command("toolkit", "list or add rkllm-toolkit environments", _configure, _run),)
+COMMANDS = (Command("toolkit", _configure, _run),)

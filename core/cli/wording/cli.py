@@ -2,6 +2,10 @@
 
 MESSAGES: dict[str, tuple[str, str]] = {
     "cli.interrupted": ("Cancelled.", ""),
+    "cli.fault": (
+        "RKDeck met an unexpected {fault}: {text}",
+        "This is a fault in RKDeck; the file logs/rkdeck.log in its home folder has the details for a report.",
+    ),
     "cli.no_services": ("This command was called without its services.", "This is a fault in RKDeck."),
     "cli.job_required": ("`jobs {action}` needs the id of a job.", "`rkdeck jobs` lists them."),
     "cli.library_what": (
@@ -11,6 +15,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "cli.toolkit_python": (
         "`toolkit add` needs the Python of the environment.",
         "For example: rkdeck toolkit add /opt/rkllm-env/bin/python",
+    ),
+    "cli.board_name": ("`board {action}` needs the board's name.", "`rkdeck board` lists them."),
+    "cli.board_address": (
+        "`board add` needs a name and an address.",
+        "For example: rkdeck board add desk orangepi@192.168.1.40",
     ),
     "cli.model_not_local": (
         "{model} is not in the library.",
@@ -25,7 +34,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Use `rkdeck demo --headless` to see the whole path on the built-in parts.",
     ),
     "cli.password_missing": (
-        "--password-stdin was given, but the first line of standard input is empty.",
+        "No password came: the first line of standard input is empty.",
         "Write the password into standard input, for example: pass show board | rkdeck board add ...",
     ),
     "cli.selftest_failed": (

@@ -4,6 +4,11 @@ _REPORT = "`rkdeck jobs log` shows everything the toolkit printed."
 
 MESSAGES: dict[str, tuple[str, str]] = {
     "convert.unreadable": ("The file {file} cannot be read: {reason}.", "Check its name and permissions."),
+    "convert.not_a_model": ("{file} is not an .rkllm file ({kind}).", "`rkdeck inspect` tells what it is."),
+    "convert.bad_hub_file": (
+        "{file} is not a file on the Hub.",
+        "Write OWNER/NAME/FILE, or a path that starts with ./ or /.",
+    ),
     "convert.python_unusable": (
         "The Python {python} cannot be used: {reason}.",
         "Give the interpreter of the environment.",

@@ -1,0 +1,45 @@
+"""`rkdeck demo --headless`: one model through all stages, on the built-in parts, each step with its figures."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from core.base.errors import UsageError
+from core.base.paths import AppPaths
+from core.cli.command import Command, Context
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--headless", action="store_true", help="no window: print every step")
+    parser.add_argument("--shots", metavar="DIR", help="folder for pictures of the window's pages")
+
+
+def _run(context: Context) -> int:
+    if not context.options.headless or context.options.shots:
+        raise UsageError("cli.no_window")
+    home = getattr(context.options, "home", None)
+    if home is not None:
+        return _walk_in(context, Path(home).expanduser().absolute())
+    with tempfile.TemporaryDirectory(prefix="rkdeck-demo-") as folder:
+        return _walk_in(context, Path(folder))
+
+
+def _walk_in(context: Context, home: Path) -> int:
+    from core.cli.demo_parts import running_parts
+    from core.cli.demo_path import walk
+    from core.services import Services
+
+    paths = AppPaths(home)
+    paths.ensure()
+    # The demo is loopback only: no token of the user's has any business here.
+    os.environ.pop("HF_TOKEN", None)
+    os.environ["HF_TOKEN_PATH"] = os.devnull
+    with running_parts(home / "demo") as parts:
+        os.environ["HF_ENDPOINT"] = parts.hub_url
+        with Services.build(paths) as services:
+            walk(Context(context.options, context.output, services), parts)
+    return 0
+
+
+COMMANDS = (Command("demo", _configure, _run, needs_services=False, lines=True),)

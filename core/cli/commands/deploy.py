@@ -1,0 +1,128 @@
+"""`rkdeck deploy` and its relatives: models onto boards, what is there, back and off again."""
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from core.base.errors import JsonValue, RKDeckError
+from core.base.units import format_bytes, format_duration, format_rate
+from core.boards.registry import Board
+from core.cli.command import Command, Context
+from core.cli.following import number, run_job
+from core.cli.models import existing_path, is_path
+from core.deploy import deployments
+from core.deploy.start import start_deploy
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a path starting with ./ or /, or a library title or id")
+    parser.add_argument("boards", nargs="+", metavar="BOARD")
+    parser.add_argument("--name", metavar="N", help="name of the deployment (default: the model's title)")
+    parser.add_argument("--serve", action="store_true", help="serve it when it has arrived")
+    parser.add_argument("--force", action="store_true", help="override the checks that can be overridden")
+
+
+def _run(context: Context) -> int:
+    options, services = context.options, context.services
+    path, title = _file(context, options.file)
+    boards = [services.boards.get(name) for name in dict.fromkeys(options.boards)]
+
+    def deploy(board: Board) -> RKDeckError | dict[str, JsonValue]:
+        secret = services.secrets.get(board.secret_name)
+        handle = start_deploy(
+            services.jobs, board, path, name=options.name, title=title, force=options.force, secret=secret
+        )
+        return run_job(handle, context.output, board.name)
+
+    if len(boards) == 1:
+        outcomes = [deploy(boards[0])]
+    else:
+        # Opened here: a thread must not be the one that builds a service.
+        _ = services.jobs, services.secrets
+        with ThreadPoolExecutor(len(boards), thread_name_prefix="deploy") as pool:
+            outcomes = list(pool.map(deploy, boards))
+    codes = [_conclude(context, board, outcome) for board, outcome in zip(boards, outcomes, strict=True)]
+    return max(codes)
+
+
+def _conclude(context: Context, board: Board, outcome: RKDeckError | dict[str, JsonValue]) -> int:
+    if isinstance(outcome, RKDeckError):
+        return outcome.exit_code
+    sent, seconds = number(outcome["bytes_sent"]), number(outcome["transfer_seconds"])
+    rate = format_rate(sent / seconds) if seconds and sent else "nothing to send"
+    context.output.text(
+        f"{outcome['name']} is live on {board.name}: {format_bytes(sent)} sent ({rate}), verified, "
+        f"{format_duration(seconds)}"
+    )
+    if context.options.serve:
+        from core.cli.commands.serve import serve
+
+        serve(context, board, str(outcome["name"]))
+    return 0
+
+
+def _file(context: Context, text: str) -> tuple[Path, str | None]:
+    if is_path(text):
+        return existing_path(text), None
+    item = context.services.library.find(text)
+    if item is None or item.kind != "rkllm":
+        return existing_path(text), None
+    return item.path, item.title
+
+
+def _configure_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+
+
+def _list(context: Context) -> int:
+    board = context.services.boards.get(context.options.board)
+    with context.services.connect(board) as session:
+        found = deployments.list_versions(session, board.store) if board.store else []
+    context.output.document({"board": board.name, "deployments": [entry.to_json() for entry in found]})
+    if not found:
+        context.output.text(f"Nothing is deployed on {board.name} yet.")
+        return 0
+    rows = [
+        (
+            entry.name,
+            entry.version,
+            "current" if entry.current else "",
+            entry.dtype or "unknown",
+            format_bytes(entry.size_bytes),
+            entry.sha256[:12],
+        )
+        for entry in found
+    ]
+    context.output.table(("NAME", "VERSION", "", "DTYPE", "SIZE", "SHA256"), rows, right=(4,))
+    return 0
+
+
+def _configure_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+    parser.add_argument("name", metavar="NAME")
+
+
+def _rollback(context: Context) -> int:
+    board = context.services.boards.get(context.options.board)
+    with context.services.connect(board) as session:
+        now = deployments.rollback(session, board.store or "", context.options.name, board=board.name)
+    context.output.document({"board": board.name, "deployment": now.to_json()})
+    context.output.text(f"{now.name} on {board.name} is back at {now.version}")
+    return 0
+
+
+def _undeploy(context: Context) -> int:
+    board = context.services.boards.get(context.options.board)
+    with context.services.connect(board) as session:
+        gone = deployments.undeploy(session, board.store or "", context.options.name, board=board.name)
+    context.output.document({"board": board.name, "removed": gone.to_json()})
+    context.output.text(f"{gone.name} is gone from {board.name}")
+    return 0
+
+
+COMMANDS = (
+    Command("deploy", _configure, _run, lines=True),
+    Command("deployments", _configure_list, _list),
+    Command("rollback", _configure_name, _rollback),
+    Command("undeploy", _configure_name, _undeploy),
+)

@@ -1,0 +1,96 @@
+"""`rkdeck selftest`: is this installation whole? For bundles, bug reports and the first minute."""
+
+import argparse
+import importlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from core.base.errors import RKDeckError
+from core.base.paths import AppPaths
+from core.cli.command import Command, Context
+
+_ROOMS = (
+    "core.hub.client", "core.estimate.table", "core.convert.run", "core.boards.probe", "core.deploy.run",
+    "core.serve.service", "core.monitor.sampler", "core.library.library",
+)  # fmt: skip
+_DATA = (
+    "platforms.toml",
+    "dtypes.toml",
+    "runtimes.toml",
+    "boards.toml",
+    "board/sampler.sh",
+    "board/probe.sh",
+)
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def _imports() -> str:
+    for name in _ROOMS:
+        importlib.import_module(name)
+    return f"{len(_ROOMS)} rooms"
+
+
+def _data() -> str:
+    from importlib import resources
+
+    from core.estimate.platforms import load_platforms
+    from core.quantization.levels import load_levels
+
+    for name in _DATA:
+        (resources.files("resources") / name).read_bytes()
+    return f"{len(load_platforms())} platforms, {len(load_levels())} levels"
+
+
+def _database() -> str:
+    from core.base.database import Database
+
+    with tempfile.TemporaryDirectory(prefix="rkdeck-selftest-") as folder:
+        database = Database(Path(folder) / "test.sqlite3")
+        tables = database.query("SELECT name FROM sqlite_master WHERE type = 'table'")
+        database.close()
+    return f"{len(tables)} tables"
+
+
+def _worker() -> str:
+    from core.jobs.manager import JobManager
+    from core.jobs.model import WorkerCommand
+
+    with tempfile.TemporaryDirectory(prefix="rkdeck-selftest-") as folder:
+        paths = AppPaths(Path(folder) / "home")
+        paths.ensure()
+        jobs = JobManager(paths)
+        try:
+            worker = WorkerCommand(module="core.workers.selftest")
+            handle = jobs.submit(
+                kind="selftest", lane="selftest", title="self-test", params={}, worker=worker
+            )
+            return f"worker process {handle.result(timeout_s=30)['pid']} answered"
+        finally:
+            jobs.close()
+
+
+_CHECKS: dict[str, Callable[[], str]] = {
+    "imports": _imports, "data": _data, "database": _database, "worker": _worker,
+}  # fmt: skip
+
+
+def _run(context: Context) -> int:
+    results, failed = {}, []
+    for name, check in _CHECKS.items():
+        try:
+            results[name] = check()
+        except Exception as error:  # noqa: BLE001  # whatever is broken is the answer
+            results[name] = f"FAILED: {type(error).__name__}: {error}"
+            failed.append(name)
+        context.output.text(f"{name:>10}  {results[name]}")
+    if failed:
+        raise RKDeckError("cli.selftest_failed", failed=", ".join(failed))
+    context.output.document({"ok": True, "checks": dict(results)})
+    return 0
+
+
+COMMANDS = (Command("selftest", _configure, _run, needs_services=False),)

@@ -1,0 +1,96 @@
+"""`rkdeck serve`, `stop` and `chat`: a deployed model answers."""
+
+import argparse
+import sys
+
+from core.base.errors import RKDeckError
+from core.base.units import format_duration
+from core.boards.registry import Board
+from core.cli.command import Command, Context
+from core.deploy.deployments import resolve
+from core.serve.records import Serving
+from core.serve.service import ask, current_serving, start_serving, stop_serving
+
+
+def _configure_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+    parser.add_argument("name", metavar="NAME", help="name of the deployment")
+
+
+def _serve(context: Context) -> int:
+    serving = serve(context, context.services.boards.get(context.options.board), context.options.name)
+    context.output.document(serving.to_json())
+    return 0
+
+
+def serve(context: Context, board: Board, name: str) -> Serving:
+    """Start serving a deployment and say so."""
+    with context.services.connect(board) as session:
+        deployment = resolve(session, board.store or "", name, board=board.name)
+        serving = start_serving(session, board, deployment)
+    simulated = "  (SIMULATED runtime)" if serving.simulated else ""
+    context.output.text(f"{board.name} serves {serving.model} by {serving.runtime}{simulated}")
+    return serving
+
+
+def _configure_stop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+
+
+def _stop(context: Context) -> int:
+    board = context.services.boards.get(context.options.board)
+    with context.services.connect(board) as session:
+        stopped = stop_serving(session, board)
+    context.output.document({"board": board.name, "stopped": stopped.to_json() if stopped else None})
+    context.output.text(
+        f"stopped {stopped.model} on {board.name}" if stopped else f"{board.name} serves nothing"
+    )
+    return 0
+
+
+def _configure_chat(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("--max-tokens", type=int, default=256, metavar="N")
+    parser.add_argument(
+        "--logprobs", type=int, metavar="N", help="with --json: the N likeliest tokens at each place"
+    )
+
+
+def _chat(context: Context) -> int:
+    options, output = context.options, context.output
+    board = context.services.boards.get(options.board)
+    with context.services.connect(board) as session:
+        serving = current_serving(session, board)
+        if serving is None:
+            raise RKDeckError("serve.not_running", board=board.name)
+        answer = ask(
+            session,
+            serving,
+            options.prompt,
+            options.max_tokens,
+            top_logprobs=options.logprobs,
+            on_text=None if output.json or options.logprobs is not None else _write,
+        )
+    output.document({"board": board.name, "serving": serving.to_json(), **answer.to_json()})
+    if options.logprobs is not None:
+        output.text(answer.text)
+    speed = f"{answer.tokens_per_s:.1f} tokens/s" if answer.tokens_per_s is not None else "unknown speed"
+    first_s = answer.ttft_ms / 1000 if answer.ttft_ms is not None else None
+    simulated = ", SIMULATED runtime" if serving.simulated else ""
+    output.text()
+    output.note(f"[{answer.tokens} tokens, {speed}, first after {format_duration(first_s)}{simulated}]")
+    return 0
+
+
+def _write(text: str) -> None:
+    # A model's words are a stranger's words: what would steer the terminal is left out.
+    sys.stdout.write("".join(character for character in text if character.isprintable() or character == "\n"))
+    sys.stdout.flush()
+
+
+COMMANDS = (
+    Command("serve", _configure_serve, _serve),
+    Command("stop", _configure_stop, _stop),
+    Command("chat", _configure_chat, _chat),
+)

@@ -1,0 +1,228 @@
+"""The demo's way through the services: find, estimate, download, convert, deploy, serve, watch."""
+
+import contextlib
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from core.base.errors import JsonValue, RKDeckError
+from core.base.units import format_bytes, format_duration, format_rate
+from core.boards.probe import probe_board
+from core.boards.registry import Board
+from core.cli.command import Context
+from core.cli.demo_parts import BOARD_NAME, DEMO_REPO, DemoParts
+from core.cli.following import follow, number
+from core.cli.models import model_facts
+from core.convert.plan import start_conversion
+from core.convert.recipe import Recipe
+from core.deploy.deployments import resolve
+from core.deploy.start import start_deploy
+from core.estimate.platforms import get_platform
+from core.estimate.table import estimate_model
+from core.hub.download import plan_download, start_download
+from core.hub.records import SearchQuery
+from core.monitor.sample import BoardSample
+from core.monitor.sampler import BoardSampler
+from core.remote.session import SshSession
+from core.serve.records import Answer, Serving
+from core.serve.service import ask, start_serving, stop_serving
+
+PLATFORM, DTYPE, CONTEXT_TOKENS = "rk3588", "w8a8", 512
+PROMPTS = ("Who stole the tarts?", "What did the Hatter say?", "Tell me about the Queen.")
+_ANSWER_TOKENS = 96
+_WATCH_S = 30.0
+
+
+def walk(context: Context, parts: DemoParts) -> None:
+    """Take the demo model from the demo hub to an answer of the demo board, printing each step.
+
+    Raises:
+        RKDeckError: as the stages do; `demo.nothing_found`, `demo.not_watched`.
+    """
+    began_s = time.monotonic()
+    context.output.text(
+        "RKDeck demo: hub, board, toolkit and runtime are SIMULATED stand-ins on this computer.\n"
+    )
+    _find(context)
+    _estimate(context)
+    folder = _download(context)
+    rkllm = _convert(context, parts, folder)
+    board = _add_board(context, parts)
+    name = _deploy(context, board, rkllm)
+    _serve_and_watch(context, board, name)
+    _say(context, "done", f"the whole path in {format_duration(time.monotonic() - began_s)}")
+
+
+def _say(context: Context, step: str, text: str, /, **figures: JsonValue) -> None:
+    context.output.text(f"{step:>10}  {text}")
+    context.output.event("step", **{"step": step, **figures})
+
+
+def _find(context: Context) -> None:
+    found = context.services.hub.search(SearchQuery("wonderland"))
+    if not found:
+        raise RKDeckError("demo.nothing_found")
+    model = found[0]
+    count = f"{model.parameters:,}" if model.parameters else "unknown"
+    _say(
+        context, "found", f"{model.repo}: {count} parameters, on {context.services.hub.endpoint}",
+        repo=model.repo, parameters=model.parameters,
+    )  # fmt: skip
+
+
+def _estimate(context: Context) -> None:
+    facts = model_facts(context.services, DEMO_REPO)
+    estimate = estimate_model(facts, get_platform(PLATFORM), context=CONTEXT_TOKENS)
+    row = estimate.row(DTYPE)
+    assert row is not None
+    document = row.to_json()
+    ram, size, thumb = (number(document[key]) for key in ("ram_bytes", "file_bytes", "rule_of_thumb_bytes"))
+    _say(
+        context,
+        "estimated",
+        f"{DTYPE} on {PLATFORM.upper()}, context {CONTEXT_TOKENS}: {format_bytes(ram)} RAM ({document['ram_basis']}), "
+        f"{format_bytes(size)} file; rule of thumb {format_bytes(thumb)}; "
+        f"{format_bytes(facts.bytes_fetched)} read to know it",
+        **document,
+    )
+
+
+def _download(context: Context) -> Path:
+    services = context.services
+    plan = plan_download(services.hub.details(DEMO_REPO))
+    handle = start_download(services.jobs, services.hub.endpoint, plan, library_folder=services.paths.library)
+    result = follow(handle, context.output)
+    fetched, seconds = number(result["bytes_fetched"]), number(result["seconds"])
+    _say(
+        context,
+        "downloaded",
+        f"{len(plan.files)} files, {format_bytes(fetched)} in {format_duration(seconds)}, every checksum right",
+        **result,
+    )
+    return Path(str(result["path"]))
+
+
+def _convert(context: Context, parts: DemoParts, folder: Path) -> Path:
+    services = context.services
+    toolkit = services.toolkits.add(parts.toolkit_python)
+    recipe = Recipe(PLATFORM, DTYPE, CONTEXT_TOKENS)
+    item = services.library.find(DEMO_REPO)
+    handle = start_conversion(
+        services.jobs, folder, recipe, toolkit, library_folder=services.paths.library, item=item
+    )
+    result = follow(handle, context.output)
+    size, seconds = number(result["size_bytes"]), number(result["seconds"])
+    _say(
+        context,
+        "converted",
+        f"{Path(str(result['path'])).name}: {format_bytes(size)}, {DTYPE}, by rkllm-toolkit "
+        f"{result['toolkit_version']} (SIMULATED) in {format_duration(seconds)}",
+        **result,
+    )
+    return Path(str(result["path"]))
+
+
+def _add_board(context: Context, parts: DemoParts) -> Board:
+    services = context.services
+    port, fingerprint = parts.board["port"], str(parts.board["host_key_sha256"])
+    assert isinstance(port, int)
+    with contextlib.suppress(RKDeckError):
+        services.boards.remove(BOARD_NAME)
+    board = services.boards.add(
+        Board(
+            name=BOARD_NAME,
+            host="127.0.0.1",
+            port=port,
+            user="demo",
+            identity_file=parts.identity_file,
+            store=str(parts.board["store"]),
+            sysroot=str(parts.board["sysroot"]),
+        )
+    )
+    services.host_keys.forget(board.host, board.port)
+    with services.connect(board, fingerprint) as session:
+        facts = probe_board(session, board.sysroot)
+    board = services.boards.remember(board.name, facts)
+    _say(
+        context,
+        "reached",
+        f"{facts.title}: {facts.soc}, {facts.npu_cores} NPU cores, driver {facts.npu_driver} "
+        f"{facts.npu_driver_version}, {format_bytes(facts.mem_available_bytes)} of "
+        f"{format_bytes(facts.mem_total_bytes)} available, host key {fingerprint}",
+        board=board.name,
+    )
+    return board
+
+
+def _deploy(context: Context, board: Board, rkllm: Path) -> str:
+    handle = start_deploy(context.services.jobs, board, rkllm)
+    result = follow(handle, context.output, board.name)
+    sent, seconds = number(result["bytes_sent"]), number(result["transfer_seconds"])
+    rate = format_rate(sent / seconds if sent and seconds else None)
+    _say(
+        context,
+        "deployed",
+        f"{result['name']}: {format_bytes(sent)} at {rate}, sha256 {str(result['sha256'])[:16]}… verified on the board",
+        **result,
+    )
+    return str(result["name"])
+
+
+def _serve_and_watch(context: Context, board: Board, name: str) -> None:
+    """Serve, then ask in one thread while the sampler watches in this one."""
+    services = context.services
+    with services.connect(board) as session, services.connect(board) as watching:
+        serving = start_serving(session, board, resolve(session, board.store or "", name, board=board.name))
+        try:
+            sampler = BoardSampler(watching, board.sysroot, board=board.name, serving_file=serving.state_file)
+            with contextlib.closing(sampler), ThreadPoolExecutor(1, thread_name_prefix="demo-ask") as pool:
+                before = sampler.sample()
+                asking = pool.submit(_ask_all, session, serving)
+                busy = _busiest(sampler, asking)
+                answers = asking.result()
+        finally:
+            stop_serving(session, board)
+    _tell_answers(context, answers)
+    _tell_samples(context, before, busy)
+
+
+def _ask_all(session: SshSession, serving: Serving) -> list[Answer]:
+    return [ask(session, serving, prompt, _ANSWER_TOKENS) for prompt in PROMPTS]
+
+
+def _busiest(sampler: BoardSampler, asking: "Future[list[Answer]]") -> BoardSample:
+    """The sample with the highest NPU load of the answers' time and the driver's next second."""
+    best = sampler.sample()
+    deadline = time.monotonic() + _WATCH_S
+    while time.monotonic() < deadline and not (asking.done() and _load(best) > 0):
+        time.sleep(0.25)
+        best = max(best, sampler.sample(), key=_load)
+    if _load(best) <= 0:
+        asking.result()
+        raise RKDeckError("demo.not_watched")
+    return best
+
+
+def _load(sample: BoardSample) -> float:
+    return max(sample.npu_load_percent or (0,))
+
+
+def _tell_answers(context: Context, answers: list[Answer]) -> None:
+    for prompt, answer in zip(PROMPTS, answers, strict=True):
+        text = " ".join(answer.text.split())
+        rate = f"{answer.tokens_per_s:.0f} tokens/s" if answer.tokens_per_s else "unknown rate"
+        first_s = None if answer.ttft_ms is None else answer.ttft_ms / 1000
+        _say(
+            context,
+            "answered",
+            f"{prompt} -> {text[:70]}… ({answer.tokens} tokens, {rate}, first after {format_duration(first_s)})",
+            prompt=prompt,
+            **answer.to_json(),
+        )
+
+
+def _tell_samples(context: Context, before: BoardSample, busy: BoardSample) -> None:
+    from core.cli.commands.monitor import describe
+
+    _say(context, "watched", f"before: {describe(before)}", sample=before.to_json())
+    _say(context, "watched", f"busy:   {describe(busy)}", sample=busy.to_json())
