@@ -27,7 +27,7 @@ root-test: $(STAMP)-dev
 lint: $(STAMP)-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 $(PY):

@@ -133,7 +133,7 @@ def _add_board(context: Context, parts: DemoParts) -> Board:
             name=BOARD_NAME,
             host="127.0.0.1",
             port=port,
-            user="demo",
+            user=str(parts.board["user"]),
             identity_file=parts.identity_file,
             store=str(parts.board["store"]),
             sysroot=str(parts.board["sysroot"]),

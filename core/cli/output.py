@@ -78,7 +78,7 @@ class Output:
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
         """Print aligned columns; those numbered in `right` are aligned to the right."""
-        cells = [list(header), *([printable(cell, limit=80) for cell in row] for row in rows)]
+        cells = [list(header), *([printable(cell, limit=160) for cell in row] for row in rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
         for row in cells:
             aligned = [

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import pwd
+import select
 import signal
 import socket
 import sys
@@ -195,9 +196,21 @@ def _host_key(file: Path) -> paramiko.PKey:
     return paramiko.Ed25519Key.from_private_key_file(str(file))
 
 
-def _leave(number: int, frame: object) -> None:
-    signal.signal(number, signal.SIG_IGN)
-    sys.exit(0)
+def _wait_for_end() -> None:
+    """Return when standard input ends or SIGTERM or SIGINT comes.
+
+    The kernel may hand a signal to any thread, and a blocking read in the main thread would then go on; the
+    wake-up descriptor is written in whichever thread it is.
+    """
+    signalled, wake_up = os.pipe()
+    os.set_blocking(wake_up, False)
+    signal.set_wakeup_fd(wake_up)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    standard_input = sys.stdin.fileno()
+    while signalled not in (ready := select.select([standard_input, signalled], [], [])[0]):
+        if standard_input in ready and not os.read(standard_input, 4096):
+            return
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -208,13 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--soc", default="rk3588")
     parser.add_argument("--bare", action="store_true", help="no simulated /proc and /sys, no runtime")
     options = parser.parse_args(arguments)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
     with DemoBoard(options.folder, options.authorized_key, soc=options.soc, bare=options.bare) as board:
         sys.stdout.write(json.dumps(board.describe()) + "\n")
         sys.stdout.flush()
-        while sys.stdin.buffer.read(4096):
-            continue
+        _wait_for_end()
     return 0
 
 

@@ -155,7 +155,8 @@ class _Attached:
         # As with sshd, a background process that keeps the outputs open keeps the channel open.
         for thread in outputs:
             thread.join()
-        channel.close()
+        with contextlib.suppress(OSError, EOFError):
+            channel.close()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

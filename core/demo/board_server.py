@@ -199,5 +199,6 @@ def _inwards(channel: paramiko.Channel, link: socket.socket) -> None:
     with contextlib.suppress(OSError, EOFError):
         while data := link.recv(_CHUNK_BYTES):
             channel.sendall(data)
-    channel.close()
+    with contextlib.suppress(OSError, EOFError):
+        channel.close()
     link.close()

@@ -1,5 +1,6 @@
 """Talking to one running command: input and both outputs at once, with a deadline and a bound."""
 
+import contextlib
 import select
 import time
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ def close(channel: paramiko.Channel) -> None:
     command is closed: the new command runs, but its output and status are lost (measured, every other time).
     """
     ended = channel.closed
-    channel.close()
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the link may be gone
+        channel.close()
     transport, deadline = channel.get_transport(), time.monotonic() + _CLOSE_GRACE_S
     while not (ended or channel.eof_received) and transport.is_active() and time.monotonic() < deadline:
         time.sleep(_CLOSE_POLL_S)

@@ -32,7 +32,7 @@ class RemoteShell:
 
         Raises:
             TimeoutError: the program does not read.
-            OSError: it has ended.
+            OSError, EOFError: it has ended, or the connection.
         """
         self._channel.sendall(data)
 

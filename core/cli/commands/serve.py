@@ -63,7 +63,7 @@ def _chat(context: Context) -> int:
     with context.services.connect(board) as session:
         serving = current_serving(session, board)
         if serving is None:
-            raise RKDeckError("serve.not_running", board=board.name)
+            raise RKDeckError("serve.nothing_served", board=board.name)
         answer = ask(
             session,
             serving,

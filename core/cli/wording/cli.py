@@ -16,6 +16,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "`toolkit add` needs the Python of the environment.",
         "For example: rkdeck toolkit add /opt/rkllm-env/bin/python",
     ),
+    "serve.nothing_served": (
+        "{board} serves no model.",
+        "`rkdeck deployments {board}` lists what it has; `rkdeck serve {board} NAME` starts one.",
+    ),
     "cli.board_name": ("`board {action}` needs the board's name.", "`rkdeck board` lists them."),
     "cli.board_address": (
         "`board add` needs a name and an address.",

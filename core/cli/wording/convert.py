@@ -30,12 +30,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Install Rockchip's rkllm_toolkit wheel there (it is not on PyPI), or give another Python.",
     ),
     "convert.toolkit_broken": (
-        "rkllm-toolkit in the environment of {python} cannot be imported: {reason}",
+        "The rkllm-toolkit in the environment of {python} cannot be imported: {reason}",
         "Install the toolkit's requirements.txt of the same version, and setuptools below 81.",
     ),
     "convert.toolkit_unknown": (
         "No toolkit with the Python {python} was added.",
-        "rkdeck toolkit add {python}",
+        "Add it: rkdeck toolkit add {python}",
     ),
     "convert.no_toolkit": (
         "No toolkit was added yet; converting needs Rockchip's rkllm-toolkit (Linux x86_64).",
@@ -64,7 +64,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Choose another --output, or replace it with --force.",
     ),
     "convert.argument_unknown": (
-        "rkllm-toolkit {version} does not know {argument} yet.",
+        "Version {version} of rkllm-toolkit does not know {argument} yet.",
         "Use a newer toolkit, or leave that option out.",
     ),
     "convert.toolkit_failed": (
