@@ -44,7 +44,9 @@ trap 'rm -rf "$L"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ -L "$P" ] && rm -f "$P"
 sum() { h=$(sha256sum <"$1"); h=${h%% *}; }
-if [ -n "$Z" ] && [ -f "$Z" ] && sum "$Z" && [ "$h" = "$H" ]; then rm -f "$P"; echo @there; exit 0; fi
+if [ -n "$Z" ] && [ -f "$Z" ] && sum "$Z" && [ "$h" = "$H" ]; then
+ rm -f "$P"; rm -rf "$L"; trap - EXIT; echo @there; exit 0
+fi
 true >>"$P" || { echo @readonly; exit 73; }
 n=$(size); h=-
 [ "$n" -gt 0 ] && [ "$n" -le "$T" ] && sum "$P"
