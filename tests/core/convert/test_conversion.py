@@ -146,12 +146,13 @@ def test_existing_output_is_never_overwritten(
     assert output.read_text() == "precious"
 
 
+SLEEPER = "[sys.executable, '-c', 'import time; time.sleep(120)']"
 BAD = {
     "garbage": "import os; os.write(1, os.urandom(200_000)); os.write(2, b'\\r' * 1000 + b'\\x1b[2J')",
     "hang": "time.sleep(120)",
     "stubborn": "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)",
-    "forks": "[subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)']) for _ in range(3)]; time.sleep(120)",
-    "new_session": "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)'], start_new_session=True); time.sleep(120)",
+    "forks": f"[subprocess.Popen({SLEEPER}) for _ in range(3)]; time.sleep(120)",
+    "new_session": f"subprocess.Popen({SLEEPER}, start_new_session=True); time.sleep(120)",
     "holds_gil": "import ctypes; ctypes.PyDLL(None).sleep(60)",
     "returns": "return -1",
     "returns_none": "return None",
@@ -247,7 +248,8 @@ from core.jobs.manager import JobManager
 home, model, python = map(Path, sys.argv[1:])
 paths = AppPaths(home)
 toolkit = Toolkit(python, "1.3.0+simulated", True, {})
-handle = start_conversion(JobManager(paths), model, Recipe("rk3588", "w8a8", 256), toolkit, library_folder=paths.library)
+recipe = Recipe("rk3588", "w8a8", 256)
+handle = start_conversion(JobManager(paths), model, recipe, toolkit, library_folder=paths.library)
 print(handle.id, flush=True)
 time.sleep(120)
 """
