@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     if not arguments:
         _parser(None).print_help(sys.stderr)
         sys.stderr.write("\nThis RKDeck has no window yet; every stage works from here.\n")
-        return 2
+        return 0
     verb = next((argument for argument in arguments if argument in VERBS), None)
     command = _load(verb) if verb else None
     options = _parser(command).parse_args(arguments)

@@ -13,9 +13,10 @@ from core.base.locks import FileLock
 from core.base.paths import AppPaths
 from core.jobs import process
 from core.jobs.model import DEFAULT_GRACE_S, JobEvent, JobRecord, JobSpec, JobState, WorkerCommand
-from core.jobs.store import EventWriter, JobFolder, JobStore, new_job_id
+from core.jobs.store import EventWriter, JobFolder, JobStore, last_state, new_job_id
 
 _START_TIMEOUT_S = 20.0
+_WAIT_POLL_S = 0.05
 _ROOT = Path(__file__).parents[2]
 
 
@@ -35,13 +36,15 @@ class JobHandle:
 
         A job whose supervisor died without a word is marked INTERRUPTED on the way.
         """
-        folder, offset = self._store.folder(self.id), 0
+        folder, offset, state = self._store.folder(self.id), 0, None
         while True:
+            # The lock before the events: what a supervisor wrote before it let go is then seen.
             alive = folder.is_alive
             events, offset = folder.events(offset)
             yield from events
+            state = last_state(events) or state
             if not events:
-                if self.record().state.is_terminal and not alive:
+                if not alive and state is not None and state.is_terminal:
                     return
                 if not alive:
                     self._store.reconcile()
@@ -54,17 +57,18 @@ class JobHandle:
             RKDeckError: `jobs.wait_timeout`.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        folder, offset, state = self._store.folder(self.id), 0, JobState.QUEUED
         while True:
-            record = self.record()
-            if record.state.is_terminal and not record.alive:
-                return record
-            if not record.alive:
+            alive = folder.is_alive
+            events, offset = folder.events(offset)
+            state = last_state(events) or state
+            if state.is_terminal and not alive:
+                return self.record()
+            if not alive and not events:
                 self._store.reconcile()
             if deadline is not None and time.monotonic() > deadline:
-                raise RKDeckError(
-                    "jobs.wait_timeout", job=self.id, seconds=timeout_s, state=str(record.state)
-                )
-            time.sleep(0.05)
+                raise RKDeckError("jobs.wait_timeout", job=self.id, seconds=timeout_s, state=str(state))
+            time.sleep(_WAIT_POLL_S)
 
     def result(self, timeout_s: float | None = None) -> dict[str, JsonValue]:
         """Wait for the end and return the worker's result.

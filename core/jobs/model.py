@@ -1,7 +1,7 @@
 """What a job is: its intent, its states, its events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from core.base.errors import JsonValue, RKDeckError
@@ -187,8 +187,6 @@ class JobRecord:
     progress: Progress | None = None
     result: dict[str, JsonValue] | None = None
     error: dict[str, JsonValue] | None = None
-    events_count: int = 0
-    history: tuple[JobEvent, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the document of `rkdeck jobs show --json`."""

@@ -22,7 +22,8 @@ from core.jobs.model import (
 )
 
 _MAX_LINE_BYTES = 1 << 20
-_MAX_SHOWN_EVENTS = 2000
+# How the writer writes a progress line; hours of work leave tens of thousands of them.
+_PROGRESS = b'"event": "progress"'
 # A supervisor needs a moment between the intent and its lock.
 _STARTING_S = 10.0
 _KILL_TIMEOUT_S = 5.0
@@ -84,6 +85,20 @@ class JobFolder:
         found = [event for line in data[:end].splitlines() if (event := _event(line)) is not None]
         return found, offset + end
 
+    def milestones(self) -> list[JobEvent]:
+        """All events but the progress lines that a later one has overtaken; cheap for long histories."""
+        try:
+            data = self.events_file.read_bytes()
+        except FileNotFoundError:
+            return []
+        kept: list[bytes] = []
+        for line in data[: data.rfind(b"\n") + 1].splitlines():
+            if kept and _PROGRESS in line and _PROGRESS in kept[-1]:
+                kept[-1] = line
+            else:
+                kept.append(line)
+        return [event for line in kept if (event := _event(line)) is not None]
+
 
 def _event(line: bytes) -> JobEvent | None:
     if not line.strip() or len(line) > _MAX_LINE_BYTES:
@@ -100,7 +115,7 @@ class EventWriter:
 
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
-        self.state = _last_state(folder.events()[0])
+        self.state = last_state(folder.milestones())
         self._mend_torn_line()
 
     def append(self, event: str, **data: JsonValue) -> None:
@@ -128,7 +143,8 @@ class EventWriter:
                     file.write(b"\n")
 
 
-def _last_state(events: list[JobEvent]) -> JobState | None:
+def last_state(events: list[JobEvent]) -> JobState | None:
+    """The state the events end in, None when they name none."""
     for event in reversed(events):
         if event.event == "state":
             with contextlib.suppress(ValueError):
@@ -211,7 +227,7 @@ class JobStore:
 
 
 def _interrupt_if_dead(folder: JobFolder) -> bool:
-    state = _last_state(folder.events()[0])
+    state = last_state(folder.milestones())
     if state is not None and state.is_terminal:
         return False
     starting = time.time() - max(folder.spec_file.stat().st_mtime, _mtime(folder.events_file)) < _STARTING_S
@@ -253,9 +269,8 @@ def _record(folder: JobFolder) -> JobRecord:
     spec = folder.read_spec()
     # The lock first: a job that ends between the two looks is then shown as ended, not as dead.
     alive = folder.is_alive
-    events, _ = folder.events()
     state, reason, progress, result, error = JobState.QUEUED, None, None, None, None
-    for event in events:
+    for event in folder.milestones():
         if event.event == "state":
             with contextlib.suppress(ValueError):
                 state = JobState(str(event.data.get("state")))
@@ -268,9 +283,7 @@ def _record(folder: JobFolder) -> JobRecord:
             result = _dictionary(event.data.get("result"))
         elif event.event == "error":
             error = _dictionary(event.data.get("error"))
-    return JobRecord(
-        spec, state, alive, reason, progress, result, error, len(events), tuple(events[-_MAX_SHOWN_EVENTS:])
-    )
+    return JobRecord(spec, state, alive, reason, progress, result, error)
 
 
 def _progress(data: dict[str, JsonValue]) -> Progress | None:

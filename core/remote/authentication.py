@@ -60,6 +60,10 @@ def authenticate(transport: paramiko.Transport, target: SshTarget) -> None:
         raise RKDeckError(
             "remote.closed", host=target.host, port=target.port, reason=str(error) or "while logging in"
         ) from error
+    if len(login.tried) == 1 and not transport.is_active():
+        # One wrong key makes no server hang up: something else ended the connection.
+        reason = "the server hung up while logging in"
+        raise RKDeckError("remote.closed", host=target.host, port=target.port, reason=reason)
     if login.locked is not None and (target.identity_file is not None or not login.tried):
         raise login.locked
     raise RKDeckError(

@@ -5,6 +5,7 @@ is already there with its digest, takes the rest, flushes it to the disk and rep
 SFTP is not used: many boards have no SFTP server, and `cat` is as fast (measured on loopback).
 """
 
+import contextlib
 import hashlib
 import os
 import time
@@ -27,6 +28,7 @@ Progress = Callable[[int, int], None]
 RESERVE_BYTES = 64 << 20
 _CHUNK_BYTES = 1 << 20
 _ANSWER_TIMEOUT_S = 60.0
+_LAST_WORDS_S = 2.0
 # What the slowest board's disk reads while it computes a digest.
 _SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
 _MAX_LINE_BYTES = 4096
@@ -291,6 +293,10 @@ class _Receiver:
         return self._session.closed_error(None)
 
     def _complaint(self) -> str:
+        """What the script said on standard error; it may arrive a little after its last answer."""
+        with contextlib.suppress(TimeoutError):
+            while self._shell.receive(_LAST_WORDS_S):
+                continue
         text = self._shell.stderr_tail[-600:].decode("utf-8", "replace").strip()
         return printable(text, limit=600) or _SILENT
 
