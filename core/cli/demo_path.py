@@ -211,11 +211,11 @@ def _tell_answers(context: Context, answers: list[Answer]) -> None:
     for prompt, answer in zip(PROMPTS, answers, strict=True):
         text = " ".join(answer.text.split())
         rate = f"{answer.tokens_per_s:.0f} tokens/s" if answer.tokens_per_s else "unknown rate"
-        first_s = None if answer.ttft_ms is None else answer.ttft_ms / 1000
+        first = "unknown" if answer.ttft_ms is None else f"{answer.ttft_ms:.1f} ms"
         _say(
             context,
             "answered",
-            f"{prompt} -> {text[:70]}… ({answer.tokens} tokens, {rate}, first after {format_duration(first_s)})",
+            f"{prompt} -> {text[:70]}… ({answer.tokens} tokens, {rate}, first after {first})",
             prompt=prompt,
             **answer.to_json(),
         )

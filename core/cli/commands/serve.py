@@ -4,7 +4,6 @@ import argparse
 import sys
 
 from core.base.errors import RKDeckError
-from core.base.units import format_duration
 from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.deploy.deployments import resolve
@@ -76,10 +75,10 @@ def _chat(context: Context) -> int:
     if options.logprobs is not None:
         output.text(answer.text)
     speed = f"{answer.tokens_per_s:.1f} tokens/s" if answer.tokens_per_s is not None else "unknown speed"
-    first_s = answer.ttft_ms / 1000 if answer.ttft_ms is not None else None
+    first = f"{answer.ttft_ms:.1f} ms" if answer.ttft_ms is not None else "unknown"
     simulated = ", SIMULATED runtime" if serving.simulated else ""
     output.text()
-    output.note(f"[{answer.tokens} tokens, {speed}, first after {format_duration(first_s)}{simulated}]")
+    output.note(f"[{answer.tokens} tokens, {speed}, first after {first}{simulated}]")
     return 0
 
 
