@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.client import HubClient
     from core.jobs.manager import JobManager
-    from core.jobs.model import JobSpec
+    from core.jobs.model import JobRecord, JobSpec
     from core.library.library import Library, LibraryItem
     from core.remote.hostkeys import HostKeys
     from core.remote.session import SshSession
 
 
 class Services:
-    """The core as one object; each service is built when it is first asked for (start-up stays short)."""
+    """The core as one object; each service is built when it is first asked for (start-up stays short).
+
+    Attributes:
+        interrupted: jobs that were found dead when the job service was built, and marked so.
+    """
 
     def __init__(self, paths: AppPaths, settings: Settings) -> None:
         self.paths = paths
         self.settings = settings
         self._log_handler = setup_logging(paths.logs)
         self._opened: list[Database | HubClient | JobManager] = []
+        self.interrupted: tuple[JobRecord, ...] = ()
 
     @classmethod
     def build(cls, paths: AppPaths) -> Self:
@@ -83,6 +88,7 @@ class Services:
 
         manager = JobManager(self.paths)
         self._opened.append(manager)
+        self.interrupted = manager.store.reconcile()
         return manager
 
     @cached_property

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
+from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
 from core.cli.command import Command, Context
 from core.cli.output import Output
@@ -77,7 +78,14 @@ def _execute(command: Command, options: argparse.Namespace, output: Output) -> i
 
     paths = AppPaths(resolve_home(getattr(options, "home", None), os.environ))
     with Services.build(paths) as services:
-        return _guarded(command, Context(options, output, services))
+        try:
+            return _guarded(command, Context(options, output, services))
+        finally:
+            for record in services.interrupted:
+                output.note(
+                    f"The {record.spec.kind} of {printable(record.spec.title)} was interrupted earlier; "
+                    f"go on with: rkdeck jobs resume {record.spec.id}"
+                )
 
 
 def _guarded(command: Command, context: Context) -> int:

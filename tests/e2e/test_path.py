@@ -161,3 +161,17 @@ def test_unknown_host_key_is_shown_and_refused_when_nobody_can_answer(program: P
     assert error["code"] == "remote.host_key_unknown"
     assert error["facts"]["fingerprint"] == board["host_key_sha256"]
     assert program.document("board", "list")["boards"] == []
+
+
+def test_several_boards_at_once_each_with_its_own_outcome(program: Program) -> None:
+    folder = prepare(program)
+    program.add_board("one")
+    program.add_board("two")
+    made = convert(program, folder)
+    out = program.run("deploy", str(made["path"]), "one", "two", "--name", "both", "--json")
+    results = [json.loads(line) for line in out.splitlines() if json.loads(line)["event"] == "result"]
+    assert {line["board"] for line in results} == {"one", "two"}
+    assert {line["result"]["sha256"] for line in results} == {made["sha256"]}
+    refused = program.run("deploy", str(folder / "config.json"), "one", "two", "--json", exit_code=3)
+    errors = [json.loads(line)["error"]["code"] for line in refused.splitlines() if '"error"' in line]
+    assert errors == ["deploy.not_a_model"] * 2

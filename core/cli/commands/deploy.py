@@ -1,7 +1,7 @@
 """`rkdeck deploy` and its relatives: models onto boards, what is there, back and off again."""
 
 import argparse
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from core.base.errors import JsonValue, RKDeckError
@@ -12,6 +12,9 @@ from core.cli.following import number, run_job
 from core.cli.models import existing_path, is_path
 from core.deploy import deployments
 from core.deploy.start import start_deploy
+from core.jobs.manager import JobHandle
+
+Outcome = RKDeckError | dict[str, JsonValue]
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -27,25 +30,41 @@ def _run(context: Context) -> int:
     path, title = _file(context, options.file)
     boards = [services.boards.get(name) for name in dict.fromkeys(options.boards)]
 
-    def deploy(board: Board) -> RKDeckError | dict[str, JsonValue]:
-        secret = services.secrets.get(board.secret_name)
-        handle = start_deploy(
-            services.jobs, board, path, name=options.name, title=title, force=options.force, secret=secret
+    handles = [
+        start_deploy(
+            services.jobs,
+            board,
+            path,
+            name=options.name,
+            title=title,
+            force=options.force,
+            secret=services.secrets.get(board.secret_name),
         )
-        return run_job(handle, context.output, board.name)
-
-    if len(boards) == 1:
-        outcomes = [deploy(boards[0])]
-    else:
-        # Opened here: a thread must not be the one that builds a service.
-        _ = services.jobs, services.secrets
-        with ThreadPoolExecutor(len(boards), thread_name_prefix="deploy") as pool:
-            outcomes = list(pool.map(deploy, boards))
+        for board in boards
+    ]
+    outcomes = _follow_all(context, boards, handles)
     codes = [_conclude(context, board, outcome) for board, outcome in zip(boards, outcomes, strict=True)]
     return max(codes)
 
 
-def _conclude(context: Context, board: Board, outcome: RKDeckError | dict[str, JsonValue]) -> int:
+def _follow_all(context: Context, boards: list[Board], handles: list[JobHandle]) -> list[Outcome]:
+    """Follow the jobs side by side, so that a failing board does not hold the others."""
+    if len(handles) == 1:
+        return [run_job(handles[0], context.output, boards[0].name)]
+    with ThreadPoolExecutor(len(handles), thread_name_prefix="deploy") as pool:
+        running = [
+            pool.submit(run_job, handle, context.output, board.name)
+            for handle, board in zip(handles, boards, strict=True)
+        ]
+        try:
+            wait(running)
+        except KeyboardInterrupt:
+            for handle in handles:
+                handle.cancel()
+        return [future.result() for future in running]
+
+
+def _conclude(context: Context, board: Board, outcome: Outcome) -> int:
     if isinstance(outcome, RKDeckError):
         return outcome.exit_code
     sent, seconds = number(outcome["bytes_sent"]), number(outcome["transfer_seconds"])

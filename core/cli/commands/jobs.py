@@ -20,7 +20,6 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
-    context.services.jobs.store.reconcile()
     action = context.options.action
     if action == "list":
         return _list(context)
