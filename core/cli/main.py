@@ -94,6 +94,10 @@ def _guarded(command: Command, context: Context) -> int:
         return command.run(context)
     except (RKDeckError, BrokenPipeError):
         raise
+    except KeyboardInterrupt:
+        if context.services_or_none is not None:
+            context.services_or_none.jobs.cancel_started()
+        raise
     except Exception as error:
         logging.getLogger(__name__).exception("the command failed")
         raise RKDeckError("cli.fault", fault=type(error).__name__, text=redact(str(error))[:500]) from error

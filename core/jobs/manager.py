@@ -144,6 +144,14 @@ class JobManager:
         """Ask a job to stop, whoever started it."""
         self.attach(job_id).cancel()
 
+    def cancel_started(self) -> None:
+        """Ask the jobs that this front end started to stop, those that would go on without it excepted."""
+        with self._lock:
+            started = list(self._supervisors)
+        for job_id in started:
+            if not self.store.folder(job_id).read_spec().survives_front_end:
+                self.cancel(job_id)
+
     def resume(self, job_id: str, secret: str | None = None) -> JobHandle:
         """Go on with an interrupted job; a kind that cannot be resumed starts from the beginning.
 

@@ -164,7 +164,8 @@ class Supervisor:
 
     def _on_front_end_gone(self) -> None:
         if not self._spec.survives_front_end and self._stop is None:
-            self._stop = _FRONT_END_GONE
+            # A front end that cancels and leaves at once means the first.
+            self._stop = _CANCELLED if self._folder.cancel_file.exists() else _FRONT_END_GONE
 
     @staticmethod
     def _drain(descriptor: int, take: Taker) -> None:
