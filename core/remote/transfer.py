@@ -218,6 +218,9 @@ class _Receiver:
         self._shell.end_input()
         _, words = self._answer({"wrote"}, _ANSWER_TIMEOUT_S)
         if words != [str(size)]:
+            written = int(words[0]) if words and words[0].isdecimal() else 0
+            if written > size:
+                raise self._write_failed(written, "something else wrote to it")
             raise self._session.closed_error(None)
         _, words = self._answer({"sum"}, _digest_timeout_s(size))
         if words != [sha256]:
@@ -267,13 +270,7 @@ class _Receiver:
         if kind == "full":
             return RKDeckError("remote.disk_full", host=host, folder=folder)
         if kind == "failed":
-            return RKDeckError(
-                "remote.write_failed",
-                host=host,
-                path=self._path,
-                written_bytes=seen,
-                reason=self._complaint(),
-            )
+            return self._write_failed(seen, self._complaint())
         if kind == "readonly":
             return RefusedError("remote.not_writable", host=host, folder=folder, reason=self._complaint())
         if kind == "missing":
@@ -283,14 +280,17 @@ class _Receiver:
     def _ended(self) -> RKDeckError:
         complaint = self._complaint()
         if self._session.is_open and complaint != _SILENT:
-            return RKDeckError(
-                "remote.write_failed",
-                host=self._session.target.host,
-                path=self._path,
-                written_bytes=None,
-                reason=complaint,
-            )
+            return self._write_failed(None, complaint)
         return self._session.closed_error(None)
+
+    def _write_failed(self, written: int | None, reason: str) -> RKDeckError:
+        return RKDeckError(
+            "remote.write_failed",
+            host=self._session.target.host,
+            path=self._path,
+            written_bytes=written,
+            reason=reason,
+        )
 
     def _complaint(self) -> str:
         """What the script said on standard error; it may arrive a little after its last answer."""

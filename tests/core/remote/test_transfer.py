@@ -17,6 +17,7 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult, upload
 from tests.support.sshd import ROOT, SshServer, demo_board, openssh
+from tests.support.waiting import wait_until
 
 SIZE = 6 * (1 << 20) + 12345
 
@@ -265,12 +266,25 @@ def test_damage_on_the_board_is_found_and_the_file_removed(
     session: SshSession, local: Path, partial: Path
 ) -> None:
     def damage() -> None:
+        wait_until(lambda: partial.stat().st_size > 1000)
         with partial.open("r+b") as file:
             file.write(b"X" * 100)
 
     error = failure(session, local, partial, progress=at(0.5, damage))
     assert error.code == "remote.digest_mismatch"
     assert not partial.exists()
+
+
+def test_somebody_else_writes_to_the_part(
+    session: SshSession, local: Path, partial: Path, content: bytes
+) -> None:
+    def append() -> None:
+        with partial.open("ab") as file:
+            file.write(b"X" * 100)
+
+    assert failure(session, local, partial, progress=at(0.5, append)).code == "remote.write_failed"
+    send(session, local, partial)
+    assert partial.read_bytes() == content
 
 
 def test_too_little_space_is_refused_before_anything_is_sent(
