@@ -1,26 +1,22 @@
-"""The Hub by huggingface_hub's own API, URLs, session and errors, without its download (it cannot resume)."""
+"""The Hub by huggingface_hub's session, headers, URLs and errors, without its download (it cannot resume)."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
+from core.hub.answers import parse_detail, parse_summaries
 from core.hub.errors import translated
-from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchQuery
-from core.hub.transport import Params, Transport
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
+from core.hub.records import ModelDetail, ModelSummary, SearchQuery
+from core.hub.transport import TIMEOUT_S, Params, Transport
 
 OFFICIAL = "https://huggingface.co"
 # huggingface_hub's own rule (utils/_validators.py), checked before anything is sent.
 _REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
-_MAX_FILES = 20_000
 _EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated"]
 
 
@@ -31,13 +27,9 @@ class HubClient:
         endpoint: base URL without a slash at its end.
     """
 
-    def __init__(self, endpoint: str | None, token: str | None) -> None:
-        from huggingface_hub import HfApi
-
+    def __init__(self, endpoint: str | None, token: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
         self.endpoint = (endpoint or OFFICIAL).rstrip("/")
-        # token=False keeps huggingface_hub from looking for one by itself.
-        self._api = HfApi(endpoint=self.endpoint, token=token or False, library_name="rkdeck")
-        self._transport = Transport(self.endpoint, token)
+        self._transport = Transport(self.endpoint, token, timeout_s)
 
     @property
     def bytes_fetched(self) -> int:
@@ -53,7 +45,7 @@ class HubClient:
         """Search models.
 
         Raises:
-            RKDeckError: `hub.unreachable`, `hub.rate_limited`, `hub.server_error`.
+            RKDeckError: `hub.unreachable`, `hub.rate_limited`, `hub.server_error`, `hub.strange_answer`.
         """
         with self._asking("search"):
             # Not HfApi.list_models: it retries for 23 s before it says that there is no network.
@@ -66,28 +58,22 @@ class HubClient:
                 params.append(("sort", _SORTS[query.sort]))
             if query.converted:
                 params.append(("filter", "rkllm"))
-            found = self._transport.get_json("/api/models", params)
-            if not isinstance(found, list):
-                raise RKDeckError("hub.strange_answer", what="no list of models")
-            return [_summary(_model_info(entry)) for entry in found[: query.limit]]
+            return parse_summaries(self._transport.get_json("/api/models", params), query.limit)
 
     def details(self, repo: str, revision: str | None = None) -> ModelDetail:
         """One repository with its files, pinned to a commit.
 
         Raises:
             UsageError: `hub.bad_id`.
-            RKDeckError: `hub.not_found`, `hub.gated`, `hub.unreachable`, `hub.rate_limited`,
-                `hub.server_error`.
+            RefusedError: `hub.gated`, `hub.too_many_files`.
+            RKDeckError: `hub.not_found`, `hub.unreachable`, `hub.rate_limited`, `hub.server_error`,
+                `hub.strange_answer`.
         """
         check_id(repo, revision)
+        path = f"/api/models/{repo}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
         with self._asking(repo):
-            info = self._api.model_info(repo, revision=revision, files_metadata=True)
-        siblings = info.siblings or []
-        if len(siblings) > _MAX_FILES:
-            raise RefusedError("hub.too_many_files", repo=repo, count=len(siblings))
-        if not info.sha:
-            raise RKDeckError("hub.strange_answer", what="no commit")
-        return ModelDetail(repo, info.sha, _summary(info), tuple(_file(sibling) for sibling in siblings))
+            # Not HfApi.model_info: it waits for ever, and a garbled answer becomes a KeyError.
+            return parse_detail(repo, self._transport.get_json(path, [("blobs", "true")]))
 
     def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
         """Read at most `length` bytes of a file from byte `start` on; less only at the file's end."""
@@ -132,35 +118,3 @@ def check_id(repo: str, revision: str | None = None) -> None:
         raise UsageError("hub.bad_id", repo=printable(repo))
     if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
         raise UsageError("hub.bad_revision", revision=printable(revision))
-
-
-def _model_info(entry: Any) -> "ModelInfo":  # noqa: ANN401  # a member of the Hub's JSON
-    from huggingface_hub.hf_api import ModelInfo
-
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise RKDeckError("hub.strange_answer", what="a model without an id")
-    return ModelInfo(**entry)  # type: ignore[no-untyped-call]
-
-
-def _summary(info: "ModelInfo") -> ModelSummary:
-    tags = tuple(printable(tag, 100) for tag in (info.tags or [])[:200])
-    licences = [tag.removeprefix("license:") for tag in tags if tag.startswith("license:")]
-    updated = info.last_modified
-    return ModelSummary(
-        repo=printable(info.id),
-        downloads=info.downloads,
-        likes=info.likes,
-        parameters=info.safetensors.total if info.safetensors else None,
-        license=licences[0] if licences else None,
-        updated=updated.isoformat() if isinstance(updated, datetime) else None,
-        gated=bool(info.gated),
-        tags=tags,
-    )
-
-
-def _file(sibling: Any) -> RepoFile:  # noqa: ANN401  # huggingface_hub's RepoSibling
-    size_bytes = sibling.size
-    if not isinstance(size_bytes, int) or size_bytes < 0:
-        raise RKDeckError("hub.strange_answer", what="a file without a size")
-    sha256 = sibling.lfs.sha256 if sibling.lfs else None
-    return RepoFile(sibling.rfilename, size_bytes, sibling.blob_id, sha256)

@@ -1,5 +1,7 @@
 """Our own ranged GET over huggingface_hub's session: redirects by hand, the token for the Hub's host only."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,24 +15,28 @@ if TYPE_CHECKING:
 
 Params = list[tuple[str, str | int | float | bool | None]]
 _MAX_REDIRECTS = 5
-_TIMEOUT_S = 20.0
+# Without a byte for so long, a line counts as dead.
+TIMEOUT_S = 20.0
+_MAX_DOCUMENT_BYTES = 32 << 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_OK, _PARTIAL, _BEYOND_THE_END = 200, 206, 416
+_OK, _PARTIAL, BEYOND_THE_END = 200, 206, 416
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)", re.IGNORECASE | re.ASCII)
 
 
 class Transport:
     """Reads byte ranges of files of one endpoint."""
 
-    def __init__(self, endpoint: str, token: str | None) -> None:
+    def __init__(self, endpoint: str, token: str | None, timeout_s: float = TIMEOUT_S) -> None:
         self._endpoint = endpoint
         self._token = token
+        self._timeout_s = timeout_s
         self.bytes_fetched = 0
         self.requests_count = 0
 
     def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
         """Read a range into memory; empty when the file ends before it."""
         with self.stream(repo, commit, path, start, start + length) as response:
-            if response.status_code == _BEYOND_THE_END:
+            if response.status_code == BEYOND_THE_END:
                 return b""
             data = bytearray()
             for piece in response.iter_raw():
@@ -53,14 +59,22 @@ class Transport:
             hf_raise_for_status,
         )
 
+        # The session follows redirects and drops the Authorization header on the way to another origin.
         headers = build_hf_headers(token=self._token or False, library_name="rkdeck")
-        response = get_session().get(
-            self._endpoint + path, params=params, headers=headers, timeout=_TIMEOUT_S
-        )
-        hf_raise_for_status(response)
+        with get_session().stream(
+            "GET", self._endpoint + path, params=params, headers=headers, timeout=self._timeout_s
+        ) as response:
+            if response.status_code != _OK:
+                response.read()
+                hf_raise_for_status(response)
+            data = bytearray()
+            for piece in response.iter_bytes():
+                data += piece
+                if len(data) > _MAX_DOCUMENT_BYTES:
+                    raise RKDeckError("hub.strange_answer", what="an endless document")
         try:
-            return response.json()
-        except ValueError as error:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
             raise RKDeckError("hub.strange_answer", what="no JSON") from error
 
     @contextmanager
@@ -88,16 +102,18 @@ class Transport:
             own = {"Authorization": f"Bearer {self._token}"} if self._token and _origin(url) == origin else {}
             self.requests_count += 1
             with get_session().stream(
-                "GET", url, headers={**headers, **own}, follow_redirects=False, timeout=_TIMEOUT_S
+                "GET", url, headers={**headers, **own}, follow_redirects=False, timeout=self._timeout_s
             ) as response:
                 if response.status_code in _REDIRECTS and "Location" in response.headers:
                     url = self._next(url, response.headers["Location"])
                     continue
-                if response.status_code not in {_OK, _PARTIAL, _BEYOND_THE_END}:
+                if response.status_code not in {_OK, _PARTIAL, BEYOND_THE_END}:
                     response.read()
                     hf_raise_for_status(response)
-                if response.status_code == _OK and start > 0:
-                    raise RKDeckError("hub.no_ranges", host=printable(urlsplit(url).netloc))
+                    raise RKDeckError(
+                        "hub.http_status", what=printable(f"{repo}/{path}"), status=response.status_code
+                    )
+                _check_start(response, url, start)
                 yield response
                 return
         raise RKDeckError("hub.strange_answer", what="too many redirects")
@@ -109,6 +125,16 @@ class Transport:
         if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme != "https"):
             raise RKDeckError("hub.strange_answer", what=f"a redirect to {printable(target)}")
         return target
+
+
+def _check_start(response: "httpx2.Response", url: str, start: int) -> None:
+    """Refuse a body that does not begin where it was asked to."""
+    if response.status_code == _OK and start > 0:
+        raise RKDeckError("hub.no_ranges", host=printable(urlsplit(url).netloc))
+    if response.status_code == _PARTIAL:
+        span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+        if span is None or int(span[1]) != start:
+            raise RKDeckError("hub.strange_answer", what="another part of the file than asked for")
 
 
 def _origin(url: str) -> tuple[str, str]:

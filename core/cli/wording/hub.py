@@ -46,6 +46,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The upload is incomplete.",
     ),
     "hub.too_many_files": ("{repo} has {count} files; that is no language model.", ""),
+    "hub.headers_too_large": (
+        "The weight files of {repo} describe themselves with more than {limit_bytes} bytes, which no model needs.",
+        "The upload is damaged or hostile; choose another repository.",
+    ),
     "hub.file_too_large": ("{file} is larger than {limit_bytes} bytes, which such a file never is.", ""),
     "hub.nothing_to_download": ("No file of {repo} matches.", "Loosen --include and --exclude."),
     "hub.name_collision": (
