@@ -135,8 +135,9 @@ class Services:
             RefusedError: `library.not_a_model` for a folder without a model, `convert.not_a_model` for a file
                 that is none.
         """
+        from core.base.digest import sha256_of
         from core.convert.inspect import inspect_file
-        from core.library.library import LibraryFile, sha256_of
+        from core.library.library import LibraryFile
 
         if path.is_dir():
             return self.library.add_source_folder(path)

@@ -52,7 +52,7 @@ def run_job(
     except RKDeckError as error:
         output.error(error, job=handle.id, board=board)
         return error
-    output.event("result", job=handle.id, board=board, result=result)
+    output.result(result, job=handle.id, board=board)
     return result
 
 

@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from core.base.errors import CancelledError, RKDeckError
+from core.base.errors import CancelledError, RKDeckError, UsageError
 from core.base.log import redact
 from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
@@ -52,8 +53,12 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     verb = next((argument for argument in arguments if argument in VERBS), None)
     command = _load(verb) if verb else None
-    options = _parser(command).parse_args(arguments)
-    assert command is not None  # argparse ends the program when there is no verb
+    try:
+        options = _parser(command).parse_args(arguments)
+    except UsageError as error:
+        Output(as_json="--json" in arguments).error(error)
+        return error.exit_code
+    assert command is not None  # without a verb the parser has raised or printed its help
     # Without a handler Python would print records to the terminal.
     logging.getLogger().addHandler(logging.NullHandler())
     output = Output(as_json=getattr(options, "json", False), lines=command.lines)
@@ -109,8 +114,16 @@ def _load(verb: str) -> Command:
     return next(command for command in commands if command.name == verb)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of ending the program, so that `--json` gets its error document."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise UsageError("cli.usage", text=message, usage=self.format_usage().removeprefix("usage: ").strip())
+
+
 def _parser(command: Command | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rkdeck",
         description="From the Hugging Face Hub to a running, watched model on Rockchip boards.",
     )

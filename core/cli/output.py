@@ -55,6 +55,11 @@ class Output:
             t_unix_s = data.pop("t_unix_s", None) or time.time()
             self.document({"schema": SCHEMA, "event": event, **_first(data), "t_unix_s": t_unix_s, **data})
 
+    def result(self, result: dict[str, JsonValue], **data: JsonValue) -> None:
+        """Print the closing line of a reporting verb: the result's members, also together under `result`."""
+        header = {key: value for key, value in data.items() if value is not None}
+        self.event("result", **{**result, **header, "result": result})
+
     def progress(self, line: str) -> None:
         """Show progress on stderr: redrawn in place on a terminal, silent elsewhere."""
         if self._err.isatty():

@@ -1,7 +1,6 @@
 """The conversion itself, in its worker process: run the toolkit, check what it made, keep its recipe."""
 
 import contextlib
-import hashlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from core.base import atomic
 from core.base.database import Database
+from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
 from core.base.paths import AppPaths
 from core.convert.foreign import Message, run_foreign
@@ -17,7 +17,6 @@ from core.convert.output import ToolkitOutput
 from core.jobs.worker import WorkerContext
 from core.library.library import Library, LibraryFile
 
-_CHUNK_BYTES = 4 << 20
 _SIGKILL = 9
 
 
@@ -56,7 +55,8 @@ def run_conversion(context: WorkerContext) -> dict[str, JsonValue]:
         _convert(context, partial)
         context.progress("Checking the file", 0, None, unit="steps")
         inspection = _checked(partial, params)
-        sha256, size_bytes = _digest(context, partial)
+        size_bytes = partial.stat().st_size
+        sha256 = sha256_of(partial, lambda done: context.progress("Computing the checksum", done, size_bytes))
         atomic.replace_durably(partial, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -145,16 +145,6 @@ def _checked(partial: Path, params: dict[str, JsonValue]) -> Inspection:
         if inspection.fields.get(name) == "read" and value != params[name]:
             raise RKDeckError("convert.other_file", field=name, wanted=params[name], found=value)
     return inspection
-
-
-def _digest(context: WorkerContext, path: Path) -> tuple[str, int]:
-    digest, done, size_bytes = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb") as file:
-        while data := file.read(_CHUNK_BYTES):
-            digest.update(data)
-            done += len(data)
-            context.progress("Computing the checksum", done, size_bytes)
-    return digest.hexdigest(), size_bytes
 
 
 def _register(

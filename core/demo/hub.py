@@ -46,7 +46,7 @@ class Request:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Every connection's thread is waited for at the end, so that a test leaves none behind.
+    # A kept-alive connection's thread ends with its client or after 30 s of silence; stop() does not wait for it.
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the base class's own

@@ -11,9 +11,10 @@ class Fault:
 
     Attributes:
         kind: cut (the connection ends in mid-body), kill (the same, and nothing is served until `revive`),
-            corrupt (one byte is changed), stall (nothing is sent for a minute), http_503, slow.
+            corrupt (one byte is changed), stall (nothing more is sent for a minute), http_503, slow,
+            no_ranges (the whole file is sent, whatever was asked).
         path: file name it concerns.
-        after_bytes: for cut and kill: how much of a response is sent first.
+        after_bytes: for cut, kill and stall: how much of a response is sent first.
         times: how many responses it spoils.
         bytes_per_s: for slow.
     """

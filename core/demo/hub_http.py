@@ -82,12 +82,13 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "http_503":
             self.send_body(b"", HTTPStatus.SERVICE_UNAVAILABLE, {})
             return
-        span = _span(self.headers.get("Range"), file.size_bytes)
+        asked = None if fault is not None and fault.kind == "no_ranges" else self.headers.get("Range")
+        span = _span(asked, file.size_bytes)
         if span is None:
             self.send_body(b"", 416, {"Content-Range": f"bytes */{file.size_bytes}"})
             return
         start, end = span
-        partial = "Range" in self.headers
+        partial = asked is not None
         self.send_response(206 if partial else 200)
         extra = {"Content-Range": f"bytes {start}-{end - 1}/{file.size_bytes}"} if partial else {}
         length = {"Content-Length": str(end - start), "Accept-Ranges": "bytes"}

@@ -1,13 +1,13 @@
 """One deployment from start to end, inside its worker process."""
 
 import contextlib
-import hashlib
 import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from core.base.database import Database
+from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.base.secrets import SecretStore
@@ -23,7 +23,6 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult, upload
 
-_CHUNK_BYTES = 4 << 20
 _BUSY_POLL_S = 1.0
 # A sender from whom nothing came for this long has lost its connection.
 _SILENT_S = 30.0
@@ -90,18 +89,13 @@ def _store(board: Board) -> str:
 
 def _local_model(context: WorkerContext, file: Path, title: str) -> LocalModel:
     """The file with its digest; `upload` notices when it changes afterwards."""
-    digest, done = hashlib.sha256(), 0
     try:
         size = file.stat().st_size
-        with file.open("rb") as stream:
-            while data := stream.read(_CHUNK_BYTES):
-                digest.update(data)
-                done += len(data)
-                context.progress("hash", done, size)
+        digest = sha256_of(file, lambda done: context.progress("hash", done, size))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
-    return LocalModel(file, digest.hexdigest(), size, title)
+    return LocalModel(file, digest, size, title)
 
 
 def _send(context: WorkerContext, session: SshSession, plan: DeployPlan) -> UploadResult:

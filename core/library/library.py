@@ -1,6 +1,5 @@
 """The library: items are sets of files with provenance, listed in the database, kept where they are."""
 
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -12,11 +11,11 @@ from typing import Literal
 from uuid import uuid4
 
 from core.base.database import Database
+from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.names import printable, safe_relative_path
 
 Kind = Literal["source", "rkllm"]
-_CHUNK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +195,6 @@ class Library:
             provenance=json.loads(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
-
-
-def sha256_of(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(_CHUNK_BYTES):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

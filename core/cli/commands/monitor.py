@@ -44,8 +44,7 @@ def _run(context: Context) -> int:
 
 
 def _show(context: Context, board: Board, sample: BoardSample) -> None:
-    document = sample.to_json()
-    context.output.event("result", **document)
+    context.output.result(sample.to_json())
     context.output.text(f"{board.name}  {printable(describe(sample))}")
 
 

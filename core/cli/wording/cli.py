@@ -6,6 +6,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "RKDeck met an unexpected {fault}: {text}",
         "This is a fault in RKDeck; the file logs/rkdeck.log in its home folder has the details for a report.",
     ),
+    "cli.usage": ("The command is not understood: {text}.", "Usage: {usage}"),
     "cli.no_services": ("This command was called without its services.", "This is a fault in RKDeck."),
     "cli.job_required": ("`jobs {action}` needs the id of a job.", "`rkdeck jobs` lists them."),
     "cli.library_what": (

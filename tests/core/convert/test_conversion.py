@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core.base.database import Database
+from core.base.digest import sha256_of
 from core.base.errors import CancelledError, JsonValue, RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.convert.inspect import inspect_file
@@ -23,7 +24,7 @@ from core.demo.container import read_container
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState
-from core.library.library import Library, sha256_of
+from core.library.library import Library
 from tests.support.models import write_random_model
 from tests.support.waiting import wait_until
 
