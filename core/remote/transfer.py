@@ -57,7 +57,7 @@ class UploadResult:
 class _Have:
     size_bytes: int
     sha256: str
-    free_bytes: int
+    free_bytes: int | None
 
 
 def upload(
@@ -111,12 +111,13 @@ def upload(
             if have is None:
                 return UploadResult(size, 0, 0, was_there=True, seconds=time.monotonic() - started)
             offset = have.size_bytes if resume and sender.starts_with(have) else 0
-            if have.free_bytes + have.size_bytes - offset < size - offset + reserve_bytes:
+            room = None if have.free_bytes is None else have.free_bytes + have.size_bytes - offset
+            if room is not None and room < size - offset + reserve_bytes:
                 raise RefusedError(
                     "remote.no_space",
                     host=session.target.host,
                     folder=remote_partial.rpartition("/")[0],
-                    free_bytes=have.free_bytes + have.size_bytes - offset,
+                    free_bytes=room,
                     needed_bytes=size - offset + reserve_bytes,
                     reserve_bytes=reserve_bytes,
                 )
@@ -195,9 +196,10 @@ class _Receiver:
         kind, words = self._answer({"have", "there"}, 2 * _digest_timeout_s(size))
         if kind == "there":
             return None
-        if len(words) != 3 or not words[0].isdecimal() or not words[2].isdecimal():
+        if len(words) != 3 or not words[0].isdecimal() or not (words[2].isdecimal() or words[2] == "-"):
             raise self._nonsense(words)
-        return _Have(int(words[0]), words[1], int(words[2]) << 10)
+        free_bytes = None if words[2] == "-" else int(words[2]) << 10
+        return _Have(int(words[0]), words[1], free_bytes)
 
     def begin(self, offset: int) -> None:
         """Say from where the data starts."""

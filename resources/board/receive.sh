@@ -3,7 +3,7 @@
 # Lines starting with @ are for RKDeck:
 #   @there                 FINAL is already this very file
 #   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, he is ended instead
-#   @have SIZE SHA FREE_K  what is here already; then one line "SIZE" or "0" is read, and the rest is data
+#   @have SIZE SHA FREE_K  what is here already (FREE_K is - when df does not tell); then one line "SIZE" or "0" is read, and the rest is data
 #   @wrote SIZE            all data was written
 #   @sum SHA               of all of it after sync; a wrong file is removed, a right one renamed to FINAL if given
 #   @readonly              the folder of PARTIAL or FINAL cannot be written
@@ -20,7 +20,7 @@ alive() { # PID START: whether exactly this process still runs; PID alone: print
  [ "$w" = "${20}" ]
 }
 size() { if [ -f "$P" ]; then wc -c <"$P" | tr -d ' '; else echo 0; fi; }
-free() { df -Pk "${P%/*}" 2>/dev/null | { read -r _; read -r _ _ _ f _; echo "${f:-0}"; }; }
+free() { df -Pk "${P%/*}" 2>/dev/null | { read -r _; read -r _ _ _ f _; case $f in *[!0-9]*|"") echo -;; *) echo "$f";; esac; }; }
 take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$)" >"$L/owner"; }
 busy() { echo "@busy $(size)"; exit 75; }
 steal() { # under a guard, so that two who find the same dead lock do not both take it
@@ -59,7 +59,8 @@ wait $!
 r=$?
 n=$(size)
 if [ $r != 0 ]; then
- if [ "$(free)" -lt 4096 ]; then rm -f "$P"; echo @full; else echo "@failed $n"; fi
+ f=$(free)
+ if [ "$f" != - ] && [ "$f" -lt 4096 ]; then rm -f "$P"; echo @full; else echo "@failed $n"; fi
  exit 74
 fi
 echo "@wrote $n"

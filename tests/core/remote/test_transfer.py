@@ -383,6 +383,24 @@ def test_busybox_board(
         assert partial.read_bytes() == content
 
 
+def test_unknown_free_space_is_not_taken_for_none(
+    tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path, content: bytes
+) -> None:
+    """In a chroot or a container `df` may know no file system at all."""
+    silent = tmp_path / "df"
+    silent.write_text("#!/bin/sh\nexit 1\n")
+    silent.chmod(0o755)
+    login = tmp_path / "login.sh"
+    login.write_text(f'#!/bin/sh\nPATH={tmp_path}:$PATH; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    login.chmod(0o755)
+    with (
+        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        server.connect(host_keys) as session,
+    ):
+        send(session, local, partial)
+    assert partial.read_bytes() == content
+
+
 def test_board_without_sha256sum(tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
