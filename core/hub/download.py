@@ -2,12 +2,13 @@
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable, safe_component, safe_relative_path
 from core.hub.records import ModelDetail, RepoFile
+from core.hub.transport import TIMEOUT_S
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import WorkerCommand
 
@@ -24,6 +25,21 @@ _OTHER_WEIGHTS = (
     "*.tflite",
     "*.gguf",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a download puts up with a bad line before it ends with an error.
+
+    Attributes:
+        stall_timeout_s: a line without a byte for so long is left and opened again.
+        first_pause_s: before the second try; each further pause is twice as long, 30 s at most.
+        tries: how often in a row nothing may arrive; any progress starts the count again.
+    """
+
+    stall_timeout_s: float = TIMEOUT_S
+    first_pause_s: float = 0.5
+    tries: int = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +103,12 @@ def start_download(
     library_folder: Path,
     to: Path | None = None,
     token: str | None = None,
+    patience: Patience | None = None,
 ) -> JobHandle:
     """Start the download job; it stops with the front end and is resumed later.
 
-    Params of the job: `endpoint`, `repo`, `commit`, `folder`, `files` (path, size_bytes, blob_id, sha256).
+    Params of the job: `endpoint`, `repo`, `commit`, `folder`, `files` (path, size_bytes, blob_id, sha256),
+    `patience`.
     """
     folder = to or library_folder / "hub" / safe_component(plan.repo.replace("/", "--")) / plan.commit[:12]
     files: list[JsonValue] = [
@@ -103,7 +121,7 @@ def start_download(
         title=plan.repo,
         params={
             "endpoint": endpoint, "repo": plan.repo, "commit": plan.commit, "folder": str(folder),
-            "files": files,
+            "files": files, "patience": asdict(patience or Patience()),
         },
         worker=WorkerCommand(module="core.workers.download"),
         resumable=True,
@@ -135,3 +153,20 @@ def plan_from_params(params: dict[str, JsonValue]) -> tuple[str, Path, DownloadP
         )
     plan = DownloadPlan(str(params["repo"]), str(params["commit"]), tuple(found))
     return str(params["endpoint"]), Path(str(params["folder"])), plan
+
+
+def patience_from_params(params: dict[str, JsonValue]) -> Patience:
+    """Read a job's patience back; a job of an earlier version has the usual one.
+
+    Raises:
+        RKDeckError: `hub.bad_params`.
+    """
+    found = params.get("patience")
+    if found is None:
+        return Patience()
+    if not isinstance(found, dict):
+        raise RKDeckError("hub.bad_params")
+    stall, pause, tries = (found.get(name) for name in ("stall_timeout_s", "first_pause_s", "tries"))
+    if not isinstance(stall, int | float) or not isinstance(pause, int | float) or not isinstance(tries, int):
+        raise RKDeckError("hub.bad_params")
+    return Patience(stall, pause, tries)

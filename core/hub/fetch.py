@@ -19,10 +19,10 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.locks import FileLock
 from core.base.names import printable, safe_relative_path
 from core.base.paths import AppPaths
-from core.hub.download import DownloadPlan
+from core.hub.download import DownloadPlan, Patience
 from core.hub.errors import translated
 from core.hub.records import RepoFile
-from core.hub.transport import Transport
+from core.hub.transport import BEYOND_THE_END, Transport
 from core.jobs.worker import WorkerContext
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 _RESERVE_BYTES = 256 << 20
 _LOCK_POLL_S = 0.2
-_MAX_TRIES = 6
-_FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
 # The data is flushed this often, so that a power cut costs at most this much again.
 _SYNC_BYTES = 64 << 20
@@ -51,12 +49,15 @@ class FetchedFile:
 class Download:
     """One run over the files of a plan."""
 
-    def __init__(self, context: WorkerContext, endpoint: str, folder: Path, plan: DownloadPlan) -> None:
+    def __init__(
+        self, context: WorkerContext, endpoint: str, folder: Path, plan: DownloadPlan, patience: Patience
+    ) -> None:
         self._context = context
         self._endpoint = endpoint
         self._folder = folder
         self._plan = plan
-        self._transport = Transport(endpoint, context.secret)
+        self._patience = patience
+        self._transport = Transport(endpoint, context.secret, patience.stall_timeout_s)
         self._done_bytes = 0
         self.bytes_fetched = 0
 
@@ -65,7 +66,8 @@ class Download:
 
         Raises:
             RefusedError: `hub.disk_full_ahead`.
-            RKDeckError: `hub.digest_differs`, `hub.disk_full`, `hub.broken_off` and what the Hub answers.
+            RKDeckError: `hub.digest_differs`, `hub.disk_full`, `hub.cannot_write`, `hub.broken_off`,
+                `hub.no_ranges` and what the Hub answers.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,11 +115,10 @@ class Download:
     def _fetch(self, file: RepoFile) -> FetchedFile:
         target = self._target(file)
         if target.exists():
-            digests = _Digests(file)
-            self._read_existing(target, digests)
-            if digests.problem() is None:
+            present = self._present_and_right(file, target)
+            if present is not None:
                 self._done_bytes += file.size_bytes
-                return FetchedFile(file.path, file.size_bytes, digests.sha256)
+                return present
             self._context.log(f"{printable(file.path)} is not what the Hub has; fetching it again", "warning")
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         digests = self._fetch_partial(file, _partial(target))
@@ -132,7 +133,46 @@ class Download:
         self._done_bytes += file.size_bytes
         return FetchedFile(file.path, file.size_bytes, digests.sha256)
 
+    def _present_and_right(self, file: RepoFile, target: Path) -> FetchedFile | None:
+        if target.stat().st_size != file.size_bytes:
+            return None
+        digests = _Digests(file)
+        self._read_existing(target, digests)
+        if digests.problem() is not None:
+            return None
+        return FetchedFile(file.path, file.size_bytes, digests.sha256)
+
     def _fetch_partial(self, file: RepoFile, partial: Path) -> "_Digests":
+        digests = self._begin(file, partial)
+        tries, pause_s, started_again = 0, self._patience.first_pause_s, False
+        while digests.size_bytes < file.size_bytes:
+            before = digests.size_bytes
+            try:
+                self._fetch_rest(file, partial, digests)
+            except RKDeckError as error:
+                if error.code == "hub.no_ranges" and not started_again:
+                    # Once only: with every further cut all would be fetched again, for ever.
+                    started_again = True
+                    self._context.log(f"{error}; starting {printable(file.path)} again", "warning")
+                    partial.unlink()
+                    digests = _Digests(file)
+                    continue
+                if error.code not in _LASTING:
+                    raise
+                if digests.size_bytes > before:
+                    tries, pause_s = 0, self._patience.first_pause_s
+                tries += 1
+                if tries >= self._patience.tries:
+                    raise
+                self._context.log(f"{error}; trying again in {pause_s:g} s", "warning")
+                time.sleep(pause_s)
+                pause_s = min(_MAX_PAUSE_S, pause_s * 2)
+        if not partial.exists():
+            partial.touch(mode=0o600)  # an empty file on the Hub
+        return digests
+
+    def _begin(self, file: RepoFile, partial: Path) -> "_Digests":
+        """Take up what is there of the same content, else start at nothing."""
         identity: JsonValue = {
             "repo": self._plan.repo,
             "commit": self._plan.commit,
@@ -140,31 +180,15 @@ class Download:
             "blob_id": file.blob_id,
             "sha256": file.sha256,
         }
-        if partial.exists() and not _continues(partial, identity):
-            self._context.log(f"{printable(file.path)} changed on the Hub; starting it again", "warning")
+        if partial.exists() and not _continues(partial, identity, file.size_bytes):
+            self._context.log(
+                f"{printable(file.path)}: what is there is of another version; starting it again", "warning"
+            )
             _forget(partial)
         atomic.write_json(_sidecar(partial), identity)
         digests = _Digests(file)
         if partial.exists():
             self._read_existing(partial, digests)
-        tries, pause_s = 0, _FIRST_PAUSE_S
-        while digests.size_bytes < file.size_bytes:
-            before = digests.size_bytes
-            try:
-                self._fetch_rest(file, partial, digests)
-            except RKDeckError as error:
-                if error.code not in _LASTING:
-                    raise
-                if digests.size_bytes > before:
-                    tries, pause_s = 0, _FIRST_PAUSE_S
-                tries += 1
-                if tries >= _MAX_TRIES:
-                    raise
-                self._context.log(f"{error}; trying again in {pause_s:g} s", "warning")
-                time.sleep(pause_s)
-                pause_s = min(_MAX_PAUSE_S, pause_s * 2)
-        if not partial.exists():
-            partial.touch(mode=0o600)  # an empty file on the Hub
         return digests
 
     def _fetch_rest(self, file: RepoFile, partial: Path, digests: "_Digests") -> None:
@@ -177,10 +201,13 @@ class Download:
                 ) as response,
                 partial.open("ab") as target,
             ):
+                if response.status_code == BEYOND_THE_END:
+                    raise RKDeckError("hub.strange_answer", what="the file ends before its told size")
                 # What was written and not yet counted (a kill between the two) is cut off.
                 target.truncate(start)
                 unsynced = 0
-                for piece in response.iter_raw(_CHUNK_BYTES):
+                # As they arrive: collected into larger ones, a cut would cost the collected bytes.
+                for piece in response.iter_raw():
                     wanted = piece[: file.size_bytes - digests.size_bytes]
                     target.write(wanted)
                     target.flush()
@@ -261,7 +288,9 @@ def _sidecar(partial: Path) -> Path:
     return partial.with_name(partial.name + ".json")
 
 
-def _continues(partial: Path, identity: JsonValue) -> bool:
+def _continues(partial: Path, identity: JsonValue, size_bytes: int) -> bool:
+    if partial.stat().st_size > size_bytes:
+        return False
     try:
         return atomic.read_json(_sidecar(partial)) == identity
     except (FileNotFoundError, RKDeckError):

@@ -15,7 +15,7 @@ from core.base.paths import AppPaths
 from core.demo.hub import DemoHub
 from core.demo.hub_faults import Fault
 from core.hub.client import HubClient
-from core.hub.download import plan_download, start_download
+from core.hub.download import Patience, plan_download, start_download
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState
@@ -26,11 +26,12 @@ from .conftest import BIG_BYTES, REPO  # noqa: TID252
 
 SLACK_S = 60.0
 MIB = 1 << 20
+QUICK = Patience(first_pause_s=0.05)
 
 
 def start(hub: DemoHub, jobs: JobManager, paths: AppPaths, *include: str) -> JobHandle:
     plan = plan_download(HubClient(hub.url, None).details(REPO), include=include)
-    return start_download(jobs, hub.url, plan, library_folder=paths.library)
+    return start_download(jobs, hub.url, plan, library_folder=paths.library, patience=QUICK)
 
 
 def folder_of(jobs: JobManager, handle: JobHandle) -> Path:

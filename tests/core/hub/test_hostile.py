@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -12,54 +12,9 @@ import pytest
 from core.base.errors import RKDeckError
 from core.hub.client import HubClient
 from core.hub.records import SearchQuery
+from tests.support.odd_hub import OddHub, document, reply
 
 COMMIT = "c" * 40
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class OddHub:
-    """Answers every GET with one function."""
-
-    def __init__(self) -> None:
-        self.answer: Answer = lambda handler: handler.send_error(404)
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        odd = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                odd.asked.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
-                odd.answer(self)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def __enter__(self) -> "OddHub":
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
-def reply(status: int, body: bytes, **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-def document(value: Any) -> Answer:  # noqa: ANN401  # any JSON document
-    return reply(200, json.dumps(value).encode(), Content_Type="application/json")
 
 
 @pytest.fixture
