@@ -156,18 +156,43 @@ class Library:
     def remove(self, item_id: str) -> LibraryItem:
         """Forget an item; its files are deleted only when they are in the library's own folder.
 
+        Files that belong to another item as well, or lie below the folder of one, stay.
+
         Returns:
             The item that is gone.
+
+        Raises:
+            UsageError: `library.unknown`.
+            RKDeckError: `library.cannot_delete`; the item is then still listed.
         """
         item = self.get(item_id)
         if self._is_ours(item.path):
-            if item.path.is_dir() and not item.path.is_symlink():
-                shutil.rmtree(item.path)
-            else:
-                item.path.unlink(missing_ok=True)
-                item.path.with_name(item.path.name + ".json").unlink(missing_ok=True)
+            try:
+                self._delete_files(item)
+            except OSError as error:
+                raise RKDeckError(
+                    "library.cannot_delete", path=str(item.path), reason=error.strerror or str(error)
+                ) from error
         self._database.execute("DELETE FROM library_items WHERE id = ?", (item_id,))
         return item
+
+    def _delete_files(self, item: LibraryItem) -> None:
+        if item.path.is_symlink() or not item.path.is_dir():
+            item.path.unlink(missing_ok=True)
+            item.path.with_name(item.path.name + ".json").unlink(missing_ok=True)
+            return
+        others = [other for other in self.list() if other.id != item.id]
+        kept = {other.folder / file.name for other in others for file in other.files}
+        kept |= {path.with_name(path.name + ".json") for path in kept}
+        if not any(path.is_relative_to(item.path) for path in kept):
+            shutil.rmtree(item.path)
+            return
+        for path in sorted(item.path.rglob("*"), reverse=True):
+            if path.is_symlink() or not path.is_dir():
+                if path not in kept:
+                    path.unlink()
+            elif not any(path.iterdir()):
+                path.rmdir()
 
     def verify(self, item_id: str) -> tuple[RKDeckError, ...]:
         """Compare sizes, and digests where they are known; returns what is wrong."""
@@ -204,8 +229,11 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _check(folder: Path, file: LibraryFile) -> RKDeckError | None:
-    path = folder / safe_relative_path(file.name)
     name = printable(file.name)
+    try:
+        path = folder / safe_relative_path(file.name)
+    except RefusedError as error:
+        return error
     try:
         size_bytes = path.stat().st_size
         if size_bytes != file.size_bytes:

@@ -11,5 +11,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "It was changed or cut off: download it again.",
     ),
     "library.digest_differs": ("{file} is not what it was: its checksum differs.", "Download it again."),
+    "library.cannot_delete": (
+        "{path} could not be deleted: {reason}.",
+        "Fix the permissions and remove it again; until then it stays in the list.",
+    ),
     "library.file_unreadable": ("{file} cannot be read: {reason}.", "Restore it, or remove the item."),
 }
