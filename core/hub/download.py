@@ -76,11 +76,13 @@ def plan_download(
     seen: dict[str, str] = {}
     for file in chosen:
         safe_relative_path(file.path)
+        safe_relative_path(f"{file.path}.partial.json")  # there must be room for its sidecar's name
         if file.path.endswith((".partial", ".partial.json")):
             raise RefusedError("names.unsafe_path", path=printable(file.path), why="reserved")
-        other = seen.setdefault(file.path.casefold(), file.path)
-        if other != file.path:
+        other = seen.get(file.path.casefold())
+        if other is not None:
             raise RefusedError("hub.name_collision", first=printable(other), second=printable(file.path))
+        seen[file.path.casefold()] = file.path
     return DownloadPlan(detail.repo, detail.commit, tuple(chosen))
 
 
@@ -89,7 +91,8 @@ def _wanted(path: str, detail: ModelDetail, include: Sequence[str], exclude: Seq
         return False
     if include:
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in include)
-    if path.rsplit("/", maxsplit=1)[-1] in {".gitattributes", ".gitignore"}:
+    # No model needs hidden files, and `.ssh/authorized_keys` must not arrive in a folder of the user's.
+    if any(part.startswith(".") and part != ".." for part in path.split("/")):
         return False
     has_safetensors = any(file.path.endswith(".safetensors") for file in detail.files)
     return not (has_safetensors and any(fnmatch.fnmatchcase(path.lower(), name) for name in _OTHER_WEIGHTS))
@@ -110,7 +113,9 @@ def start_download(
     Params of the job: `endpoint`, `repo`, `commit`, `folder`, `files` (path, size_bytes, blob_id, sha256),
     `patience`.
     """
-    folder = to or library_folder / "hub" / safe_component(plan.repo.replace("/", "--")) / plan.commit[:12]
+    # Each part apart, so that a/b-c and a-b/c stay two folders.
+    owner_and_name = "--".join(safe_component(part) for part in plan.repo.split("/"))
+    folder = to or library_folder / "hub" / owner_and_name / safe_component(plan.commit[:12])
     files: list[JsonValue] = [
         {"path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256}
         for file in plan.files

@@ -32,6 +32,8 @@ _CHUNK_BYTES = 1 << 20
 _RESERVE_BYTES = 256 << 20
 _LOCK_POLL_S = 0.2
 _MAX_PAUSE_S = 30.0
+# The Hub counts requests in windows of five minutes (its documentation, "Rate limits").
+_MAX_ASKED_PAUSE_S = 300.0
 # The data is flushed this often, so that a power cut costs at most this much again.
 _SYNC_BYTES = 64 << 20
 _LASTING = frozenset({"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off"})
@@ -65,15 +67,17 @@ class Download:
         """Fetch what is missing; returns all files of the plan.
 
         Raises:
-            RefusedError: `hub.disk_full_ahead`.
+            RefusedError: `hub.disk_full_ahead`; `hub.would_overwrite` for another file of the same name in a
+                folder that is not the library's.
             RKDeckError: `hub.digest_differs`, `hub.disk_full`, `hub.cannot_write`, `hub.broken_off`,
                 `hub.no_ranges` and what the Hub answers.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with self._alone():
-                self._check_space()
-                return tuple(self._fetch(file) for file in self._plan.files)
+                verified = self._verified()
+                self._check_space(verified)
+                return tuple(verified.get(file.path) or self._fetch(file) for file in self._plan.files)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise RKDeckError("hub.disk_full", folder=str(self._folder)) from error
@@ -86,16 +90,51 @@ class Download:
         """Wait until no other download writes into this folder."""
         name = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:32]
         lock = FileLock(AppPaths(self._context.home).locks / f"download-{name}")
-        while not lock.try_acquire():
+        if not lock.try_acquire():
             self._context.progress("Waiting for another download of the same model", 0, None, unit="steps")
-            time.sleep(_LOCK_POLL_S)
+            while not lock.try_acquire():
+                time.sleep(_LOCK_POLL_S)
         try:
             yield
         finally:
             lock.release()
 
-    def _check_space(self) -> None:
-        missing = sum(file.size_bytes - self._present(file) for file in self._plan.files)
+    def _verified(self) -> dict[str, FetchedFile]:
+        """The files that are in place already, and right; read before anything is fetched or written."""
+        verified = {}
+        for file in self._plan.files:
+            target = self._target(file)
+            self._refuse_foreign_partial(file)
+            if not target.exists():
+                continue
+            present = self._present_and_right(file, target)
+            if present is not None:
+                self._done_bytes += file.size_bytes
+                verified[file.path] = present
+            elif self._is_ours():
+                self._context.log(
+                    f"{printable(file.path)} is not what the Hub has; fetching it again", "warning"
+                )
+            else:
+                raise self._would_overwrite(file.path)
+        return verified
+
+    def _refuse_foreign_partial(self, file: RepoFile) -> None:
+        # Ours has a sidecar, written before its first byte; without one it is somebody else's file.
+        partial = _partial(self._target(file))
+        if partial.exists() and not _sidecar(partial).exists() and not self._is_ours():
+            raise self._would_overwrite(f"{file.path}.partial")
+
+    def _would_overwrite(self, name: str) -> RefusedError:
+        return RefusedError("hub.would_overwrite", file=printable(name), folder=str(self._folder))
+
+    def _is_ours(self) -> bool:
+        return self._folder.resolve().is_relative_to(AppPaths(self._context.home).library.resolve())
+
+    def _check_space(self, verified: dict[str, FetchedFile]) -> None:
+        missing = sum(
+            file.size_bytes - self._present(file) for file in self._plan.files if file.path not in verified
+        )
         free = shutil.disk_usage(self._folder).free
         if missing and free < missing + _RESERVE_BYTES:
             raise RefusedError(
@@ -104,9 +143,8 @@ class Download:
             )  # fmt: skip
 
     def _present(self, file: RepoFile) -> int:
-        for path in (self._target(file), _partial(self._target(file))):
-            with contextlib.suppress(FileNotFoundError):
-                return min(path.stat().st_size, file.size_bytes)
+        with contextlib.suppress(FileNotFoundError):
+            return min(_partial(self._target(file)).stat().st_size, file.size_bytes)
         return 0
 
     def _target(self, file: RepoFile) -> Path:
@@ -114,12 +152,6 @@ class Download:
 
     def _fetch(self, file: RepoFile) -> FetchedFile:
         target = self._target(file)
-        if target.exists():
-            present = self._present_and_right(file, target)
-            if present is not None:
-                self._done_bytes += file.size_bytes
-                return present
-            self._context.log(f"{printable(file.path)} is not what the Hub has; fetching it again", "warning")
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         digests = self._fetch_partial(file, _partial(target))
         problem = digests.problem()
@@ -164,8 +196,9 @@ class Download:
                 tries += 1
                 if tries >= self._patience.tries:
                     raise
-                self._context.log(f"{error}; trying again in {pause_s:g} s", "warning")
-                time.sleep(pause_s)
+                wait_s = max(pause_s, _asked_pause_s(error))
+                self._context.log(f"{error}; trying again in {wait_s:g} s", "warning")
+                time.sleep(wait_s)
                 pause_s = min(_MAX_PAUSE_S, pause_s * 2)
         if not partial.exists():
             partial.touch(mode=0o600)  # an empty file on the Hub
@@ -173,7 +206,7 @@ class Download:
 
     def _begin(self, file: RepoFile, partial: Path) -> "_Digests":
         """Take up what is there of the same content, else start at nothing."""
-        identity: JsonValue = {
+        identity: dict[str, JsonValue] = {
             "repo": self._plan.repo,
             "commit": self._plan.commit,
             "size_bytes": file.size_bytes,
@@ -185,6 +218,10 @@ class Download:
                 f"{printable(file.path)}: what is there is of another version; starting it again", "warning"
             )
             _forget(partial)
+        if file.sha256 is None and file.blob_id is None:
+            self._context.log(
+                f"The Hub tells no checksum of {printable(file.path)}: it cannot be verified", "warning"
+            )
         atomic.write_json(_sidecar(partial), identity)
         digests = _Digests(file)
         if partial.exists():
@@ -288,13 +325,26 @@ def _sidecar(partial: Path) -> Path:
     return partial.with_name(partial.name + ".json")
 
 
-def _continues(partial: Path, identity: JsonValue, size_bytes: int) -> bool:
+def _continues(partial: Path, identity: dict[str, JsonValue], size_bytes: int) -> bool:
     if partial.stat().st_size > size_bytes:
         return False
     try:
-        return atomic.read_json(_sidecar(partial)) == identity
+        before = atomic.read_json(_sidecar(partial))
     except (FileNotFoundError, RKDeckError):
         return False
+    if not isinstance(before, dict):
+        return False
+    # The same content under a newer commit (an edited README) is still the same content.
+    digest = "sha256" if identity["sha256"] is not None else "blob_id"
+    names = ("size_bytes", digest) if identity[digest] is not None else tuple(identity)
+    return all(before.get(name) == identity[name] for name in names)
+
+
+def _asked_pause_s(error: RKDeckError) -> float:
+    """How long the Hub asks to wait; 0 when it does not say so in seconds."""
+    asked = error.facts.get("retry_after_s")
+    text = str(asked) if isinstance(asked, int | str) else ""
+    return min(float(text), _MAX_ASKED_PAUSE_S) if text.isascii() and text.isdigit() else 0.0
 
 
 def _forget(partial: Path) -> None:

@@ -4,6 +4,14 @@ _RESUME = "What is there stays: `rkdeck jobs resume` goes on with the rest."
 
 MESSAGES: dict[str, tuple[str, str]] = {
     "hub.bad_id": ("{repo} is not a Hub id.", "A Hub id looks like owner/name, for example Qwen/Qwen3-0.6B."),
+    "hub.bad_endpoint": (
+        "{endpoint} is no address of a Hub.",
+        "Give one that begins with https://, in the settings or in HF_ENDPOINT, or neither for huggingface.co.",
+    ),
+    "hub.bad_token": (
+        "The Hub token has characters that no token has, so it was not sent.",
+        "Look for spaces, line breaks or quotes in HF_TOKEN or in huggingface_hub's token file.",
+    ),
     "hub.bad_revision": (
         "{revision} is not a branch, tag or commit.",
         "Leave --revision out for the newest.",
@@ -63,6 +71,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "hub.disk_full": ("The disk under {folder} is full.", f"Free some space. {_RESUME}"),
     "hub.cannot_write": ("{folder} cannot be written: {reason}.", f"Fix that. {_RESUME}"),
+    "hub.would_overwrite": (
+        "{folder} has another file named {file}; RKDeck does not overwrite it.",
+        "Move it away, or choose another folder with --to.",
+    ),
     "hub.broken_off": ("The connection ended at byte {at_bytes} of {file}.", _RESUME),
     "hub.digest_differs": (
         "{file} did not arrive as the Hub has it (wanted {wanted}, found {found}); it was thrown away.",
