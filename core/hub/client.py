@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
@@ -25,10 +25,17 @@ class HubClient:
 
     Attributes:
         endpoint: base URL without a slash at its end.
+
+    Raises:
+        UsageError: `hub.bad_endpoint`, `hub.bad_token`.
     """
 
     def __init__(self, endpoint: str | None, token: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
         self.endpoint = (endpoint or OFFICIAL).rstrip("/")
+        check_endpoint(self.endpoint)
+        # The HTTP client would put a token it cannot send into its error, and so into the log.
+        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+            raise UsageError("hub.bad_token")
         self._transport = Transport(self.endpoint, token, timeout_s)
 
     @property
@@ -56,6 +63,8 @@ class HubClient:
             ]
             if query.sort in _SORTS:
                 params.append(("sort", _SORTS[query.sort]))
+            if query.author:
+                params.append(("author", query.author))
             if query.converted:
                 params.append(("filter", "rkllm"))
             return parse_summaries(self._transport.get_json("/api/models", params), query.limit)
@@ -106,6 +115,21 @@ class HubClient:
             if ours is None:
                 raise
             raise ours from error
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Refuse what can be no address of a Hub.
+
+    Raises:
+        UsageError: `hub.bad_endpoint`.
+    """
+    try:
+        parts = urlsplit(endpoint)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError("hub.bad_endpoint", endpoint=printable(endpoint))
 
 
 def check_id(repo: str, revision: str | None = None) -> None:

@@ -26,6 +26,8 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
         return RKDeckError("hub.not_found", what=what)
     import httpx2
 
+    if isinstance(error, httpx2.InvalidURL):
+        return RKDeckError("hub.strange_answer", what="an impossible address")
     if isinstance(error, httpx2.HTTPError | errors.OfflineModeIsEnabled):
         return RKDeckError("hub.unreachable", endpoint=endpoint, reason=str(error) or type(error).__name__)
     return None

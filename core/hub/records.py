@@ -14,12 +14,14 @@ class SearchQuery:
 
     Attributes:
         converted: only repositories tagged as holding .rkllm files.
+        author: only repositories of this user or organisation.
     """
 
     text: str
     sort: Sort = "downloads"
     limit: int = 20
     converted: bool = False
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,11 @@ class Transport:
 
     @staticmethod
     def _next(url: str, location: str) -> str:
-        target = urljoin(url, location)
-        before, after = urlsplit(url), urlsplit(target)
+        try:
+            target = urljoin(url, location)
+            before, after = urlsplit(url), urlsplit(target)
+        except ValueError as error:
+            raise RKDeckError("hub.strange_answer", what="a redirect to nowhere") from error
         if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme != "https"):
             raise RKDeckError("hub.strange_answer", what=f"a redirect to {printable(target)}")
         return target
