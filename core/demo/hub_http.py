@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 _MAX_BODY_BYTES = 1 << 20
 _CHUNK_BYTES = 64 << 10
 _STALL_S = 60.0
+_CONTROL = frozenset({"/__faults__", "/__requests__"})
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_MODEL = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+))?")
+_MODEL = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.+))?)?")
 _RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 _DATA = re.compile(r"/data/([^/]+/[^/]+)/(.+)")
 
@@ -41,12 +42,14 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.connection.settimeout(30)
 
-    def handle_one_request(self) -> None:
-        """Drop everything while the hub plays dead."""
-        if self.hub.faults.dead.is_set():
+    def parse_request(self) -> bool:
+        """Drop everything while the hub plays dead, but hear who revives it or asks for the log."""
+        if not super().parse_request():
+            return False
+        if self.hub.faults.dead.is_set() and urlsplit(self.path).path not in _CONTROL:
             self.close_connection = True
-            return
-        super().handle_one_request()
+            return False
+        return True
 
     def send_json(self, value: Any, status: int = 200) -> None:  # noqa: ANN401  # any JSON document
         """Answer with a document."""
@@ -165,7 +168,7 @@ class HubHandler(_Handler):
         elif path == "/__requests__":
             self.send_json(self.hub.requests_json())
         elif found := _MODEL.fullmatch(path):
-            self._model(found[1], found[2] or "revision", found[3] or "main")
+            self._model(found[1], found[2] or "revision", found[3] or "main", found[4] or "")
         elif found := _RESOLVE.fullmatch(path):
             self._resolve(found[1], found[2], found[3])
         else:
@@ -179,8 +182,12 @@ class HubHandler(_Handler):
         length = min(int(self.headers.get("Content-Length", "0")), _MAX_BODY_BYTES)
         body = self.rfile.read(length)
         if path == "/__faults__":
-            self.hub.faults.plan_json(json.loads(body))
-            self.send_json({"ok": True})
+            try:
+                self.hub.faults.plan_json(json.loads(body))
+            except (ValueError, TypeError, AttributeError) as error:
+                self.send_json({"ok": False, "error": str(error)}, 400)
+            else:
+                self.send_json({"ok": True})
         elif (found := _MODEL.fullmatch(path)) and found[2] == "paths-info":
             fields = parse_qs(body.decode()) if not body.startswith(b"{") else json.loads(body)
             repo = self._repo(found[1], found[3])
@@ -193,20 +200,29 @@ class HubHandler(_Handler):
     def _search(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         found = matching(self.hub.repos, query.get("search", [""])[0], query.get("filter", []))
+        author = query.get("author", [""])[0]
+        found = [repo for repo in found if not author or repo.repo.startswith(f"{author}/")]
         key = {"likes": "likes", "lastModified": "lastModified", "createdAt": "createdAt"}.get(
             query.get("sort", ["downloads"])[0], "downloads"
         )
         results = sorted((repo.summary() for repo in found), key=lambda entry: entry[key], reverse=True)
         self.send_json(results[: int(query.get("limit", ["1000"])[0])])
 
-    def _model(self, name: str, verb: str, revision: str) -> None:
+    def _model(self, name: str, verb: str, revision: str, folder: str) -> None:
         repo = self._repo(name, revision)
         if repo is None:
             return
-        if verb == "tree":
-            self.send_json(repo.tree())
-            return
         query = parse_qs(urlsplit(self.path).query)
+        if verb == "tree":
+            entries = repo.tree(folder, recursive=query.get("recursive", ["false"])[0].lower() == "true")
+            if folder and not entries:
+                self.refuse("EntryNotFound")
+            else:
+                self.send_json(entries)
+            return
+        if folder:
+            self.refuse("RepoNotFound")
+            return
         self.send_json(repo.info(blobs=query.get("blobs", ["false"])[0].lower() == "true"))
 
     def _repo(self, name: str, revision: str) -> HubRepo | None:

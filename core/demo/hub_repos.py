@@ -79,9 +79,19 @@ class HubRepo:
             "config": self._config,
         }
 
-    def tree(self) -> list[dict[str, Any]]:
-        """The document of /api/models/{repo}/tree/{revision}?recursive=True."""
-        return [tree_entry(file) for file in self.files()]
+    def tree(self, folder: str = "", *, recursive: bool = True) -> list[dict[str, Any]]:
+        """The document of /api/models/{repo}/tree/{revision}/{folder}: the files, or one level of them."""
+        prefix = f"{folder}/" if folder else ""
+        below = [file for file in self.files() if file.name.startswith(prefix)]
+        if recursive:
+            return [tree_entry(file) for file in below]
+        rests = [file.name.removeprefix(prefix) for file in below]
+        folders = sorted({rest.split("/", 1)[0] for rest in rests if "/" in rest})
+        here = [tree_entry(file) for file, rest in zip(below, rests, strict=True) if "/" not in rest]
+        return [
+            *({"type": "directory", "oid": "0" * 40, "size": 0, "path": prefix + name} for name in folders),
+            *here,
+        ]
 
     @property
     def _downloads(self) -> int:
