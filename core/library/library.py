@@ -113,7 +113,12 @@ class Library:
         revision: str | None = None,
         provenance: dict[str, JsonValue] | None = None,
     ) -> LibraryItem:
-        """Enter an item; an earlier entry of the same path is replaced and keeps its id."""
+        """Enter an item; an earlier entry of the same path is replaced and keeps its id.
+
+        Raises:
+            RefusedError: `names.unsafe_path` for a path that is not text.
+        """
+        _text(path)
         kept = tuple(files)
         size_bytes = sum(file.size_bytes for file in kept)
         with self._database.transaction() as connection:
@@ -137,7 +142,8 @@ class Library:
         """Enter a model folder (config.json and weights) where it lies; digests are not computed.
 
         Raises:
-            RefusedError: `library.not_a_model`.
+            RefusedError: `library.not_a_model`; `names.unsafe_path` for a path, or a file in it, whose name is
+                not text.
         """
         folder = path.absolute()
         if not (folder / "config.json").is_file():
@@ -145,7 +151,7 @@ class Library:
         if not any(folder.glob("*.safetensors")):
             raise RefusedError("library.not_a_model", path=str(path), missing="*.safetensors")
         files = [
-            LibraryFile(str(file.relative_to(folder)), file.stat().st_size, None)
+            LibraryFile(_text(file.relative_to(folder)), file.stat().st_size, None)
             for file in _files_below(folder)
         ]
         provenance: dict[str, JsonValue] = {"added_from": str(folder)}
@@ -220,6 +226,16 @@ class Library:
             provenance=json.loads(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
+
+
+def _text(path: Path) -> str:
+    """The path as text; Linux allows names of any bytes, the database only text."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedError("names.unsafe_path", path=printable(text), why="odd_character") from error
+    return text
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -1,0 +1,44 @@
+"""Names of files and folders that are bytes, but no text."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.base.database import Database
+from core.base.errors import RKDeckError
+from core.base.paths import AppPaths
+from core.library.library import Library, LibraryFile
+from tests.support.hub_fixtures import small_repo
+
+
+@pytest.fixture
+def library(paths: AppPaths) -> Iterator[Library]:
+    database = Database(paths.database_file)
+    yield Library(database, paths.library)
+    database.close()
+
+
+def test_a_file_whose_name_is_no_text_is_refused_by_name(library: Library, tmp_path: Path) -> None:
+    folder = small_repo(tmp_path / "tiny")
+    Path(os.fsdecode(b"%s/\xff.txt" % os.fsencode(folder))).write_text("x")
+    with pytest.raises(RKDeckError) as caught:
+        library.add_source_folder(folder)
+    assert caught.value.code == "names.unsafe_path"
+    assert str(caught.value.facts["path"]).isascii()
+    assert library.list() == []
+
+
+def test_a_path_that_is_no_text_is_refused(library: Library, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfe"))
+    small_repo(folder)
+    with pytest.raises(RKDeckError) as caught:
+        library.add_source_folder(folder)
+    assert caught.value.code == "names.unsafe_path"
+    with pytest.raises(RKDeckError) as caught:
+        library.register(
+            kind="rkllm", title="x", path=folder / "x.rkllm", files=[LibraryFile("x.rkllm", 1, None)]
+        )
+    assert caught.value.code == "names.unsafe_path"
+    assert library.list() == []
