@@ -47,7 +47,7 @@ class JobHandle:
                 if not alive and state is not None and state.is_terminal:
                     return
                 if not alive:
-                    self._store.reconcile()
+                    self._store.settle(self.id)
                 time.sleep(poll_s)
 
     def wait(self, timeout_s: float | None = None) -> JobRecord:
@@ -65,7 +65,7 @@ class JobHandle:
             if state.is_terminal and not alive:
                 return self.record()
             if not alive and not events:
-                self._store.reconcile()
+                self._store.settle(self.id)
             if deadline is not None and time.monotonic() > deadline:
                 raise RKDeckError("jobs.wait_timeout", job=self.id, seconds=timeout_s, state=str(state))
             time.sleep(_WAIT_POLL_S)

@@ -22,6 +22,7 @@ from core.jobs.model import (
 )
 
 _MAX_LINE_BYTES = 1 << 20
+_TAIL_BYTES = 4 << 10
 # How the writer writes a progress line; hours of work leave tens of thousands of them.
 _PROGRESS = b'"event": "progress"'
 # A supervisor needs a moment between the intent and its lock.
@@ -84,6 +85,19 @@ class JobFolder:
         end = data.rfind(b"\n") + 1
         found = [event for line in data[:end].splitlines() if (event := _event(line)) is not None]
         return found, offset + end
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the history closes with a final state, told from its last bytes alone."""
+        try:
+            with self.events_file.open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return False
+        last = _event(lines[-1]) if lines else None
+        state = last_state([last]) if last is not None else None
+        return state is not None and state.is_terminal
 
     def milestones(self) -> list[JobEvent]:
         """All events but the progress lines that a later one has overtaken; cheap for long histories."""
@@ -220,6 +234,10 @@ class JobStore:
                     marked.append(_record(folder))
         return tuple(marked)
 
+    def settle(self, job_id: str) -> None:
+        """Do for one job what `reconcile` does for all."""
+        _interrupt_if_dead(self.folder(job_id))
+
     def _folders(self) -> Iterator[JobFolder]:
         for path in sorted(self._folder.iterdir()):
             if not path.name.startswith(".") and (path / "spec.json").is_file():
@@ -227,6 +245,8 @@ class JobStore:
 
 
 def _interrupt_if_dead(folder: JobFolder) -> bool:
+    if folder.has_ended:
+        return False
     state = last_state(folder.milestones())
     if state is not None and state.is_terminal:
         return False

@@ -28,6 +28,7 @@ _TICK_S = 0.1
 _LOCK_TIMEOUT_S = 10.0
 _KILL_TIMEOUT_S = 10.0
 _MAX_LINE_BYTES = 1 << 20
+_MAX_NOISE_LINES = 100
 _MAX_SECRET_BYTES = 64 << 10
 _EVENTS = frozenset({"progress", "log", "step", "result", "error"})
 _CANCELLED, _FRONT_END_GONE, _TERMINATED = "cancelled", "front_end_gone", "supervisor_terminated"
@@ -48,6 +49,7 @@ class Supervisor:
         self._error: RKDeckError | None = None
         self._partial_line = b""
         self._skipping_line = False
+        self._noise_left = _MAX_NOISE_LINES
 
     def run(self) -> None:
         """Wait for the lane, run the worker, write the outcome."""
@@ -195,7 +197,7 @@ class Supervisor:
             if event not in _EVENTS:
                 raise ValueError(event)
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
-            self._writer.append("log", level="warning", text=line[:500].decode("utf-8", "replace"))
+            self._noise(line)
             return
         if event == "result":
             self._result = value.get("result") if isinstance(value.get("result"), dict) else None
@@ -205,6 +207,12 @@ class Supervisor:
         else:
             value.pop("schema", None)
             self._writer.append(event, **value)
+
+    def _noise(self, line: bytes) -> None:
+        """Keep the first lines that are no events; a flood of them must not fill the disk."""
+        self._noise_left -= 1
+        if self._noise_left >= 0:
+            self._writer.append("log", level="warning", text=line[:500].decode("utf-8", "replace"))
 
     def _conclude(self, code: int, log: BoundedLog) -> None:
         if code == 0 and self._result is not None:

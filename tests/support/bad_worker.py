@@ -50,6 +50,8 @@ def garbage(context: WorkerContext) -> dict[str, JsonValue]:
     descriptor = context.wire._descriptor
     os.write(descriptor, b'\xff\xfe{not json}\n[1,2]\n{"event": 5}\n{"event": "state", "state": "failed"}\n')
     os.write(descriptor, b"x" * (3 << 20) + b"\n")
+    for _ in range(100):
+        os.write(descriptor, b"noise\n" * 1000)
     os.write(1, os.urandom(10_000) + b"\x1b[2J\r\r\r\n")
     return {"ok": True}
 
