@@ -1,7 +1,7 @@
 """Talking to one running command: input and both outputs at once, with a deadline and a bound."""
 
 import contextlib
-import select
+import threading
 import time
 from dataclasses import dataclass
 
@@ -30,6 +30,26 @@ class Outcome:
     exit_status: int | None
     stdout: bytes
     stderr: bytes
+
+
+class Arrival(threading.Event):
+    """Set whenever a channel has got output, or its end.
+
+    `Channel.fileno` offers the same through a pipe, but closing the channel closes that pipe under the hands
+    of paramiko's thread, which then dies with the whole connection (paramiko 5.1, measured).
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        super().__init__()
+        channel.in_buffer.set_event(self)
+        channel.in_stderr_buffer.set_event(self)
+
+    def clear(self) -> None:
+        """Not for paramiko: it would clear after reading one output while the other has more."""
+
+    def look(self) -> None:
+        """Clear; to be followed by a look at what has arrived, so that nothing is overlooked."""
+        super().clear()
 
 
 class _Collected:
@@ -71,12 +91,12 @@ def converse(channel: paramiko.Channel, data: bytes, deadline: float, max_output
         TooSlowError, TooMuchError: see their names.
     """
     collected = _Collected(channel, max_output_bytes)
-    waiting = select.poll()
-    waiting.register(channel.fileno(), select.POLLIN)
+    arrival = Arrival(channel)
     left = memoryview(data)
     if not data:
         channel.shutdown_write()
-    while not (channel.eof_received or channel.closed):
+    while not _ended(channel):
+        arrival.look()
         now = time.monotonic()
         if now >= deadline:
             raise TooSlowError
@@ -89,10 +109,15 @@ def converse(channel: paramiko.Channel, data: bytes, deadline: float, max_output
         if collected.take() or sent:
             continue
         pause_s = min(_INPUT_POLL_S, deadline - now) if left else deadline - now
-        waiting.poll(max(1, int(pause_s * 1000)))
+        if not _ended(channel):
+            arrival.wait(pause_s)
     while collected.take():
         pass
     return Outcome(_status(channel, deadline), bytes(collected.stdout), bytes(collected.stderr))
+
+
+def _ended(channel: paramiko.Channel) -> bool:
+    return channel.eof_received or channel.closed
 
 
 def close(channel: paramiko.Channel) -> None:

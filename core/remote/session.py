@@ -239,7 +239,8 @@ class SshSession:
 
     def closed_error(self, error: BaseException | None) -> RKDeckError:
         """The error for a connection that ended under a command."""
-        reason = str(error) if error is not None and str(error) else "the connection ended"
+        cause = self._transport.get_exception()
+        reason = str(cause or error or "") or "the connection ended"
         return RKDeckError(
             "remote.closed", reason=printable(reason), host=self.target.host, port=self.target.port
         )

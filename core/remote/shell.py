@@ -1,7 +1,7 @@
 """A running program on a board that is driven over its standard input."""
 
 import contextlib
-import select
+import time
 
 import paramiko
 
@@ -17,8 +17,7 @@ class RemoteShell:
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
-        self._waiting = select.poll()
-        self._waiting.register(channel.fileno(), select.POLLIN)
+        self._arrival = exchange.Arrival(channel)
         self._stderr = bytearray()
         channel.settimeout(_SEND_TIMEOUT_S)
 
@@ -42,8 +41,9 @@ class RemoteShell:
         Raises:
             TimeoutError: nothing came in time.
         """
-        channel = self._channel
+        channel, deadline = self._channel, time.monotonic() + timeout_s
         while True:
+            self._arrival.look()
             if channel.recv_stderr_ready():
                 self._stderr += channel.recv_stderr(_CHUNK_BYTES)
                 del self._stderr[:-_STDERR_KEPT_BYTES]
@@ -53,7 +53,7 @@ class RemoteShell:
             if channel.eof_received or channel.closed:
                 # What arrived between the look above and the end is still there.
                 return channel.recv(_CHUNK_BYTES) if channel.recv_ready() else b""
-            if not self._waiting.poll(max(0, int(timeout_s * 1000))):
+            if not self._arrival.wait(max(0.0, deadline - time.monotonic())):
                 raise TimeoutError
 
     @property

@@ -130,6 +130,9 @@ def openssh(folder: Path, *options: str, sftp: bool = True) -> Iterator[SshServe
         separation.mkdir(mode=0o755)
     key, host_key, authorized = _keys(folder)
     config = folder / "sshd_config"
+    # Whoever runs the tests keeps their home and their shell's start-up files out of this.
+    home = folder / "account"
+    home.mkdir(mode=0o700)
 
     def command(port: int) -> list[str]:
         lines = [
@@ -143,6 +146,7 @@ def openssh(folder: Path, *options: str, sftp: bool = True) -> Iterator[SshServe
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "LogLevel VERBOSE",
+            f'SetEnv HOME="{home}"',
             *options,
         ]
         if sftp:
@@ -150,7 +154,7 @@ def openssh(folder: Path, *options: str, sftp: bool = True) -> Iterator[SshServe
         config.write_text("\n".join(lines) + "\n")
         return [program, "-D", "-e", "-f", str(config)]
 
-    with _running("openssh", folder, command, key, host_key, Path.home()) as server:
+    with _running("openssh", folder, command, key, host_key, home) as server:
         yield server
 
 
