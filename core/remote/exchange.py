@@ -117,7 +117,7 @@ def converse(channel: paramiko.Channel, data: bytes, deadline: float, max_output
 
 
 def _ended(channel: paramiko.Channel) -> bool:
-    return channel.eof_received or channel.closed
+    return bool(channel.eof_received or channel.closed)
 
 
 def close(channel: paramiko.Channel) -> None:
