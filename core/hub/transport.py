@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from core.base.errors import RKDeckError
+from core.base.errors import RKDeckError, UsageError
 from core.base.names import printable
 
 if TYPE_CHECKING:
@@ -24,9 +24,16 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)", re.IGNORECASE | re.AS
 
 
 class Transport:
-    """Reads byte ranges of files of one endpoint."""
+    """Reads byte ranges of files of one endpoint.
+
+    Raises:
+        UsageError: `hub.bad_token`.
+    """
 
     def __init__(self, endpoint: str, token: str | None, timeout_s: float = TIMEOUT_S) -> None:
+        # The HTTP client would put a token it cannot send into its error, and so into the log.
+        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+            raise UsageError("hub.bad_token")
         self._endpoint = endpoint
         self._token = token
         self._timeout_s = timeout_s

@@ -157,3 +157,17 @@ def test_no_commit_and_no_repository_leads_out_of_the_library(
             handle.result(SLACK_S)
     assert all(folder.is_relative_to(paths.library / "hub") for folder in folders)
     assert len({folder.parent for folder in folders}) == 3
+
+
+def test_a_token_that_cannot_be_sent_ends_the_job_in_words(
+    hub: DemoHub, jobs: JobManager, paths: AppPaths
+) -> None:
+    plan = plan_download(HubClient(hub.url, None).details(REPO), include=["config.json"])
+    token = "hf_secret\u202e"
+    handle = start_download(jobs, hub.url, plan, library_folder=paths.library, token=token)
+    with pytest.raises(RKDeckError) as caught:
+        handle.result(SLACK_S)
+    assert caught.value.code == "hub.bad_token"
+    assert not [
+        path for path in paths.home.rglob("*") if path.is_file() and b"hf_secret" in path.read_bytes()
+    ]
