@@ -68,9 +68,12 @@ class Services:
     def hub(self) -> "HubClient":
         """The Hub, with the token found on this computer."""
         from core.base.secrets import hub_token
-        from core.hub.client import HubClient
+        from core.hub.client import OFFICIAL, HubClient, check_endpoint
 
-        client = HubClient(self.settings.hub_endpoint or os.environ.get("HF_ENDPOINT"), hub_token())
+        endpoint = self.settings.hub_endpoint or os.environ.get("HF_ENDPOINT") or OFFICIAL
+        # Before anything imports huggingface_hub, which takes HF_ENDPOINT apart as it is imported.
+        check_endpoint(endpoint)
+        client = HubClient(endpoint, hub_token())
         self._opened.append(client)
         return client
 

@@ -16,7 +16,7 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
     Raises:
         OSError: as the file system says; nothing is left under another name.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".new", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=".rkdeck-", suffix=".new", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -156,6 +156,13 @@ def test_failures_speak_and_exit_as_promised(
     assert set(error) == {"code", "message", "hint", "facts"}
 
 
+def test_an_endpoint_that_is_none_is_refused_in_words(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Program, "environment", {**program.environment, "HF_ENDPOINT": "http://[::1"})
+    assert program.document("search", "x", exit_code=2)["error"]["code"] == "hub.bad_endpoint"
+
+
 def test_unknown_host_key_is_shown_and_refused_when_nobody_can_answer(program: Program) -> None:
     board = program.parts.board
     address = f"{board['user']}@127.0.0.1:{board['port']}"

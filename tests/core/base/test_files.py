@@ -25,6 +25,12 @@ def test_write_replaces_whole_and_keeps_private(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.json"]
 
 
+def test_longest_names_can_be_written(tmp_path: Path) -> None:
+    target = tmp_path / ("模" * 85)  # 255 bytes, all a file system takes
+    atomic.write_text(target, "x")
+    assert target.read_text() == "x"
+
+
 def test_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     atomic.write_text(target, "old")
