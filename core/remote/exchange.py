@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import paramiko
@@ -121,16 +122,29 @@ def _ended(channel: paramiko.Channel) -> bool:
 
 
 def close(channel: paramiko.Channel) -> None:
-    """Close a channel and let the server see it before anything else is opened.
+    """End a program's input, let it end, and close its channel; one that goes on is abandoned.
 
-    Dropbear 2022.83 mixes up a channel that is opened in the same instant in which another one with a running
-    command is closed: the new command runs, but its output and status are lost (measured, every other time).
+    Dropbear 2022.83 mixes up a channel that is opened while it closes another one: the new command runs, but
+    its output and status are lost (measured, every other time). So the server closes first where it can.
     """
-    ended = channel.closed
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the link may be gone
+        channel.shutdown_write()
+    _wait(channel, lambda: channel.closed)
+    abandon(channel)
+
+
+def abandon(channel: paramiko.Channel) -> None:
+    """Close a channel whose command may still run, and give the server a moment to see it."""
+    if channel.closed:
+        return
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         channel.close()
+    _wait(channel, lambda: bool(channel.eof_received))
+
+
+def _wait(channel: paramiko.Channel, condition: Callable[[], bool]) -> None:
     transport, deadline = channel.get_transport(), time.monotonic() + _CLOSE_GRACE_S
-    while not (ended or channel.eof_received) and transport.is_active() and time.monotonic() < deadline:
+    while not condition() and transport.is_active() and time.monotonic() < deadline:
         time.sleep(_CLOSE_POLL_S)
 
 

@@ -148,6 +148,7 @@ class SshSession:
         channel = self.open_exec(line)
         try:
             outcome = exchange.converse(channel, data, deadline, max_output_bytes)
+            exchange.close(channel)
         except exchange.TooSlowError as error:
             raise RKDeckError(
                 "remote.command_timeout",
@@ -167,7 +168,7 @@ class SshSession:
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise self.closed_error(error) from error
         finally:
-            exchange.close(channel)
+            exchange.abandon(channel)
         if outcome.exit_status is None:
             if not self.is_open:
                 raise self.closed_error(None)
@@ -202,7 +203,7 @@ class SshSession:
             channel.exec_command(line)
         except (paramiko.SSHException, EOFError, OSError) as error:
             if channel is not None:
-                exchange.close(channel)
+                exchange.abandon(channel)
             if isinstance(error, paramiko.SSHException) and self.is_open:
                 raise RKDeckError(
                     "remote.no_channel",

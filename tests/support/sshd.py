@@ -178,9 +178,16 @@ def dropbear(folder: Path) -> Iterator[SshServer]:
     shutil.copy(authorized, home / ".ssh/authorized_keys")
     (home / ".ssh/authorized_keys").chmod(0o600)
     account = pwd.getpwuid(os.getuid())
-    passwd = folder / "passwd"
-    passwd.write_text(f"{account.pw_name}:x:{account.pw_uid}:{account.pw_gid}:test:{home}:/bin/sh\n")
-    inner = f"mount --bind {shlex.quote(str(passwd))} /etc/passwd"
+    # A whole /etc: a mount on the file passwd alone is undone when somebody adds a user meanwhile.
+    etc = folder / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_text(
+        f"{account.pw_name}:x:{account.pw_uid}:{account.pw_gid}:test:{home}:/bin/sh\n"
+    )
+    (etc / "group").write_text(f"{account.pw_name}:x:{account.pw_gid}:\n")
+    (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    (etc / "shells").write_text("/bin/sh\n")
+    inner = f"mount --bind {shlex.quote(str(etc))} /etc"
     namespace = [unshare, "--mount", "--propagation", "private"]
     back: list[str] = []
     if account.pw_uid != 0:
