@@ -28,9 +28,8 @@ class Lane:
         if self._slot is not None:
             return True
         self._folder.mkdir(exist_ok=True, mode=0o700)
-        if self._ticket is None:
-            self._ticket = FileLock(self._ticket_file)
-            self._ticket.acquire(timeout_s=5)
+        if self._ticket is None or not self._ticket_file.exists():
+            self._take_ticket()
         # The ticket that is first in line may take any free slot; the others wait for their turn.
         if self._is_first():
             for number in range(self._slots):
@@ -47,6 +46,15 @@ class Lane:
         if self._slot is not None:
             self._slot.release()
             self._slot = None
+
+    def _take_ticket(self) -> None:
+        """Appear in the line with the lock already held: a ticket without it is a dead waiter's to others."""
+        if self._ticket is not None:
+            self._ticket.release()
+        hidden = self._folder / f".{self._ticket_file.name}"
+        self._ticket = FileLock(hidden)
+        self._ticket.acquire(timeout_s=5)
+        hidden.replace(self._ticket_file)
 
     def _is_first(self) -> bool:
         for path in sorted(self._folder.glob("ticket-*")):
