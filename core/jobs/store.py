@@ -21,7 +21,8 @@ from core.jobs.model import (
     spec_from_json,
 )
 
-_MAX_LINE_BYTES = 1 << 20
+# A worker's line may have 1 MiB; written as ASCII it grows to three times that at most.
+_MAX_LINE_BYTES = 4 << 20
 _TAIL_BYTES = 4 << 10
 # How the writer writes a progress line; hours of work leave tens of thousands of them.
 _PROGRESS = b'"event": "progress"'
@@ -92,9 +93,11 @@ class JobFolder:
         try:
             with self.events_file.open("rb") as file:
                 file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-                lines = file.read().splitlines()
+                data = file.read()
         except FileNotFoundError:
             return False
+        # As every reader does: a last line that is torn, even of its end alone, does not count.
+        lines = data[: data.rfind(b"\n") + 1].splitlines()
         last = _event(lines[-1]) if lines else None
         state = last_state([last]) if last is not None else None
         return state is not None and state.is_terminal
@@ -120,7 +123,7 @@ def _event(line: bytes) -> JobEvent | None:
     try:
         value = json.loads(line)
         return JobEvent(float(value.pop("t_unix_s")), str(value.pop("event")), value)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
 
 
@@ -132,12 +135,19 @@ class EventWriter:
         self.state = last_state(folder.milestones())
         self._mend_torn_line()
 
-    def append(self, event: str, **data: JsonValue) -> None:
-        """Add one event, flushed to the kernel (a killed process loses nothing)."""
+    def append(self, event: str, /, **data: JsonValue) -> None:
+        """Add one event, flushed to the kernel (a killed process loses nothing).
+
+        Raises:
+            OSError: when not all of it could be written.
+        """
         t_unix_s = data.pop("t_unix_s", None) or time.time()
         line = json.dumps({"schema": 1, "t_unix_s": t_unix_s, "event": event, **data}, ensure_ascii=True)
         with self._folder.events_file.open("ab", buffering=0) as file:
-            file.write(line.encode() + b"\n")
+            # A disk that fills up takes a part without a word; the next write then says why.
+            rest = memoryview(line.encode() + b"\n")
+            while rest:
+                rest = rest[file.write(rest) :]
 
     def move(self, state: JobState, reason: str) -> None:
         """Bring the job into another state.
@@ -250,7 +260,9 @@ def _interrupt_if_dead(folder: JobFolder) -> bool:
     state = last_state(folder.milestones())
     if state is not None and state.is_terminal:
         return False
-    starting = time.time() - max(folder.spec_file.stat().st_mtime, _mtime(folder.events_file)) < _STARTING_S
+    touched_s = max(folder.spec_file.stat().st_mtime, _mtime(folder.events_file))
+    # Both ways: a clock that was set back must not keep a dead job waiting.
+    starting = abs(time.time() - touched_s) < _STARTING_S
     if state in {None, JobState.QUEUED} and starting:
         return False
     lock = FileLock(folder.lock_file)

@@ -6,7 +6,6 @@ private pipe and its output from another, watches for a request to cancel and fo
 """
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -16,21 +15,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.base.errors import JsonValue, RKDeckError, error_from_json
+from core.base.errors import RKDeckError
 from core.base.locks import FileLock
+from core.base.log import register_secret
 from core.jobs import process
+from core.jobs.inbox import Inbox
 from core.jobs.lanes import Lane
 from core.jobs.model import JobSpec, JobState
-from core.jobs.output import BoundedLog
+from core.jobs.output import BoundedLog, secrets_of
 from core.jobs.store import EventWriter, JobFolder
 
 _TICK_S = 0.1
 _LOCK_TIMEOUT_S = 10.0
 _KILL_TIMEOUT_S = 10.0
-_MAX_LINE_BYTES = 1 << 20
-_MAX_NOISE_LINES = 100
 _MAX_SECRET_BYTES = 64 << 10
-_EVENTS = frozenset({"progress", "log", "step", "result", "error"})
 _CANCELLED, _FRONT_END_GONE, _TERMINATED = "cancelled", "front_end_gone", "supervisor_terminated"
 Taker = Callable[[bytes], None]
 _ROOT = Path(__file__).parents[2]
@@ -45,11 +43,6 @@ class Supervisor:
         self._writer = writer
         self._selector = selectors.DefaultSelector()
         self._stop: str | None = None
-        self._result: dict[str, JsonValue] | None = None
-        self._error: RKDeckError | None = None
-        self._partial_line = b""
-        self._skipping_line = False
-        self._noise_left = _MAX_NOISE_LINES
 
     def run(self) -> None:
         """Wait for the lane, run the worker, write the outcome."""
@@ -62,11 +55,12 @@ class Supervisor:
             self._folder.path.parents[1] / "lanes", self._spec.lane, self._spec.id, self._spec.created_unix_s
         )
         try:
-            while not lane.try_enter():
+            self._look_for_cancel()
+            while self._stop is None and not lane.try_enter():
                 self._wait()
-                if self._stop is not None:
-                    self._writer.move(_END_STATES[self._stop], self._stop)
-                    return
+            if self._stop is not None:
+                self._writer.move(_END_STATES[self._stop], self._stop)
+                return
             self._writer.move(JobState.RUNNING, "started")
             self._run_worker(secret)
         finally:
@@ -81,13 +75,19 @@ class Supervisor:
         while not line.endswith(b"\n") and len(line) < _MAX_SECRET_BYTES:
             byte = os.read(0, 1)
             if not byte:
-                self._on_front_end_gone()
+                # Nobody knows whether the worker needs a secret, so even one that survives is not started.
+                self._look_for_cancel()
+                self._stop = self._stop or _FRONT_END_GONE
                 break
             line += byte
-        return line or b"\n"
+        return line
 
     def _run_worker(self, secret: bytes) -> None:
-        log = BoundedLog(self._folder.log_file)
+        secrets = secrets_of(secret)
+        for text in secrets:
+            register_secret(text.decode("utf-8", "replace"))
+        log = BoundedLog(self._folder.log_file, secrets)
+        inbox = Inbox(self._writer, log.write)
         events, theirs = os.pipe()
         try:
             worker = process.start_worker(
@@ -97,16 +97,17 @@ class Supervisor:
                 cwd=_ROOT,
                 extra={"PYTHONUNBUFFERED": "1"},
             )
-        except OSError as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             log.close()
             os.close(events)
-            self._fail(RKDeckError("jobs.worker_not_started", reason=error.strerror or str(error)))
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            self._fail(RKDeckError("jobs.worker_not_started", reason=reason))
             return
         finally:
             os.close(theirs)
         try:
             self._feed(worker, secret)
-            code = self._watch(worker, events, log)
+            code = self._watch(worker, events, log, inbox)
         finally:
             process.signal_group(worker.pid, signal.SIGKILL)
             clean = process.kill_descendants(_KILL_TIMEOUT_S)
@@ -117,7 +118,7 @@ class Supervisor:
             log.close()
         if not clean:
             self._writer.append("log", level="error", text="processes of this job could not be ended")
-        self._conclude(code, log)
+        self._conclude(code, log, inbox)
 
     def _argv(self) -> list[str]:
         command = self._spec.worker
@@ -131,10 +132,10 @@ class Supervisor:
             worker.stdin.write(secret)
             worker.stdin.close()
 
-    def _watch(self, worker: subprocess.Popen[bytes], events: int, log: BoundedLog) -> int:
+    def _watch(self, worker: subprocess.Popen[bytes], events: int, log: BoundedLog, inbox: Inbox) -> int:
         assert worker.stdout is not None
         output = worker.stdout.fileno()
-        for descriptor, take in ((output, log.write), (events, self._on_wire)):
+        for descriptor, take in ((output, log.write), (events, inbox.take)):
             os.set_blocking(descriptor, False)
             self._selector.register(
                 descriptor, selectors.EVENT_READ, _Reader(self._selector, descriptor, take)
@@ -146,7 +147,8 @@ class Supervisor:
                 self._writer.move(JobState.CANCELLING, self._stop)
             if self._stop is not None:
                 ladder.climb()
-        self._drain(events, self._on_wire)
+        self._drain(events, inbox.take)
+        inbox.close()
         for descriptor in (output, events):
             with contextlib.suppress(KeyError):
                 self._selector.unregister(descriptor)
@@ -155,6 +157,9 @@ class Supervisor:
     def _wait(self) -> None:
         for key, _ in self._selector.select(_TICK_S):
             key.data()
+        self._look_for_cancel()
+
+    def _look_for_cancel(self) -> None:
         if self._stop is None and self._folder.cancel_file.exists():
             self._stop = _CANCELLED
 
@@ -180,48 +185,14 @@ class Supervisor:
                     return
                 take(data)
 
-    def _on_wire(self, data: bytes) -> None:
-        *lines, self._partial_line = (self._partial_line + data).split(b"\n")
-        for line in lines:
-            if self._skipping_line:
-                self._skipping_line = False
-            elif line:
-                self._on_line(line)
-        if len(self._partial_line) > _MAX_LINE_BYTES:
-            self._partial_line, self._skipping_line = b"", True
-
-    def _on_line(self, line: bytes) -> None:
-        try:
-            value = json.loads(line)
-            event = value.pop("event")
-            if event not in _EVENTS:
-                raise ValueError(event)
-        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
-            self._noise(line)
-            return
-        if event == "result":
-            self._result = value.get("result") if isinstance(value.get("result"), dict) else None
-        elif event == "error":
-            found = value.get("error")
-            self._error = error_from_json(found if isinstance(found, dict) else {})
-        else:
-            value.pop("schema", None)
-            self._writer.append(event, **value)
-
-    def _noise(self, line: bytes) -> None:
-        """Keep the first lines that are no events; a flood of them must not fill the disk."""
-        self._noise_left -= 1
-        if self._noise_left >= 0:
-            self._writer.append("log", level="warning", text=line[:500].decode("utf-8", "replace"))
-
-    def _conclude(self, code: int, log: BoundedLog) -> None:
-        if code == 0 and self._result is not None:
-            self._writer.append("result", result=self._result)
+    def _conclude(self, code: int, log: BoundedLog, inbox: Inbox) -> None:
+        if code == 0 and inbox.result is not None:
+            self._writer.append("result", result=inbox.result)
             self._writer.move(JobState.SUCCEEDED, "done")
         elif self._stop is not None:
             self._writer.move(_END_STATES[self._stop], self._stop)
-        elif self._error is not None:
-            self._fail(self._error)
+        elif inbox.error is not None:
+            self._fail(inbox.error)
         elif code < 0:
             self._fail(RKDeckError("jobs.worker_killed", signal=-code, last_lines=list(log.last_lines())))
         elif code > 0:

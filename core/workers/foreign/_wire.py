@@ -35,8 +35,10 @@ class Wire:
 
         Raises:
             WireClosed: when nobody listens.
+            ValueError: for NaN and infinity, which are no JSON.
         """
-        line = json.dumps({"event": event, "t_unix_s": time.time(), **data}, ensure_ascii=True) + "\n"
+        value = {"event": event, "t_unix_s": time.time(), **data}
+        line = json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n"
         rest = memoryview(line.encode("ascii"))
         with self._lock:
             try:
