@@ -74,11 +74,14 @@ class JobHandle:
         """Wait for the end and return the worker's result.
 
         Raises:
-            RKDeckError: the job's own error, `jobs.interrupted` or `jobs.wait_timeout`.
+            RKDeckError: the job's own error, `jobs.interrupted`, `jobs.wait_timeout`, or
+                `jobs.result_unreadable` when the history is damaged.
             CancelledError: `jobs.cancelled`.
         """
         record = self.wait(timeout_s)
-        if record.state is JobState.SUCCEEDED and record.result is not None:
+        if record.state is JobState.SUCCEEDED:
+            if record.result is None:
+                raise RKDeckError("jobs.result_unreadable", job=self.id)
             return record.result
         if record.state is JobState.CANCELLED:
             raise CancelledError("jobs.cancelled", job=self.id)
@@ -186,10 +189,11 @@ class JobManager:
     def _again(self, job_id: str, secret: str | None, allowed: frozenset[JobState]) -> JobHandle:
         self.store.reconcile()
         folder = self.store.folder(job_id)
+        # Before the lock as well: a job at work holds it for as long as it takes.
+        _check_state(folder, last_state(folder.milestones()), allowed)
         with FileLock(folder.lock_file):
             writer = EventWriter(folder)
-            if writer.state not in allowed:
-                raise UsageError("jobs.not_resumable_now", job=job_id, state=str(writer.state))
+            _check_state(folder, writer.state, allowed)
             folder.cancel_file.unlink(missing_ok=True)
             resumed = folder.read_spec().resumable
             writer.move(JobState.QUEUED, "resumed" if resumed else "restarted_from_beginning")
@@ -197,7 +201,6 @@ class JobManager:
         return self.attach(job_id)
 
     def _start(self, folder: JobFolder, secret: str | None) -> None:
-        self._forget_ended()
         self._wait_for_former(folder.id)
         argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]
         with folder.log_file.open("ab") as log:
@@ -208,6 +211,8 @@ class JobManager:
         with contextlib.suppress(BrokenPipeError):
             supervisor.stdin.write((secret or "").replace("\n", "").encode() + b"\n")
             supervisor.stdin.flush()
+        # A front end may live for days after its last job; a supervisor must not stay a zombie for as long.
+        threading.Thread(target=self._see_out, args=(folder.id, supervisor), daemon=True).start()
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not folder.is_alive and supervisor.poll() is None:
             if time.monotonic() > deadline:
@@ -220,14 +225,20 @@ class JobManager:
             former = self._supervisors.pop(job_id, None)
         if former is not None:
             _close_pipe(former)
-            former.wait(_START_TIMEOUT_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                former.wait(_START_TIMEOUT_S)
 
-    def _forget_ended(self) -> None:
+    def _see_out(self, job_id: str, supervisor: subprocess.Popen[bytes]) -> None:
+        supervisor.wait()
+        _close_pipe(supervisor)
         with self._lock:
-            for job_id, supervisor in list(self._supervisors.items()):
-                if supervisor.poll() is not None:
-                    _close_pipe(supervisor)
-                    del self._supervisors[job_id]
+            if self._supervisors.get(job_id) is supervisor:
+                del self._supervisors[job_id]
+
+
+def _check_state(folder: JobFolder, state: JobState | None, allowed: frozenset[JobState]) -> None:
+    if state not in allowed:
+        raise UsageError("jobs.not_resumable_now", job=folder.id, state=str(state or JobState.QUEUED))
 
 
 def _close_pipe(supervisor: subprocess.Popen[bytes]) -> None:

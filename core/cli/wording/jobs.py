@@ -45,6 +45,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The worker ended without a result. Its last words: {last_lines}",
         "`rkdeck jobs log` shows everything it printed.",
     ),
+    "jobs.result_unreadable": (
+        "Job {job} succeeded, but its result cannot be read: its file events.jsonl is damaged.",
+        "What it made is still there (`rkdeck library`); `rkdeck jobs log {job}` tells more.",
+    ),
     "jobs.worker_fault": (
         "The worker met an unexpected {fault}: {text}",
         "This is a fault in RKDeck; the job's log has the details for a report.",
