@@ -67,7 +67,7 @@ class DemoHub:
         for server in (self._hub, self._cdn):
             server.state = self  # type: ignore[attr-defined]  # how http.server's handlers reach their owner
         self._threads = [
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
             for server in (self._hub, self._cdn)
         ]
 
