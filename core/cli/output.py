@@ -5,6 +5,7 @@ With `--json` stdout carries one JSON document, or JSON lines for the verbs that
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import TextIO
@@ -32,22 +33,21 @@ class Output:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._bar_shown = False
+        self._lock = threading.Lock()
 
     def text(self, line: str = "") -> None:
         """Print a line of a result for people; nothing with `--json`."""
         if not self.json:
-            self._clear_bar()
-            print(line, file=self._out, flush=True)
+            self._print(line, self._out)
 
     def note(self, line: str) -> None:
         """Print a message on stderr."""
-        self._clear_bar()
-        print(line, file=self._err, flush=True)
+        self._print(line, self._err)
 
     def document(self, value: JsonValue) -> None:
         """Print the one JSON document; nothing without `--json`."""
         if self.json:
-            print(json.dumps(value, ensure_ascii=True), file=self._out, flush=True)
+            self._print(json.dumps(value, ensure_ascii=True), self._out)
 
     def event(self, event: str, **data: JsonValue) -> None:
         """Print one JSON line of a reporting verb; nothing without `--json`."""
@@ -63,8 +63,10 @@ class Output:
     def progress(self, line: str) -> None:
         """Show progress on stderr: redrawn in place on a terminal, silent elsewhere."""
         if self._err.isatty():
-            print(f"\r\x1b[K{line}", end="", file=self._err, flush=True)
-            self._bar_shown = True
+            with self._lock:
+                self._err.write(f"\r\x1b[K{line}")
+                self._err.flush()
+                self._bar_shown = True
 
     def error(self, error: RKDeckError, **data: JsonValue) -> None:
         """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
@@ -92,10 +94,15 @@ class Output:
             ]
             self.text("  ".join(aligned).rstrip())
 
-    def _clear_bar(self) -> None:
-        if self._bar_shown:
-            print("\r\x1b[K", end="", file=self._err, flush=True)
-            self._bar_shown = False
+    def _print(self, line: str, stream: TextIO) -> None:
+        """Write one whole line: several boards are followed by several threads."""
+        with self._lock:
+            if self._bar_shown:
+                self._err.write("\r\x1b[K")
+                self._err.flush()
+                self._bar_shown = False
+            stream.write(line + "\n")
+            stream.flush()
 
 
 def _first(data: dict[str, JsonValue]) -> dict[str, JsonValue]:

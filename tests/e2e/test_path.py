@@ -171,6 +171,10 @@ def test_unknown_host_key_is_shown_and_refused_when_nobody_can_answer(program: P
     assert error["code"] == "remote.host_key_unknown"
     assert error["facts"]["fingerprint"] == board["host_key_sha256"]
     assert program.document("board", "list")["boards"] == []
+    program.add_board("desk")
+    program.run("board", "remove", "desk")
+    error = program.document("board", "add", "desk", address, "--identity", identity, exit_code=3)["error"]
+    assert error["code"] == "remote.host_key_unknown", "removing a board forgets its key"
 
 
 def test_several_boards_at_once_each_with_its_own_outcome(program: Program) -> None:

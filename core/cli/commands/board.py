@@ -117,6 +117,11 @@ def _connect(context: Context, board: Board) -> SshSession:
 def _remove(context: Context) -> int:
     board = context.services.boards.remove(_name(context))
     context.services.secrets.delete(board.secret_name)
+    if not any(
+        (other.host, other.port) == (board.host, board.port) for other in context.services.boards.list()
+    ):
+        # The next board at this address shows its key anew.
+        context.services.host_keys.forget(board.host, board.port)
     context.output.document({"removed": board.to_json()})
     context.output.text(f"removed {board.name}; nothing was changed on the board itself")
     return 0
