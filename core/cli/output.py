@@ -49,13 +49,13 @@ class Output:
         if self.json:
             self._print(json.dumps(value, ensure_ascii=True), self._out)
 
-    def event(self, event: str, **data: JsonValue) -> None:
+    def event(self, event: str, /, **data: JsonValue) -> None:
         """Print one JSON line of a reporting verb; nothing without `--json`."""
         if self.json and self.lines:
             t_unix_s = data.pop("t_unix_s", None) or time.time()
             self.document({"schema": SCHEMA, "event": event, **_first(data), "t_unix_s": t_unix_s, **data})
 
-    def result(self, result: dict[str, JsonValue], **data: JsonValue) -> None:
+    def result(self, result: dict[str, JsonValue], /, **data: JsonValue) -> None:
         """Print the closing line of a reporting verb: the result's members, also together under `result`."""
         header = {key: value for key, value in data.items() if value is not None}
         self.event("result", **{**result, **header, "result": result})
@@ -68,7 +68,7 @@ class Output:
                 self._err.flush()
                 self._bar_shown = True
 
-    def error(self, error: RKDeckError, **data: JsonValue) -> None:
+    def error(self, error: RKDeckError, /, **data: JsonValue) -> None:
         """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
         message, hint = word(error)
         self.note(f"rkdeck: {message}" + (f"\n  {hint}" if hint else ""))
