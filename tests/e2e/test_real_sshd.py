@@ -17,7 +17,7 @@ from tests.support.sshd import SshServer, openssh
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-ACCOUNT = "rkdeck-e2e-board"
+ACCOUNT = f"rkdeck-e2e-{os.getpid()}"
 
 
 def rkdeck(home: Path, *arguments: str, exit_code: int = 0) -> list[dict[str, Any]]:
