@@ -21,6 +21,16 @@ def format_bytes(size_bytes: float | None) -> str:
     return f"{size_bytes:.0f} B"
 
 
+def format_count(count: float | None) -> str:
+    """Format a number of parameters, such as `1.38 M` or `7.62 B` (10^6, 10^9); None is `unknown`."""
+    if count is None:
+        return UNKNOWN
+    for name, step in (("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if abs(count) >= step * 0.9995:
+            return f"{_three_figures(count / step)} {name}"
+    return f"{count:.0f}"
+
+
 def format_rate(rate_bytes_per_s: float | None) -> str:
     """Format a transfer rate, such as `11.2 MiB/s`; None is `unknown`."""
     return UNKNOWN if rate_bytes_per_s is None else f"{format_bytes(rate_bytes_per_s)}/s"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_json
 from core.base.names import safe_component
 from core.convert.recipe import Recipe, validate
 from core.convert.toolkits import Toolkit
@@ -70,6 +70,13 @@ def start_conversion(
         worker=WorkerCommand(module="core.workers.convert"),
         survives_front_end=True,
     )
+
+
+def start_warnings(handle: JobHandle) -> tuple[RKDeckError, ...]:
+    """What `start_conversion` found that may disappoint, but stops nothing."""
+    warnings = handle.record().spec.params.get("warnings")
+    found = warnings if isinstance(warnings, list) else []
+    return tuple(error_from_json(entry) for entry in found if isinstance(entry, dict))
 
 
 def calls(folder: Path, recipe: Recipe, platform: Platform, version: str) -> list[JsonValue]:

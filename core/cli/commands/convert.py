@@ -6,6 +6,7 @@ from pathlib import Path
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
+from core.cli.wording import word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def _path(text: str | None) -> Path | None:
 
 def _run(context: Context) -> int:
     from core.cli.models import local_source
-    from core.convert.plan import start_conversion
+    from core.convert.plan import start_conversion, start_warnings
     from core.convert.recipe import Recipe
 
     options, services = context.options, context.services
@@ -65,6 +66,8 @@ def _run(context: Context) -> int:
         output=_path(options.output),
         force=options.force,
     )
+    for warning in start_warnings(handle):
+        context.output.note("note: " + " ".join(word(warning)))
     result = run_job(handle, context.output)
     if not isinstance(result, dict):
         return result.exit_code

@@ -2,7 +2,7 @@
 
 import argparse
 
-from core.base.units import GIB
+from core.base.units import GIB, format_count
 from core.cli.command import Command, Context
 
 
@@ -48,7 +48,7 @@ def show_estimate(context: Context, document: dict) -> None:  # type: ignore[typ
     """Print the level table for people."""
     out = context.output
     out.text(
-        f"{document['model']}: {document['architecture']}, {document['parameters'] / 1e6:,.1f} M parameters; "
+        f"{document['model']}: {document['architecture']}, {format_count(document['parameters'])} parameters; "
         f"{document['platform']}, context {document['context']}, {document['confidence']}"
     )
     rows = []

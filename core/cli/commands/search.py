@@ -2,6 +2,7 @@
 
 import argparse
 
+from core.base.units import format_count
 from core.cli.command import Command, Context
 
 
@@ -31,7 +32,7 @@ def _run(context: Context) -> int:
     rows = [
         (
             model.repo,
-            f"{model.parameters / 1e9:.2f} B" if model.parameters else "unknown",
+            format_count(model.parameters),
             str(model.downloads),
             model.license or "unknown",
         )

@@ -2,7 +2,7 @@
 
 MESSAGES: dict[str, tuple[str, str]] = {
     "deploy.not_a_model": (
-        "{file} is not an .rkllm file but {kind}.",
+        "{file} is not an .rkllm file (found: {kind}).",
         "Look at it with `rkdeck inspect`; download the model again or convert it with `rkdeck convert`.",
     ),
     "deploy.damaged_file": (

@@ -9,7 +9,7 @@ from core.base.errors import RKDeckError
 from core.base.log import redact, register_secret, setup_logging
 from core.base.paths import AppPaths, resolve_home
 from core.base.secrets import SecretStore, hub_token
-from core.base.units import format_bytes, format_duration, format_rate
+from core.base.units import format_bytes, format_count, format_duration, format_rate
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ def test_sizes(size: int | None, text: str) -> None:
 def test_sizes_never_use_scientific_notation(size: int) -> None:
     assert "e" not in format_bytes(size)
     assert format_rate(size).endswith("/s")
+
+
+def test_counts() -> None:
+    assert [format_count(value) for value in (None, 12, 1_377_408, 7_615_616_512, 999_999_999)] == [
+        "unknown", "12", "1.38 M", "7.62 B", "1.00 B",
+    ]  # fmt: skip
 
 
 def test_durations() -> None:

@@ -17,7 +17,7 @@ from core.base.digest import sha256_of
 from core.base.errors import CancelledError, JsonValue, RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.convert.inspect import inspect_file
-from core.convert.plan import start_conversion
+from core.convert.plan import start_conversion, start_warnings
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit, ToolkitRegistry
 from core.demo.container import read_container
@@ -52,6 +52,7 @@ def test_result_is_checked_registered_and_tells_its_recipe(
     jobs: JobManager, paths: AppPaths, model: Path, toolkit: Toolkit
 ) -> None:
     handle = convert(jobs, paths, model, toolkit)
+    assert [warning.code for warning in start_warnings(handle)] == ["convert.no_dataset"]
     result = handle.result(SLACK_S)
     path = Path(str(result["path"]))
     assert path.name == "tiny_W8A8_RK3588.rkllm"
@@ -242,7 +243,7 @@ FRONT_END = """
 import sys, time
 from pathlib import Path
 from core.base.paths import AppPaths
-from core.convert.plan import start_conversion
+from core.convert.plan import start_conversion, start_warnings
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit
 from core.jobs.manager import JobManager
