@@ -3,10 +3,15 @@
 import importlib
 import pkgutil
 import string
+from collections.abc import Mapping
 from functools import cache
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
+
+_MAX_FACT_CHARACTERS = 500
+_MAX_LIST_CHARACTERS = 4000
+_FORMATTER = string.Formatter()
 
 
 @cache
@@ -19,31 +24,59 @@ def messages() -> dict[str, tuple[str, str]]:
 
 
 def word(error: RKDeckError) -> tuple[str, str]:
-    """Return (message, advice) for an error; a code without words is shown as it is, with its facts.
-
-    Facts come from the Hub, boards and files: they are made printable before they meet a terminal.
-    """
-    shown = _Facts({key: _show(value) for key, value in error.facts.items()})
+    """Return (message, advice) for an error; a code without words is shown as it is, with its facts."""
     template = messages().get(error.code)
     if template is None:
-        return printable(str(error), limit=1000), ""
+        return bare(error), ""
     message, advice = template
     if error.hint is not None and error.hint in messages():
         advice = messages()[error.hint][1]
-    formatter = string.Formatter()
-    return formatter.vformat(message, (), shown), formatter.vformat(advice, (), shown)
+    return fill(message, error.facts), fill(advice, error.facts)
+
+
+def bare(error: RKDeckError) -> str:
+    """Return code and facts as they are, for a code that has no words."""
+    return printable(str(error), limit=1000)
+
+
+def fill(template: str, facts: Mapping[str, JsonValue], unknown: str = "unknown") -> str:
+    """Put facts into a template.
+
+    Facts come from the Hub, boards and files: they are made printable and cut before they meet a screen,
+    and what they contain is never read as a template.
+
+    Args:
+        template: str.format text over the names of the facts.
+        facts: an error's facts; None and absent ones are shown as `unknown`.
+        unknown: the word for what is not known.
+    """
+    shown = _Facts(unknown, {key: _show(value, unknown) for key, value in facts.items()})
+    return _FORMATTER.vformat(template, (), shown)
 
 
 class _Facts(dict[str, str]):
+    def __init__(self, unknown: str, facts: Mapping[str, str]) -> None:
+        super().__init__(facts)
+        self._unknown = unknown
+
     def __missing__(self, key: str) -> str:
-        return "unknown"
+        return self._unknown
 
 
-def _show(value: JsonValue) -> str:
+def _show(value: JsonValue, unknown: str) -> str:
     if value is None:
-        return "unknown"
+        return unknown
     if isinstance(value, list):
-        return ", ".join(_show(item) for item in value)
+        return _join(value, unknown)
     if isinstance(value, float):
         return f"{value:g}"
-    return printable(str(value), limit=500)
+    return printable(str(value), limit=_MAX_FACT_CHARACTERS)
+
+
+def _join(items: list[JsonValue], unknown: str) -> str:
+    joined = ""
+    for index, item in enumerate(items):
+        joined += (", " if index else "") + _show(item, unknown)
+        if len(joined) > _MAX_LIST_CHARACTERS:
+            return joined[:_MAX_LIST_CHARACTERS] + "…"
+    return joined
