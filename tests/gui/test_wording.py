@@ -1,0 +1,251 @@
+"""The window's words: complete in both languages, over the same facts, in a window's terms, harmless."""
+
+import ast
+import re
+import string
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.cli.wording import messages, word
+from core.jobs.model import JobState
+from gui.wording import word_error
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = ("en", "es")
+# A command of ours, also alone in backticks (`rkdeck.log` and `rkdeck-store` are files), or an option.
+_COMMAND = re.compile(
+    r"`rkdeck`|\brkdeck (?=[a-z-])|(?<![\w-])--[a-z]|`(?:retry|resume|jobs|library|board|toolkit) ?"
+)
+_FAMILIAR = re.compile(r"\b(?:usted|ustedes|tú|tu|tus|vos|su token|por favor)\b", re.IGNORECASE)
+_WORDED_FACTS = frozenset({"why", "problem", "what", "reason", "missing"})
+_FILE_NAMES = {"config.json", "*.safetensors"}
+_HELPERS = {"_strange": "what", "_bad": "problem"}
+_ERRORS = {"RKDeckError", "UsageError", "RefusedError", "CancelledError"}
+
+
+def _document(language: str, name: str) -> dict[str, Any]:
+    return tomllib.loads((resources.files("resources") / "translations" / language / name).read_text("utf-8"))
+
+
+def _codes(language: str) -> dict[str, dict[str, str]]:
+    return {key: value for key, value in _document(language, "errors.toml").items() if "." in key}
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def _window_texts(language: str) -> Iterator[tuple[str, str, str]]:
+    own = _codes(language)
+    for code, (message, hint) in messages().items():
+        mine = own.get(code, {})
+        yield code, mine.get("message", message), mine.get("hint", hint)
+
+
+def test_spanish_has_every_code() -> None:
+    assert sorted(set(messages()) - set(_codes("es"))) == []
+    assert [code for code, texts in _codes("es").items() if set(texts) != {"message", "hint"}] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_words_for_unknown_codes(language: str) -> None:
+    assert sorted(set(_codes(language)) - set(messages())) == []
+
+
+def test_english_says_only_what_differs() -> None:
+    for code, texts in _codes("en").items():
+        assert texts, code
+        assert set(texts) <= {"message", "hint"}, code
+        said = dict(zip(("message", "hint"), messages()[code], strict=True))
+        assert [name for name, text in texts.items() if text == said[name]] == [], code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_fact_is_added_or_lost(language: str) -> None:
+    for code, message, hint in _window_texts(language):
+        english = messages()[code]
+        assert _fields(message) == _fields(english[0]), code
+        # An advice may name again, or no longer, what its message has already told.
+        assert _fields(message) | _fields(hint) == _fields(english[0]) | _fields(english[1]), code
+        assert bool(hint) == bool(english[1]), code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_window_speaks_of_no_command_of_ours(language: str) -> None:
+    for code, message, hint in _window_texts(language):
+        assert not _COMMAND.search(message), f"{code}: {message}"
+        assert not _COMMAND.search(hint), f"{code}: {hint}"
+
+
+@pytest.mark.parametrize(
+    "text", ["`rkdeck jobs` lists", "add --force.", "(--store DIR)", "run rkdeck board", "`rkdeck`"]
+)
+def test_the_search_for_commands_finds_them(text: str) -> None:
+    assert _COMMAND.search(text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_are_sentences(language: str) -> None:
+    for code, message, hint in _window_texts(language):
+        for text in filter(None, (message, hint)):
+            assert text[0].isupper() or text[0] in "`{¿", code
+            assert text == text.strip(), code
+            assert "  " not in text, code
+
+
+def test_spanish_addresses_nobody() -> None:
+    for code, message, hint in _window_texts("es"):
+        assert not _FAMILIAR.search(f"{message} {hint}"), code
+
+
+def test_spanish_was_translated() -> None:
+    same = [code for code, message, hint in _window_texts("es") if message == messages()[code][0]]
+    assert same == []
+
+
+def _estimate_templates() -> set[str]:
+    estimator = tomllib.loads((resources.files("resources") / "estimator.toml").read_text("utf-8"))
+    platforms = tomllib.loads((resources.files("resources") / "platforms.toml").read_text("utf-8"))
+    refusals = {text for platform in platforms["platform"] for text in platform["refusals"].values()}
+    return {*estimator["notes"].values(), *estimator["reasons"].values(), *refusals}
+
+
+def test_spanish_estimate_covers_all_templates() -> None:
+    spanish = _document("es", "estimate.toml")
+    assert sorted(_estimate_templates() - set(spanish)) == []
+    assert sorted(set(spanish) - _estimate_templates()) == []
+    for english, text in spanish.items():
+        assert _fields(text) == _fields(english), english
+        assert text != english
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_values_keep_their_places(language: str) -> None:
+    for name, table in _document(language, "errors.toml").get("facts", {}).items():
+        for value, text in table.items():
+            assert _fields(value) == _fields(text), f"{name}: {value}"
+
+
+def _literals(node: ast.expr) -> Iterator[str]:
+    for part in node.values if isinstance(node, ast.BoolOp) else [node]:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
+            yield part.value
+
+
+def _literal_facts() -> Iterator[tuple[str, str, str]]:
+    for path in sorted((ROOT / "core").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            where = f"{path.relative_to(ROOT)}:{node.lineno}"
+            if node.func.id in _ERRORS:
+                for keyword in node.keywords:
+                    if keyword.arg in _WORDED_FACTS:
+                        yield from ((where, keyword.arg, text) for text in _literals(keyword.value))
+            elif node.func.id in _HELPERS and node.args:
+                yield from ((where, _HELPERS[node.func.id], text) for text in _literals(node.args[0]))
+
+
+def test_spanish_words_the_causes_that_core_writes_out() -> None:
+    tables = _document("es", "errors.toml")["facts"]
+    found = [(where, fact, text) for where, fact, text in _literal_facts() if text not in _FILE_NAMES]
+    assert len(found) > 20
+    assert [item for item in found if item[2] not in tables[item[1]]] == []
+
+
+def test_states_and_causes_are_spanish() -> None:
+    states = _document("es", "errors.toml")["facts"]["state"]
+    assert set(states) == {str(state) for state in JobState}
+    error = RKDeckError("jobs.not_resumable_now", job="j", state="queued")
+    assert "en cola" in word_error(error, "es")[0]
+    failed = RKDeckError("boards.no_answer", host="h", status=1, reason="exit status 7")
+    assert "código de salida 7" in word_error(failed, "es")[0]
+
+
+def test_a_reason_of_the_estimate_is_spanish_inside_an_error() -> None:
+    reason = "the group size 512 does not divide the 640 outputs of o_proj{x} (SDK manual 1.3.0)"
+    error = RKDeckError("convert.unsupported", dtype="w8a8_g512", platform="RK3588", reason=reason)
+    message, _ = word_error(error, "es")
+    assert "512 no es divisor de 640 (salidas de o_proj{x}" in message
+
+
+def test_codes_among_facts_are_words_in_english_too() -> None:
+    error = UsageError("deploy.damaged_file", file="a.rkllm", problems="inspect.truncated, inspect.too_old")
+    assert "cut off, made by rkllm-toolkit 1.0" in word_error(error, "en")[0]
+    listed = RKDeckError("convert.bad_file", kind="html", problems=["inspect.html"])
+    assert "a web page: a web page" in word_error(listed, "en")[0]
+
+
+def test_names_are_never_translated() -> None:
+    message, _ = word_error(RKDeckError("boards.exists", name="running"), "es")
+    assert "running" in message
+
+
+def test_each_language_has_its_words_and_english_is_the_rest() -> None:
+    error = RKDeckError("jobs.unknown", job="j1")
+    assert word_error(error, "es")[1] == "La página Trabajos los muestra todos."
+    assert word_error(error, "es_MX") == word_error(error, "es")
+    assert word_error(error, "en")[1] == "The Jobs page lists them."
+    for other in ("fr", "../en", ""):
+        assert word_error(error, other) == word_error(error, "en")
+    plain = RKDeckError("jobs.ambiguous", job="j", jobs=["j1", "j2"])
+    assert word_error(plain, "en") == word(plain)
+
+
+def test_the_hint_of_another_code_is_in_the_windows_words() -> None:
+    error = RKDeckError("convert.input_missing", hint="jobs.unknown", path="/x")
+    assert word_error(error, "en")[1] == "The Jobs page lists them."
+    assert (
+        word_error(RKDeckError("convert.input_missing", hint="no.such", path="/x"), "es")[1]
+        == "Comprobar la ruta."
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_unknown_code_still_speaks(language: str) -> None:
+    assert "nobody.knows" in word_error(RKDeckError("nobody.knows", n=1), language)[0]
+
+
+def test_absent_facts_are_unknown_in_the_language() -> None:
+    error = RKDeckError("remote.auth_failed", host="h", port=22, user="u", tried="password", allowed=None)
+    assert "acepta: desconocido." in word_error(error, "es")[0]
+    assert "unknown" in word_error(RKDeckError("jobs.unknown"), "en")[0]
+
+
+_HOSTILE: tuple[JsonValue, ...] = (
+    "{0}{x!r}{job.__class__}",
+    "{" * 5000 + "}",
+    "\x1b[2J\x00\u202e\r\n\u200b",
+    "x" * 10_240,
+    "the group size " + "1 of " * 2000,
+    " does not divide the a of" * 19,
+    [["{0}\x1b" + "y" * 10_240] * 300] * 10,
+    {"{a}": "\x1b"},
+    float("nan"),
+    True,
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("value", _HOSTILE, ids=range(len(_HOSTILE)))
+def test_hostile_facts_come_out_harmless(language: str, value: JsonValue) -> None:
+    for code, (message, hint) in messages().items():
+        names = _fields(message) | _fields(hint)
+        told = word_error(RKDeckError(code, **dict.fromkeys(names, value)), language)
+        for text in told:
+            assert all(character.isprintable() for character in text), code
+            assert "\u202e" not in text
+            assert len(text) <= 800 + 4001 * len(names), code
+            if isinstance(value, str):
+                assert len(text) <= 800 + 520 * len(names), code
+
+
+def test_braces_of_facts_stay_as_they_are() -> None:
+    for language in LANGUAGES:
+        assert "{0}{x!r}" in word_error(RKDeckError("jobs.unknown", job="{0}{x!r}"), language)[0]
