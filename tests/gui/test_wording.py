@@ -210,6 +210,9 @@ def test_the_hint_of_another_code_is_in_the_windows_words() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_unknown_code_still_speaks(language: str) -> None:
     assert "nobody.knows" in word_error(RKDeckError("nobody.knows", n=1), language)[0]
+    hostile, _ = word_error(RKDeckError("no\x1b.body", text="x" * 10_240), language)
+    assert hostile.isprintable()
+    assert len(hostile) < 1100
 
 
 def test_absent_facts_are_unknown_in_the_language() -> None:
