@@ -1,9 +1,11 @@
 """One look at one board. Every unknown is None; nothing is guessed."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from core.base.errors import JsonValue
+from core.base.errors import JsonValue, RKDeckError
 from core.monitor.values import ProcessMemory
 
 UP, DOWN = "up", "down"
@@ -12,6 +14,8 @@ NO_DRIVER = "no NPU driver"
 NO_RKNPU = "the rocket driver has no load"
 OLD_DRIVER = "the driver is too old"
 NOT_HERE = "not on this board"
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class BoardSample:
         throttled_by: cooling devices at work; None when the board has none to ask.
         missing: why a member is unknown, by its short name.
         npu_power: "active" or "suspended", and the driver's name and version: beyond the JSON document.
+        link_error: wire form of the error (`RKDeckError.to_json`) that keeps the link down, where there is one;
+            beyond the JSON document, whose `missing["link"]` is its code.
     """
 
     board: str
@@ -73,6 +79,7 @@ class BoardSample:
     npu_power: str | None = None
     npu_driver: str | None = None
     npu_driver_version: str | None = None
+    link_error: Mapping[str, JsonValue] | None = None
 
     @property
     def is_up(self) -> bool:
@@ -116,6 +123,16 @@ class BoardSample:
             "link": self.link,
         }
 
+    def to_wire(self) -> dict[str, JsonValue]:
+        """Return the whole record for another process: the document and what is beyond it."""
+        return {
+            **self.to_json(),
+            "npu_power": self.npu_power,
+            "npu_driver": self.npu_driver,
+            "npu_driver_version": self.npu_driver_version,
+            "link_error": None if self.link_error is None else dict(self.link_error),
+        }
+
 
 def _serving(figures: ServingFigures) -> dict[str, JsonValue]:
     return {"model": figures.model, "tokens_per_s": figures.tokens_per_s, "ttft_ms": figures.ttft_ms}
@@ -123,3 +140,127 @@ def _serving(figures: ServingFigures) -> dict[str, JsonValue]:
 
 def _list(values: tuple[int, ...] | tuple[float | None, ...] | tuple[str, ...] | None) -> JsonValue:
     return None if values is None else list(values)
+
+
+def down_sample(board: str, t_unix_s: float, error: RKDeckError) -> BoardSample:
+    """The sample of a board that `error` keeps from answering."""
+    return BoardSample(board, t_unix_s, DOWN, missing={"link": error.code}, link_error=error.to_json())
+
+
+def sample_from_json(value: object) -> BoardSample:
+    """Read what `BoardSample.to_wire` wrote.
+
+    Raises:
+        ValueError: a member is missing, or is not what that method writes.
+    """
+    members = _object(value)
+    try:
+        return BoardSample(
+            board=_text(members["board"]),
+            t_unix_s=_number(members["t_unix_s"]),
+            link=_one_of(members["link"], UP, DOWN),
+            uptime_s=_or_none(members["uptime_s"], _number),
+            npu_load_percent=_or_none(members["npu_load_percent"], _wholes),
+            npu_source=_one_of(members["npu_source"], "debugfs", "proc", "none"),
+            npu_active_cores=_or_none(members["npu_active_cores"], _wholes),
+            npu_hz=_or_none(members["npu_hz"], _whole),
+            cpu_load_percent=_or_none(members["cpu_load_percent"], _shares),
+            cpu_policies=tuple(_policy(item) for item in _items(members["cpu_policies"])),
+            mem_total_bytes=_or_none(members["mem_total_bytes"], _whole),
+            mem_available_bytes=_or_none(members["mem_available_bytes"], _whole),
+            swap_used_bytes=_or_none(members["swap_used_bytes"], _whole),
+            ddr_load_percent=_or_none(members["ddr_load_percent"], _whole),
+            ddr_hz=_or_none(members["ddr_hz"], _whole),
+            gpu_load_percent=_or_none(members["gpu_load_percent"], _whole),
+            temps_c={name: _number(item) for name, item in _object(members["temps_c"]).items()},
+            throttled_by=_or_none(members["throttled_by"], _texts),
+            processes=tuple(_process(item) for item in _items(members["processes"])),
+            serving=_or_none(members["serving"], _figures),
+            missing={name: _text(item) for name, item in _object(members["missing"]).items()},
+            npu_power=_or_none(members["npu_power"], _text),
+            npu_driver=_or_none(members["npu_driver"], _text),
+            npu_driver_version=_or_none(members["npu_driver_version"], _text),
+            link_error=_or_none(members["link_error"], _object),
+        )
+    except KeyError as error:
+        raise ValueError(f"no member {error}") from error
+
+
+def _or_none(value: JsonValue, read: Callable[[JsonValue], Item]) -> Item | None:
+    return None if value is None else read(value)
+
+
+def _object(value: object) -> dict[str, JsonValue]:
+    if not isinstance(value, dict):
+        raise ValueError("not an object")  # noqa: TRY004  # a wrong document is one kind of error, whatever it holds
+    return value
+
+
+def _items(value: JsonValue) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")  # noqa: TRY004  # as above
+    return value
+
+
+def _text(value: JsonValue) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004  # as above
+    return value
+
+
+def _one_of(value: JsonValue, *allowed: str) -> str:
+    if value not in allowed:
+        raise ValueError(f"not one of {allowed}")
+    return _text(value)
+
+
+def _whole(value: JsonValue) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("not a whole number")  # noqa: TRY004  # as above
+    return value
+
+
+def _number(value: JsonValue) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
+
+
+def _wholes(value: JsonValue) -> tuple[int, ...]:
+    return tuple(_whole(item) for item in _items(value))
+
+
+def _texts(value: JsonValue) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _items(value))
+
+
+def _shares(value: JsonValue) -> tuple[float | None, ...]:
+    return tuple(_or_none(item, _number) for item in _items(value))
+
+
+def _policy(value: JsonValue) -> CpuPolicy:
+    members = _object(value)
+    return CpuPolicy(
+        _or_none(members["cpus"], _wholes),
+        _or_none(members["hz"], _whole),
+        _or_none(members["max_hz"], _whole),
+    )
+
+
+def _process(value: JsonValue) -> ProcessMemory:
+    members = _object(value)
+    return ProcessMemory(
+        _whole(members["pid"]),
+        _text(members["name"]),
+        _or_none(members["rss_bytes"], _whole),
+        _or_none(members["peak_rss_bytes"], _whole),
+    )
+
+
+def _figures(value: JsonValue) -> ServingFigures:
+    members = _object(value)
+    return ServingFigures(
+        _text(members["model"]),
+        _or_none(members["tokens_per_s"], _number),
+        _or_none(members["ttft_ms"], _number),
+    )

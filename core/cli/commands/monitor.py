@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import itertools
 import queue
 import threading
 from collections.abc import Iterator
@@ -12,9 +13,7 @@ from core.base.units import GIB
 from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.monitor.sample import BoardSample
-from core.monitor.sampler import BoardSampler
-from core.remote.session import SshSession
-from core.serve.service import state_file
+from core.monitor.watching import Pace, samples
 
 Report = tuple[Board, BoardSample | RKDeckError | None]
 
@@ -69,10 +68,10 @@ def describe(sample: BoardSample) -> str:
 def _samples(context: Context, boards: list[Board]) -> Iterator[Report]:
     """Sample all boards side by side, a thread each; yields as they arrive, ends when all have ended."""
     found: queue.Queue[Report] = queue.Queue()
-    stop = threading.Event()
+    paces = [Pace(context.options.interval) for _ in boards]
     threads = [
-        threading.Thread(target=_sample_one, args=(context, board, found, stop), name=f"monitor-{board.name}")
-        for board in boards
+        threading.Thread(target=_sample_one, args=(context, board, found, pace), name=f"monitor-{board.name}")
+        for board, pace in zip(boards, paces, strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -85,29 +84,20 @@ def _samples(context: Context, boards: list[Board]) -> Iterator[Report]:
             else:
                 yield report
     finally:
-        stop.set()
+        for pace in paces:
+            pace.end()
         for thread in threads:
             thread.join()
 
 
-def _sampler(session: SshSession, board: Board) -> BoardSampler:
-    serving_file = state_file(board.store) if board.store else None
-    return BoardSampler(session, board.sysroot, sudo=True, board=board.name, serving_file=serving_file)
-
-
-def _sample_one(context: Context, board: Board, found: "queue.Queue[Report]", stop: threading.Event) -> None:
-    limit: int | None = context.options.samples
+def _sample_one(context: Context, board: Board, found: "queue.Queue[Report]", pace: Pace) -> None:
     try:
         with (
             context.services.connect(board) as session,
-            contextlib.closing(_sampler(session, board)) as sampler,
+            contextlib.closing(samples(session, board, pace)) as endless,
         ):
-            taken = 0
-            while not stop.is_set() and (limit is None or taken < limit):
-                found.put((board, sampler.sample()))
-                taken += 1
-                if limit is None or taken < limit:
-                    stop.wait(context.options.interval)
+            for sample in itertools.islice(endless, context.options.samples):
+                found.put((board, sample))
     except RKDeckError as error:
         found.put((board, error))
     finally:

@@ -1,0 +1,348 @@
+"""The live figures end to end: a worker process, real boards, and every way in which either of them can go."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.base.database import Database
+from core.base.errors import RKDeckError
+from core.base.paths import AppPaths
+from core.boards.registry import Board, BoardRegistry
+from core.demo.board import DemoBoard
+from core.monitor.feed import MonitorFeed
+from core.monitor.sample import UP, BoardSample, CpuPolicy, ServingFigures, down_sample, sample_from_json
+from core.monitor.values import ProcessMemory
+from core.monitor.watching import Watcher
+from core.remote.hostkeys import HostKeys
+from core.remote.session import SshSession
+from core.remote.target import SshTarget
+from tests.support.sshd import ROOT, new_key
+from tests.support.waiting import wait_until
+
+PASSPHRASE = "open sesame"
+
+
+class Place:
+    """A home folder with boards in it, and what a feed reports of them."""
+
+    def __init__(self, paths: AppPaths, folder: Path, key: Path) -> None:
+        self.paths = paths
+        self.key = key
+        self.folder = folder
+        self.database = Database(paths.database_file)
+        self.registry = BoardRegistry(self.database)
+        self.samples: list[BoardSample] = []
+        self.passwords: dict[str, str] = {}
+        self.boards: dict[str, DemoBoard] = {}
+
+    def switch_on(self, name: str, key: Path | None = None) -> DemoBoard:
+        """A board of that name, remembered with its host key; where an earlier one was, it takes its place."""
+        public = [(self.key.parent / f"{path.name}.pub").read_text() for path in (self.key, key or self.key)]
+        board = self.boards[name] = DemoBoard(self.folder / name, public, bare=True).start()
+        with contextlib.suppress(RKDeckError):
+            self.registry.remove(name)
+        self.registry.add(Board(name, "127.0.0.1", board.port, board.user, key or self.key))
+        target = SshTarget("127.0.0.1", board.port, board.user, self.key, use_agent=False)
+        SshSession.connect(target, HostKeys(self.paths.known_hosts), board.host_key_sha256).close()
+        return board
+
+    def feed(self, *boards: str) -> MonitorFeed:
+        feed = MonitorFeed(self.paths, self.samples.append, secrets=self.passwords.get, interval_s=0.2)
+        feed.watch(boards)
+        return feed
+
+    def links(self, name: str) -> list[str]:
+        """What the samples of a board said: "up", or why not."""
+        return [sample.missing.get("link", UP) for sample in list(self.samples) if sample.board == name]
+
+    def wait_for(self, name: str, link: str, since: int = 0) -> int:
+        """Wait for such a sample; returns how many there are of that board."""
+        wait_until(lambda: link in self.links(name)[since:], what=f"{name} {link}")
+        return len(self.links(name))
+
+
+@pytest.fixture
+def place(paths: AppPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    # Whoever runs the tests keeps their own keys out of this.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    place = Place(paths, tmp_path / "boards", new_key(tmp_path / "key"))
+    try:
+        yield place
+    finally:
+        place.database.close()
+        for board in place.boards.values():
+            board.stop()
+
+
+def shells_of(board: DemoBoard) -> list[psutil.Process]:
+    """The processes that the board runs for its clients."""
+    marker = str(board.folder)
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.name() in {"sh", "dash"} and process.cwd().startswith(marker):
+                found.append(process)
+    return found
+
+
+def test_two_boards_then_one_then_none(place: Place) -> None:
+    boards = [place.switch_on("desk"), place.switch_on("lab")]
+    with place.feed("desk", "lab") as feed:
+        for name in ("desk", "lab"):
+            place.wait_for(name, UP)
+        sample = next(sample for sample in place.samples if sample.is_up)
+        assert sample.mem_total_bytes == pytest.approx(psutil.virtual_memory().total, abs=1 << 20)
+        feed.watch(["lab"])
+        seen = len(place.links("desk"))
+        count = len(place.links("lab"))
+        wait_until(lambda: len(place.links("lab")) > count + 3)
+        assert len(place.links("desk")) <= seen + 1  # one may have been on its way
+        wait_until(lambda: not shells_of(boards[0]))
+        assert shells_of(boards[1])
+        feed.watch([])
+        wait_until(lambda: not shells_of(boards[1]))
+        assert feed.worker_pid is not None
+        feed.watch(["desk"])
+        place.wait_for("desk", UP, seen + 1)
+    wait_until(lambda: not shells_of(boards[0]))
+    assert set(place.links("desk")) == {UP}
+
+
+def test_the_interval_changes_at_once(place: Place) -> None:
+    place.switch_on("desk")
+    with place.feed("desk") as feed:
+        count = place.wait_for("desk", UP)
+        feed.set_interval(3600)
+        wait_until(lambda: len(place.links("desk")) > count)
+        time.sleep(0.5)  # until what was on its way has arrived
+        count = len(place.links("desk"))
+        time.sleep(0.7)  # nothing is to be waited for: nothing may come
+        assert len(place.links("desk")) == count
+        feed.set_interval(0.2)
+        wait_until(lambda: len(place.links("desk")) > count + 3, timeout_s=5)
+
+
+def test_a_board_that_goes_and_comes_back(place: Place) -> None:
+    board = place.switch_on("desk")
+    with place.feed("desk"):
+        place.wait_for("desk", UP)
+        board.drop_connections()
+        wait_until(lambda: set(place.links("desk")) - {UP}, what="down")
+        count = len(place.links("desk"))
+        count = place.wait_for("desk", UP, count)
+        board.stop()
+        count = place.wait_for("desk", "remote.refused", count)
+        last = place.samples[-1]
+        assert last.link_error is not None
+        assert last.link_error["facts"] == {"host": "127.0.0.1", "port": place.registry.get("desk").port}
+        place.switch_on("desk")  # on another port: the registry is asked anew
+        place.wait_for("desk", UP, count)
+    # Every failure was told, none of them twice a second.
+    assert 2 <= len([link for link in place.links("desk") if link != UP]) <= 8
+
+
+def test_a_board_that_is_not_in_the_registry(place: Place) -> None:
+    place.switch_on("desk")
+    with place.feed("nobody", "desk"):
+        place.wait_for("nobody", "boards.unknown")
+        place.wait_for("desk", UP)
+
+
+@pytest.mark.expects_log
+def test_a_killed_worker_is_started_again(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.switch_on("desk")
+    with place.feed("desk") as feed:
+        count = place.wait_for("desk", UP)
+        first = feed.worker_pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        place.wait_for("desk", "monitor.worker_ended", count - 1)
+        assert place.samples[-1].link_error is not None
+        assert place.samples[-1].link_error["facts"] == {"reason": "SIGKILL"}
+        place.wait_for("desk", UP, count + 1)
+        assert feed.worker_pid not in {None, first}
+    assert "SIGKILL" in caplog.text
+
+
+@pytest.mark.expects_log
+def test_a_home_that_cannot_be_read_is_told(place: Place) -> None:
+    place.paths.settings_file.write_text("this is no TOML")
+    with place.feed("desk"):
+        place.wait_for("desk", "base.bad_settings")
+        place.paths.settings_file.unlink()
+        place.switch_on("desk")
+        place.wait_for("desk", UP)
+
+
+def test_secrets_come_over_standard_input_only(place: Place) -> None:
+    locked = new_key(place.key.with_name("locked"), passphrase=PASSPHRASE)
+    place.switch_on("desk", locked)
+    place.passwords["desk"] = "not " + PASSPHRASE
+    with place.feed("desk") as feed:
+        count = place.wait_for("desk", "remote.passphrase_wrong")
+        worker = psutil.Process(feed.worker_pid)
+        place.passwords["desk"] = PASSPHRASE
+        feed.retry("desk")
+        place.wait_for("desk", UP, count)
+        assert PASSPHRASE not in " ".join([*worker.cmdline(), *worker.environ().values()])
+    logs = "".join(path.read_text() for path in place.paths.logs.iterdir())
+    assert PASSPHRASE not in logs
+
+
+def test_a_refused_login_is_not_repeated(place: Place) -> None:
+    board = place.switch_on("desk")
+    target = place.registry.remove("desk")
+    place.registry.add(replace(target, identity_file=None))
+    place.passwords["desk"] = "wrong"
+    with place.feed("desk") as feed:
+        place.wait_for("desk", "remote.auth_failed")
+        place.switch_on("lab")
+        feed.watch(["desk", "lab"])
+        place.wait_for("lab", UP)
+        wait_until(lambda: len(place.links("lab")) > 10)
+        assert place.links("desk") == ["remote.auth_failed"]
+        place.registry.remove("desk")
+        place.registry.add(replace(target, port=board.port))
+        feed.retry("desk")
+        place.wait_for("desk", UP)
+
+
+_FRONT_END = """
+import sys, time
+from pathlib import Path
+from core.base.paths import AppPaths
+from core.monitor.feed import MonitorFeed
+feed = MonitorFeed(AppPaths(Path(sys.argv[1])), lambda sample: print(feed.worker_pid, sample.link, flush=True),
+                   secrets=lambda name: None, interval_s=0.2)
+feed.watch(["desk"])
+feed.start()
+time.sleep(60)
+"""
+
+
+def test_a_killed_front_end_leaves_nothing(place: Place) -> None:
+    board = place.switch_on("desk")
+    command = [sys.executable, "-c", _FRONT_END, str(place.paths.home)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as front_end:
+        assert front_end.stdout is not None
+        pid, link = front_end.stdout.readline().split()
+        worker = psutil.Process(int(pid))
+        assert link == UP
+        front_end.kill()
+    wait_until(lambda: not worker.is_running(), timeout_s=3)
+    wait_until(lambda: not shells_of(board))
+
+
+def test_close_ends_everything_even_a_worker_that_hangs(place: Place) -> None:
+    place.switch_on("desk")
+    feed = place.feed("desk").start()
+    place.wait_for("desk", UP)
+    assert feed.worker_pid is not None
+    worker = psutil.Process(feed.worker_pid)
+    worker.suspend()
+    began_s = time.monotonic()
+    feed.close()
+    assert time.monotonic() - began_s < 2.0
+    assert not worker.is_running()
+    count = len(place.samples)
+    feed.close()
+    assert len(place.samples) == count
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("monitor-feed")]
+
+
+def test_close_at_once_and_without_boards(place: Place) -> None:
+    place.switch_on("desk")
+    for boards in ((), ("desk",)):
+        began_s = time.monotonic()
+        with place.feed(*boards) as feed:
+            assert boards or feed.worker_pid is None
+        assert time.monotonic() - began_s < 2.0
+    place.feed("desk").close()  # never started
+
+
+@pytest.mark.expects_log
+def test_a_listener_that_fails_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.switch_on("desk")
+    taken: list[BoardSample] = []
+
+    def take(sample: BoardSample) -> None:
+        taken.append(sample)
+        raise RuntimeError("the window is broken")
+
+    with MonitorFeed(place.paths, take, secrets=lambda name: None, interval_s=0.2) as feed:
+        feed.watch(["desk"])
+        wait_until(lambda: len(taken) > 2)
+    assert "the window is broken" in caplog.text
+
+
+@pytest.mark.expects_log
+def test_a_keyring_that_fails_keeps_no_board_from_being_sampled(place: Place) -> None:
+    place.switch_on("desk")
+
+    def fail(name: str) -> str | None:
+        raise RuntimeError("no keyring")
+
+    with MonitorFeed(place.paths, place.samples.append, secrets=fail) as feed:
+        feed.watch(["desk"])
+        place.wait_for("desk", UP)
+
+
+# --- the record on its way, and the loop by itself
+
+
+def full_sample() -> BoardSample:
+    return BoardSample(
+        "desk", 1.5, UP, 2.5, (1, 2, 3), "debugfs", (0,), 10**9, (1.0, None), (CpuPolicy((0, 1), 5, None),
+        CpuPolicy(None, None, 7)), 3, 2, 1, 4, 5, 6, {"zone": 40.5}, ("fan",), (ProcessMemory(1, "x", None, 2),),
+        ServingFigures("m", None, 3.0), {"temps": "not on this board"}, "active", "rknpu", "0.9.8",
+    )  # fmt: skip
+
+
+def test_a_sample_survives_the_wire() -> None:
+    down = down_sample("desk", 1.0, RKDeckError("remote.refused", host="h", port=1))
+    for sample in (full_sample(), BoardSample("desk", 1.0, UP), down):
+        assert sample_from_json(json.loads(json.dumps(sample.to_wire()))) == sample
+
+
+def test_anything_else_is_no_sample() -> None:
+    wire = full_sample().to_wire()
+    for name in wire:
+        with pytest.raises(ValueError):
+            sample_from_json({key: value for key, value in wire.items() if key != name})
+        for wrong in (True, [True], {"a": True}, float("nan")):
+            if wire[name] != wrong and name != "link_error":
+                with pytest.raises(ValueError):
+                    sample_from_json({**wire, name: wrong})
+    documents: tuple[object, ...] = (None, 1, "x", [], {})
+    for document in documents:
+        with pytest.raises(ValueError):
+            sample_from_json(document)
+
+
+@pytest.mark.expects_log
+def test_the_worker_outlives_nonsense_and_faults(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[BoardSample] = []
+
+    def lookup(name: str) -> Board:
+        raise ZeroDivisionError
+
+    def connect(board: Board, password: str | None) -> contextlib.nullcontext[SshSession]:
+        raise AssertionError
+
+    watcher = Watcher(lookup, connect, told.append)
+    watcher.obey([b"nonsense\n", b"[1]\n", b'{"interval_s": "secret"}\n', b'{"watch": {"desk": null}}\n'])
+    wait_until(lambda: told)
+    assert told[0].missing == {"link": "monitor.fault"}
+    assert "secret" not in caplog.text
+    assert watcher.close(2.0)
