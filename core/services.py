@@ -2,13 +2,15 @@
 
 import logging
 import os
+import threading
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from core.base.database import Database
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.events import EventHub
 from core.base.log import setup_logging
 from core.base.paths import AppPaths
 from core.base.settings import Settings, load_settings
@@ -26,10 +28,30 @@ if TYPE_CHECKING:
     from core.remote.session import SshSession
 
 
+Part = TypeVar("Part")
+
+
+class _built_once(cached_property[Part]):  # a decorator, as the one it extends
+    """A cached property that two threads asking at once build only once (since Python 3.12 none is)."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Part: ...
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Self | Part:
+        if not isinstance(instance, Services):
+            return self
+        with instance._building:  # noqa: SLF001  # its own services
+            return super().__get__(instance, owner)
+
+
 class Services:
     """The core as one object; each service is built when it is first asked for (start-up stays short).
 
+    Any thread may ask.
+
     Attributes:
+        events: what the core tells its front end, from any thread.
         interrupted: jobs that were found dead when the job service was built, and marked so.
     """
 
@@ -38,6 +60,8 @@ class Services:
         self.settings = settings
         self._log_handler = setup_logging(paths.logs)
         self._opened: list[Database | HubClient | JobManager] = []
+        self._building = threading.RLock()
+        self.events = EventHub()
         self.interrupted: tuple[JobRecord, ...] = ()
 
     @classmethod
@@ -50,21 +74,21 @@ class Services:
         paths.ensure()
         return cls(paths, load_settings(paths.settings_file))
 
-    @cached_property
+    @_built_once
     def database(self) -> Database:
         """The database of library, boards and toolkits."""
         database = Database(self.paths.database_file)
         self._opened.append(database)
         return database
 
-    @cached_property
+    @_built_once
     def secrets(self) -> "SecretStore":
         """Passwords and passphrases."""
         from core.base.secrets import SecretStore
 
         return SecretStore()
 
-    @cached_property
+    @_built_once
     def hub(self) -> "HubClient":
         """The Hub, with the token found on this computer."""
         from core.base.secrets import hub_token
@@ -77,14 +101,14 @@ class Services:
         self._opened.append(client)
         return client
 
-    @cached_property
+    @_built_once
     def library(self) -> "Library":
         """The models on this computer."""
         from core.library.library import Library
 
         return Library(self.database, self.paths.library)
 
-    @cached_property
+    @_built_once
     def jobs(self) -> "JobManager":
         """Jobs of this home folder, whichever process started them."""
         from core.jobs.manager import JobManager
@@ -94,21 +118,21 @@ class Services:
         self.interrupted = manager.store.reconcile()
         return manager
 
-    @cached_property
+    @_built_once
     def toolkits(self) -> "ToolkitRegistry":
         """Python environments with rkllm-toolkit."""
         from core.convert.toolkits import ToolkitRegistry
 
         return ToolkitRegistry(self.database)
 
-    @cached_property
+    @_built_once
     def boards(self) -> "BoardRegistry":
         """The boards the user added."""
         from core.boards.registry import BoardRegistry
 
         return BoardRegistry(self.database)
 
-    @cached_property
+    @_built_once
     def host_keys(self) -> "HostKeys":
         """Host keys of boards."""
         from core.remote.hostkeys import HostKeys

@@ -54,6 +54,8 @@ def safe_component(text: str, max_bytes: int = 100) -> str:
 
 def printable(text: str, limit: int = 200) -> str:
     """Escape what could move the cursor, colour the screen or turn the writing direction; cut at `limit`."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     shown = "".join(
         character if character.isprintable() and not _is_invisible(character) else _escape(character)
         for character in text[: limit + 1]

@@ -17,12 +17,18 @@ class Settings:
         default_platform: platform assumed where none is given.
         default_context: context length in tokens assumed where none is given.
         upload_limit_bytes_per_s: 0 = as fast as the line.
+        language: of the window, "en" or "es"; empty = the system's.
+        theme: of the window: "system", "light" or "dark".
+        active_board: what every "fits" speaks about: a board's name, or PLATFORM:GIB of one that is not there.
     """
 
     hub_endpoint: str = ""
     default_platform: str = "rk3588"
     default_context: int = 4096
     upload_limit_bytes_per_s: int = 0
+    language: str = ""
+    theme: str = "system"
+    active_board: str = ""
 
 
 def load_settings(path: Path) -> Settings:

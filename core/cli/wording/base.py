@@ -11,6 +11,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Another RKDeck kept {file} locked for {seconds} s.",
         "Wait until it has finished, or look at `rkdeck jobs`.",
     ),
+    "base.cancelled": ("It was called off.", ""),
+    "base.closing": ("RKDeck is closing.", ""),
+    "base.not_saved": (
+        "The settings are in use but could not be saved to {file}: {reason}.",
+        "Free some space or fix the permissions, then change a setting again.",
+    ),
     "base.lock_not_held": ("The lock {file} is not held.", "This is a fault in RKDeck; please report it."),
     "base.database_newer": (
         "The database {file} has version {version}; this RKDeck knows versions up to {known}.",

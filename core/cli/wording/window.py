@@ -1,0 +1,20 @@
+"""Words for the window's own codes."""
+
+MESSAGES: dict[str, tuple[str, str]] = {
+    "window.fault": (
+        "Something in RKDeck went wrong: {fault}: {text}",
+        "It was written to the log. Please report it with the log file.",
+    ),
+    "window.already_open": (
+        "RKDeck is already open with the home folder {home}; its window was brought to the front.",
+        "",
+    ),
+    "window.no_qt": (
+        "The window cannot open, a system library is missing: {reason}.",
+        "Every stage works without it: rkdeck --help. On Debian or Ubuntu: apt install {packages}.",
+    ),
+    "window.no_display": (
+        "There is no display to open the window on.",
+        "Every stage works without it: rkdeck --help; or run rkdeck demo --headless.",
+    ),
+}

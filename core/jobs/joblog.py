@@ -1,0 +1,60 @@
+"""Reading a job's log in bounded pieces, while it grows."""
+
+from dataclasses import dataclass
+
+from core.base.names import printable
+from core.jobs.store import JobStore
+
+CHUNK_BYTES = 256 << 10
+_MAX_LINE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Whole lines from a byte offset on.
+
+    Attributes:
+        lines: printable text (a toolkit's or board's words are a stranger's).
+        next_offset: where the next piece begins.
+        skipped_bytes: left out at the front because the log is longer than was asked for.
+        complete: whether this reaches the end of the file as it is now.
+    """
+
+    lines: tuple[str, ...]
+    next_offset: int
+    skipped_bytes: int
+    complete: bool
+
+
+def read_log(
+    store: JobStore, job_id: str, offset: int = 0, max_bytes: int = CHUNK_BYTES, *, tail: bool = False
+) -> LogChunk:
+    """Read at most `max_bytes` of a job's log from `offset` on; with `tail` the last ones instead.
+
+    A line that is still being written stays for the next piece, unless it alone fills this one.
+
+    Raises:
+        UsageError: `jobs.unknown`.
+    """
+    path = store.log_path(job_id)
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            start = max(offset, size - max_bytes) if tail else min(offset, size)
+            file.seek(start)
+            data = file.read(max_bytes)
+    except FileNotFoundError:
+        return LogChunk((), offset, 0, complete=True)
+    skipped = start - offset
+    if tail and skipped:
+        cut = data.find(b"\n") + 1
+        skipped, start, data = skipped + cut, start + cut, data[cut:]
+    end = data.rfind(b"\n") + 1
+    if end == 0 and len(data) == max_bytes:
+        end = len(data)
+    text = data[:end].decode("utf-8", "replace").replace("\r\n", "\n").removesuffix("\n")
+    # A progress bar redraws its line with carriage returns: its last form is the one to keep.
+    lines = tuple(
+        printable(line.rstrip("\r").rsplit("\r", 1)[-1], limit=_MAX_LINE) for line in text.split("\n") if end
+    )
+    return LogChunk(lines, start + end, skipped, complete=start + end >= size or end < len(data))

@@ -1,0 +1,1 @@
+"""What a front end asks for in one call; the window and the command line share it."""

@@ -1,0 +1,37 @@
+"""Jobs as a front end uses them: open the job service, watch, stop, run again."""
+
+from core.jobs.joblog import CHUNK_BYTES, LogChunk
+from core.jobs.joblog import read_log as _read_log
+from core.jobs.model import JobRecord
+from core.jobs.watch import JobWatcher
+from core.services import Services
+
+
+def open_jobs(services: Services) -> tuple[JobWatcher, tuple[JobRecord, ...]]:
+    """Build the job service; returns a watcher that was not started yet, and what was found interrupted."""
+    watcher = JobWatcher(services.jobs.store, services.events)
+    return watcher, services.interrupted
+
+
+def cancel(services: Services, job_id: str) -> None:
+    """Ask a job to stop, whoever started it."""
+    services.jobs.cancel(job_id)
+
+
+def resume(services: Services, job_id: str) -> str:
+    """Go on with an interrupted job; returns its id."""
+    spec = services.jobs.attach(job_id).record().spec
+    return services.jobs.resume(job_id, secret=services.secret_for(spec)).id
+
+
+def retry(services: Services, job_id: str) -> str:
+    """Run a failed, cancelled or interrupted job once more; returns its id."""
+    spec = services.jobs.attach(job_id).record().spec
+    return services.jobs.retry(job_id, secret=services.secret_for(spec)).id
+
+
+def read_log(
+    services: Services, job_id: str, offset: int = 0, max_bytes: int = CHUNK_BYTES, *, tail: bool = False
+) -> LogChunk:
+    """Read a piece of a job's log; see `core.jobs.joblog.read_log`."""
+    return _read_log(services.jobs.store, job_id, offset, max_bytes, tail=tail)

@@ -1,0 +1,21 @@
+"""Watching boards: the feed of live samples for a front end."""
+
+from collections.abc import Callable, Iterable
+
+from core.monitor.feed import MonitorFeed
+from core.monitor.sample import BoardSample
+from core.services import Services
+
+
+def open_feed(
+    services: Services, on_sample: Callable[[BoardSample], None], boards: Iterable[str]
+) -> MonitorFeed:
+    """Start the monitor worker for these boards; `on_sample` is called on a thread of the feed."""
+
+    def password(name: str) -> str | None:
+        return services.secrets.get(services.boards.get(name).secret_name)
+
+    feed = MonitorFeed(services.paths, on_sample, secrets=password)
+    feed.start()
+    feed.watch(boards)
+    return feed

@@ -1,0 +1,37 @@
+"""The user's settings and the state of the window, kept in the home folder."""
+
+from core.base import atomic
+from core.base.errors import JsonValue, RKDeckError
+from core.base.settings import Settings, save_settings
+from core.services import Services
+
+_WINDOW_FILE = "window.json"
+
+
+def keep_settings(services: Services, settings: Settings) -> None:
+    """Use other settings from now on, and keep them.
+
+    Raises:
+        RKDeckError: `base.not_saved` when they cannot be written; they are in use all the same.
+    """
+    services.settings = settings
+    try:
+        save_settings(services.paths.settings_file, settings)
+    except OSError as error:
+        raise RKDeckError(
+            "base.not_saved", file=str(services.paths.settings_file), reason=error.strerror or str(error)
+        ) from error
+
+
+def window_state(services: Services) -> dict[str, JsonValue]:
+    """Where the window stood; empty when that is not known."""
+    try:
+        found = atomic.read_json(services.paths.home / _WINDOW_FILE)
+    except (RKDeckError, FileNotFoundError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def keep_window_state(services: Services, state: dict[str, JsonValue]) -> None:
+    """Keep where the window stood."""
+    atomic.write_json(services.paths.home / _WINDOW_FILE, state)

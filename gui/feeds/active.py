@@ -1,0 +1,125 @@
+"""The active board: what every "fits" speaks about, a board of the user's or one from the catalogue."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from core.base.units import GIB
+from core.estimate.constants import limits
+from core.estimate.platforms import Platform, get_platform, load_platforms
+from gui.feeds.boards import BoardsFeed, BoardView
+from gui.feeds.settings import SettingsKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One board to judge for.
+
+    Attributes:
+        board: name of a board of the user's, None for one of the catalogue.
+        ram_bytes: what its Linux sees (MemTotal), or of the catalogue entry; None is unknown.
+        free_bytes: available now; None when not connected.
+        nominal_gib: as sold, for catalogue entries.
+    """
+
+    key: str
+    platform: Platform
+    board: str | None = None
+    ram_bytes: int | None = None
+    free_bytes: int | None = None
+    nominal_gib: int | None = None
+    simulated: bool = False
+
+
+class ActiveBoard(QObject):
+    """Chooses the target; remembers it in the settings.
+
+    Signals:
+        changed: the Target that counts from now on (another board, or other facts of the same).
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, settings: SettingsKeeper, boards: BoardsFeed, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._boards = boards
+        self.target = catalogue_target(settings.value.default_platform, _usual_gib())
+        boards.loaded.connect(self._on_boards_changed)
+        boards.changed.connect(self._on_boards_changed)
+
+    def choices(self) -> list[Target]:
+        """The user's boards first, then the catalogue."""
+        own = [found for view in self._boards.views if (found := board_target(view)) is not None]
+        return own + catalogue()
+
+    def choose(self, key: str) -> None:
+        """Make another board the active one."""
+        self._settings.change(active_board=key)
+        self._update()
+
+    @Slot(object)
+    @Slot()
+    def _on_boards_changed(self, _view: object = None) -> None:
+        self._update()
+
+    def _update(self) -> None:
+        choices = self.choices()
+        wanted = self._settings.value.active_board
+        found = next((target for target in choices if target.key == wanted), None)
+        if found is None:
+            own = [target for target in choices if target.board is not None]
+            found = own[0] if own and not wanted else self._default(choices)
+        if found != self.target:
+            self.target = found
+            self.changed.emit(found)
+
+    def _default(self, choices: list[Target]) -> Target:
+        key = f"{self._settings.value.default_platform}:{_usual_gib()}"
+        return next((target for target in choices if target.key == key), choices[-1])
+
+
+def board_target(view: BoardView) -> Target | None:
+    """The target a board makes; None while its SoC is unknown."""
+    facts = view.board.facts
+    if facts is None or facts.soc is None or facts.soc not in load_platforms():
+        return None
+    sample = view.sample
+    return Target(
+        key=view.name,
+        platform=get_platform(facts.soc),
+        board=view.name,
+        ram_bytes=facts.mem_total_bytes,
+        free_bytes=_coarse(sample.mem_available_bytes) if sample is not None and sample.is_up else None,
+        simulated=facts.simulated,
+    )
+
+
+def catalogue() -> list[Target]:
+    """Boards as they are sold: every platform with every size of memory."""
+    return [
+        catalogue_target(platform.name, size)
+        for platform in load_platforms().values()
+        for size in limits().board_gib
+    ]
+
+
+def catalogue_target(platform: str, gib: int) -> Target:
+    """One board of the catalogue; its Linux sees a little less than what is sold."""
+    return Target(
+        key=f"{platform}:{gib}",
+        platform=get_platform(platform),
+        ram_bytes=int(gib * GIB * limits().usable_fraction),
+        nominal_gib=gib,
+    )
+
+
+def _usual_gib() -> int:
+    sizes = limits().board_gib
+    return 8 if 8 in sizes else sizes[0]
+
+
+def _coarse(size_bytes: int | None) -> int | None:
+    """Steps of 64 MiB: every verdict would be made anew each second otherwise."""
+    step = 64 << 20
+    return None if size_bytes is None else size_bytes // step * step

@@ -1,0 +1,181 @@
+"""The boards as a list: what is stored, what a visit found, what the monitor sees now, and the job on each."""
+
+from dataclasses import dataclass, replace
+
+from core.usecases.boards import BoardStatus
+from PySide6.QtCore import QObject, Signal, Slot
+
+from core.base.errors import RKDeckError
+from core.base.observable import ObservableList
+from core.boards.registry import Board
+from core.jobs.model import JobRecord, JobState
+from core.monitor.sample import BoardSample
+from core.services import Services
+from core.usecases import boards as use
+from gui.bridge import Bridge
+from gui.feeds.jobs import JobsFeed
+from gui.feeds.monitor import MonitorHub
+
+
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """One board as the window knows it.
+
+    Attributes:
+        status: of the last visit that succeeded, None before.
+        sample: the newest of the monitor, None before the first.
+        error: why the last visit failed, None when it did not.
+        job: its deploy job that runs, or ended last while the window was open.
+        visiting: whether a visit is under way.
+    """
+
+    board: Board
+    status: BoardStatus | None = None
+    sample: BoardSample | None = None
+    error: RKDeckError | None = None
+    job: JobRecord | None = None
+    visiting: bool = False
+
+    @property
+    def name(self) -> str:
+        """The board's name."""
+        return self.board.name
+
+    @property
+    def is_online(self) -> bool | None:
+        """Whether it answers now; None while nobody has tried."""
+        if self.sample is not None:
+            return self.sample.is_up
+        if self.status is not None:
+            return True
+        return False if self.error is not None else None
+
+
+class BoardsFeed(QObject):
+    """Boards in the order they were added.
+
+    Signals:
+        loaded: the registry was read.
+        changed: a BoardView that differs.
+    """
+
+    loaded = Signal()
+    changed = Signal(object)
+
+    def __init__(
+        self,
+        services: Services,
+        bridge: Bridge,
+        jobs: JobsFeed,
+        monitor: MonitorHub,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.views: ObservableList[BoardView] = ObservableList()
+        self.is_loaded = False
+        self._services = services
+        self._bridge = bridge
+        self._monitor = monitor
+        self._visitors: dict[str, _Visitor] = {}
+        monitor.sampled.connect(self._on_sampled)
+        jobs.changed.connect(self._on_job_changed)
+        jobs.ended.connect(self._on_job_ended)
+
+    def get(self, name: str) -> BoardView | None:
+        """A board by its name."""
+        return next((view for view in self.views if view.name == name), None)
+
+    @Slot()
+    def reload(self) -> None:
+        """Read the registry again."""
+        self._bridge.run(use.list_boards, self._services, done=self._on_listed)
+
+    def visit(self, name: str) -> None:
+        """Connect to a board and look: facts, deployments, what it serves."""
+        view = self.get(name)
+        if view is not None and not view.visiting:
+            self._put(replace(view, visiting=True))
+            visitor = self._visitors[name] = _Visitor(name, self)
+            visitor.start(self._services, self._bridge)
+
+    def visit_all(self) -> None:
+        """Look at every board."""
+        for view in list(self.views):
+            self.visit(view.name)
+
+    def settle(self, name: str, outcome: BoardStatus | RKDeckError) -> None:
+        """A visit has ended."""
+        visitor = self._visitors.pop(name, None)
+        if visitor is not None:
+            visitor.deleteLater()
+        view = self.get(name)
+        if view is None:
+            return
+        if isinstance(outcome, RKDeckError):
+            self._put(replace(view, visiting=False, error=outcome))
+        else:
+            self._put(replace(view, visiting=False, error=None, status=outcome, board=outcome.board))
+
+    def _on_listed(self, boards: tuple[Board, ...]) -> None:
+        known = {view.name: view for view in self.views}
+        views = [
+            replace(known[board.name], board=board) if board.name in known else BoardView(board)
+            for board in boards
+        ]
+        self.views.replace_all(views, key=_name)
+        self._monitor.watch([board.name for board in boards])
+        self.is_loaded = True
+        self.loaded.emit()
+        for view in views:
+            if view.name not in known:
+                self.visit(view.name)
+
+    @Slot(object)
+    def _on_sampled(self, sample: BoardSample) -> None:
+        view = self.get(sample.board)
+        if view is None:
+            return
+        came_back = view.sample is not None and not view.sample.is_up and sample.is_up
+        self._put(replace(view, sample=sample))
+        if came_back:
+            self.visit(view.name)
+
+    @Slot(object)
+    def _on_job_changed(self, record: JobRecord) -> None:
+        view = None if record.spec.board is None else self.get(record.spec.board)
+        if view is None or record.spec.kind != "deploy":
+            return
+        if not record.state.is_terminal or (view.job is not None and view.job.spec.id == record.spec.id):
+            self._put(replace(view, job=record))
+
+    @Slot(object)
+    def _on_job_ended(self, record: JobRecord) -> None:
+        if record.spec.board is not None and record.state is JobState.SUCCEEDED:
+            self.visit(record.spec.board)
+
+    def _put(self, view: BoardView) -> None:
+        for place, known in enumerate(self.views):
+            if known.name == view.name:
+                if known != view:
+                    self.views.change(place, view)
+                    self.changed.emit(view)
+                return
+
+
+class _Visitor(QObject):
+    """Carries one visit's outcome back with the board's name: an error alone does not tell whose it is."""
+
+    def __init__(self, name: str, feed: BoardsFeed) -> None:
+        super().__init__(feed)
+        self._name = name
+        self._feed = feed
+
+    def start(self, services: Services, bridge: Bridge) -> None:
+        bridge.run(use.refresh_board, services, self._name, done=self._on_done, failed=self._on_done)
+
+    def _on_done(self, outcome: BoardStatus | RKDeckError) -> None:
+        self._feed.settle(self._name, outcome)
+
+
+def _name(view: BoardView) -> str:
+    return view.name

@@ -1,0 +1,98 @@
+"""All jobs of the home folder as a list, whichever process runs them."""
+
+from PySide6.QtCore import QObject, Signal
+
+from core.base.observable import ObservableList
+from core.jobs.model import JobRecord
+from core.jobs.watch import JobsSeen, JobWatcher
+from core.services import Services
+from core.usecases import jobs as use
+from gui.bridge import Bridge
+
+
+class JobsFeed(QObject):
+    """Jobs, the newest first.
+
+    Attributes:
+        records: every job.
+
+    Signals:
+        changed: a JobRecord that is new or differs.
+        ended: a JobRecord that came to its end while the window was open.
+        counted: the number of running jobs may have changed.
+        found_interrupted: a tuple of JobRecord, once: what an earlier RKDeck left unfinished.
+    """
+
+    changed = Signal(object)
+    ended = Signal(object)
+    counted = Signal()
+    found_interrupted = Signal(object)
+
+    def __init__(self, services: Services, bridge: Bridge, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.records: ObservableList[JobRecord] = ObservableList()
+        self._services = services
+        self._bridge = bridge
+        self._watcher: JobWatcher | None = None
+        bridge.listen(services.events, JobsSeen, self._on_seen)
+
+    def start(self) -> None:
+        """Open the job service and watch it."""
+        self._bridge.run(use.open_jobs, self._services, done=self._on_opened)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watcher is not None:
+            self._watcher.close()
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """A job by its id."""
+        return next((record for record in self.records if record.spec.id == job_id), None)
+
+    def running(self) -> list[JobRecord]:
+        """The jobs that have not ended."""
+        return [record for record in self.records if not record.state.is_terminal]
+
+    def look_now(self) -> None:
+        """A job was just started: do not wait for the next look."""
+        if self._watcher is not None:
+            self._watcher.look_now()
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop."""
+        self._bridge.run(use.cancel, self._services, job_id, done=self._on_asked)
+
+    def resume(self, job_id: str) -> None:
+        """Go on with an interrupted job."""
+        self._bridge.run(use.resume, self._services, job_id, done=self._on_asked)
+
+    def retry(self, job_id: str) -> None:
+        """Run a job once more."""
+        self._bridge.run(use.retry, self._services, job_id, done=self._on_asked)
+
+    def _on_opened(self, opened: tuple[JobWatcher, tuple[JobRecord, ...]]) -> None:
+        self._watcher, interrupted = opened
+        self._watcher.start()
+        if interrupted:
+            self.found_interrupted.emit(interrupted)
+
+    def _on_asked(self, _answer: object) -> None:
+        self.look_now()
+
+    def _on_seen(self, seen: JobsSeen) -> None:
+        before = {record.spec.id: record for record in self.records}
+        now = {**before, **{record.spec.id: record for record in seen.changed}}
+        for job_id in seen.gone:
+            now.pop(job_id, None)
+        newest_first = sorted(now.values(), key=lambda record: record.spec.created_unix_s, reverse=True)
+        self.records.replace_all(newest_first, key=_job_id)
+        for record in seen.changed:
+            self.changed.emit(record)
+            known = before.get(record.spec.id)
+            if record.state.is_terminal and not seen.first and (known is None or not known.state.is_terminal):
+                self.ended.emit(record)
+        self.counted.emit()
+
+
+def _job_id(record: JobRecord) -> str:
+    return record.spec.id

@@ -1,0 +1,53 @@
+"""Monochrome icons of resources/icons, tinted for the theme and kept per theme, state and name."""
+
+from functools import cache
+from importlib import resources
+
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from gui.theme import current_theme, tokens
+
+_SIZES = (16, 20, 32, 40)
+
+
+def icon(name: str, tint: str = "text") -> QIcon:
+    """The icon in a colour of the theme in use."""
+    return _tinted(name, tokens(current_theme())[tint], tokens(current_theme())["disabled"])
+
+
+def pixmap(name: str, tint: str, size_px: int) -> QPixmap:
+    """One picture of an icon, for widgets that paint themselves."""
+    return icon(name, tint).pixmap(QSize(size_px, size_px))
+
+
+def application_icon() -> QIcon:
+    """The program's own icon, in its own colours."""
+    made = QIcon()
+    for size in (16, 32, 64, 128, 256):
+        made.addPixmap(_render(_svg("rkdeck"), size))
+    return made
+
+
+@cache
+def _tinted(name: str, colour: str, disabled: str) -> QIcon:
+    made = QIcon()
+    for size in _SIZES:
+        made.addPixmap(_render(_svg(name, colour), size))
+        made.addPixmap(_render(_svg(name, disabled), size), QIcon.Mode.Disabled)
+    return made
+
+
+def _svg(name: str, colour: str | None = None) -> bytes:
+    text = (resources.files("resources") / "icons" / f"{name}.svg").read_text("utf-8")
+    return text.replace("currentColor", QColor(colour).name() if colour else "currentColor").encode()
+
+
+def _render(svg: bytes, size_px: int) -> QPixmap:
+    picture = QPixmap(size_px, size_px)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    QSvgRenderer(QByteArray(svg)).render(painter)
+    painter.end()
+    return picture

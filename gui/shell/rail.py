@@ -1,0 +1,91 @@
+"""The navigation rail: one button per page, icon and word, Ctrl+1 and so on."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QFrame,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.icons import icon
+from gui.text import tr
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """A page of the window: its name, which is also its icon, and where its class is."""
+
+    name: str
+    title: str
+    module: str
+    cls: str
+
+
+class Rail(QFrame):
+    """The pages, top to bottom in the order of the work.
+
+    Signals:
+        chosen: name of the page that was chosen (str, as object).
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, entries: tuple[PageEntry, ...], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("rail")
+        self._entries = entries
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self._buttons: dict[str, QToolButton] = {}
+        self._shortcuts: list[QShortcut] = []
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 12, 8, 8)
+        layout.setSpacing(4)
+        for number, entry in enumerate(entries):
+            layout.addWidget(self._button(number, entry))
+            if entry.name == "jobs":
+                layout.addStretch(1)
+        self._group.idClicked.connect(self._on_clicked)
+        self.retint()
+
+    def check(self, name: str) -> None:
+        """Mark the page that is shown."""
+        self._buttons[name].setChecked(True)
+
+    def button(self, name: str) -> QAbstractButton:
+        """The button of a page."""
+        return self._buttons[name]
+
+    def retint(self) -> None:
+        """Tint the icons for the theme."""
+        for name, button in self._buttons.items():
+            button.setIcon(icon(name, "muted"))
+
+    def _button(self, number: int, entry: PageEntry) -> QToolButton:
+        made = QToolButton()
+        made.setText(tr(entry.title))
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made.setIconSize(QSize(20, 20))
+        made.setCheckable(True)
+        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        keys = f"Ctrl+{number + 1}"
+        made.setToolTip(f"{tr(entry.title)} ({keys})")
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+        shortcut.activated.connect(made.click)
+        self._shortcuts.append(shortcut)
+        self._group.addButton(made, number)
+        self._buttons[entry.name] = made
+        return made
+
+    @Slot(int)
+    def _on_clicked(self, number: int) -> None:
+        self.chosen.emit(self._entries[number].name)

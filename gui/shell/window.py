@@ -1,0 +1,247 @@
+"""The main window: rail, title area, pages, drawer, status bar."""
+
+import base64
+import importlib
+
+from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+
+from core.base.errors import JsonValue
+from core.base.names import printable
+from core.jobs.model import JobRecord
+from core.usecases import preferences
+from gui.desk import Desk, Destination, Notice
+from gui.pages.page import Page
+from gui.shell.closing import ask_before_closing
+from gui.shell.drawer import Drawer
+from gui.shell.notices import Notices
+from gui.shell.picker import BoardPicker
+from gui.shell.rail import PageEntry, Rail
+from gui.shell.status import StatusBar
+from gui.text import tr, trn
+from gui.theme import ThemeSwitch
+from gui.widgets.basic import label, row
+from gui.words import kind_text
+
+PAGES = (
+    PageEntry("discover", "Discover", "gui.pages.discover.page", "DiscoverPage"),
+    PageEntry("library", "Library", "gui.pages.library.page", "LibraryPage"),
+    PageEntry("convert", "Convert", "gui.pages.convert.page", "ConvertPage"),
+    PageEntry("boards", "Boards", "gui.pages.boards.page", "BoardsPage"),
+    PageEntry("monitor", "Monitor", "gui.pages.monitor.page", "MonitorPage"),
+    PageEntry("jobs", "Jobs", "gui.pages.jobs.page", "JobsPage"),
+    PageEntry("settings", "Settings", "gui.pages.settings.page", "SettingsPage"),
+)
+_RAIL_PX = 158
+_FOOT_PX = 34
+_SIZE = (1280, 800)
+_STATE_DELAY_MS = 1000
+
+
+class MainWindow(QMainWindow):
+    """Shows one page at a time; pages are built when they are first asked for.
+
+    Attributes:
+        stop_everything: whether the user wants all jobs stopped when the window has closed.
+
+    Signals:
+        painted: the window was painted for the first time.
+        closing_agreed: the user closed the window and agreed to what that means.
+    """
+
+    painted = Signal()
+    closing_agreed = Signal()
+
+    def __init__(self, desk: Desk, themes: ThemeSwitch, first_page: str = "discover") -> None:
+        super().__init__()
+        self.desk = desk
+        self._themes = themes
+        self._entries = {entry.name: entry for entry in PAGES}
+        self._pages: dict[str, Page] = {}
+        self._current: Page | None = None
+        self._was_painted = False
+        self._may_close = False
+        self.stop_everything = False
+        self._question: QMessageBox | None = None
+        self.setWindowTitle("RKDeck")
+        self.resize(*_SIZE)
+        self.setMinimumSize(960, 600)
+        self._build()
+        self._state_timer = QTimer(self)
+        self._state_timer.setSingleShot(True)
+        self._state_timer.setInterval(_STATE_DELAY_MS)
+        self._state_timer.timeout.connect(self._keep_state)
+        desk.went.connect(self._on_went)
+        desk.noticed.connect(self._on_noticed)
+        desk.drawer_filled.connect(self._on_drawer_filled)
+        desk.jobs.found_interrupted.connect(self._on_found_interrupted)
+        themes.changed.connect(self._on_theme_changed)
+        self.show_page(first_page)
+
+    def _build(self) -> None:
+        self.rail = Rail(PAGES)
+        self.rail.setFixedWidth(_RAIL_PX)
+        self.rail.chosen.connect(self._on_chosen)
+        self._title = label()
+        self._title.setObjectName("pageTitle")
+        self.picker = BoardPicker(self.desk)
+        self._stack = QStackedWidget()
+        self.drawer = Drawer()
+        self.status = StatusBar(self.desk)
+        self.status.setFixedHeight(_FOOT_PX)
+        middle = QVBoxLayout()
+        middle.setContentsMargins(18, 12, 18, 12)
+        middle.setSpacing(10)
+        middle.addLayout(row(self._title, None, self.picker))
+        middle.addWidget(self._stack, 1)
+        upper = QHBoxLayout()
+        upper.setContentsMargins(0, 0, 0, 0)
+        upper.setSpacing(0)
+        upper.addWidget(self.rail)
+        upper.addLayout(middle, 1)
+        upper.addWidget(self.drawer)
+        centre = QWidget()
+        centre.setObjectName("page")
+        whole = QVBoxLayout(centre)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(upper, 1)
+        whole.addWidget(self.status)
+        self.setCentralWidget(centre)
+        self._notices = Notices(centre, _FOOT_PX)
+        self._notices.followed.connect(self._on_went)
+
+    @property
+    def notices(self) -> Notices:
+        """The messages in the corner."""
+        return self._notices
+
+    @property
+    def current(self) -> Page:
+        """The page that is shown."""
+        assert self._current is not None
+        return self._current
+
+    def page(self, name: str) -> Page:
+        """A page, built now if it was not visited yet."""
+        if name not in self._pages:
+            entry = self._entries[name]
+            made: Page = getattr(importlib.import_module(entry.module), entry.cls)(self.desk)
+            self._pages[name] = made
+            self._stack.addWidget(made)
+        return self._pages[name]
+
+    def show_page(self, name: str, payload: object = None) -> None:
+        """Show a page, and what it is asked to show."""
+        shown = self.page(name)
+        if self._current is not None and self._current is not shown:
+            self._current.leave()
+        moved = self._current is not shown
+        self._current = shown
+        self._stack.setCurrentWidget(shown)
+        self._title.setText(tr(self._entries[name].title))
+        self.rail.check(name)
+        shown.enter(payload)
+        if moved:
+            shown.focus_first()
+
+    def restore(self, state: dict[str, JsonValue]) -> None:
+        """Put the window where it stood."""
+        geometry = state.get("geometry")
+        if isinstance(geometry, str):
+            self.restoreGeometry(QByteArray(base64.b64decode(geometry.encode("ascii", "ignore"))))
+        page = state.get("page")
+        if isinstance(page, str) and page in self._entries and page != "settings":
+            self.show_page(page)
+
+    def bring_to_front(self) -> None:
+        """Show the window above the others."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # Qt's name
+        """Ask first when work would be stopped or goes on unseen."""
+        running = self.desk.jobs.running()
+        if self._may_close or not running:
+            self._state_timer.stop()
+            self.closing_agreed.emit()
+            event.accept()
+            return
+        event.ignore()
+        if self._question is None:
+            self._question = ask_before_closing(self, running)
+            self._question.finished.connect(self._on_close_answered)
+            self._question.open()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # Qt's name
+        """Tell of the first time."""
+        super().paintEvent(event)
+        if not self._was_painted:
+            self._was_painted = True
+            self.painted.emit()
+
+    @Slot(int)
+    def _on_close_answered(self, _result: int) -> None:
+        question, self._question = self._question, None
+        assert question is not None
+        pressed = question.clickedButton()
+        answer = pressed.objectName() if pressed else "stay"
+        question.deleteLater()
+        if answer == "stay":
+            return
+        if answer == "stop":
+            self.stop_everything = True
+        self._may_close = True
+        self.close()
+
+    @Slot(object)
+    def _on_chosen(self, name: str) -> None:
+        self.show_page(name)
+        self._state_timer.start()
+
+    @Slot(object)
+    def _on_went(self, destination: Destination) -> None:
+        self.show_page(destination.page, destination.payload)
+
+    @Slot(object)
+    def _on_noticed(self, notice: Notice) -> None:
+        self._notices.show(notice)
+
+    @Slot(object)
+    def _on_drawer_filled(self, panel: QWidget | None) -> None:
+        self.drawer.fill(panel)
+
+    @Slot(object)
+    def _on_found_interrupted(self, records: tuple[JobRecord, ...]) -> None:
+        first = f"{kind_text(records[0].spec.kind)}: {printable(records[0].spec.title, 80)}"
+        text = trn(
+            "{n} job was interrupted: {first}",
+            "{n} jobs were interrupted, among them {first}",
+            len(records),
+            first=first,
+        )
+        hint = tr("Nothing is lost. Go on with it on the Jobs page.")
+        self._notices.show(
+            Notice(text, hint, "warn", tr("Show jobs"), Destination("jobs", records[0].spec.id))
+        )
+
+    @Slot()
+    def _on_theme_changed(self) -> None:
+        self.rail.retint()
+        self.picker.retint()
+        self.drawer.retint()
+        for page in self._pages.values():
+            page.retint()
+
+    def state(self) -> dict[str, JsonValue]:
+        """Where the window stands and which page is shown, for the next start."""
+        geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
+        name = next((name for name, page in self._pages.items() if page is self._current), "discover")
+        return {"geometry": geometry, "page": name}
+
+    @Slot()
+    def _keep_state(self) -> None:
+        self.desk.bridge.run(preferences.keep_window_state, self.desk.services, self.state())

@@ -1,0 +1,101 @@
+"""From a command line to the window; still without Qt at module level, so that its absence can be explained."""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.base.errors import RKDeckError
+from core.base.paths import AppPaths, resolve_home
+from core.cli.output import Output
+
+if TYPE_CHECKING:
+    from core.cli.command import Context
+    from core.cli.demo_parts import DemoParts
+
+# What Qt's window needs besides PySide6 on a bare Debian or Ubuntu (.ci/system-packages installs the same).
+PACKAGES = "libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 fontconfig fonts-dejavu-core"
+
+
+def open_window(arguments: Sequence[str]) -> int:
+    """Open the window on the user's home, or on the demo's built-in parts."""
+    options = _parser().parse_args(list(arguments))
+    output = Output(as_json=False)
+    try:
+        _check_display()
+        if options.verb == "demo":
+            return _open_demo(options.home)
+        return _open(AppPaths(resolve_home(options.home, os.environ)))
+    except RKDeckError as error:
+        output.error(error)
+        # That the window is open already is what was wanted.
+        return 0 if error.code == "window.already_open" else error.exit_code
+
+
+def tour(context: "Context", parts: "DemoParts", paths: AppPaths, shots: Path | None) -> None:
+    """Drive the real widgets, off the screen, through the path, and write a picture of every page.
+
+    Raises:
+        RKDeckError: `window.no_qt`, or what went wrong on the way.
+    """
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    _check_qt()
+    from gui.tour import run_tour
+
+    run_tour(context, parts, paths, shots)
+
+
+def _open(paths: AppPaths) -> int:
+    _check_qt()
+    from gui.app import run_window
+
+    return run_window(paths)
+
+
+def _open_demo(home: str | None) -> int:
+    _check_qt()
+    if home is not None:
+        return _open_demo_in(Path(home).expanduser().absolute())
+    with tempfile.TemporaryDirectory(prefix="rkdeck-demo-") as folder:
+        return _open_demo_in(Path(folder))
+
+
+def _open_demo_in(home: Path) -> int:
+    from core.cli.demo_parts import isolate_demo, prepare, running_parts
+    from core.services import Services
+    from gui.app import WindowOptions, run_window
+
+    paths = AppPaths(home)
+    paths.ensure()
+    with running_parts(home / "demo") as parts:
+        isolate_demo(parts)
+
+        def ready(services: Services) -> None:
+            prepare(services, parts)
+
+        return run_window(paths, WindowOptions(simulated=True, prepare=ready))
+
+
+def _check_display() -> None:
+    if not os.environ.get("QT_QPA_PLATFORM") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        raise RKDeckError("window.no_display")
+
+
+def _check_qt() -> None:
+    try:
+        import PySide6.QtSvg
+        import PySide6.QtWidgets  # noqa: F401  # whether its libraries can be loaded
+    except ImportError as error:
+        raise RKDeckError("window.no_qt", reason=str(error), packages=PACKAGES) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rkdeck")
+    parser.add_argument("--home", metavar="DIR")
+    parser.add_argument("verb", nargs="?", choices=("demo",))
+    # Not on the subparser alone: `rkdeck demo --home DIR` and `rkdeck --home DIR demo` are the same.
+    return parser

@@ -1,0 +1,125 @@
+"""Words for what the core names by codes: kinds and states of jobs, phases, verdicts, how long ago."""
+
+import time
+
+from core.base.names import printable
+from core.base.units import format_bytes, format_duration
+from core.estimate.notes import Note
+from core.jobs.model import JobRecord, JobState, Progress
+from gui.text import tr
+
+STATE_ROLES = {
+    JobState.QUEUED: "muted",
+    JobState.RUNNING: "info",
+    JobState.CANCELLING: "warn",
+    JobState.SUCCEEDED: "ok",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "muted",
+    JobState.INTERRUPTED: "warn",
+}
+
+
+def kind_text(kind: str) -> str:
+    """What a job does, as a noun."""
+    return {
+        "download": tr("Download"),
+        "convert": tr("Conversion"),
+        "deploy": tr("Deployment"),
+        "selftest": tr("Self-test"),
+    }.get(kind, printable(kind, 40))
+
+
+def state_text(state: JobState) -> str:
+    """Where a job stands, in a word."""
+    return {
+        JobState.QUEUED: tr("Waiting"),
+        JobState.RUNNING: tr("Running"),
+        JobState.CANCELLING: tr("Stopping"),
+        JobState.SUCCEEDED: tr("Done"),
+        JobState.FAILED: tr("Failed"),
+        JobState.CANCELLED: tr("Stopped"),
+        JobState.INTERRUPTED: tr("Interrupted"),
+    }[state]
+
+
+def phase_text(phase: str) -> str:
+    """What a job is doing now; what a toolkit calls its own stages stays in its words."""
+    return {
+        "hash": tr("Computing the checksum"),
+        "upload": tr("Sending"),
+        "waiting": tr("Waiting for another transfer of the same file"),
+        "Downloading": tr("Downloading"),
+        "Checking what is there": tr("Checking what is there"),
+        "Waiting for another download of the same model": tr(
+            "Waiting for another download of the same model"
+        ),
+        "Checking the file": tr("Checking the file"),
+        "Computing the checksum": tr("Computing the checksum"),
+        "Loading checkpoint shards": tr("Loading the weights"),
+        "Building model": tr("Building the model"),
+        "Optimizing model": tr("Optimizing the model"),
+        "Converting model": tr("Converting the model"),
+        "Exporting model": tr("Writing the file"),
+    }.get(phase, printable(phase, 60))
+
+
+def verdict_text(verdict: str) -> str:
+    """Whether something fits."""
+    return {"yes": tr("fits"), "tight": tr("tight"), "no": tr("does not fit")}.get(verdict, tr("unknown"))
+
+
+VERDICT_ROLES = {"yes": "ok", "tight": "warn", "no": "bad", "unknown": "muted"}
+
+
+def progress_amounts(progress: Progress) -> str:
+    """How much is done of how much, in the progress's unit."""
+    if progress.unit == "bytes":
+        total = f" / {format_bytes(progress.total)}" if progress.total is not None else ""
+        return f"{format_bytes(progress.done)}{total}"
+    total = f" / {progress.total:g}" if progress.total is not None else ""
+    return f"{progress.done:g}{total}"
+
+
+def rate_text(progress: Progress) -> str:
+    """The rate, empty while it is unknown or means nothing."""
+    if progress.unit == "bytes" and progress.rate_per_s:
+        return f"{format_bytes(progress.rate_per_s)}/s"
+    return ""
+
+
+def remaining_text(progress: Progress) -> str:
+    """How long it will take still, empty while that cannot be told."""
+    if not progress.total or not progress.rate_per_s or progress.done >= progress.total:
+        return ""
+    return tr("{time} left", time=format_duration((progress.total - progress.done) / progress.rate_per_s))
+
+
+def job_line(record: JobRecord) -> str:
+    """A job's state in one line: what it does now, how far it is, how fast."""
+    progress = record.progress
+    if record.state is not JobState.RUNNING or progress is None:
+        return state_text(record.state)
+    parts = [
+        phase_text(progress.phase),
+        progress_amounts(progress),
+        rate_text(progress),
+        remaining_text(progress),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def note_text(note: Note) -> str:
+    """A remark of the estimator."""
+    return tr(note.template).format(**dict(note.facts))
+
+
+def ago_text(t_unix_s: float) -> str:
+    """How long ago something was."""
+    seconds = max(0.0, time.time() - t_unix_s)
+    if seconds < 60:
+        return tr("just now")
+    if seconds < 3600:
+        return tr("{n} min ago", n=int(seconds // 60))
+    if seconds < 86400:
+        return tr("{n} h ago", n=int(seconds // 3600))
+    return time.strftime("%Y-%m-%d", time.localtime(t_unix_s))

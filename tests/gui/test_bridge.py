@@ -1,0 +1,179 @@
+"""Threads reach Qt through one door, in batches."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+import pytest
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from core.base.errors import CancelledError, RKDeckError
+from core.base.events import EventHub
+from core.base.tasks import CancelToken, TaskPool
+from gui.bridge import Bridge
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An event."""
+
+    name: str
+    number: int
+
+
+class Listener(QObject):
+    """Notes what it hears and on which thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[object] = []
+        self.threads: set[int] = set()
+
+    def hear(self, value: object) -> None:
+        self.heard.append(value)
+        self.threads.add(threading.get_ident())
+
+
+@pytest.fixture
+def pool() -> TaskPool:
+    return TaskPool()
+
+
+@pytest.fixture
+def bridge(qapp: QApplication, pool: TaskPool) -> Bridge:
+    return Bridge(pool)
+
+
+def test_events_of_a_thread_arrive_in_order_on_the_main_thread(bridge: Bridge, qtbot: QtBot) -> None:
+    events, listener = EventHub(), Listener()
+    bridge.listen(events, Counted, listener.hear)
+
+    def flood() -> None:
+        for number in range(20_000):
+            events.publish(Counted("a", number))
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    qtbot.waitUntil(lambda: len(listener.heard) == 20_000, timeout=20_000)
+    thread.join()
+    assert [event.number for event in listener.heard] == list(range(20_000))  # type: ignore[attr-defined]
+    assert listener.threads == {threading.get_ident()}
+
+
+def test_of_one_key_only_the_latest_undelivered_message_arrives(bridge: Bridge, qtbot: QtBot) -> None:
+    events, listener = EventHub(), Listener()
+    bridge.listen(events, Counted, listener.hear, key=lambda event: event.name)
+    for number in range(1000):
+        events.publish(Counted("a", number))
+        events.publish(Counted("b", number))
+    qtbot.waitUntil(lambda: len(listener.heard) >= 2)
+    assert listener.heard == [Counted("a", 999), Counted("b", 999)]
+
+
+def test_a_flood_leaves_the_event_loop_its_turns(bridge: Bridge, qtbot: QtBot) -> None:
+    class Slow(Listener):
+        def hear(self, value: object) -> None:
+            super().hear(value)
+            time.sleep(0.004)
+
+    class Ticks(QObject):
+        """Measures the longest time between two turns of the event loop."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.last, self.longest = time.perf_counter(), 0.0
+            self.startTimer(0)
+
+        def timerEvent(self, _event: object) -> None:
+            now = time.perf_counter()
+            self.longest, self.last = max(self.longest, now - self.last), now
+
+    slow, ticks = Slow(), Ticks()
+    sink = bridge.sink(slow.hear)
+    for number in range(100):
+        sink(number)
+    qtbot.waitUntil(lambda: len(slow.heard) == 100, timeout=10_000)
+    assert ticks.longest < 0.25  # all at once would be 0.4 s
+
+
+def test_result_and_error_of_a_call_come_back(bridge: Bridge, qtbot: QtBot) -> None:
+    done, failed = Listener(), Listener()
+    bridge.run(threading.get_ident, done=done.hear, failed=failed.hear)
+    qtbot.waitUntil(lambda: bool(done.heard))
+    assert done.heard != [threading.get_ident()]
+
+    def refuse() -> None:
+        raise RKDeckError("hub.not_found", what="x")
+
+    bridge.run(refuse, done=done.hear, failed=failed.hear)
+    qtbot.waitUntil(lambda: bool(failed.heard))
+    error = failed.heard[0]
+    assert isinstance(error, RKDeckError)
+    assert error.code == "hub.not_found"
+
+
+@pytest.mark.expects_log
+def test_what_nobody_expected_is_logged_and_told_without_its_trace(
+    bridge: Bridge, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault() -> None:
+        raise ZeroDivisionError("oops")
+
+    with qtbot.waitSignal(bridge.failed) as told:
+        bridge.run(fault)
+    assert told.args is not None
+    assert told.args[0].code == "window.fault"
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_dropped_call_says_nothing_and_is_told_to_stop(bridge: Bridge, qtbot: QtBot) -> None:
+    listener, token, stopped = Listener(), CancelToken(), threading.Event()
+
+    def work(cancel: CancelToken) -> None:
+        cancel.wait(30)
+        stopped.set()
+        cancel.raise_if_cancelled()
+
+    task = bridge.run(work, cancel=token, done=listener.hear, failed=listener.hear)
+    task.drop()
+    assert stopped.wait(10)
+    after = Listener()
+    bridge.run(lambda: 1, done=after.hear)
+    qtbot.waitUntil(lambda: bool(after.heard))
+    assert listener.heard == []
+
+
+def test_a_cancelled_call_comes_back_as_cancelled(bridge: Bridge, qtbot: QtBot) -> None:
+    listener = Listener()
+
+    def work(cancel: CancelToken) -> None:
+        cancel.wait(30)
+        cancel.raise_if_cancelled()
+
+    task = bridge.run(work, cancel=CancelToken(), failed=listener.hear)
+    task.cancel()
+    qtbot.waitUntil(lambda: bool(listener.heard))
+    assert isinstance(listener.heard[0], CancelledError)
+
+
+def test_a_receiver_that_is_gone_hears_nothing(bridge: Bridge, qtbot: QtBot) -> None:
+    gone, here = Listener(), Listener()
+    heard, release = gone.heard, threading.Event()
+    bridge.run(lambda: release.wait(10), done=gone.hear)
+    del gone
+    release.set()
+    bridge.run(lambda: 1, done=here.hear)
+    qtbot.waitUntil(lambda: bool(here.heard))
+    assert heard == []
+
+
+def test_a_closed_bridge_delivers_nothing(bridge: Bridge, qtbot: QtBot) -> None:
+    listener = Listener()
+    sink = bridge.sink(listener.hear)
+    sink(1)
+    bridge.close()
+    sink(2)
+    QApplication.processEvents()
+    assert listener.heard == []
