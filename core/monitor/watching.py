@@ -78,8 +78,9 @@ class Pace:
 
     def rest(self, seconds: float) -> bool:
         """Wait; returns whether to go on."""
-        self._wake.wait(max(0.0, seconds))
-        self._wake.clear()
+        if not self.ended:
+            self._wake.wait(max(0.0, seconds))
+            self._wake.clear()
         return not self.ended
 
     def step(self) -> bool:

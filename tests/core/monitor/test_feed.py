@@ -85,6 +85,14 @@ def place(paths: AppPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
             board.stop()
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it is gone; a zombie that nobody reaps has ended, too."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def shells_of(board: DemoBoard) -> list[psutil.Process]:
     """The processes that the board runs for its clients."""
     marker = str(board.folder)
@@ -125,9 +133,9 @@ def test_the_interval_changes_at_once(place: Place) -> None:
         count = place.wait_for("desk", UP)
         feed.set_interval(3600)
         wait_until(lambda: len(place.links("desk")) > count)
-        time.sleep(0.5)  # until what was on its way has arrived
+        time.sleep(0.3)  # until what was on its way has arrived
         count = len(place.links("desk"))
-        time.sleep(0.7)  # nothing is to be waited for: nothing may come
+        time.sleep(0.5)  # nothing is to be waited for: nothing may come
         assert len(place.links("desk")) == count
         feed.set_interval(0.2)
         wait_until(lambda: len(place.links("desk")) > count + 3, timeout_s=5)
@@ -210,7 +218,7 @@ def test_a_refused_login_is_not_repeated(place: Place) -> None:
         place.switch_on("lab")
         feed.watch(["desk", "lab"])
         place.wait_for("lab", UP)
-        wait_until(lambda: len(place.links("lab")) > 10)
+        wait_until(lambda: len(place.links("lab")) > 6)
         assert place.links("desk") == ["remote.auth_failed"]
         place.registry.remove("desk")
         place.registry.add(replace(target, port=board.port))
@@ -240,7 +248,7 @@ def test_a_killed_front_end_leaves_nothing(place: Place) -> None:
         worker = psutil.Process(int(pid))
         assert link == UP
         front_end.kill()
-    wait_until(lambda: not worker.is_running(), timeout_s=3)
+    wait_until(lambda: has_ended(worker), timeout_s=3)
     wait_until(lambda: not shells_of(board))
 
 
@@ -254,7 +262,7 @@ def test_close_ends_everything_even_a_worker_that_hangs(place: Place) -> None:
     began_s = time.monotonic()
     feed.close()
     assert time.monotonic() - began_s < 2.0
-    assert not worker.is_running()
+    assert has_ended(worker)
     count = len(place.samples)
     feed.close()
     assert len(place.samples) == count
