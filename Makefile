@@ -1,13 +1,14 @@
 # The only set-up is one of these:
 #   make demo   the whole path on the built-in hub, board and toolkit stand-in
 #   make test   the test suite
+# Further: make run (the window on your own home), make shots, make bench, make lint, make root-test.
 # Both make the environment in .venv and install what they need, system packages included.
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint run root-test clean
+.PHONY: demo test lint run shots bench root-test clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)-run
@@ -19,6 +20,15 @@ run: $(STAMP)-run
 test: $(STAMP)-dev
 	@sh .ci/system-packages test
 	$(PY) -m pytest -m "not needs_root" -n auto --dist loadscope $(TESTS)
+
+# Every page, filled, in every language and theme, on one sheet: shots/sheet.png
+shots: $(STAMP)-run
+	$(VENV)/bin/rkdeck demo --headless --shots $(or $(SHOTS),shots)
+
+# Figures beside a named peer of the same run; nothing is asserted here.
+bench: $(STAMP)-dev
+	@sh .ci/system-packages test
+	$(PY) -m tests.bench $(BENCH)
 
 # Real accounts, mounts and a server with privileges; leaves the machine as it was.
 root-test: $(STAMP)-dev

@@ -12,7 +12,6 @@ from core.base.paths import AppPaths, resolve_home
 from core.cli.output import Output
 
 if TYPE_CHECKING:
-    from core.cli.command import Context
     from core.cli.demo_parts import DemoParts
 
 # What Qt's window needs besides PySide6 on a bare Debian or Ubuntu (.ci/system-packages installs the same).
@@ -34,7 +33,7 @@ def open_window(arguments: Sequence[str]) -> int:
         return 0 if error.code == "window.already_open" else error.exit_code
 
 
-def tour(context: "Context", parts: "DemoParts", paths: AppPaths, shots: Path | None) -> None:
+def tour(output: Output, parts: "DemoParts", paths: AppPaths, shots: Path | None) -> None:
     """Drive the real widgets, off the screen, through the path, and write a picture of every page.
 
     Raises:
@@ -44,7 +43,7 @@ def tour(context: "Context", parts: "DemoParts", paths: AppPaths, shots: Path | 
     _check_qt()
     from gui.tour import run_tour
 
-    run_tour(context, parts, paths, shots)
+    run_tour(output, parts, paths, shots)
 
 
 def _open(paths: AppPaths) -> int:

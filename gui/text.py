@@ -29,9 +29,18 @@ def language() -> str:
 
 
 def tr(text: str, /, **facts: object) -> str:
-    """Translate an English text; `{name}` stands for a fact."""
-    template = catalogue(_Language.code).get(text, text)
+    """Translate an English text; `{name}` stands for a fact.
+
+    One English word with two translations is told apart by what follows `@@`, which is never shown:
+    `tr("Download@@noun")`.
+    """
+    template = catalogue(_Language.code).get(text, text).partition("@@")[0]
     return template.format(**facts) if facts else template
+
+
+def noop(text: str) -> str:
+    """Mark a text that is translated later, where it is shown."""
+    return text
 
 
 def trn(one: str, many: str, count: int, /, **facts: object) -> str:

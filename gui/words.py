@@ -22,7 +22,7 @@ STATE_ROLES = {
 def kind_text(kind: str) -> str:
     """What a job does, as a noun."""
     return {
-        "download": tr("Download"),
+        "download": tr("Download@@noun"),
         "convert": tr("Conversion"),
         "deploy": tr("Deployment"),
         "selftest": tr("Self-test"),

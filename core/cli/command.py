@@ -3,13 +3,19 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError
 from core.cli.output import Output
 
 if TYPE_CHECKING:
+    from core.base.paths import AppPaths
+    from core.cli.demo_parts import DemoParts
     from core.services import Services
+
+# Drives a window through the demo's path in a home folder of its own; writes pictures when it is given a folder.
+Tour = Callable[[Output, "DemoParts", "AppPaths", Path | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,7 @@ class Context:
     options: argparse.Namespace
     output: Output
     services_or_none: "Services | None"
+    tour: Tour | None = None
 
     @property
     def services(self) -> "Services":

@@ -12,7 +12,7 @@ from core.base.errors import CancelledError, RKDeckError, UsageError
 from core.base.log import redact
 from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
-from core.cli.command import Command, Context
+from core.cli.command import Command, Context, Tour
 from core.cli.output import Output
 
 # Verb -> the module of core.cli.commands that has it, and its line in the help. Only the module of the verb
@@ -41,15 +41,18 @@ VERBS: dict[str, tuple[str, str]] = {
 _BROKEN_PIPE_EXIT = 141
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], tour: Tour | None = None) -> int:
     """Run one command.
+
+    Args:
+        arguments: after the program's name.
+        tour: drives the window through the demo, given by the front end that has one.
 
     Returns:
         0 done, 1 failed, 2 usage, 3 refused by a check, 130 cancelled.
     """
     if not arguments:
         _parser(None).print_help(sys.stderr)
-        sys.stderr.write("\nThis RKDeck has no window yet; every stage works from here.\n")
         return 0
     verb = next((argument for argument in arguments if argument in VERBS), None)
     command = _load(verb) if verb else None
@@ -63,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     output = Output(as_json=getattr(options, "json", False), lines=command.lines)
     try:
-        return _execute(command, options, output)
+        return _execute(command, options, output, tour)
     except RKDeckError as error:
         output.error(error)
         return error.exit_code
@@ -76,9 +79,9 @@ def run(arguments: Sequence[str]) -> int:
         return _BROKEN_PIPE_EXIT
 
 
-def _execute(command: Command, options: argparse.Namespace, output: Output) -> int:
+def _execute(command: Command, options: argparse.Namespace, output: Output, tour: Tour | None) -> int:
     if not command.needs_services:
-        return _guarded(command, Context(options, output, None))
+        return _guarded(command, Context(options, output, None, tour))
     from core.services import Services
 
     paths = AppPaths(resolve_home(getattr(options, "home", None), os.environ))

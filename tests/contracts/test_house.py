@@ -58,6 +58,79 @@ def test_foreign_programs_are_python_3_8_and_standard_library(path: Path) -> Non
             assert (node.module or "").split(".")[0] in allowed
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to(ROOT / "gui")], ids=_name)
+def test_connections_are_bound_methods(path: Path) -> None:
+    # A lambda, a partial or a nested function keeps its widget alive for ever.
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "connect"
+        ):
+            for argument in node.args:
+                assert not isinstance(argument, ast.Lambda), f"line {node.lineno}: lambda in connect"
+                called = argument.func if isinstance(argument, ast.Call) else None
+                name = getattr(called, "attr", getattr(called, "id", ""))
+                assert name != "partial", f"line {node.lineno}: partial in connect"
+                assert isinstance(argument, ast.Attribute | ast.Call), (
+                    f"line {node.lineno}: not a bound method"
+                )
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to(ROOT / "gui")], ids=_name)
+def test_the_window_runs_no_nested_event_loop(path: Path) -> None:
+    # The program's own loop, the tour's, a bench's; and a drag is a loop of the window system's.
+    allowed = {"gui/app.py", "gui/tour.py", "gui/loop_watch.py", "gui/widgets/drag.py"}
+    calls = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"exec", "exec_", "processEvents"}
+    ]
+    assert not calls or _name(path) in allowed, calls
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to(ROOT / "gui")], ids=_name)
+def test_the_window_does_no_io(path: Path) -> None:
+    # Texts, themes and icons come out of the package; the tour saves the pictures it was asked for.
+    allowed = {"gui/start.py", "gui/text.py", "gui/theme.py", "gui/icons.py", "gui/wording.py", "gui/tour.py"}
+    if _name(path) in allowed:
+        return
+    tree = ast.parse(path.read_text("utf-8"))
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        )
+    }
+    assert not imported & {
+        "socket",
+        "subprocess",
+        "shutil",
+        "sqlite3",
+        "urllib",
+        "http",
+        "paramiko",
+        "huggingface_hub",
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "open", f"line {node.lineno}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in {
+                "read_text",
+                "read_bytes",
+                "write_text",
+                "write_bytes",
+                "iterdir",
+                "rglob",
+            }, f"line {node.lineno}"
+
+
 def test_data_files_are_found_as_package_resources() -> None:
     for name in (
         "platforms.toml",

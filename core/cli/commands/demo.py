@@ -4,10 +4,15 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.base.errors import UsageError
+from core.base.errors import RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.cli.command import Command, Context
+from core.cli.wording import word
+
+if TYPE_CHECKING:
+    from core.cli.demo_parts import DemoParts
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +21,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
-    if not context.options.headless or context.options.shots:
+    if not context.options.headless:
         raise UsageError("cli.no_window")
     home = getattr(context.options, "home", None)
     if home is not None:
@@ -39,7 +44,22 @@ def _walk_in(context: Context, home: Path) -> int:
         os.environ["HF_ENDPOINT"] = parts.hub_url
         with Services.build(paths) as services:
             walk(Context(context.options, context.output, services), parts)
+        _tour(context, parts, AppPaths(home / "window"))
     return 0
+
+
+def _tour(context: Context, parts: "DemoParts", paths: AppPaths) -> None:
+    """The same path by the window's own widgets, in a home of its own."""
+    shots = Path(context.options.shots).expanduser().absolute() if context.options.shots else None
+    if context.tour is None:
+        return
+    try:
+        context.tour(context.output, parts, paths, shots)
+    except RKDeckError as error:
+        # The command line's half of the demo works without Qt's libraries; pictures do not.
+        if error.code != "window.no_qt" or shots is not None:
+            raise
+        context.output.note("the window was left out: " + " ".join(word(error)))
 
 
 COMMANDS = (Command("demo", _configure, _run, needs_services=False, lines=True),)
