@@ -1,6 +1,7 @@
 """What the serving process of a board tells in its state file, as long as that process lives."""
 
 import json
+import math
 import re
 from dataclasses import dataclass
 
@@ -65,4 +66,11 @@ def _whole(value: object) -> int | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A number a plot and a JSON document can hold; what a board writes may be NaN or have 400 digits."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -40,10 +40,15 @@ class MonitorHub(QObject):
         for name in self._wanted:
             self.histories.setdefault(name, History())
         if self._feed is not None:
-            self._bridge.run(self._feed.watch, self._wanted)
+            self._feed.watch(self._wanted)
         elif self._wanted and not self._opening:
             self._opening = True
             self._bridge.run(open_feed, self._services, self._sink, self._wanted, done=self._on_opened)
+
+    def retry(self, board: str) -> None:
+        """Try a board again now: its password, key or address has changed."""
+        if self._feed is not None:
+            self._feed.retry(board)
 
     def close(self) -> None:
         """End the worker."""
@@ -52,7 +57,7 @@ class MonitorHub(QObject):
 
     def _on_opened(self, feed: MonitorFeed) -> None:
         self._feed = feed
-        self._bridge.run(feed.watch, self._wanted)
+        feed.watch(self._wanted)
 
     def _on_sample(self, sample: BoardSample) -> None:
         history = self.histories.get(sample.board)
