@@ -41,6 +41,11 @@ class LoopWatch(QObject):
         """Say what is going on now."""
         self._note = text
 
+    @property
+    def current_note(self) -> str:
+        """What was last said to be going on."""
+        return self._note
+
     @Slot()
     def _on_tick(self) -> None:
         blocked_ms = self._clock.nsecsElapsed() / 1e6 - _TICK_MS
