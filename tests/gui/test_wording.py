@@ -163,7 +163,7 @@ def test_states_and_causes_are_spanish() -> None:
     states = _document("es", "errors.toml")["facts"]["state"]
     assert set(states) == {str(state) for state in JobState}
     error = RKDeckError("jobs.not_resumable_now", job="j", state="queued")
-    assert "en cola" in word_error(error, "es")[0]
+    assert "en espera" in word_error(error, "es")[0]
     failed = RKDeckError("boards.no_answer", host="h", status=1, reason="exit status 7")
     assert "código de salida 7" in word_error(failed, "es")[0]
 
@@ -189,7 +189,7 @@ def test_names_are_never_translated() -> None:
 
 def test_each_language_has_its_words_and_english_is_the_rest() -> None:
     error = RKDeckError("jobs.unknown", job="j1")
-    assert word_error(error, "es")[1] == "La página Trabajos los muestra todos."
+    assert word_error(error, "es")[1] == "La página Tareas las muestra todas."
     assert word_error(error, "es_MX") == word_error(error, "es")
     assert word_error(error, "en")[1] == "The Jobs page lists them."
     for other in ("fr", "../en", ""):
