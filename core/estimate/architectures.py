@@ -8,7 +8,10 @@ from types import MappingProxyType
 from core.estimate import tomldata
 
 _FILE = "architectures.toml"
-MODELLED_FAMILIES = ("dense", "moe", "mla")
+MODELLED_FAMILIES = (
+    "dense", "moe", "mla", "recurrent", "hybrid-linear-attention", "hybrid-short-convolution",
+    "per-layer-embedding",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from core.base.names import printable
 from core.estimate.architectures import Architecture, find_architecture, newest_toolkit
 from core.estimate.facts import ModelFacts
 from core.estimate.fallback import tensors_from_config
+from core.estimate.families import kept_elements
 from core.estimate.notes import Note, note
 from core.estimate.tensors import LinearLayer, SortedTensors, elements, sort_tensors
 from core.estimate.textconfig import TextConfig, read_text_config
@@ -30,7 +31,8 @@ class ModelShape:
         embedding: elements of the token embedding.
         kv_elements_per_token: cached elements a token, None when the family has no model.
         n_matmul, n_matmul_active: matrix products in the file, and those one token goes through.
-        recurrent_state_elements, altup_layers: 0 for the families modelled so far.
+        recurrent_state_elements: what a recurrence keeps, whatever the context.
+        altup_layers: layers that run several predicted streams (Gemma 3n).
         max_positions: tokens the model was trained for, as config.json says.
         linear: the layers behind w_body, in file order.
         quantization: how the checkpoint is already quantized, or None.
@@ -91,13 +93,13 @@ def build_shape(facts: ModelFacts) -> ModelShape:
     tied = _tied(found, config, architecture, from_headers=from_headers)
     body = elements(found.body)
     active_share = _active_share(config)
-    kv_elements = _kv_elements(found, config, architecture)
+    kept = kept_elements(found, config, architecture)
     return ModelShape(
         architecture=config.class_name,
         family=architecture.family,
         known=architecture.since is not None,
         since=architecture.since,
-        modelled=kv_elements is not None,
+        modelled=kept is not None,
         benchmarked=architecture.benchmarked,
         from_headers=from_headers,
         parameters=_parameters(found, body, embedding, 0 if tied else head.elements),
@@ -110,23 +112,23 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         hidden=embedding.inputs,
         layers=len(found.layers),
         intermediate=config.intermediate or _widest(found.body),
-        kv_elements_per_token=kv_elements,
+        kv_elements_per_token=kept.kv_per_token if kept else None,
         n_matmul=1 + sum(layer.modules for layer in found.body),
         n_matmul_active=1 + _weighted(found.body, active_share, modules=True),
-        recurrent_state_elements=0,
-        altup_layers=0,
+        recurrent_state_elements=kept.state if kept else 0,
+        altup_layers=len(found.layers) if config.altup else 0,
         max_positions=config.max_positions,
         tied=tied,
         linear=tuple(found.body),
         quantization=printable(facts.quantization, 40) if facts.quantization else None,
-        notes=_notes(facts, config, architecture, found, from_headers=from_headers, kv=kv_elements),
+        notes=_notes(facts, config, architecture, found, from_headers=from_headers, known=kept is not None),
     )
 
 
 def _tensors(facts: ModelFacts, config: TextConfig, architecture: Architecture) -> tuple[SortedTensors, bool]:
     # The tensors of a quantized checkpoint are packed: their shapes say nothing of the model's.
     if facts.tensors and facts.quantization is None:
-        return sort_tensors(facts.tensors, config.layers), True
+        return sort_tensors(facts.tensors, config.layers, config.kv_shared_layers), True
     found = tensors_from_config(config, architecture.layout)
     if found is None:
         raise RKDeckError("estimate.no_shapes", architecture=config.class_name)
@@ -142,7 +144,8 @@ def _tied(
 
 
 def _parameters(found: SortedTensors, body: int, embedding: LinearLayer, head: int) -> int:
-    return body + embedding.elements + head + found.small + found.layer_embeddings + found.unrecognised
+    others = found.small + found.layer_embeddings + found.unrecognised + found.unused
+    return body + embedding.elements + head + others
 
 
 def _active_share(config: TextConfig) -> float:
@@ -158,24 +161,6 @@ def _weighted(layers: list[LinearLayer], share: float, *, modules: bool) -> floa
     return plain + share * routed
 
 
-def _kv_elements(found: SortedTensors, config: TextConfig, architecture: Architecture) -> int | None:
-    layers = len(found.layers)
-    if architecture.family == "mla":
-        known = config.heads and config.mla_width
-        return (
-            layers * config.heads * config.mla_width if known and config.heads and config.mla_width else None
-        )
-    if architecture.family != "unknown" and not architecture.modelled:
-        return None
-    # Two tensors in every layer: the shapes themselves say what is cached, whatever config.json leaves out.
-    if found.kv_tensors == 2 * layers:
-        return found.kv_outputs
-    # In some layers only: a hybrid, whatever its class says. In none: fused, which only a known class may be.
-    if found.kv_tensors or architecture.family == "unknown" or not (config.kv_heads and config.head_dim):
-        return None
-    return 2 * layers * config.kv_heads * config.head_dim
-
-
 def _widest(body: list[LinearLayer]) -> int:
     return max((max(layer.outputs, layer.inputs) for layer in body if not layer.expert), default=0)
 
@@ -187,7 +172,7 @@ def _notes(
     found: SortedTensors,
     *,
     from_headers: bool,
-    kv: int | None,
+    known: bool,
 ) -> tuple[Note, ...]:
     name = config.class_name
     notes: list[Note] = []
@@ -195,7 +180,7 @@ def _notes(
         notes.append(note("unknown_architecture", architecture=name))
     elif _version(architecture.since) > _version(newest_toolkit()):
         notes.append(note("newer_toolkit", architecture=name, since=architecture.since))
-    if kv is None:
+    if not known:
         notes.append(note("no_memory_model", architecture=name, family=architecture.family))
     elif architecture.since is not None and not architecture.benchmarked:
         notes.append(note("not_benchmarked", architecture=name))

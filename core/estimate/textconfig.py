@@ -21,6 +21,9 @@ class TextConfig:
         tied: whether the head shares the embedding's weights; None when config.json does not say.
         experts, experts_per_token: routed experts of a mixture.
         max_positions: tokens the model was trained for.
+        kv_shared_layers: last layers that reuse the keys and values of earlier ones (Gemma 3n and 4).
+        altup: whether the blocks run several predicted streams (Gemma 3n).
+        state_heads, state_keys, state_values: of a linear-attention layer's state (Qwen3.5), or of a RWKV layer's.
     """
 
     class_name: str
@@ -36,6 +39,11 @@ class TextConfig:
     experts_per_token: int | None
     mla_width: int | None
     max_positions: int | None
+    kv_shared_layers: int = 0
+    altup: bool = False
+    state_heads: int | None = None
+    state_keys: int | None = None
+    state_values: int | None = None
 
 
 def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
@@ -60,7 +68,23 @@ def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
         experts_per_token=_size(table, "num_experts_per_tok", "num_experts_per_token"),
         mla_width=_mla_width(table, hidden, heads),
         max_positions=_size(table, "max_position_embeddings", "seq_length"),
+        kv_shared_layers=_size(table, "num_kv_shared_layers") or 0,
+        altup=_size(table, "altup_num_inputs") is not None,
+        **_state(table, hidden),
     )
+
+
+def _state(table: Mapping[str, JsonValue], hidden: int | None) -> dict[str, int | None]:
+    """Sizes of one layer's recurrent state; a RWKV layer keeps a square of the head's width per head."""
+    heads, width = _size(table, "linear_num_value_heads"), _size(table, "head_dim", "head_size")
+    if heads is not None:
+        return {
+            "state_heads": heads,
+            "state_keys": _size(table, "linear_key_head_dim"),
+            "state_values": _size(table, "linear_value_head_dim"),
+        }
+    count = _size(table, "num_heads") or (hidden // width if hidden and width else None)
+    return {"state_heads": count, "state_keys": width, "state_values": width}
 
 
 def _language_part(config: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
