@@ -1,9 +1,11 @@
 """The Hub's JSON as records. Mirrors, proxies and log-in pages answer too: every type is checked first."""
 
+import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
@@ -11,9 +13,13 @@ from core.hub.records import ModelDetail, ModelSummary, RepoFile
 
 _MAX_FILES = 20_000
 _MAX_TAGS = 200
+_MAX_CURSOR_CHARACTERS = 4096
+# RFC 8288, as far as the Hub uses it: <address>; rel="next".
+_NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?\s*(?:[;,]|$)')
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _Kind = TypeVar("_Kind")
+_log = logging.getLogger(__name__)
 
 
 def parse_summaries(value: object, limit: int) -> list[ModelSummary]:
@@ -25,6 +31,30 @@ def parse_summaries(value: object, limit: int) -> list[ModelSummary]:
     if not isinstance(value, list):
         raise _strange("no list of models")
     return [parse_summary(entry) for entry in value[:limit]]
+
+
+def next_cursor(link: str | None, url: str) -> str | None:
+    """Read the cursor of the next page out of a Link header; None when there is none, or none to be trusted.
+
+    Args:
+        link: the header of the answer.
+        url: the address that was asked, without its query; the next page must be there too (behind a proxy that
+            speaks another scheme inside, the scheme may differ).
+    """
+    found = _NEXT.search(link or "")
+    if found is None:
+        return None
+    try:
+        asked, named = urlsplit(url), urlsplit(urljoin(url, found[1]))
+        # More members than the Hub's own addresses have would only cost time.
+        cursors = parse_qs(named.query, max_num_fields=100).get("cursor", [])
+    except ValueError:
+        return None
+    if (named.netloc.lower(), named.path) != (asked.netloc.lower(), asked.path):
+        _log.info("the next page of a search is said to be elsewhere: %s", printable(found[1]))
+        return None
+    cursor = cursors[0] if len(cursors) == 1 else ""
+    return cursor if 0 < len(cursor) <= _MAX_CURSOR_CHARACTERS and cursor.isprintable() else None
 
 
 def parse_summary(value: object) -> ModelSummary:

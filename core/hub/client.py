@@ -7,9 +7,9 @@ from urllib.parse import quote, urlsplit
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
-from core.hub.answers import parse_detail, parse_summaries
+from core.hub.answers import next_cursor, parse_detail, parse_summaries
 from core.hub.errors import translated
-from core.hub.records import ModelDetail, ModelSummary, SearchQuery
+from core.hub.records import ModelDetail, ModelSummary, SearchPage, SearchQuery
 from core.hub.transport import TIMEOUT_S, Params, Transport
 
 OFFICIAL = "https://huggingface.co"
@@ -17,6 +17,8 @@ OFFICIAL = "https://huggingface.co"
 _REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
+_SEARCH = "/api/models"
+MAX_PAGE = 100
 _EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated"]
 
 
@@ -46,25 +48,38 @@ class HubClient:
         return self._transport.requests_count
 
     def search(self, query: SearchQuery) -> list[ModelSummary]:
-        """Search models.
+        """Search models; the first `limit` of them.
 
         Raises:
             RKDeckError: `hub.unreachable`, `hub.rate_limited`, `hub.server_error`, `hub.strange_answer`.
         """
         with self._asking("search"):
             # Not HfApi.list_models: it retries for 23 s before it says that there is no network.
-            params: Params = [
-                ("search", query.text),
-                ("limit", str(query.limit)),
-                *(("expand", name) for name in _EXPAND),
-            ]
-            if query.sort in _SORTS:
-                params.append(("sort", _SORTS[query.sort]))
-            if query.author:
-                params.append(("author", query.author))
-            if query.converted:
-                params.append(("filter", "rkllm"))
-            return parse_summaries(self._transport.get_json("/api/models", params), query.limit)
+            return parse_summaries(self._transport.get_json(_SEARCH, _params(query)), query.limit)
+
+    def search_page(self, query: SearchQuery, cursor: str | None = None) -> SearchPage:
+        """Search models, `query.limit` (1 to 100) at a time.
+
+        The Hub names the next page by an address in its Link header. Only the cursor in it is used, and only
+        when the address is the search of this endpoint: nobody can send us elsewhere.
+
+        Args:
+            query: the same for all pages of one search.
+            cursor: `next_cursor` of the page before; None for the first page.
+
+        Raises:
+            UsageError: `hub.bad_limit`.
+            RKDeckError: as `search`.
+        """
+        if not 1 <= query.limit <= MAX_PAGE:
+            raise UsageError("hub.bad_limit", limit=query.limit, max=MAX_PAGE)
+        params = _params(query) + ([("cursor", cursor)] if cursor is not None else [])
+        with self._asking("search"):
+            document, link = self._transport.get_page(_SEARCH, params)
+            models = parse_summaries(document, query.limit)
+        following = next_cursor(link, self.endpoint + _SEARCH)
+        # An empty page, or one that leads to itself, would never end.
+        return SearchPage(tuple(models), following if models and following != cursor else None)
 
     def details(self, repo: str, revision: str | None = None) -> ModelDetail:
         """One repository with its files, pinned to a commit.
@@ -112,6 +127,21 @@ class HubClient:
             if ours is None:
                 raise
             raise ours from error
+
+
+def _params(query: SearchQuery) -> Params:
+    params: Params = [
+        ("search", query.text),
+        ("limit", str(query.limit)),
+        *(("expand", name) for name in _EXPAND),
+    ]
+    if query.sort in _SORTS:
+        params.append(("sort", _SORTS[query.sort]))
+    if query.author:
+        params.append(("author", query.author))
+    if query.converted:
+        params.append(("filter", "rkllm"))
+    return params
 
 
 def check_endpoint(endpoint: str) -> None:

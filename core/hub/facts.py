@@ -32,38 +32,66 @@ def fetch_model_facts(client: HubClient, repo: str, revision: str | None = None)
             the estimate's errors for files that are damaged or hostile.
         RefusedError: `hub.too_many_files`, `hub.headers_too_large`.
     """
-    before = client.bytes_fetched
-    detail = client.details(repo, revision)
+    return fetch_facts(client, client.details(repo, revision))
+
+
+def fetch_facts(client: HubClient, detail: ModelDetail) -> ModelFacts:
+    """Read the facts of a repository whose details are known.
+
+    Raises:
+        As `fetch_model_facts`.
+    """
+    reader = _Reader(client, detail)
     names = {file.path: file.size_bytes for file in detail.files}
     if CONFIG_NAME not in names:
-        raise RKDeckError("hub.no_config", repo=repo)
-    config = parse_config(client.read_file(repo, detail.commit, CONFIG_NAME, MAX_CONFIG_BYTES))
+        raise RKDeckError("hub.no_config", repo=detail.repo)
+    config = parse_config(reader.read_file(CONFIG_NAME, MAX_CONFIG_BYTES))
     if INDEX_NAME in names:
-        shards = parse_index(client.read_file(repo, detail.commit, INDEX_NAME, MAX_INDEX_BYTES))
+        shards = parse_index(reader.read_file(INDEX_NAME, MAX_INDEX_BYTES))
     else:
         shards = choose_weight_files(names)
     if len(shards) > _MAX_SHARDS:
-        raise RefusedError("hub.too_many_files", repo=repo, count=len(shards))
-    limit = client.bytes_fetched + _MAX_HEADERS_BYTES
-    tensors = join_shards(_read_header(client, detail, names, shard, limit) for shard in shards)
+        raise RefusedError("hub.too_many_files", repo=detail.repo, count=len(shards))
+    limit = reader.bytes_read + _MAX_HEADERS_BYTES
+    tensors = join_shards(_read_header(reader, names, shard, limit) for shard in shards)
     return ModelFacts(
-        model=repo,
+        model=detail.repo,
         config=config,
         tensors=tensors,
-        bytes_fetched=client.bytes_fetched - before,
+        bytes_fetched=reader.bytes_read,
         quantization=detect_quantization(config, tensors),
     )
 
 
+class _Reader:
+    """Reads the files of one commit and counts: the client's own count is of all threads together."""
+
+    def __init__(self, client: HubClient, detail: ModelDetail) -> None:
+        self._client = client
+        self._commit = detail.commit
+        self.repo = detail.repo
+        self.bytes_read = 0
+
+    def read_file(self, path: str, max_bytes: int) -> bytes:
+        return self._counted(self._client.read_file(self.repo, self._commit, path, max_bytes))
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        return self._counted(self._client.read_range(self.repo, self._commit, path, start, length))
+
+    def _counted(self, data: bytes) -> bytes:
+        self.bytes_read += len(data)
+        return data
+
+
 def _read_header(
-    client: HubClient, detail: ModelDetail, names: dict[str, int], shard: str, limit_bytes: int
+    reader: _Reader, names: dict[str, int], shard: str, limit_bytes: int
 ) -> tuple[TensorInfo, ...]:
     if shard not in names:
-        raise RKDeckError("hub.shard_missing", repo=detail.repo, file=shard)
-    data = client.read_range(detail.repo, detail.commit, shard, 0, _FIRST_BYTES)
+        raise RKDeckError("hub.shard_missing", repo=reader.repo, file=shard)
+    data = reader.read_range(shard, 0, _FIRST_BYTES)
     needed = needed_header_bytes(data[:LENGTH_BYTES])
-    if client.bytes_fetched + needed - len(data) > limit_bytes:
-        raise RefusedError("hub.headers_too_large", repo=detail.repo, limit_bytes=_MAX_HEADERS_BYTES)
+    if reader.bytes_read + needed - len(data) > limit_bytes:
+        raise RefusedError("hub.headers_too_large", repo=reader.repo, limit_bytes=_MAX_HEADERS_BYTES)
     if needed > len(data):
-        data += client.read_range(detail.repo, detail.commit, shard, len(data), needed - len(data))
+        data += reader.read_range(shard, len(data), needed - len(data))
     return parse_safetensors_header(data, names[shard])

@@ -49,6 +49,18 @@ class ModelSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of search results.
+
+    Attributes:
+        next_cursor: what asks for the page after it (it means nothing to anybody but the Hub); None at the end.
+    """
+
+    models: tuple[ModelSummary, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RepoFile:
     """One file of a repository.
 

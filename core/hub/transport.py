@@ -60,6 +60,14 @@ class Transport:
         Raises:
             RKDeckError: `hub.strange_answer` for what is no JSON; huggingface_hub's own for other statuses.
         """
+        return self.get_page(path, params)[0]
+
+    def get_page(self, path: str, params: Params) -> tuple[Any, str | None]:
+        """Ask the Hub's API for a document that may go on elsewhere; returns its Link header as well.
+
+        Raises:
+            RKDeckError: as `get_json`.
+        """
         from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
             build_hf_headers,
             get_session,
@@ -74,13 +82,14 @@ class Transport:
             if response.status_code != _OK:
                 response.read()
                 hf_raise_for_status(response)
+            link = response.headers.get("Link")
             data = bytearray()
             for piece in response.iter_bytes():
                 data += piece
                 if len(data) > _MAX_DOCUMENT_BYTES:
                     raise RKDeckError("hub.strange_answer", what="an endless document")
         try:
-            return json.loads(data)
+            return json.loads(data), link
         except (ValueError, RecursionError) as error:
             raise RKDeckError("hub.strange_answer", what="no JSON") from error
 

@@ -16,6 +16,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{revision} is not a branch, tag or commit.",
         "Leave --revision out for the newest.",
     ),
+    "hub.bad_limit": (
+        "A page of {limit} search results is not possible.",
+        "Ask for 1 to {max} at a time.",
+    ),
     "hub.not_found": (
         "The Hub has no model {what}, or it is private.",
         "Check the spelling with `rkdeck search`; a private model needs your token in HF_TOKEN.",
@@ -48,6 +52,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "hub.no_config": (
         "{repo} has no config.json, so its shape is unknown.",
         "It may be a GGUF-only or adapter repository; estimate the base model instead.",
+    ),
+    "hub.gguf_only": (
+        "{repo} holds the model as GGUF only; rkllm-toolkit converts from safetensors.",
+        "Take the repository of the original model, often named on this one's page.",
+    ),
+    "hub.rkllm_only": (
+        "{repo} holds ready-made .rkllm files and no source model to convert.",
+        "Take the file that was made for the board's chip.",
     ),
     "hub.shard_missing": (
         "{repo} lists the weight file {file}, but does not have it.",

@@ -1,0 +1,170 @@
+"""The Hub as a front end uses it: search page by page, look at one model, read its card, download it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.base.errors import RKDeckError
+from core.estimate.facts import ModelFacts
+from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
+from core.library.library import LibraryItem
+from core.services import Services
+
+if TYPE_CHECKING:
+    from core.jobs.manager import JobHandle
+
+_CARD_NAME = "README.md"
+_MAX_CARD_BYTES = 256 << 10
+_FENCE = re.compile(r"---[ \t]*(?:\n|$)")
+# Controls but tab and line end, and what turns the direction of writing.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What is known of one model, on the Hub or on this computer; None is unknown.
+
+    Attributes:
+        repo: the Hub id; None for a local model that did not come from the Hub.
+        detail: the repository at its commit; None for a local model.
+        item: the source model in the library: the newest of that repository, or the local one itself.
+        facts: what the estimate needs.
+        problem: why `facts` or `download_bytes` is None.
+        download_bytes: of the files a download would fetch; None for a local model.
+        rkllm_files: ready-made files of the repository.
+    """
+
+    repo: str | None
+    detail: ModelDetail | None
+    item: LibraryItem | None
+    facts: ModelFacts | None
+    problem: RKDeckError | None
+    download_bytes: int | None
+    rkllm_files: tuple[RepoFile, ...]
+
+
+def search(services: Services, query: SearchQuery, cursor: str | None = None) -> SearchPage:
+    """One page of `query.limit` (1 to 100) models; see `core.hub.client.HubClient.search_page`."""
+    return services.hub.search_page(query, cursor)
+
+
+def hub_report(services: Services, repo: str, revision: str | None = None) -> ModelReport:
+    """Look at a model on the Hub; only its details, config.json and headers are read.
+
+    Raises:
+        UsageError: `hub.bad_id`, `hub.bad_revision`.
+        RKDeckError: when the Hub does not even tell the details: `hub.not_found`, `hub.unreachable`, ...
+    """
+    from core.hub.download import plan_download
+
+    detail = services.hub.details(repo, revision)
+    rkllm_files = tuple(file for file in detail.files if file.path.lower().endswith(".rkllm"))
+    facts: ModelFacts | None = None
+    download_bytes: int | None = None
+    problem: RKDeckError | None = None
+    try:
+        download_bytes = plan_download(detail).size_bytes
+    except RKDeckError as error:
+        problem = error
+    try:
+        facts = _facts(services, detail)
+    except RKDeckError as error:
+        problem = error
+    item = _source_of(services, repo)
+    return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files)
+
+
+def model_card(services: Services, repo: str, commit: str) -> str:
+    """Read the README.md of a model without its YAML head, at most 256 KiB; empty when there is none.
+
+    It is a stranger's Markdown: made harmless as text, but its links and pictures lead anywhere.
+
+    Raises:
+        RKDeckError: `hub.gated`, `hub.unreachable`, ...
+    """
+    try:
+        data = services.hub.read_range(repo, commit, _CARD_NAME, 0, _MAX_CARD_BYTES)
+    except RKDeckError as error:
+        if error.code == "hub.file_not_found":
+            return ""
+        raise
+    return card_text(data)
+
+
+def card_text(data: bytes) -> str:
+    """The text of a README.md without its YAML head."""
+    text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if _FENCE.match(text):
+        end = re.search(r"^---[ \t]*$", text[3:], re.MULTILINE)
+        text = text[3 + end.end() :] if end else text
+    return _UNSEEN.sub("", text).strip()
+
+
+def start_model_download(
+    services: Services,
+    repo: str,
+    *,
+    revision: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    to: Path | None = None,
+) -> str:
+    """Start the job that brings a model into the library; returns its id.
+
+    Args:
+        services: the core.
+        repo: a Hub id.
+        revision: branch, tag or commit; None for the newest.
+        include: shell patterns of the files wanted; none means all but duplicates of the weights.
+        exclude: shell patterns of files to leave out.
+        to: a folder instead of the library's own.
+
+    Raises:
+        RKDeckError: as `core.hub.client.HubClient.details` and `core.hub.download.plan_download`.
+    """
+    return download(services, repo, revision=revision, include=include, exclude=exclude, to=to).id
+
+
+def download(
+    services: Services,
+    repo: str,
+    *,
+    revision: str | None,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    to: Path | None,
+) -> "JobHandle":
+    """`start_model_download` for who wants to follow the job."""
+    from core.base.secrets import hub_token
+    from core.hub.download import plan_download, start_download
+
+    detail = services.hub.details(repo, revision)
+    plan = plan_download(detail, include=include, exclude=exclude)
+    return start_download(
+        services.jobs,
+        services.hub.endpoint,
+        plan,
+        library_folder=services.paths.library,
+        to=to,
+        token=hub_token(),
+    )
+
+
+def _facts(services: Services, detail: ModelDetail) -> ModelFacts:
+    from core.hub.facts import fetch_facts
+
+    suffixes = {file.path.lower().rpartition(".")[2] for file in detail.files}
+    if "safetensors" not in suffixes:
+        if "gguf" in suffixes:
+            raise RKDeckError("hub.gguf_only", repo=detail.repo)
+        if "rkllm" in suffixes:
+            raise RKDeckError("hub.rkllm_only", repo=detail.repo)
+    return fetch_facts(services.hub, detail)
+
+
+def _source_of(services: Services, repo: str) -> LibraryItem | None:
+    found = (item for item in services.library.list() if item.kind == "source" and item.repo == repo)
+    return next(found, None)

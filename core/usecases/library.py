@@ -1,0 +1,89 @@
+"""The models on this computer as a front end uses them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.base.errors import RKDeckError
+from core.estimate.facts import ModelFacts, load_local_facts
+from core.library.library import LibraryItem
+from core.services import Services
+from core.usecases.hub import ModelReport
+
+if TYPE_CHECKING:
+    from core.convert.inspect import Inspection
+
+
+def list_items(services: Services) -> tuple[LibraryItem, ...]:
+    """All items, the newest first."""
+    return tuple(services.library.list())
+
+
+def add_path(services: Services, path: Path) -> LibraryItem:
+    """Enter a model folder or a .rkllm file where it lies (a file is read whole, for its digest).
+
+    Raises:
+        RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`.
+        RKDeckError: `convert.unreadable`.
+    """
+    return services.add_to_library(path.absolute())
+
+
+def remove_item(services: Services, item_id: str) -> LibraryItem:
+    """Forget an item; its files are deleted only when they are in the library's own folder.
+
+    Raises:
+        UsageError: `library.unknown`.
+        RKDeckError: `library.cannot_delete`; the item is then still listed.
+    """
+    return services.library.remove(item_id)
+
+
+def verify_item(services: Services, item_id: str) -> tuple[RKDeckError, ...]:
+    """Compare an item's files with what they were; returns what is wrong.
+
+    Raises:
+        UsageError: `library.unknown`.
+    """
+    return services.library.verify(item_id)
+
+
+def item_report(services: Services, item_id: str) -> ModelReport:
+    """Look at a source model on this computer; what is wrong with it is the report's `problem`.
+
+    Raises:
+        UsageError: `library.unknown`.
+    """
+    item = services.library.get(item_id)
+    facts: ModelFacts | None = None
+    problem: RKDeckError | None = None
+    try:
+        facts = local_facts(item.path)
+    except RKDeckError as error:
+        problem = error
+    return ModelReport(item.repo, None, item, facts, problem, None, ())
+
+
+def inspect_item(services: Services, item_id: str) -> "Inspection":
+    """What a .rkllm file of the library is, from its bytes now.
+
+    Raises:
+        UsageError: `library.unknown`.
+        RKDeckError: `convert.unreadable`.
+    """
+    from core.convert.inspect import inspect_file
+
+    return inspect_file(services.library.get(item_id).path)
+
+
+def local_facts(folder: Path) -> ModelFacts:
+    """Facts of a model folder, with folders that cannot be read told as errors too.
+
+    Raises:
+        RKDeckError: as `core.estimate.facts.load_local_facts`.
+    """
+    try:
+        return load_local_facts(folder)
+    except OSError as error:
+        raise RKDeckError(
+            "estimate.unreadable", file=str(folder), problem=error.strerror or str(error)
+        ) from error
