@@ -1,10 +1,12 @@
 """From a model and a recipe to a conversion job."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_json
 from core.base.names import safe_component
-from core.convert.recipe import Recipe, validate
+from core.convert.host import host_problems, measure_host, needed
+from core.convert.recipe import Problem, Recipe, validate
 from core.convert.toolkits import Toolkit
 from core.convert.versions import toolkit_arguments
 from core.estimate.facts import load_local_facts
@@ -30,19 +32,19 @@ def start_conversion(
     """Check everything that can be checked, then start the job; it goes on when the front end ends.
 
     Raises:
-        RefusedError: the first problem that would make the toolkit fail (unless `force`),
-            `convert.output_exists`.
+        RefusedError: the first problem that would make the toolkit fail, or that the disk has no room (unless
+            `force`), `convert.output_exists`.
     """
     shape = build_shape(load_local_facts(folder))
     problems = validate(recipe, shape, toolkit)
-    errors = [problem.error for problem in problems if problem.severity == "error"]
-    if errors and not force:
-        raise errors[0]
-    platform = get_platform(recipe.platform)
+    _refuse(problems, force=force)
+    platform, level = get_platform(recipe.platform), get_level(recipe.dtype)
     title = item.title if item else folder.resolve().name
-    target = output or _free_name(library_folder / "rkllm", title, recipe, platform)
+    target = output or _free_name(output_folder(library_folder), title, recipe, platform)
     if target.exists() and not force:
         raise RefusedError("convert.output_exists", path=str(target))
+    problems += host_problems(measure_host(target.parent), needed(shape, level), target.parent)
+    _refuse(problems, force=force)
     warnings: list[JsonValue] = [
         problem.error.to_json() for problem in problems if problem.severity == "warning"
     ]
@@ -54,7 +56,7 @@ def start_conversion(
         "title": title,
         "recipe": recipe.to_json(),
         "platform": platform.name,
-        "dtype": get_level(recipe.dtype).name,
+        "dtype": level.name,
         "toolkit": {
             "python": str(toolkit.python), "version": toolkit.version, "simulated": toolkit.simulated,
         },
@@ -70,6 +72,17 @@ def start_conversion(
         worker=WorkerCommand(module="core.workers.convert"),
         survives_front_end=True,
     )
+
+
+def output_folder(library_folder: Path) -> Path:
+    """Where the library keeps what it converted."""
+    return library_folder / "rkllm"
+
+
+def _refuse(problems: Iterable[Problem], *, force: bool) -> None:
+    errors = [problem.error for problem in problems if problem.severity == "error"]
+    if errors and not force:
+        raise errors[0]
 
 
 def start_warnings(handle: JobHandle) -> tuple[RKDeckError, ...]:

@@ -60,6 +60,16 @@ class ToolkitRegistry:
         )
         return toolkit
 
+    def remove(self, python: Path) -> Toolkit:
+        """Forget a toolkit; its environment is left as it is.
+
+        Raises:
+            UsageError: `convert.no_toolkit`, `convert.toolkit_unknown`.
+        """
+        toolkit = self.choose(str(python))
+        self._database.execute("DELETE FROM toolkits WHERE python = ?", (str(toolkit.python),))
+        return toolkit
+
     def list(self) -> list[Toolkit]:
         """All of them, the one added last first."""
         rows = self._database.query("SELECT * FROM toolkits ORDER BY added_unix_s DESC")

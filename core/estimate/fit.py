@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from core.base.units import GIB
 from core.estimate.constants import limits
-from core.estimate.notes import reason_text
+from core.estimate.notes import reason_note
 from core.estimate.platforms import context_limits
 from core.estimate.records import Fit, Verdict
 
@@ -29,7 +29,7 @@ def fit_board(ram_bytes: int, ram_high_bytes: int, board_ram_bytes: int, ram_at:
     shown = {"yes": "fits", "tight": "tight", "no": "does_not_fit"}[verdict]
     need = ram_high_bytes if verdict == "yes" else ram_bytes
     system = known.os_desktop_bytes if verdict == "yes" else known.os_headless_bytes
-    reason = reason_text(shown, need=_gib(need), os=_gib(system), have=_gib(board_ram_bytes))
+    reason = reason_note(shown, need=_gib(need), os=_gib(system), have=_gib(board_ram_bytes))
     return Fit(verdict, reason, _largest_context(board_ram_bytes - known.os_headless_bytes, ram_at))
 
 

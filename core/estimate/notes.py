@@ -1,5 +1,6 @@
-"""Remarks that belong to an estimate: a code with facts, worded by the data file."""
+"""Remarks and reasons of an estimate: a code with facts, worded by the data files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.estimate import tomldata
@@ -9,26 +10,36 @@ _FILE = "estimator.toml"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One remark; a front end may word the code itself, `text` gives the English sentence."""
+    """One remark or reason.
+
+    Attributes:
+        template: its English sentence over the facts, by which a front end finds its own words.
+    """
 
     code: str
-    facts: tuple[tuple[str, str | int], ...] = ()
+    facts: tuple[tuple[str, str | int], ...]
+    template: str
 
     def text(self) -> str:
-        """Return the sentence of resources/estimator.toml with the facts filled in."""
-        template = tomldata.text(_section("notes"), self.code, _FILE)
-        return template.format(**dict(self.facts))
+        """Return the English sentence with the facts filled in."""
+        return self.template.format(**dict(self.facts))
 
 
 def note(code: str, **facts: str | int) -> Note:
-    """Make a note."""
-    return Note(code, tuple(facts.items()))
+    """Make a remark."""
+    return _made("notes", code, facts)
 
 
-def reason_text(code: str, **facts: str | int) -> str:
-    """Return a worded reason (why a level is not supported, or does or does not fit)."""
-    return tomldata.text(_section("reasons"), code, _FILE).format(**facts)
+def reason_note(code: str, **facts: str | int) -> Note:
+    """Make a reason (why a level is not supported, or does or does not fit)."""
+    return _made("reasons", code, facts)
 
 
-def _section(name: str) -> tomldata.Table:
-    return tomldata.subtable(tomldata.load_toml(_FILE), name, _FILE)
+def refusal(template: str) -> Note:
+    """Make a reason of a platform's own sentence (resources/platforms.toml), which has no facts."""
+    return Note("refused", (), template.replace("{", "{{").replace("}", "}}"))
+
+
+def _made(section: str, code: str, facts: Mapping[str, str | int]) -> Note:
+    table = tomldata.subtable(tomldata.load_toml(_FILE), section, _FILE)
+    return Note(code, tuple(facts.items()), tomldata.text(table, code, _FILE))

@@ -26,12 +26,16 @@ class Fit:
     """Whether a level runs on one board; `largest_context` in tokens, None when none fits."""
 
     verdict: Verdict
-    reason: str
+    reason: Note
     largest_context: int | None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the `fit` object of the document."""
-        return {"verdict": self.verdict, "reason": self.reason, "largest_context": self.largest_context}
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason.text(),
+            "largest_context": self.largest_context,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class LevelEstimate:
     kind: Literal["reference", "rkllm"]
     bits: int
     supported: bool
-    reason: str | None
+    reason: Note | None
     rule_of_thumb_bytes: int
     weights_bytes: int
     kv_cache_bytes: int | None
@@ -72,7 +76,7 @@ class LevelEstimate:
             "kind": self.kind,
             "bits": self.bits,
             "supported": self.supported,
-            "reason": self.reason,
+            "reason": self.reason.text() if self.reason else None,
             "rule_of_thumb_bytes": self.rule_of_thumb_bytes,
             "weights_bytes": self.weights_bytes,
             "kv_cache_bytes": self.kv_cache_bytes,

@@ -8,7 +8,7 @@ from core.estimate import memory, speed
 from core.estimate.constants import limits, ttft_constants
 from core.estimate.facts import ModelFacts
 from core.estimate.fit import fit_board, fits_boards
-from core.estimate.notes import Note, note, reason_text
+from core.estimate.notes import Note, note, reason_note, refusal
 from core.estimate.platforms import Platform, context_limits
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
 from core.estimate.shape import ModelShape, build_shape
@@ -75,28 +75,29 @@ def estimate_model(
     )
 
 
-def support_reason(shape: ModelShape, platform: Platform, level: Level) -> str | None:
+def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note | None:
     """Return why the toolkit does not make this level of this model for this platform, None when it does."""
     if level.kind == "reference":
-        return reason_text("reference")
+        return reason_note("reference")
     if level.name not in platform.dtypes:
-        refused = reason_text("dtype", dtype=level.name, platform=platform.display_name)
-        return platform.refusals.get(level.name, refused)
+        if level.name in platform.refusals:
+            return refusal(platform.refusals[level.name])
+        return reason_note("dtype", dtype=level.name, platform=platform.display_name)
     if shape.quantization is not None:
-        return reason_text("quantized", method=shape.quantization)
+        return reason_note("quantized", method=shape.quantization)
     if not shape.known:
-        return reason_text("architecture", architecture=shape.architecture)
+        return reason_note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
 
 
-def _group_reason(shape: ModelShape, group_size: int) -> str | None:
+def _group_reason(shape: ModelShape, group_size: int) -> Note | None:
     inputs = limits().groups_divide_inputs
     layer = shape.indivisible_by(group_size, inputs=inputs)
     if layer is None:
         return None
     size, dimension = (layer.inputs, "inputs") if inputs else (layer.outputs, "outputs")
     tensor = printable(layer.name)
-    return reason_text("group", group=group_size, size=size, dimension=dimension, tensor=tensor)
+    return reason_note("group", group=group_size, size=size, dimension=dimension, tensor=tensor)
 
 
 def _row(question: _Question, level: Level) -> LevelEstimate:
@@ -180,7 +181,7 @@ def _basis(question: _Question, level: Level) -> Basis:
     return "calibrated" if has_rows and question.confidence == "calibrated" else "extrapolated"
 
 
-def _fit(question: _Question, level: Level, reason: str | None, ram: Number | None) -> Fit | None:
+def _fit(question: _Question, level: Level, reason: Note | None, ram: Number | None) -> Fit | None:
     have = question.board_ram_bytes
     if have is None or level.kind == "reference":
         return None

@@ -53,6 +53,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "No calibration data is given; quality suffers, strongly with some models.",
         "Give 20 to 64 samples in the model's language: --dataset FILE.",
     ),
+    "convert.host_ram_short": (
+        "The conversion takes about {needed_gib} GiB of memory, as users report; {available_gib} GiB are free now.",
+        "Close programs or add swap; with too little memory the system ends the toolkit half-way.",
+    ),
+    "convert.disk_short": (
+        "The file will have {needed_gib} GiB; {folder} has {free_gib} GiB free.",
+        "Free some space, or take a disk with more of it.",
+    ),
     "convert.bad_option": ("The option {option} cannot be {value}.", "See `rkdeck convert --help`."),
     "convert.algorithm_needs_gpu": (
         "The algorithm {algorithm} works for w4a16 kinds only, and on a GPU.",

@@ -181,7 +181,7 @@ def test_speed_with_fewer_cores_is_unknown(platform: str, cores: int) -> None:
 
 
 def test_refused_levels_say_why() -> None:
-    assert row("Qwen3-1.7B", "w4a16").reason == "rkllm-toolkit refuses w4a16 on RK3588 (1.3.0)"
+    assert known(row("Qwen3-1.7B", "w4a16").reason).text() == "rkllm-toolkit refuses w4a16 on RK3588 (1.3.0)"
     assert row("Qwen3-1.7B", "w4a16", "rk3562").supported is False
     assert row("Qwen3-1.7B", "w8a8").reason is None
 
@@ -190,7 +190,9 @@ def test_a_group_that_does_not_divide_names_the_tensor() -> None:
     found = row("Qwen2-0.5B", "w8a8_g256")
     assert found.supported is False
     assert found.reason is not None
-    assert "256 does not divide the 896 outputs of model.layers.0.self_attn.q_proj.weight" in found.reason
+    assert (
+        "256 does not divide the 896 outputs of model.layers.0.self_attn.q_proj.weight" in found.reason.text()
+    )
     assert row("Qwen2-0.5B", "w8a8_g128").supported is True
 
 
@@ -248,13 +250,16 @@ def test_an_unknown_architecture_is_arithmetic_without_speed() -> None:
     level = known(found.row("w8a8"))
     assert found.confidence == "uncalibrated"
     assert (known(level.ram).basis, level.tokens_per_s, level.ttft_ms) == ("extrapolated", None, None)
-    assert (level.supported, level.reason) == (False, "rkllm-toolkit does not list NovelForCausalLM")
+    assert level.supported is False
+    assert known(level.reason).text() == "rkllm-toolkit does not list NovelForCausalLM"
     assert "NovelForCausalLM" in found.notes[0].text()
 
 
 def test_a_quantized_checkpoint_cannot_be_converted() -> None:
     found = estimate_model(facts_of(CONFIGS["Qwen2-0.5B"], (), "gptq"), get_platform("rk3588"))
-    assert known(found.row("w8a8")).reason == "the checkpoint is already quantized (gptq)"
+    reason = known(known(found.row("w8a8")).reason)
+    assert reason.text() == "the checkpoint is already quantized (gptq)"
+    assert (reason.code, dict(reason.facts)) == ("quantized", {"method": "gptq"})
     assert found.confidence == "extrapolated"
 
 
@@ -272,10 +277,11 @@ def test_fit_on_boards() -> None:
     large = row("Qwen3-4B", "w8a8", board_ram_bytes=4 * GIB)
     assert large.fits == {"4": "no", "8": "yes", "16": "yes", "32": "yes"}
     assert (known(large.fit).verdict, known(large.fit).largest_context) == ("no", None)
-    assert "4.0 GiB on the board" in known(large.fit).reason
+    assert "4.0 GiB on the board" in known(large.fit).reason.text()
     assert row("Qwen3-4B", "w8a8").fit is None
     refused = known(row("Qwen3-4B", "w4a16", board_ram_bytes=32 * GIB).fit)
-    assert (refused.verdict, refused.reason) == ("no", "rkllm-toolkit refuses w4a16 on RK3588 (1.3.0)")
+    assert (refused.verdict, refused.reason.code) == ("no", "refused")
+    assert refused.reason.text() == "rkllm-toolkit refuses w4a16 on RK3588 (1.3.0)"
 
 
 def test_the_largest_context_is_the_last_that_fits() -> None:
@@ -354,7 +360,7 @@ def test_every_note_and_reason_has_words_over_its_facts() -> None:
     ]
     used: dict[str, set[str]] = {"notes": set(), "reasons": set()}
     for name, call in calls:
-        section = {"note": "notes", "reason_text": "reasons"}.get(name)
+        section = {"note": "notes", "reason_note": "reasons"}.get(name)
         if section is None or not isinstance(call.args[0], ast.Constant):
             continue
         code = str(call.args[0].value)
