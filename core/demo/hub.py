@@ -3,13 +3,14 @@
 Search, model info, tree, paths-info, resolve with ranges, etags, LFS headers and the commit header. LFS files
 are redirected to a second port, the "CDN", where no token must arrive. Anything else is 404 at once.
 
-`python -m core.demo.hub --model REPO=DIR ...` prints one JSON line with the URL and ends with its standard
-input.
+`python -m core.demo.hub --model REPO=DIR ... [--catalogue N]` prints one JSON line with the URL and ends with its
+standard input.
 """
 
 import argparse
 import json
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from core.demo.hub_catalogue import catalogue as made_up
+from core.demo.hub_catalogue import write_catalogue_folder
 from core.demo.hub_faults import Faults
 from core.demo.hub_http import CdnHandler, HubHandler
 from core.demo.hub_repos import HubRepo
@@ -56,10 +59,22 @@ class _Server(ThreadingHTTPServer):
 
 
 class DemoHub:
-    """The hub and its CDN in this process."""
+    """The hub and its CDN in this process.
 
-    def __init__(self, repos: Mapping[str, Path], gated: frozenset[str] = frozenset()) -> None:
+    Args:
+        repos: folders to serve, by their ids.
+        gated: ids whose files need a token.
+        catalogue: how many made-up entries there are besides.
+    """
+
+    def __init__(
+        self, repos: Mapping[str, Path], gated: frozenset[str] = frozenset(), catalogue: int = 0
+    ) -> None:
         self.repos = {repo: HubRepo(repo, folder, repo in gated) for repo, folder in repos.items()}
+        self._shared = tempfile.TemporaryDirectory(prefix="rkdeck-catalogue-") if catalogue else None
+        if self._shared is not None:
+            write_catalogue_folder(Path(self._shared.name))
+            self.repos |= made_up(Path(self._shared.name), catalogue)
         self.faults = Faults()
         self._requests: list[Request] = []
         self._lock = threading.Lock()
@@ -108,6 +123,8 @@ class DemoHub:
             server.server_close()
         for thread in self._threads:
             thread.join()
+        if self._shared is not None:
+            self._shared.cleanup()
 
     def __enter__(self) -> Self:
         self.start()
@@ -127,9 +144,11 @@ def main() -> int:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser(prog="core.demo.hub")
     parser.add_argument("--model", action="append", default=[], metavar="REPO=DIR")
+    parser.add_argument("--catalogue", type=int, default=0, metavar="N", help="made-up entries besides")
     options = parser.parse_args()
     pairs = (text.split("=", 1) for text in options.model)
-    with DemoHub({repo: Path(folder) for repo, folder in pairs}) as hub:
+    repos = {repo: Path(folder) for repo, folder in pairs}
+    with DemoHub(repos, catalogue=options.catalogue) as hub:
         sys.stdout.write(json.dumps({"url": hub.url, "simulated": True, "t_unix_s": time.time()}) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

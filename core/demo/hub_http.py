@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from core.demo.hub_faults import Fault
-from core.demo.hub_repos import HubFile, HubRepo, matching, tree_entry
+from core.demo.hub_repos import HubFile, HubRepo, tree_entry
+from core.demo.hub_search import BadQueryError, search
 
 if TYPE_CHECKING:
     from core.demo.hub import DemoHub
@@ -27,6 +28,8 @@ _DATA = re.compile(r"/data/([^/]+/[^/]+)/(.+)")
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_name = "hub"
+    # Head and body leave in two pieces; the second would wait for the first one's acknowledgement.
+    disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the base class's own signature
         """Say nothing; the request log is kept in memory."""
@@ -198,15 +201,15 @@ class HubHandler(_Handler):
             self.refuse("RepoNotFound")
 
     def _search(self) -> None:
-        query = parse_qs(urlsplit(self.path).query)
-        found = matching(self.hub.repos, query.get("search", [""])[0], query.get("filter", []))
-        author = query.get("author", [""])[0]
-        found = [repo for repo in found if not author or repo.repo.startswith(f"{author}/")]
-        key = {"likes": "likes", "lastModified": "lastModified", "createdAt": "createdAt"}.get(
-            query.get("sort", ["downloads"])[0], "downloads"
-        )
-        results = sorted((repo.summary() for repo in found), key=lambda entry: entry[key], reverse=True)
-        self.send_json(results[: int(query.get("limit", ["1000"])[0])])
+        try:
+            found = search(self.hub.repos, urlsplit(self.path).query)
+        except BadQueryError as error:
+            self.send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+            return
+        headers = {"Content-Type": "application/json"}
+        if found.next_query is not None:
+            headers["Link"] = f'<{self.hub.url}/api/models?{found.next_query}>; rel="next"'
+        self.send_body(json.dumps(found.entries).encode(), 200, headers)
 
     def _model(self, name: str, verb: str, revision: str, folder: str) -> None:
         repo = self._repo(name, revision)

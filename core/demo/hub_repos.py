@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+# What a search is sorted by: a count, or a date as text.
+Rank = int | str
 _LFS_SUFFIXES = (".safetensors", ".rkllm", ".gguf", ".bin")
 _LFS_MIN_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
@@ -57,17 +59,17 @@ class HubRepo:
             "modelId": self.repo,
             "author": self.repo.split("/", maxsplit=1)[0],
             "sha": self.commit(files),
-            "lastModified": _DATE,
-            "createdAt": _DATE,
+            "lastModified": self.rank("lastModified"),
+            "createdAt": self.rank("createdAt"),
             "private": False,
             "gated": "auto" if self.gated else False,
             "disabled": False,
-            "downloads": self._downloads,
-            "likes": 1,
+            "downloads": self.rank("downloads"),
+            "likes": self.rank("likes"),
             "library_name": "transformers",
             "pipeline_tag": "text-generation",
-            "tags": self._tags(files),
-            "safetensors": self._parameters(files),
+            "tags": self.tags(),
+            "safetensors": self.parameters(),
         }
 
     def info(self, *, blobs: bool) -> dict[str, Any]:
@@ -93,9 +95,11 @@ class HubRepo:
             *here,
         ]
 
-    @property
-    def _downloads(self) -> int:
-        return 1000 + len(self.repo)
+    def rank(self, key: str) -> Rank:
+        """What a search sorted by `key` (downloads, likes, lastModified, createdAt) goes by."""
+        if key in {"lastModified", "createdAt"}:
+            return _DATE
+        return 1000 + len(self.repo) if key == "downloads" else 1
 
     @cached_property
     def _config(self) -> Any:  # noqa: ANN401  # a JSON document of the model
@@ -105,7 +109,9 @@ class HubRepo:
         except (OSError, ValueError):
             return None
 
-    def _tags(self, files: tuple[HubFile, ...]) -> list[str]:
+    def tags(self) -> list[str]:
+        """What the repository is tagged with, by its files."""
+        files = self.files()
         tags = [TAG, "text-generation", "license:other"]
         if any(file.name.endswith(".safetensors") for file in files):
             tags += ["transformers", "safetensors"]
@@ -113,9 +119,10 @@ class HubRepo:
             tags.append("rkllm")
         return tags
 
-    def _parameters(self, files: tuple[HubFile, ...]) -> dict[str, Any] | None:
+    def parameters(self) -> dict[str, Any] | None:
+        """Parameters by type, counted in the headers of the weights."""
         counts: dict[str, int] = {}
-        for file in files:
+        for file in self.files():
             if file.name.endswith(".safetensors"):
                 for dtype, count in _tensor_sizes(file.path):
                     counts[dtype] = counts.get(dtype, 0) + count
@@ -174,13 +181,3 @@ def _tensor_sizes(path: Path) -> Iterator[tuple[str, int]]:
             for size in entry["shape"]:
                 count *= size
             yield entry["dtype"], count
-
-
-def matching(repos: Mapping[str, HubRepo], words: str, tags: list[str]) -> list[HubRepo]:
-    """Repositories whose id has every word and that carry every tag."""
-    return [
-        repo
-        for repo in repos.values()
-        if all(word in repo.repo.lower() for word in words.lower().split())
-        and set(tags) <= set(repo.summary()["tags"])
-    ]
