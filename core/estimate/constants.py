@@ -47,7 +47,10 @@ class DecodeConstants:
 
     efficiency: float
     layer_hidden: float
-    state: float
+    mixing_layer_hidden: float
+    layer_input: float
+    state_bytes: float
+    state_share: float
     kv_mb: float
     group_stream_bytes: float
     call_ms: Mapping[str, float]
@@ -66,6 +69,8 @@ class TtftConstants:
     """Constants of the time to first token; `tops` by platform and dtype, milliseconds as in the file."""
 
     altup: float
+    mixing: float
+    layer_input: float
     kv_mb: float
     prompt: int
     tops: Mapping[str, Mapping[str, float]]
@@ -137,7 +142,10 @@ def decode_constants() -> DecodeConstants:
     return DecodeConstants(
         efficiency=_number(table, "efficiency"),
         layer_hidden=_number(table, "layer_hidden"),
-        state=_number(table, "state"),
+        mixing_layer_hidden=_number(table, "mixing_layer_hidden"),
+        layer_input=_number(table, "layer_input"),
+        state_bytes=_number(table, "state_bytes_per_element"),
+        state_share=_number(table, "state_share"),
         kv_mb=_number(table, "kv_mb"),
         group_stream_bytes=_number(table, "group_stream_bytes"),
         call_ms=call_ms,
@@ -160,6 +168,8 @@ def ttft_constants() -> TtftConstants:
     layer_ms = _numbers(table, "layer_ms")
     return TtftConstants(
         altup=_number(table, "altup"),
+        mixing=_number(table, "mixing"),
+        layer_input=_number(table, "layer_input"),
         kv_mb=_number(table, "kv_mb"),
         prompt=tomldata.integer(_table("benchmark"), "prompt", _FILE),
         tops=MappingProxyType({name: _numbers(tops, name) for name in tops}),

@@ -32,7 +32,9 @@ class ModelShape:
         kv_elements_per_token: cached elements a token, None when the family has no model.
         n_matmul, n_matmul_active: matrix products in the file, and those one token goes through.
         recurrent_state_elements: what a recurrence keeps, whatever the context.
+        mixing_layers: layers that mix each token with the one before, stream by stream (RWKV).
         altup_layers: layers that run several predicted streams (Gemma 3n).
+        layer_inputs: layers with an embedding of their own (Gemma 3n and 4).
         max_positions: tokens the model was trained for, as config.json says.
         linear: the layers behind w_body, in file order.
         quantization: how the checkpoint is already quantized, or None.
@@ -59,7 +61,9 @@ class ModelShape:
     n_matmul: int
     n_matmul_active: float
     recurrent_state_elements: int
+    mixing_layers: int
     altup_layers: int
+    layer_inputs: int
     max_positions: int | None
     tied: bool
     linear: tuple[LinearLayer, ...]
@@ -116,7 +120,9 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         n_matmul=1 + sum(layer.modules for layer in found.body),
         n_matmul_active=1 + _weighted(found.body, active_share, modules=True),
         recurrent_state_elements=kept.state if kept else 0,
+        mixing_layers=len(found.layers) if architecture.family == "recurrent" else 0,
         altup_layers=len(found.layers) if config.altup else 0,
+        layer_inputs=len(found.layers) if found.layer_embeddings else 0,
         max_positions=config.max_positions,
         tied=tied,
         linear=tuple(found.body),

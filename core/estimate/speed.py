@@ -5,6 +5,7 @@ token: the arithmetic of the prompt at the platform's effective rate, and a cost
 and their sources are in resources/estimator.toml.
 """
 
+import math
 from dataclasses import dataclass
 
 from core.estimate.constants import decode_constants, limits, ttft_constants
@@ -37,8 +38,16 @@ def tokens_per_s(
     if group_ms is None:
         return None
     streamed = level.bits / 8 * shape.w_active + _streamed_group_bytes(shape, level)
+    # The state is read and written once a token, as the weights are read.
+    streamed += constants.state_bytes * shape.recurrent_state_elements
     bandwidth = constants.efficiency * platform.memory_bandwidth_bytes_per_s
-    total_ms = 1000 * streamed / bandwidth + _call_ms(shape, platform, prompt) + group_ms
+    scan_ms = (
+        constants.state_share
+        * ttft_constants().state_ms[platform.name]
+        * shape.recurrent_state_elements
+        / 1e6
+    )
+    total_ms = 1000 * streamed / bandwidth + scan_ms + _call_ms(shape, platform, prompt) + group_ms
     value = 1000 / total_ms
     if level.bits == 8 and level.group_size is not None:
         return Interval(
@@ -60,10 +69,19 @@ def ttft_ms(
     weights = shape.w_linear if level.group_size is None else shape.w_body
     arithmetic_ms = 2 * prompt * weights / 1e9 / tops
     written_mb = 2e-6 * shape.kv_elements_per_token * constants.prompt
-    layers = shape.layers + constants.altup * shape.altup_layers + constants.kv_mb * written_mb
+    layers = (
+        shape.layers
+        + constants.altup * shape.altup_layers
+        + constants.mixing * shape.mixing_layers
+        + constants.layer_input * shape.layer_inputs
+        + constants.kv_mb * written_mb
+    )
     layers_ms = constants.layer_ms[platform.name] * prompt / constants.prompt * layers
+    # Each matrix is called once for every 128 rows; of a mixture every expert, which is what makes its prompts slow.
+    batches = math.ceil(prompt / constants.prompt)
+    calls_ms = decode_constants().call_ms[platform.name] * shape.n_matmul * batches
     state_ms = constants.state_ms[platform.name] * shape.recurrent_state_elements / 1e6 * prompt
-    value = arithmetic_ms + layers_ms + state_ms
+    value = arithmetic_ms + layers_ms + calls_ms + state_ms
     share = constants.interval[platform.name] * (1 if certain else constants.extrapolated_factor)
     above = share if prompt == constants.prompt else max(share, constants.other_prompt_high)
     return Interval(value, value * (1 - share), value * (1 + above))
@@ -78,10 +96,11 @@ def _call_ms(shape: ModelShape, platform: Platform, prompt: int) -> float:
     constants = decode_constants()
     position = prompt + constants.new_tokens / 2
     kv_read_mb = 2e-6 * (shape.kv_elements_per_token or 0) * position
+    mixed = constants.layer_hidden * shape.layers + constants.mixing_layer_hidden * shape.mixing_layers
     calls = (
         shape.n_matmul_active
-        + constants.layer_hidden * shape.layers * shape.hidden / 1000
-        + constants.state * shape.recurrent_state_elements / 250_000
+        + mixed * shape.hidden / 1000
+        + constants.layer_input * shape.layer_inputs
         + constants.kv_mb * kv_read_mb
     )
     return constants.call_ms[platform.name] * calls
