@@ -13,6 +13,7 @@ from core.library.library import LibraryItem
 from core.services import Services
 
 if TYPE_CHECKING:
+    from core.hub.download import DownloadPlan
     from core.jobs.manager import JobHandle
 
 _CARD_NAME = "README.md"
@@ -125,7 +126,7 @@ def start_model_download(
     Raises:
         RKDeckError: as `core.hub.client.HubClient.details` and `core.hub.download.plan_download`.
     """
-    return download(services, repo, revision=revision, include=include, exclude=exclude, to=to).id
+    return download(services, repo, revision=revision, include=include, exclude=exclude, to=to)[0].id
 
 
 def download(
@@ -136,14 +137,14 @@ def download(
     include: Sequence[str],
     exclude: Sequence[str],
     to: Path | None,
-) -> "JobHandle":
-    """`start_model_download` for who wants to follow the job."""
+) -> "tuple[JobHandle, DownloadPlan]":
+    """`start_model_download` for who wants to follow the job; returns what it will fetch as well."""
     from core.base.secrets import hub_token
     from core.hub.download import plan_download, start_download
 
     detail = services.hub.details(repo, revision)
     plan = plan_download(detail, include=include, exclude=exclude)
-    return start_download(
+    handle = start_download(
         services.jobs,
         services.hub.endpoint,
         plan,
@@ -151,6 +152,7 @@ def download(
         to=to,
         token=hub_token(),
     )
+    return handle, plan
 
 
 def _facts(services: Services, detail: ModelDetail) -> ModelFacts:

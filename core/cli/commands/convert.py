@@ -37,8 +37,9 @@ def _path(text: str | None) -> Path | None:
 
 def _run(context: Context) -> int:
     from core.cli.models import local_source
-    from core.convert.plan import start_conversion, start_warnings
+    from core.convert.plan import start_warnings
     from core.convert.recipe import Recipe
+    from core.usecases.conversion import convert
 
     options, services = context.options, context.services
     folder, item = local_source(services, options.model)
@@ -55,14 +56,12 @@ def _run(context: Context) -> int:
         load_dtype=options.load_dtype,
         lora=_path(options.lora),
     )
-    toolkit = services.toolkits.choose(options.toolkit)
-    handle = start_conversion(
-        services.jobs,
+    handle = convert(
+        services,
         folder,
         recipe,
-        toolkit,
-        library_folder=services.paths.library,
         item=item,
+        toolkit_python=_path(options.toolkit),
         output=_path(options.output),
         force=options.force,
     )

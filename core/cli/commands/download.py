@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from core.base.secrets import hub_token
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
@@ -18,19 +17,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
-    from core.hub.download import plan_download, start_download
+    from core.usecases.hub import download
 
-    options, services = context.options, context.services
-    detail = services.hub.details(options.repo, options.revision)
-    plan = plan_download(detail, include=options.include, exclude=options.exclude)
-    to = Path(options.to).absolute() if options.to else None
-    handle = start_download(
-        services.jobs,
-        services.hub.endpoint,
-        plan,
-        library_folder=services.paths.library,
-        to=to,
-        token=hub_token(),
+    options = context.options
+    handle, plan = download(
+        context.services,
+        options.repo,
+        revision=options.revision,
+        include=options.include,
+        exclude=options.exclude,
+        to=Path(options.to).absolute() if options.to else None,
     )
     result = run_job(handle, context.output)
     if not isinstance(result, dict):

@@ -6,6 +6,7 @@ from core.base.errors import UsageError
 from core.base.units import format_bytes
 from core.cli.command import Command, Context
 from core.cli.models import existing_path
+from core.usecases.library import add_path, list_items, remove_item, verify_item
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def _run(context: Context) -> int:
 
 
 def _list(context: Context) -> int:
-    items = context.services.library.list()
+    items = list_items(context.services)
     context.output.document({"items": [item.to_json() for item in items]})
     if not items:
         context.output.text("The library is empty. `rkdeck download` and `rkdeck convert` fill it.")
@@ -38,23 +39,23 @@ def _needed(context: Context) -> str:
 
 
 def _add(context: Context) -> int:
-    item = context.services.add_to_library(existing_path(_needed(context)))
+    item = add_path(context.services, existing_path(_needed(context)))
     context.output.document(item.to_json())
     context.output.text(f"added {item.id}: {item.title}, {format_bytes(item.size_bytes)}")
     return 0
 
 
 def _remove(context: Context) -> int:
-    item = context.services.library.remove(_needed(context))
+    item = remove_item(context.services, _needed(context))
     context.output.document({"removed": item.to_json()})
     context.output.text(f"removed {item.id}: {item.title}, {format_bytes(item.size_bytes)}")
     return 0
 
 
 def _verify(context: Context) -> int:
-    library = context.services.library
-    items = [library.get(context.options.what)] if context.options.what else library.list()
-    found = {item.id: library.verify(item.id) for item in items}
+    services, what = context.services, context.options.what
+    ids = [what] if what else [item.id for item in list_items(services)]
+    found = {item_id: verify_item(services, item_id) for item_id in ids}
     context.output.document(
         {
             "items": [

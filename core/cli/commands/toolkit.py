@@ -8,21 +8,43 @@ from core.cli.command import Command, Context
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=("list", "add"), default="list")
+    parser.add_argument("action", nargs="?", choices=("list", "add", "remove"), default="list")
     parser.add_argument("python", nargs="?", metavar="PYTHON", help="the interpreter of the environment")
 
 
 def _run(context: Context) -> int:
-    registry = context.services.toolkits
-    if context.options.action == "add":
-        if not context.options.python:
-            raise UsageError("cli.toolkit_python")
-        # Not resolved: a venv's python is a link, and the link is what makes it the venv's.
-        toolkit = registry.add(Path(context.options.python).absolute())
-        context.output.document(toolkit.to_json())
-        context.output.text(f"added rkllm-toolkit {toolkit.version} ({toolkit.python})")
-        return 0
-    toolkits = registry.list()
+    return {"list": _list, "add": _add, "remove": _remove}[context.options.action](context)
+
+
+def _needed(context: Context) -> Path:
+    options = context.options
+    if not options.python:
+        raise UsageError("cli.toolkit_python", action=options.action)
+    return Path(options.python)
+
+
+def _add(context: Context) -> int:
+    from core.usecases.conversion import add_toolkit
+
+    toolkit = add_toolkit(context.services, _needed(context))
+    context.output.document(toolkit.to_json())
+    context.output.text(f"added rkllm-toolkit {toolkit.version} ({toolkit.python})")
+    return 0
+
+
+def _remove(context: Context) -> int:
+    from core.usecases.conversion import remove_toolkit
+
+    toolkit = remove_toolkit(context.services, _needed(context))
+    context.output.document({"removed": toolkit.to_json()})
+    context.output.text(f"removed rkllm-toolkit {toolkit.version} ({toolkit.python}); it stays installed")
+    return 0
+
+
+def _list(context: Context) -> int:
+    from core.usecases.conversion import list_toolkits
+
+    toolkits = list_toolkits(context.services)
     context.output.document({"toolkits": [toolkit.to_json() for toolkit in toolkits]})
     if not toolkits:
         context.output.text(

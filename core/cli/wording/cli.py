@@ -14,7 +14,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Give a path to add, or an id from `rkdeck library`.",
     ),
     "cli.toolkit_python": (
-        "`toolkit add` needs the Python of the environment.",
+        "`toolkit {action}` needs the Python of the environment.",
         "For example: rkdeck toolkit add /opt/rkllm-env/bin/python",
     ),
     "serve.nothing_served": (
