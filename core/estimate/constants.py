@@ -83,15 +83,12 @@ class TtftConstants:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where the fit holds, what has no facts, and what a board's system needs."""
+    """Where the fit holds, and what a board's system needs (what has no facts: `core.estimate.support`)."""
 
     max_context: int
     min_linear: int
     max_linear: int
     max_linear_one_core: int
-    calibrated: Mapping[str, tuple[str, ...]]
-    no_ram: tuple[str, ...]
-    no_decode: tuple[str, ...]
     board_gib: tuple[int, ...]
     usable_fraction: float
     os_headless_bytes: int
@@ -184,16 +181,12 @@ def ttft_constants() -> TtftConstants:
 @cache
 def limits() -> Limits:
     """Return where the fit holds and what the fit verdict assumes."""
-    ranges, unknown, fit = _table("range"), _table("unknown"), _table("fit")
-    calibrated = _table("calibrated")
+    ranges, fit = _table("range"), _table("fit")
     return Limits(
         max_context=tomldata.integer(ranges, "max_context", _FILE),
         min_linear=tomldata.integer(ranges, "min_linear", _FILE),
         max_linear=tomldata.integer(ranges, "max_linear", _FILE),
         max_linear_one_core=tomldata.integer(ranges, "max_linear_one_core", _FILE),
-        calibrated={name: tomldata.texts(calibrated, name, _FILE) for name in calibrated},
-        no_ram=tomldata.texts(unknown, "ram", _FILE),
-        no_decode=tomldata.texts(unknown, "decode", _FILE),
         board_gib=tuple(int(size) for size in fit["board_gib"]),
         usable_fraction=_number(fit, "usable_fraction"),
         os_headless_bytes=tomldata.integer(fit, "os_headless_bytes", _FILE),

@@ -8,7 +8,7 @@ and their sources are in resources/estimator.toml.
 import math
 from dataclasses import dataclass
 
-from core.estimate.constants import decode_constants, limits, ttft_constants
+from core.estimate.constants import decode_constants, ttft_constants
 from core.estimate.platforms import Platform
 from core.estimate.shape import ModelShape
 from core.quantization.levels import Level
@@ -27,11 +27,7 @@ def tokens_per_s(
     shape: ModelShape, level: Level, platform: Platform, *, cores: int, prompt: int, certain: bool
 ) -> Interval | None:
     """Return the mean decode speed over the tokens after the prompt, or None where there are no facts."""
-    if (
-        not _speed_known(shape, platform, cores)
-        or level.kind == "reference"
-        or level.name in limits().no_decode
-    ):
+    if not _speed_known(shape, platform, cores) or level.kind == "reference":
         return None
     constants = decode_constants()
     group_ms = _group_ms(shape, level, platform)

@@ -12,6 +12,7 @@ from core.estimate.notes import Note, note, reason_note, refusal
 from core.estimate.platforms import Platform, context_limits
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
 from core.estimate.shape import ModelShape, build_shape
+from core.estimate.support import Known, Support, support
 from core.quantization.levels import Level, load_levels
 
 
@@ -117,7 +118,7 @@ def _row(question: _Question, level: Level) -> LevelEstimate:
         kv_cache_bytes=parts.kv_cache_bytes if parts else None,
         overhead_bytes=parts.overhead_bytes if parts else None,
         ram=ram,
-        npu_bytes=memory.npu_bytes(shape, level, cores=question.cores),
+        npu_bytes=_npu_bytes(question, level),
         file_bytes=memory.file_bytes(shape, level) if counted or level.kind == "reference" else None,
         tokens_per_s=_tokens_per_s(question, level),
         ttft_ms=_ttft(question, level),
@@ -126,8 +127,18 @@ def _row(question: _Question, level: Level) -> LevelEstimate:
     )
 
 
+def _npu_bytes(question: _Question, level: Level) -> int | None:
+    if _facts(question, level).npu is None:
+        return None
+    return memory.npu_bytes(question.shape, level, cores=question.cores)
+
+
+def _facts(question: _Question, level: Level) -> Support:
+    return support(question.platform.name, question.cores, level.name)
+
+
 def _parts(question: _Question, level: Level, context: int) -> memory.MemoryParts | None:
-    if level.name in limits().no_ram:
+    if level.kind == "rkllm" and _facts(question, level).ram is None:
         return None
     return memory.memory_parts(
         question.shape, level, question.platform, context=context, cores=question.cores
@@ -138,15 +149,15 @@ def _ram(question: _Question, level: Level, parts: memory.MemoryParts | None) ->
     if parts is None:
         return None
     low, high = memory.ram_interval(parts.ram_bytes, level, certain=question.confidence == "calibrated")
-    basis = "definition" if level.kind == "reference" else _basis(question, level)
+    basis = "definition" if level.kind == "reference" else _basis(question, _facts(question, level).ram)
     return Number(parts.ram_bytes, low, high, basis)
 
 
 def _tokens_per_s(question: _Question, level: Level) -> Number | None:
-    # A level the platform refuses cannot be run, so there is nothing its speed could be.
-    if level.name not in question.platform.dtypes:
+    known = _facts(question, level).tokens_per_s
+    if known is None:
         return None
-    basis = _basis(question, level)
+    basis = _basis(question, known)
     found = speed.tokens_per_s(
         question.shape,
         level,
@@ -159,9 +170,10 @@ def _tokens_per_s(question: _Question, level: Level) -> Number | None:
 
 
 def _ttft(question: _Question, level: Level) -> Number | None:
-    if level.name not in question.platform.dtypes:
+    known = _facts(question, level).ttft
+    if known is None:
         return None
-    basis = _basis(question, level)
+    basis = _basis(question, known)
     found = speed.ttft_ms(
         question.shape,
         level,
@@ -176,9 +188,8 @@ def _ttft(question: _Question, level: Level) -> Number | None:
     return Number(found.value, found.low, found.high, basis if measured_so else "extrapolated")
 
 
-def _basis(question: _Question, level: Level) -> Basis:
-    has_rows = level.name in limits().calibrated.get(question.platform.name, ())
-    return "calibrated" if has_rows and question.confidence == "calibrated" else "extrapolated"
+def _basis(question: _Question, known: Known | None) -> Basis:
+    return "calibrated" if known == question.confidence == "calibrated" else "extrapolated"
 
 
 def _fit(question: _Question, level: Level, reason: Note | None, ram: Number | None) -> Fit | None:
