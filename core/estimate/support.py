@@ -48,6 +48,4 @@ def _known(text: str) -> Known:
         return "calibrated"
     if text == "extrapolated":
         return "extrapolated"
-    raise RKDeckError(
-        "estimate.bad_data", file=_FILE, reason=f"{text!r} is neither calibrated nor extrapolated"
-    )
+    raise RKDeckError("estimate.bad_data_file", file=_FILE, problem=f"{text!r} is no kind of knowledge")
