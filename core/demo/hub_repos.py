@@ -173,8 +173,14 @@ def tree_entry(file: HubFile) -> dict[str, Any]:
 
 
 def _tensor_sizes(path: Path) -> Iterator[tuple[str, int]]:
+    """Type and number of elements of each tensor; nothing for a damaged file, which the Hub does not count."""
     with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        size_bytes = int.from_bytes(file.read(8), "little")
+        data = file.read(size_bytes) if size_bytes < path.stat().st_size else b""
+    try:
+        header = json.loads(data)
+    except ValueError:
+        return
     for name, entry in header.items():
         if name != "__metadata__":
             count = 1
