@@ -75,7 +75,7 @@ def main() -> None:
     print(f"{'platform':8} {'model':15} {'dtype':11}" + "".join(f"{name:>14}" for name in _COLUMNS))
     for place, row in enumerate(benchmark_rows()):
         measured, model = row.memory_mib, known_models()[row.model]
-        values = [
+        values: list[float | None] = [
             measured * (1 + seen.ram[place]), measured * (1 + unseen.ram[place]), *(peer(row, model) for peer in peers),
         ]  # fmt: skip
         for name, value in zip(_COLUMNS[1:], values, strict=True):
@@ -83,11 +83,9 @@ def main() -> None:
                 errors[name].append(value / measured - 1)
         shown = "".join(f"{value:14.0f}" if value is not None else f"{'cannot run':>14}" for value in values)
         print(f"{row.platform:8} {row.model:15} {row.dtype:11}{measured:14.0f}{shown}")
-    for name, values in errors.items():
-        if values:
-            print(
-                f"  {name:14} mean {_mean(values):5.1f} %   largest {_largest(values):5.1f} %   rows {len(values)}"
-            )
+    for name, off in errors.items():
+        if off:
+            print(f"  {name:14} mean {_mean(off):5.1f} %   largest {_largest(off):5.1f} %   rows {len(off)}")
     print(f"in sample            {seen.summary()}")
     print(f"leave one model out  {unseen.summary()}")
 
