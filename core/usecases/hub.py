@@ -1,5 +1,6 @@
 """The Hub as a front end uses it: search page by page, look at one model, read its card, download it."""
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def model_card(services: Services, repo: str, commit: str) -> str:
 
 def card_text(data: bytes) -> str:
     """The text of a README.md without its YAML head."""
-    text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    # An incremental decoder leaves out a last character that was cut in two.
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(data).removeprefix("\ufeff")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if _FENCE.match(text):
         end = re.search(r"^---[ \t]*$", text[3:], re.MULTILINE)
