@@ -9,8 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RKDeckError
+
+if TYPE_CHECKING:
+    from core.boards.registry import Board
+    from core.services import Services
 
 DEMO_REPO = "rkdeck-demo/wonderland-1m"
 BOARD_NAME = "demo-board"
@@ -55,6 +60,38 @@ def running_parts(folder: Path) -> Iterator[DemoParts]:
             _part("board", "core.demo.board", "--folder", board_folder, "--authorized-key", public_key)
         )
         yield DemoParts(str(hub["url"]), board, identity, create_toolkit_env(folder / "toolkit"))
+
+
+def isolate_demo(parts: DemoParts) -> None:
+    """Point this process at the demo's hub; the demo is loopback only, no token of the user's has any business here."""
+    os.environ.pop("HF_TOKEN", None)
+    os.environ["HF_TOKEN_PATH"] = os.devnull
+    os.environ["HF_ENDPOINT"] = parts.hub_url
+
+
+def add_demo_board(services: "Services", parts: DemoParts) -> "Board":
+    """Enter the demo board anew: each run has another port and another key, which is accepted here."""
+    from core.usecases.boards import BoardDraft, add_board
+
+    port = parts.board["port"]
+    with contextlib.suppress(RKDeckError):
+        services.boards.remove(BOARD_NAME)
+    assert isinstance(port, int)
+    services.host_keys.forget("127.0.0.1", port)
+    draft = BoardDraft(
+        name=BOARD_NAME,
+        address=f"{parts.board['user']}@127.0.0.1:{port}",
+        identity_file=parts.identity_file,
+        store=str(parts.board["store"]),
+        sysroot=str(parts.board["sysroot"]),
+    )
+    return add_board(services, draft, str(parts.board["host_key_sha256"]))
+
+
+def prepare(services: "Services", parts: DemoParts) -> None:
+    """Make a home folder ready for the window: the stand-in toolkit and the demo board are known."""
+    services.toolkits.add(parts.toolkit_python)
+    add_demo_board(services, parts)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.units import format_bytes, format_duration, format_rate
-from core.boards.probe import probe_board
 from core.boards.registry import Board
 from core.cli.command import Context
-from core.cli.demo_parts import BOARD_NAME, DEMO_REPO, DemoParts
+from core.cli.demo_parts import DEMO_REPO, DemoParts, add_demo_board
 from core.cli.following import follow, number
 from core.cli.models import model_facts
 from core.convert.plan import start_conversion
@@ -123,26 +122,9 @@ def _convert(context: Context, parts: DemoParts, folder: Path) -> Path:
 
 
 def _add_board(context: Context, parts: DemoParts) -> Board:
-    services = context.services
-    port, fingerprint = parts.board["port"], str(parts.board["host_key_sha256"])
-    assert isinstance(port, int)
-    with contextlib.suppress(RKDeckError):
-        services.boards.remove(BOARD_NAME)
-    board = services.boards.add(
-        Board(
-            name=BOARD_NAME,
-            host="127.0.0.1",
-            port=port,
-            user=str(parts.board["user"]),
-            identity_file=parts.identity_file,
-            store=str(parts.board["store"]),
-            sysroot=str(parts.board["sysroot"]),
-        )
-    )
-    services.host_keys.forget(board.host, board.port)
-    with services.connect(board, fingerprint) as session:
-        facts = probe_board(session, board.sysroot)
-    board = services.boards.remember(board.name, facts)
+    board = add_demo_board(context.services, parts)
+    facts, fingerprint = board.facts, parts.board["host_key_sha256"]
+    assert facts is not None
     _say(
         context,
         "reached",

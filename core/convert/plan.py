@@ -10,8 +10,10 @@ from core.convert.recipe import Problem, Recipe, validate
 from core.convert.toolkits import Toolkit
 from core.convert.versions import toolkit_arguments
 from core.estimate.facts import load_local_facts
+from core.estimate.memory import memory_parts
 from core.estimate.platforms import Platform, get_platform
-from core.estimate.shape import build_shape
+from core.estimate.shape import ModelShape, build_shape
+from core.estimate.support import support
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import WorkerCommand
 from core.library.library import LibraryItem
@@ -62,6 +64,7 @@ def start_conversion(
         },
         "calls": calls(folder, recipe, platform, toolkit.version),
         "output": str(target),
+        "ram_bytes": _ram_bytes(shape, recipe, platform),
         "warnings": warnings,
     }  # fmt: skip
     return jobs.submit(
@@ -83,6 +86,15 @@ def _refuse(problems: Iterable[Problem], *, force: bool) -> None:
     errors = [problem.error for problem in problems if problem.severity == "error"]
     if errors and not force:
         raise errors[0]
+
+
+def _ram_bytes(shape: ModelShape, recipe: Recipe, platform: Platform) -> int | None:
+    """Memory the result will need on a board, by the estimate; None when that is not known."""
+    level, cores = get_level(recipe.dtype), recipe.cores or platform.npu_cores_max
+    if support(platform.name, cores, level.name).ram is None:
+        return None
+    parts = memory_parts(shape, level, platform, context=recipe.context, cores=cores)
+    return parts.ram_bytes if parts else None
 
 
 def start_warnings(handle: JobHandle) -> tuple[RKDeckError, ...]:

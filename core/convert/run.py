@@ -71,6 +71,7 @@ def run_conversion(context: WorkerContext) -> dict[str, JsonValue]:
         "toolkit": toolkit,
         "simulated": inspection.simulated,
         "inspection": inspection.to_json(),
+        "ram_bytes": params.get("ram_bytes"),
         "job": context.job_id,
     }
     atomic.write_json(target.with_name(target.name + ".json"), {**provenance, "sha256": sha256})

@@ -101,6 +101,31 @@ def plan_deployment(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a plan would run into: the first refusal, and whether force goes on past it."""
+
+    refusal: RefusedError
+    overridable: bool
+
+
+def check_file(
+    inspection: Inspection, model: LocalModel, facts: BoardFacts, store: str | None, *, board: str
+) -> Check | None:
+    """The first reason why a plan of this file for this board would be refused; None when there is none.
+
+    Pure: `facts` may be of an earlier visit, and the model's digest is not looked at.
+    """
+    if store is None:
+        return Check(RefusedError("deploy.no_store", board=board), overridable=False)
+    shown = printable(model.path.name)
+    final = _final_refusal(inspection, model, facts, store, board, shown)
+    if final is not None:
+        return Check(final, overridable=False)
+    refusals = _refusals(inspection, facts, store, board, shown)
+    return Check(refusals[0], overridable=True) if refusals else None
+
+
 def _final_refusal(
     inspection: Inspection, model: LocalModel, facts: BoardFacts, store: str, board: str, shown: str
 ) -> RefusedError | None:

@@ -1,7 +1,6 @@
 """`rkdeck demo --headless`: one model through all stages, on the built-in parts, each step with its figures."""
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,17 +30,14 @@ def _run(context: Context) -> int:
 
 
 def _walk_in(context: Context, home: Path) -> int:
-    from core.cli.demo_parts import running_parts
+    from core.cli.demo_parts import isolate_demo, running_parts
     from core.cli.demo_path import walk
     from core.services import Services
 
     paths = AppPaths(home)
     paths.ensure()
-    # The demo is loopback only: no token of the user's has any business here.
-    os.environ.pop("HF_TOKEN", None)
-    os.environ["HF_TOKEN_PATH"] = os.devnull
     with running_parts(home / "demo") as parts:
-        os.environ["HF_ENDPOINT"] = parts.hub_url
+        isolate_demo(parts)
         with Services.build(paths) as services:
             walk(Context(context.options, context.output, services), parts)
         _tour(context, parts, AppPaths(home / "window"))

@@ -5,6 +5,19 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{file} is not an .rkllm file (found: {kind}).",
         "Look at it with `rkdeck inspect`; download the model again or convert it with `rkdeck convert`.",
     ),
+    "deploy.no_store": (
+        "{board} has no folder for models yet.",
+        "Visit it once (`rkdeck board probe`), so that RKDeck can choose a disk with room, or set a folder for it.",
+    ),
+    "deploy.no_room": (
+        "{file} has {needed_gib} GiB; {board} has {free_gib} GiB free in its store.",
+        "Remove a deployment that is no longer needed, or choose a store on a larger disk.",
+    ),
+    "deploy.no_memory": (
+        "{file} needs {needed_gib} GiB of memory; {board} has {free_gib} GiB to give.",
+        "Choose a level with fewer bits, a smaller context or a smaller model.",
+    ),
+    "deploy.not_a_file": ("{file} is not a file that can be sent: {kind}.", "Drop one .rkllm file."),
     "deploy.damaged_file": (
         "{file} looks damaged or too old ({problems}).",
         "Look at it with `rkdeck inspect`; --force sends it as it is.",
