@@ -41,7 +41,7 @@ class BoardPicker(QToolButton):
         self._show(target)
 
     def _show(self, target: Target) -> None:
-        self.setText(target_text(target))
+        self.setText(f"{target_text(target)}  ▾")
         self.setAccessibleName(tr("Active board: {board}", board=target_text(target)))
 
     @Slot()

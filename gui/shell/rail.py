@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
 from gui.icons import icon
 from gui.text import tr
 
+_LINGER_MS = 300
+
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
@@ -26,6 +28,36 @@ class PageEntry:
     title: str
     module: str
     cls: str
+
+
+class RailButton(QToolButton):
+    """A page's button; a file dragged over it for a moment opens its page, so that it can be dropped there."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self._linger = QTimer(self)
+        self._linger.setSingleShot(True)
+        self._linger.setInterval(_LINGER_MS)
+        self._linger.timeout.connect(self.click)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # Qt's name
+        """Open the page unless the drag moves on at once."""
+        if event.mimeData().hasUrls():
+            event.accept()
+            self._linger.start()
+        else:
+            event.ignore()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # Qt's name
+        """The drag moved on."""
+        self._linger.stop()
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:  # Qt's name
+        """Nothing is dropped on a button: what was carried goes back."""
+        self._linger.stop()
+        event.ignore()
 
 
 class Rail(QFrame):
@@ -69,11 +101,12 @@ class Rail(QFrame):
             button.setIcon(icon(name, "muted"))
 
     def _button(self, number: int, entry: PageEntry) -> QToolButton:
-        made = QToolButton()
+        made = RailButton()
         made.setText(tr(entry.title))
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         made.setIconSize(QSize(20, 20))
         made.setCheckable(True)
+        made.setObjectName(f"railButton:{entry.name}")
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         keys = f"Ctrl+{number + 1}"

@@ -176,21 +176,17 @@ class Desktop:
         """Press keys one after the other, such as `ctrl+2` or `Tab`."""
         self.hand("key", "--delay", 30, *keys)
 
-    def drag(
-        self, start: tuple[int, int], end: tuple[int, int], hovering: Callable[[], None] | None = None
-    ) -> None:
-        """Press, move in steps as a hand does, look while hovering, release."""
+    def press_and_move(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press the button and move, as the first half of a drag."""
         self.hand("mousemove", *start, "mousedown", 1)
+        self.move(start, end)
+
+    def move(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Move in steps as a hand does: the window system needs several motions to see a drag."""
         for step in range(1, 21):
             share = step / 20
-            x, y = (round(a + (b - a) * share) for a, b in zip(start, end, strict=True))
-            self.hand("mousemove", x, y)
-            time.sleep(0.02)  # a hand's speed: the window system needs several motions to see a drag
-        try:
-            if hovering is not None:
-                hovering()
-        finally:
-            self.hand("mouseup", 1)
+            self.hand("mousemove", *(round(a + (b - a) * share) for a, b in zip(start, end, strict=True)))
+            time.sleep(0.02)
 
     def shot(self, path: Path) -> Path:
         """Take a picture of the screen."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from core.base.errors import RKDeckError
@@ -120,6 +121,28 @@ def test_the_theme_reaches_every_page_that_was_built(window: MainWindow, themes:
     themes.use("dark")
     assert page(window, "discover").retinted == before + 1
     assert pages.built == ["FirstPage"]
+
+
+def test_a_file_dragged_over_a_pages_button_opens_the_page(window: MainWindow, qtbot: QtBot) -> None:
+    button, mime = window.rail.button("boards"), QMimeData()
+    mime.setUrls([QUrl.fromLocalFile("/tmp/model.rkllm")])
+
+    def enter() -> QDragEnterEvent:
+        event = QDragEnterEvent(
+            button.rect().center(), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QApplication.sendEvent(button, event)
+        return event
+
+    assert enter().isAccepted()
+    QApplication.sendEvent(button, QDragLeaveEvent())
+    assert not button._linger.isActive()  # type: ignore[attr-defined]
+    enter()
+    qtbot.waitUntil(lambda: window.current is window.page("boards"))
+    mime.clear()
+    mime.setText("words")
+    assert not enter().isAccepted()
 
 
 def start_job(services: Services, mode: str, *, survives: bool) -> str:
