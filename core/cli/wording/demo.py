@@ -13,7 +13,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The demo's window came no further than {step}: {what} did not come about.",
         "This is a fault in RKDeck or its demo; please report it.",
     ),
-    "demo.not_drawn": ("The picture {file} could not be written.", "Is the folder writable and the disk not full?"),
+    "demo.not_drawn": (
+        "The picture {file} could not be written.",
+        "Is the folder writable and the disk not full?",
+    ),
     "demo.not_watched": (
         "The board's NPU was never seen busy while it answered.",
         "This is a fault in RKDeck's demo; please report it.",

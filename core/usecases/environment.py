@@ -1,0 +1,71 @@
+"""What a front end may tell of this installation: versions, folders, where secrets are kept."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from core.base.secrets import hub_token
+from core.services import Services
+
+TokenSource = Literal["none", "environment", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFacts:
+    """This installation.
+
+    Attributes:
+        hub: the endpoint in use.
+        token: where a Hub token was found; the token itself is never shown.
+        keyring: name of the keyring's backend; None: there is none, and passwords live for the session only.
+    """
+
+    home: Path
+    logs: Path
+    hub: str
+    token: TokenSource
+    keyring: str | None
+    rkdeck: str
+    python: str
+    system: str
+
+
+def describe_environment(services: Services) -> EnvironmentFacts:
+    """Look at this installation; nothing is sent anywhere."""
+    found = hub_token()
+    source: TokenSource = "none" if not found else ("environment" if os.environ.get("HF_TOKEN") else "file")
+    return EnvironmentFacts(
+        home=services.paths.home,
+        logs=services.paths.logs,
+        hub=services.hub.endpoint,
+        token=source,
+        keyring=_keyring(),
+        rkdeck=version("rkdeck"),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+    )
+
+
+def check_hub(endpoint: str) -> None:
+    """Refuse what can be no address of a Hub; empty means the usual one.
+
+    Raises:
+        UsageError: `hub.bad_endpoint`.
+    """
+    from core.hub.client import check_endpoint
+
+    if endpoint:
+        check_endpoint(endpoint)
+
+
+def _keyring() -> str | None:
+    import keyring
+    from keyring.backends import fail, null
+
+    backend = keyring.get_keyring()
+    if isinstance(backend, fail.Keyring | null.Keyring):
+        return None
+    return str(backend.name)

@@ -1,0 +1,1 @@
+"""Jobs: everything that runs or ran, whichever process started it."""
