@@ -78,6 +78,10 @@ class RecordModel(QAbstractTableModel, Generic[Record]):
             return column.tip(self.records[index.row()])
         return None
 
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Rows may be selected, and carried where the view allows it."""
+        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+
     def headerData(  # Qt's name
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> object:
