@@ -1,0 +1,1 @@
+"""Convert: from a source model to a file for a board."""
