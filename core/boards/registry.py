@@ -93,8 +93,8 @@ class BoardRegistry:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, board: Board) -> Board:
-        """Add a board.
+    def check(self, board: Board) -> Board:
+        """The board as `add` would enter it, when it would; nothing is written.
 
         Raises:
             UsageError: `boards.bad_name`, `boards.bad_store`, `boards.exists`, and what `SshTarget` refuses.
@@ -103,7 +103,17 @@ class BoardRegistry:
             raise UsageError("boards.bad_name", name=printable(board.name))
         SshTarget(board.host, board.port, board.user)
         store = check_store_path(board.store) if board.store is not None else None
-        board = replace(board, store=store, added_unix_s=board.added_unix_s or time.time())
+        if self._database.query("SELECT 1 FROM boards WHERE name = ?", (board.name,)):
+            raise UsageError("boards.exists", name=board.name)
+        return replace(board, store=store, added_unix_s=board.added_unix_s or time.time())
+
+    def add(self, board: Board) -> Board:
+        """Add a board.
+
+        Raises:
+            UsageError: as `check`.
+        """
+        board = self.check(board)
         values = (
             board.name,
             board.host,

@@ -15,6 +15,7 @@ from core.base.errors import JsonValue, RKDeckError
 
 if TYPE_CHECKING:
     from core.boards.registry import Board
+    from core.convert.toolkits import Toolkit
     from core.services import Services
 
 DEMO_REPO = "rkdeck-demo/wonderland-1m"
@@ -69,14 +70,24 @@ def isolate_demo(parts: DemoParts) -> None:
     os.environ["HF_ENDPOINT"] = parts.hub_url
 
 
-def add_demo_board(services: "Services", parts: DemoParts) -> "Board":
+def prepare(services: "Services", parts: DemoParts) -> tuple["Toolkit", "Board"]:
+    """Make a home folder ready: the stand-in toolkit and the demo board are known, as after a user's first steps.
+
+    Raises:
+        RKDeckError: as checking the toolkit and reaching the board do.
+    """
+    return services.toolkits.add(parts.toolkit_python), _add_board(services, parts)
+
+
+def _add_board(services: "Services", parts: DemoParts) -> "Board":
     """Enter the demo board anew: each run has another port and another key, which is accepted here."""
-    from core.usecases.boards import BoardDraft, add_board
+    from core.usecases.boards import BoardDraft, add_board, list_boards, remove_board
 
     port = parts.board["port"]
-    with contextlib.suppress(RKDeckError):
-        services.boards.remove(BOARD_NAME)
     assert isinstance(port, int)
+    if any(board.name == BOARD_NAME for board in list_boards(services)):
+        remove_board(services, BOARD_NAME)
+    # An earlier demo's board may have had this port, with another key.
     services.host_keys.forget("127.0.0.1", port)
     draft = BoardDraft(
         name=BOARD_NAME,
@@ -86,12 +97,6 @@ def add_demo_board(services: "Services", parts: DemoParts) -> "Board":
         sysroot=str(parts.board["sysroot"]),
     )
     return add_board(services, draft, str(parts.board["host_key_sha256"]))
-
-
-def prepare(services: "Services", parts: DemoParts) -> None:
-    """Make a home folder ready for the window: the stand-in toolkit and the demo board are known."""
-    services.toolkits.add(parts.toolkit_python)
-    add_demo_board(services, parts)
 
 
 @contextlib.contextmanager

@@ -9,22 +9,22 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.units import format_bytes, format_duration, format_rate
 from core.boards.registry import Board
 from core.cli.command import Context
-from core.cli.demo_parts import DEMO_REPO, DemoParts, add_demo_board
+from core.cli.demo_parts import DEMO_REPO, DemoParts, prepare
 from core.cli.following import follow, number
 from core.cli.models import model_facts
 from core.convert.plan import start_conversion
 from core.convert.recipe import Recipe
-from core.deploy.deployments import resolve
-from core.deploy.start import start_deploy
+from core.convert.toolkits import Toolkit
 from core.estimate.platforms import get_platform
 from core.estimate.table import estimate_model
 from core.hub.download import plan_download, start_download
 from core.hub.records import SearchQuery
 from core.monitor.sample import BoardSample
 from core.monitor.sampler import BoardSampler
-from core.remote.session import SshSession
-from core.serve.records import Answer, Serving
-from core.serve.service import ask, start_serving, stop_serving
+from core.serve.records import Answer
+from core.services import Services
+from core.usecases.deployment import start_deploys
+from core.usecases.serving import ask, serve, stop
 
 PLATFORM, DTYPE, CONTEXT_TOKENS = "rk3588", "w8a8", 512
 PROMPTS = ("Who stole the tarts?", "What did the Hatter say?", "Tell me about the Queen.")
@@ -42,11 +42,11 @@ def walk(context: Context, parts: DemoParts) -> None:
     context.output.text(
         "RKDeck demo: hub, board, toolkit and runtime are SIMULATED stand-ins on this computer.\n"
     )
+    toolkit, board = prepare(context.services, parts)
     _find(context)
     _estimate(context)
-    folder = _download(context)
-    rkllm = _convert(context, parts, folder)
-    board = _add_board(context, parts)
+    rkllm = _convert(context, toolkit, _download(context))
+    _tell_board(context, board, parts)
     name = _deploy(context, board, rkllm)
     _serve_and_watch(context, board, name)
     _say(context, "done", f"the whole path in {format_duration(time.monotonic() - began_s)}")
@@ -101,9 +101,8 @@ def _download(context: Context) -> Path:
     return Path(str(result["path"]))
 
 
-def _convert(context: Context, parts: DemoParts, folder: Path) -> Path:
+def _convert(context: Context, toolkit: Toolkit, folder: Path) -> Path:
     services = context.services
-    toolkit = services.toolkits.add(parts.toolkit_python)
     recipe = Recipe(PLATFORM, DTYPE, CONTEXT_TOKENS)
     item = services.library.find(DEMO_REPO)
     handle = start_conversion(
@@ -121,8 +120,7 @@ def _convert(context: Context, parts: DemoParts, folder: Path) -> Path:
     return Path(str(result["path"]))
 
 
-def _add_board(context: Context, parts: DemoParts) -> Board:
-    board = add_demo_board(context.services, parts)
+def _tell_board(context: Context, board: Board, parts: DemoParts) -> None:
     facts, fingerprint = board.facts, parts.board["host_key_sha256"]
     assert facts is not None
     _say(
@@ -133,11 +131,11 @@ def _add_board(context: Context, parts: DemoParts) -> Board:
         f"{format_bytes(facts.mem_total_bytes)} available, host key {fingerprint}",
         board=board.name,
     )
-    return board
 
 
 def _deploy(context: Context, board: Board, rkllm: Path) -> str:
-    handle = start_deploy(context.services.jobs, board, rkllm)
+    (job_id,) = start_deploys(context.services, rkllm, [board.name])
+    handle = context.services.jobs.attach(job_id)
     result = follow(handle, context.output, board.name)
     sent, seconds = number(result["bytes_sent"]), number(result["transfer_seconds"])
     rate = format_rate(sent / seconds if sent and seconds else None)
@@ -153,23 +151,26 @@ def _deploy(context: Context, board: Board, rkllm: Path) -> str:
 def _serve_and_watch(context: Context, board: Board, name: str) -> None:
     """Serve, then ask in one thread while the sampler watches in this one."""
     services = context.services
-    with services.connect(board) as session, services.connect(board) as watching:
-        serving = start_serving(session, board, resolve(session, board.store or "", name, board=board.name))
-        try:
+    serving = serve(services, board.name, name)
+    try:
+        with services.connect(board) as watching:
             sampler = BoardSampler(watching, board.sysroot, board=board.name, serving_file=serving.state_file)
             with contextlib.closing(sampler), ThreadPoolExecutor(1, thread_name_prefix="demo-ask") as pool:
                 before = sampler.sample()
-                asking = pool.submit(_ask_all, session, serving)
+                asking = pool.submit(_ask_all, services, board.name)
                 busy = _busiest(sampler, asking)
                 answers = asking.result()
-        finally:
-            stop_serving(session, board)
+    finally:
+        stop(services, board.name)
     _tell_answers(context, answers)
     _tell_samples(context, before, busy)
 
 
-def _ask_all(session: SshSession, serving: Serving) -> list[Answer]:
-    return [ask(session, serving, prompt, _ANSWER_TOKENS) for prompt in PROMPTS]
+def _ask_all(services: Services, board: str) -> list[Answer]:
+    return [
+        ask(services, board, [{"role": "user", "content": prompt}], max_tokens=_ANSWER_TOKENS)
+        for prompt in PROMPTS
+    ]
 
 
 def _busiest(sampler: BoardSampler, asking: "Future[list[Answer]]") -> BoardSample:

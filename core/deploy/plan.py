@@ -1,5 +1,6 @@
 """Whether a model file may go to a board, decided before anything is sent."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,13 +81,12 @@ def plan_deployment(
         UsageError: `boards.bad_store`.
     """
     store = check_store_path(store)
-    shown = printable(model.path.name)
-    final = _final_refusal(inspection, model, facts, store, board, shown)
-    if final is not None:
-        raise final
-    refusals = _refusals(inspection, facts, store, board, shown)
-    if refusals and not force:
-        raise refusals[0]
+    found = checks(
+        inspection, facts, store, board=board, file_name=model.path.name, size_bytes=model.size_bytes
+    )
+    for check in found:
+        if not (check.overridable and force):
+            raise check.refusal
     chosen = safe_component(name if name is not None else model.title)
     return DeployPlan(
         name=chosen,
@@ -97,82 +97,81 @@ def plan_deployment(
         blob=blob_path(store, model.sha256),
         partial=partial_path(store, model.sha256),
         folder=deployment_folder(store, chosen),
-        overridden=tuple(error.code for error in refusals),
+        overridden=tuple(check.refusal.code for check in found),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a plan would run into: the first refusal, and whether force goes on past it."""
+    """One check that says no, and whether force goes on past it."""
 
     refusal: RefusedError
     overridable: bool
 
 
-def check_file(
-    inspection: Inspection, model: LocalModel, facts: BoardFacts, store: str | None, *, board: str
-) -> Check | None:
-    """The first reason why a plan of this file for this board would be refused; None when there is none.
+def checks(
+    inspection: Inspection, facts: BoardFacts, store: str, *, board: str, file_name: str, size_bytes: int
+) -> tuple[Check, ...]:
+    """Every check that says no to a file on a board, those that force cannot override first.
 
-    Pure: `facts` may be of an earlier visit, and the model's digest is not looked at.
+    Pure, so that a front end can ask while a file hovers; `facts` are then those of the last visit.
+
+    Args:
+        inspection: of the file.
+        facts: of the board.
+        store: folder for models on the board.
+        board: its name, for messages.
+        file_name: of the file, for messages.
+        size_bytes: of the file.
     """
-    if store is None:
-        return Check(RefusedError("deploy.no_store", board=board), overridable=False)
-    shown = printable(model.path.name)
-    final = _final_refusal(inspection, model, facts, store, board, shown)
-    if final is not None:
-        return Check(final, overridable=False)
-    refusals = _refusals(inspection, facts, store, board, shown)
-    return Check(refusals[0], overridable=True) if refusals else None
+    shown = printable(file_name)
+    final = _final(inspection, facts, store, board, shown, size_bytes)
+    rest = _overridable(inspection, facts, store, board, shown)
+    return (*(Check(error, False) for error in final), *(Check(error, True) for error in rest))
 
 
-def _final_refusal(
-    inspection: Inspection, model: LocalModel, facts: BoardFacts, store: str, board: str, shown: str
-) -> RefusedError | None:
-    if inspection.kind not in {"rkllm", "rkllm-simulated"}:
-        return RefusedError("deploy.not_a_model", file=shown, kind=inspection.kind)
+def not_a_model(inspection: Inspection, file_name: str) -> RefusedError | None:
+    """The check that needs no board: whether the file is a model for one at all."""
+    if inspection.kind in {"rkllm", "rkllm-simulated"}:
+        return None
+    return RefusedError("deploy.not_a_model", file=printable(file_name), kind=inspection.kind)
+
+
+def _final(
+    inspection: Inspection, facts: BoardFacts, store: str, board: str, shown: str, size_bytes: int
+) -> Iterator[RefusedError]:
+    refusal = not_a_model(inspection, shown)
+    if refusal is not None:
+        yield refusal
     if inspection.simulated and not facts.simulated:
-        return RefusedError("deploy.simulated_file", file=shown, board=board, model=facts.title)
+        yield RefusedError("deploy.simulated_file", file=shown, board=board, model=facts.title)
     if facts.missing_tools:
-        return RefusedError("deploy.missing_tools", board=board, tools=", ".join(facts.missing_tools))
+        yield RefusedError("deploy.missing_tools", board=board, tools=", ".join(facts.missing_tools))
     mount = facts.mount_of(store)
-    if mount is not None and mount.filesystem in _FAT and model.size_bytes > _FAT_LIMIT_BYTES:
-        return RefusedError("deploy.file_too_large_for_fat", file=shown, board=board, store=store)
-    return None
+    if mount is not None and mount.filesystem in _FAT and size_bytes > _FAT_LIMIT_BYTES:
+        yield RefusedError("deploy.file_too_large_for_fat", file=shown, board=board, store=store)
 
 
-def _refusals(
+def _overridable(
     inspection: Inspection, facts: BoardFacts, store: str, board: str, shown: str
-) -> list[RefusedError]:
-    found = []
+) -> Iterator[RefusedError]:
     if inspection.problems:
-        problems = ", ".join(inspection.problems)
-        found.append(RefusedError("deploy.damaged_file", file=shown, problems=problems))
+        yield RefusedError("deploy.damaged_file", file=shown, problems=", ".join(inspection.problems))
     if facts.simulated and not inspection.simulated:
-        found.append(RefusedError("deploy.real_file_to_simulated_board", file=shown, board=board))
+        yield RefusedError("deploy.real_file_to_simulated_board", file=shown, board=board)
+    platform = inspection.platform
     if facts.soc is None:
-        found.append(
-            RefusedError(
-                "deploy.unknown_soc",
-                board=board,
-                model=facts.title,
-                compatibles=", ".join(facts.compatibles) or "nothing",
-                platform=inspection.platform,
-            )
+        yield RefusedError(
+            "deploy.unknown_soc",
+            board=board,
+            model=facts.title,
+            compatibles=", ".join(facts.compatibles) or "nothing",
+            platform=platform,
         )
-    elif inspection.platform is not None and inspection.platform.lower() != facts.soc:
-        found.append(
-            RefusedError(
-                "deploy.wrong_platform",
-                file=shown,
-                platform=inspection.platform,
-                board=board,
-                soc=facts.soc,
-            )
-        )
+    elif platform is not None and platform.lower() != facts.soc:
+        yield RefusedError("deploy.wrong_platform", file=shown, platform=platform, board=board, soc=facts.soc)
     if facts.npu_driver == "rocket":
-        found.append(RefusedError("deploy.no_rknpu_driver", board=board, kernel=facts.kernel))
+        yield RefusedError("deploy.no_rknpu_driver", board=board, kernel=facts.kernel)
     mount = facts.mount_of(store)
     if mount is not None and mount.filesystem in _MEMORY:
-        found.append(RefusedError("deploy.store_in_memory", board=board, store=store))
-    return found
+        yield RefusedError("deploy.store_in_memory", board=board, store=store)

@@ -1,11 +1,14 @@
 """Boards as a front end uses them: add, visit, remove."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-from core.base.errors import RKDeckError, UsageError
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.log import register_secret
+from core.base.secrets import Place
+from core.boards.connect import connect
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
 from core.boards.registry import DEFAULT_USER, Board, parse_address
@@ -22,7 +25,8 @@ class BoardDraft:
 
     Attributes:
         address: `[USER@]HOST[:PORT]`.
-        password: kept only when the board was reached.
+        identity_file: private key; `~` is the home folder.
+        password: or the key's passphrase; kept only when the board was reached.
         store: folder for models on the board; None: the one the probe proposes.
         sysroot: prefix of /proc and the like; empty on a real board.
     """
@@ -44,6 +48,7 @@ class BoardStatus:
         tenants: pid and name of the processes that visibly use the NPU.
         mount: the file system the store lies on, None when it is not known.
         same_hardware_as: names of other boards of the registry that are this very one.
+        t_unix_s: when it was found, by this computer's clock.
     """
 
     board: Board
@@ -65,54 +70,89 @@ class BoardStatus:
         """The version in use of each deployment."""
         return tuple(version for version in self.versions if version.current)
 
+    @property
+    def store_free_bytes(self) -> int | None:
+        """Room on the store's file system for ordinary users."""
+        return self.mount.free_bytes if self.mount is not None else None
+
+    @property
+    def store_total_bytes(self) -> int | None:
+        """Size of the store's file system."""
+        return self.mount.total_bytes if self.mount is not None else None
+
+    @property
+    def store_medium(self) -> str | None:
+        """What the store lies on: nvme, emmc, sd, ... (`core.boards.facts.Mount`)."""
+        return self.mount.medium if self.mount is not None else None
+
 
 def list_boards(services: Services) -> tuple[Board, ...]:
     """All boards, in the order they were added."""
     return tuple(services.boards.list())
 
 
-def add_board(services: Services, draft: BoardDraft, accept_fingerprint: str | None = None) -> Board:
-    """Reach a board, probe it and remember it; on any failure nothing is kept.
+def add_board(
+    services: Services,
+    draft: BoardDraft,
+    accept_fingerprint: str | None = None,
+    *,
+    on_password_kept: Callable[[Place], None] | None = None,
+) -> Board:
+    """Reach a board, probe it and remember it; on any failure nothing is kept, a kill included.
 
     Args:
         services: the core.
         draft: what was typed in.
         accept_fingerprint: `SHA256:...` the user has compared, for the first contact.
+        on_password_kept: hears where the password is kept: "memory" lasts for this session only.
 
     Raises:
         RefusedError: `remote.host_key_unknown` with the fingerprint to compare, `remote.host_key_changed`.
         UsageError: `boards.bad_name`, `boards.bad_address`, `boards.exists`, ...
         RKDeckError: as connecting and probing do.
     """
-    user, host, port = parse_address(draft.address.strip())
-    board = services.boards.add(
-        Board(
-            name=draft.name.strip(),
-            host=host,
-            port=port,
-            user=user or DEFAULT_USER,
-            identity_file=draft.identity_file,
-            store=draft.store or None,
-            sysroot=draft.sysroot,
-        )
-    )
+    if draft.password:
+        register_secret(draft.password)
+    board = services.boards.check(_board_of(draft))
+    was_known = bool(services.host_keys.lookup(board.host, board.port))
     try:
-        if draft.password:
-            services.secrets.set(board.secret_name, draft.password)
-        with services.connect(board, accept_fingerprint) as session:
+        # Without the kept secrets: one left over from an earlier board of this name is not for this host.
+        session = connect(
+            board, services.host_keys, password=draft.password or None, accept_fingerprint=accept_fingerprint
+        )
+        with session:
             facts = probe_board(session, board.sysroot)
-        return services.boards.remember(board.name, facts)
+        store = board.store or facts.store_proposal
+        board = services.boards.add(replace(board, store=store, identity=facts.identity, facts=facts))
+        try:
+            _keep_password(services, board, draft.password, on_password_kept)
+        except BaseException:
+            services.boards.remove(board.name)
+            raise
     except BaseException:
-        # A board that was never reached is not kept: the next try starts clean.
-        services.boards.remove(board.name)
-        services.secrets.delete(board.secret_name)
+        if not was_known:
+            _forget_key(services, board)
         raise
+    return board
+
+
+def probe(services: Services, name: str, accept_fingerprint: str | None = None) -> Board:
+    """Ask a board anew what it is, and remember that.
+
+    Raises:
+        RefusedError: `boards.other_hardware`, and as connecting does.
+        RKDeckError: as connecting and probing do.
+    """
+    board = services.boards.get(name)
+    with services.connect(board, accept_fingerprint) as session:
+        return services.boards.remember(name, probe_board(session, board.sysroot))
 
 
 def refresh_board(services: Services, name: str, accept_fingerprint: str | None = None) -> BoardStatus:
     """Visit a board over one connection: facts, deployments, what it serves.
 
     Raises:
+        RefusedError: `boards.other_hardware`, and as connecting does.
         RKDeckError: as connecting, probing and reading the store do.
     """
     board = services.boards.get(name)
@@ -122,29 +162,36 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
         versions = list_versions(session, board.store) if board.store else []
         serving = current_serving(session, board) if board.store else None
         tenants = npu_tenants(session, board)
-    twins = services.boards.with_identity(board.identity)
     return BoardStatus(
         board=board,
         versions=tuple(versions),
         serving=serving,
         tenants=tenants,
         mount=facts.mount_of(board.store) if board.store else None,
-        same_hardware_as=tuple(twin.name for twin in twins if twin.name != name),
+        same_hardware_as=same_hardware(services, board),
         t_unix_s=time.time(),
     )
 
 
+def same_hardware(services: Services, board: Board) -> tuple[str, ...]:
+    """Names of the other boards of the registry that are this very one, reached in another way."""
+    twins = services.boards.with_identity(board.identity)
+    return tuple(twin.name for twin in twins if twin.name != board.name)
+
+
 def remove_board(services: Services, name: str) -> Board:
-    """Forget a board, its password and, when nobody else lives at its address, its host key."""
+    """Forget a board, its password and, when nobody else lives at its address, its host key.
+
+    Raises:
+        UsageError: `boards.unknown`.
+    """
     board = services.boards.remove(name)
     services.secrets.delete(board.secret_name)
-    if not any((other.host, other.port) == (board.host, board.port) for other in services.boards.list()):
-        # The next board at this address shows its key anew.
-        services.host_keys.forget(board.host, board.port)
+    _forget_key(services, board)
     return board
 
 
-def set_password(services: Services, name: str, password: str) -> Literal["keyring", "memory"]:
+def set_password(services: Services, name: str, password: str) -> Place:
     """Keep a board's password; returns where: without a keyring it lives for this session only.
 
     Raises:
@@ -158,3 +205,40 @@ def set_password(services: Services, name: str, password: str) -> Literal["keyri
 def is_unknown_key(error: RKDeckError) -> bool:
     """Whether a failure only asks for a fingerprint to be compared."""
     return error.code == "remote.host_key_unknown"
+
+
+def _board_of(draft: BoardDraft) -> Board:
+    user, host, port = parse_address(draft.address.strip())
+    return Board(
+        name=draft.name.strip(),
+        host=host,
+        port=port,
+        user=user or DEFAULT_USER,
+        identity_file=_at_home(draft.identity_file) if draft.identity_file is not None else None,
+        store=draft.store or None,
+        sysroot=draft.sysroot,
+    )
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # "~nobody"
+        raise RefusedError("remote.identity_missing", file=str(path)) from error
+
+
+def _keep_password(
+    services: Services, board: Board, password: str | None, on_kept: Callable[[Place], None] | None
+) -> None:
+    if not password:
+        services.secrets.delete(board.secret_name)
+        return
+    place = services.secrets.set(board.secret_name, password)
+    if on_kept is not None:
+        on_kept(place)
+
+
+def _forget_key(services: Services, board: Board) -> None:
+    """The next board at this address shows its key anew, unless one of the registry lives there."""
+    if not any((other.host, other.port) == (board.host, board.port) for other in services.boards.list()):
+        services.host_keys.forget(board.host, board.port)

@@ -1,21 +1,24 @@
 """Sending models to boards as a front end uses it: look at a file once, judge it for each board, send, undo."""
 
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.units import GIB
+from core.boards.facts import BoardFacts, Mount
 from core.boards.registry import Board
 from core.convert.inspect import Inspection, inspect_file
 from core.deploy import deployments
 from core.deploy.layout import Deployment
-from core.deploy.plan import LocalModel, check_file
+from core.deploy.plan import Check, checks, not_a_model
 from core.deploy.start import start_deploy
 from core.estimate.constants import limits
+from core.estimate.fit import fit_board
+from core.library.library import LibraryItem
 from core.monitor.sample import BoardSample
 from core.remote.transfer import RESERVE_BYTES
 from core.services import Services
@@ -31,8 +34,10 @@ class DropFile:
     """A file over a board, looked at once.
 
     Attributes:
+        title: what people call it: the library's, else the file's name.
         inspection: what its bytes say.
         ram_bytes: memory it needs when served, None when nothing is known of that.
+        sha256: hexadecimal, where the library knows it.
     """
 
     path: Path
@@ -40,6 +45,7 @@ class DropFile:
     inspection: Inspection
     size_bytes: int
     ram_bytes: int | None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +53,43 @@ class DeployVerdict:
     """Whether a file can go to a board; None is unknown.
 
     Attributes:
-        level: "unknown" when the board was never visited: it is then checked on arrival.
+        level: "unknown" when the board was never visited: the file is then checked on arrival.
+        dtype, platform, size_bytes: of the file.
+        ram_bytes: memory it needs when served.
         error: why not, for "no".
         overridable: whether it can be sent all the same.
         ram_free_after_bytes, disk_free_after_bytes: left over when the model is served, and in the store.
     """
 
     board: str
+    title: str
     level: Level
+    dtype: str | None
+    platform: str | None
+    size_bytes: int
+    ram_bytes: int | None
     error: RKDeckError | None = None
     overridable: bool = False
     ram_free_after_bytes: int | None = None
     disk_free_after_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What there is of memory or disk for a file.
+
+    Attributes:
+        room_bytes: may be used.
+        after_bytes: is left of that, negative when it is too little.
+    """
+
+    room_bytes: int
+    after_bytes: int
+    level: Level
+
+
 def inspect_for_drop(services: Services, path: Path) -> DropFile:
-    """Look at a file that may be dropped; reads its first and last bytes only.
+    """Look at a file that may be dropped; reads its first and last bytes only, and never waits for a pipe.
 
     Raises:
         RefusedError: `deploy.not_a_file` for folders, pipes and devices.
@@ -70,71 +97,136 @@ def inspect_for_drop(services: Services, path: Path) -> DropFile:
     """
     try:
         status = path.stat()
-    except OSError as error:
-        raise RKDeckError(
-            "convert.unreadable", file=printable(path.name), reason=error.strerror or str(error)
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RKDeckError("convert.unreadable", file=printable(path.name), reason=reason) from error
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         kind = "folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
         raise RefusedError("deploy.not_a_file", file=printable(path.name), kind=kind)
-    item = services.library.find(str(path))
-    title = item.title if item is not None else path.stem
+    inspection = inspect_file(path)
+    item = _item_at(services, path, inspection.size_bytes)
     ram = item.provenance.get("ram_bytes") if item is not None else None
     return DropFile(
         path=path,
-        title=title,
-        inspection=inspect_file(path),
-        size_bytes=status.st_size,
-        ram_bytes=ram if isinstance(ram, int) and not isinstance(ram, bool) else None,
+        title=item.title if item is not None else path.stem,
+        inspection=inspection,
+        size_bytes=inspection.size_bytes,
+        ram_bytes=ram if isinstance(ram, int) and not isinstance(ram, bool) and ram > 0 else None,
+        sha256=item.files[0].sha256 if item is not None else None,
     )
 
 
+def _item_at(services: Services, path: Path, size_bytes: int) -> LibraryItem | None:
+    """What the library knows of a file, unless another one lies in its place by now."""
+    place = path.absolute()
+    for item in services.library.list():
+        if item.kind == "rkllm" and item.path == place and len(item.files) == 1:
+            return item if item.files[0].size_bytes == size_bytes else None
+    return None
+
+
 def judge(
-    file: DropFile, board: Board, status: BoardStatus | None, sample: BoardSample | None
+    file: DropFile, board: Board, status: BoardStatus | None = None, sample: BoardSample | None = None
 ) -> DeployVerdict:
     """Whether a file can go to a board, from what is known by now; pure and quick, for hovering.
+
+    "no": a check of `core.deploy.plan` refuses, or disk or memory cannot hold it. "tight": less than a tenth
+    of disk or memory would be left, or the board could not run a desktop beside it. What is not known (its
+    need of memory, the room on the disk) is in no one's way: the job checks again on arrival.
 
     Args:
         file: the file, looked at.
         board: with the facts of its last visit.
-        status: of the last visit in this session, for the room on its disk.
+        status: of the last visit in this session, for what is there already.
         sample: the newest of the monitor, for the memory that is free now.
     """
-    facts = board.facts
+    inspection, facts = file.inspection, board.facts
+    verdict = DeployVerdict(
+        board=board.name,
+        title=file.title,
+        level="unknown",
+        dtype=inspection.dtype,
+        platform=inspection.platform,
+        size_bytes=file.size_bytes,
+        ram_bytes=file.ram_bytes,
+    )
+    refusal = not_a_model(inspection, file.path.name)
+    if refusal is not None:
+        return replace(verdict, level="no", error=refusal)
     if facts is None:
-        return DeployVerdict(board.name, "unknown")
-    shown = printable(file.path.name)
-    local = LocalModel(file.path, "", file.size_bytes, file.title)
-    check = check_file(file.inspection, local, facts, board.store, board=board.name)
-    if check is not None:
-        return DeployVerdict(board.name, "no", check.refusal, check.overridable)
-    mount = status.mount if status is not None else facts.mount_of(board.store or "")
-    disk_after = None
-    if mount is not None and mount.free_bytes is not None and not _holds(file, status):
-        disk_after = mount.free_bytes - file.size_bytes
-        if disk_after < RESERVE_BYTES:
-            error = RefusedError(
-                "deploy.no_room", file=shown, board=board.name, needed_gib=_gib(file.size_bytes),
-                free_gib=_gib(mount.free_bytes),
-            )  # fmt: skip
-            return DeployVerdict(board.name, "no", error, disk_free_after_bytes=disk_after)
-    room = _memory_room(board, sample)
-    ram_after = room - file.ram_bytes if room is not None and file.ram_bytes is not None else None
-    if ram_after is not None and ram_after < 0 and file.ram_bytes is not None:
-        error = RefusedError(
-            "deploy.no_memory",
-            file=shown,
-            board=board.name,
-            needed_gib=_gib(file.ram_bytes),
-            free_gib=_gib(room or 0),
+        return verdict
+    if board.store is None:
+        return replace(
+            verdict, level="no", error=RefusedError("boards.no_store", name=board.name, user=board.user)
         )
+    disk, memory = _disk(file, facts.mount_of(board.store), status), _memory(file, facts, sample)
+    verdict = replace(
+        verdict,
+        disk_free_after_bytes=disk.after_bytes if disk is not None else None,
+        ram_free_after_bytes=memory.after_bytes if memory is not None else None,
+    )
+    check = next(_refusals(file, board.name, facts, board.store, disk, memory), None)
+    if check is not None:
+        return replace(verdict, level="no", error=check.refusal, overridable=check.overridable)
+    tight = any(room is not None and room.level == "tight" for room in (disk, memory))
+    return replace(verdict, level="tight" if tight else "yes")
+
+
+def _refusals(
+    file: DropFile, board: str, facts: BoardFacts, store: str, disk: _Room | None, memory: _Room | None
+) -> Iterator[Check]:
+    """Everything that says no, what nobody can override first."""
+    found = checks(
+        file.inspection, facts, store, board=board, file_name=file.path.name, size_bytes=file.size_bytes
+    )
+    shown = printable(file.path.name)
+    yield from (check for check in found if not check.overridable)
+    if disk is not None and disk.level == "no":
+        needed, free = _gib(file.size_bytes + RESERVE_BYTES), _gib(disk.room_bytes)
+        yield Check(
+            RefusedError("deploy.no_room", file=shown, board=board, needed_gib=needed, free_gib=free), False
+        )
+    yield from (check for check in found if check.overridable)
+    if memory is not None and memory.level == "no" and file.ram_bytes is not None:
+        needed, free = _gib(file.ram_bytes), _gib(memory.room_bytes)
         # It may be sent all the same: what uses the memory now may be gone when it is served.
-        return DeployVerdict(board.name, "no", error, True, ram_after, disk_after)
-    tight = (
-        (ram_after is not None and facts.mem_total_bytes and ram_after < _TIGHT_SHARE * facts.mem_total_bytes)
-        or (disk_after is not None and mount and mount.total_bytes and disk_after < _TIGHT_SHARE * mount.total_bytes)
-    )  # fmt: skip
-    return DeployVerdict(board.name, "tight" if tight else "yes", None, False, ram_after, disk_after)
+        yield Check(
+            RefusedError("deploy.no_memory", file=shown, board=board, needed_gib=needed, free_gib=free), True
+        )
+
+
+def _disk(file: DropFile, mount: Mount | None, status: BoardStatus | None) -> _Room | None:
+    """The store's disk; the reserve is the one that sending keeps (`core.remote.transfer.upload`)."""
+    if mount is None or mount.free_bytes is None:
+        return None
+    versions = status.versions if status is not None and file.sha256 is not None else ()
+    if any(version.sha256 == file.sha256 for version in versions):
+        return _Room(mount.free_bytes, mount.free_bytes, "yes")  # it is there: nothing is sent
+    after = mount.free_bytes - file.size_bytes
+    if after < RESERVE_BYTES:
+        return _Room(mount.free_bytes, after, "no")
+    return _Room(mount.free_bytes, after, _share_level(after, mount.total_bytes))
+
+
+def _memory(file: DropFile, facts: BoardFacts, sample: BoardSample | None) -> _Room | None:
+    """The board's memory: what is free now where that is seen, else all of it by the rules of the estimate."""
+    need, total = file.ram_bytes, facts.mem_total_bytes
+    if need is None:
+        return None
+    if sample is not None and sample.is_up and sample.mem_available_bytes is not None:
+        room = sample.mem_available_bytes
+        level: Level = "no" if need > room else _share_level(room - need, sample.mem_total_bytes or total)
+    elif total is not None:
+        room = total - limits().os_headless_bytes
+        # The file's context is what it was converted for: its need is the same at every other one.
+        level = fit_board(need, need, total, lambda _context: need).verdict
+    else:
+        return None
+    return _Room(room, room - need, level)
+
+
+def _share_level(after_bytes: int, total_bytes: int | None) -> Level:
+    return "tight" if total_bytes is not None and after_bytes < _TIGHT_SHARE * total_bytes else "yes"
 
 
 def start_deploys(
@@ -146,18 +238,35 @@ def start_deploys(
     name: str | None = None,
     force: bool = False,
 ) -> tuple[str, ...]:
-    """Start one job per board; a failing board does not hold the others. Returns the jobs' ids."""
-    if title is None:
-        item = services.library.find(str(path))
-        title = item.title if item is not None else None
+    """Start one job per board, so that a failing board does not hold the others.
+
+    Args:
+        services: the core.
+        path: the file.
+        boards: their names; one named twice counts once.
+        title: what people call the model; None: the file's name without its ending.
+        name: of the deployment; None: made from the title.
+        force: go on where a check can be overridden.
+
+    Returns:
+        The jobs' ids, in the order of the boards.
+
+    Raises:
+        UsageError: `boards.unknown`, before any job was started.
+    """
     found = [services.boards.get(board) for board in dict.fromkeys(boards)]
     return tuple(
         start_deploy(
-            services.jobs, board, path, name=name, title=title, force=force,
+            services.jobs,
+            board,
+            path.absolute(),
+            name=name,
+            title=title,
+            force=force,
             secret=services.secrets.get(board.secret_name),
         ).id
         for board in found
-    )  # fmt: skip
+    )
 
 
 def list_versions(services: Services, board: str) -> tuple[Deployment, ...]:
@@ -187,21 +296,6 @@ def undeploy(services: Services, board: str, name: str) -> Deployment:
     found = services.boards.get(board)
     with services.connect(found) as session:
         return deployments.undeploy(session, found.store or "", name, board=board)
-
-
-def _holds(file: DropFile, status: BoardStatus | None) -> bool:
-    """Whether a version of this size and name's title is there already: then hardly anything is sent."""
-    return status is not None and any(
-        version.size_bytes == file.size_bytes and version.title == file.title for version in status.versions
-    )
-
-
-def _memory_room(board: Board, sample: BoardSample | None) -> int | None:
-    """Memory a model may use: what is free now, else what the board has without its system."""
-    if sample is not None and sample.is_up and sample.mem_available_bytes is not None:
-        return sample.mem_available_bytes
-    total = board.facts.mem_total_bytes if board.facts is not None else None
-    return None if total is None else total - limits().os_headless_bytes
 
 
 def _gib(size_bytes: int) -> str:

@@ -1,6 +1,7 @@
 """Serving and asking as a front end uses it; both can be called off."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from core.base.errors import RKDeckError
@@ -34,21 +35,31 @@ def serve(
     Raises:
         CancelledError: `base.cancelled`; RefusedError, RKDeckError: as `core.serve.service.start_serving`.
     """
+    token = cancel or CancelToken()
 
     def waiting(seconds: float) -> None:
-        if cancel is not None:
-            cancel.raise_if_cancelled()
+        token.raise_if_cancelled()
         if on_wait is not None:
             on_wait(seconds)
 
     found = services.boards.get(board)
+    token.raise_if_cancelled()
     with services.connect(found) as session:
         target = resolve(session, found.store or "", deployment, board=board)
-        return start_serving(session, found, target, on_wait=waiting)
+        token.raise_if_cancelled()
+        serving = start_serving(session, found, target, on_wait=waiting)
+        if token.is_cancelled:  # in the very moment it became ready
+            stop_serving(session, found)
+            token.raise_if_cancelled()
+        return serving
 
 
 def stop(services: Services, board: str) -> Serving | None:
-    """Stop what a board serves; returns what that was, None when nothing ran."""
+    """Stop what a board serves; returns what that was, None when nothing ran.
+
+    Raises:
+        RKDeckError: as `core.serve.service.stop_serving`.
+    """
     found = services.boards.get(board)
     with services.connect(found) as session:
         return stop_serving(session, found)
@@ -63,39 +74,73 @@ def ask(
     on_text: Callable[[str], None] | None = None,
     cancel: CancelToken | None = None,
 ) -> Answer:
-    """Ask what a board serves.
+    """Ask what a board serves; see `converse`."""
+    return converse(services, board, messages, max_tokens=max_tokens, on_text=on_text, cancel=cancel)[1]
+
+
+def converse(
+    services: Services,
+    board: str,
+    messages: Sequence[Mapping[str, str]],
+    *,
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+    top_logprobs: int | None = None,
+    on_text: Callable[[str], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[Serving, Answer]:
+    """Ask what a board serves; returns also what that is.
 
     Args:
         services: the core.
         board: its name.
         messages: `{"role", "content"}` each, the newest last.
         max_tokens: of the answer.
-        on_text: hears the answer piece by piece, on the calling thread.
+        top_logprobs: how many likely tokens to report at each place; None reports no probabilities.
+        on_text: hears the answer piece by piece, on the calling thread; nothing more once it is called off.
         cancel: called off, the connection is closed, so that the wait ends at once.
 
     Raises:
         CancelledError: `base.cancelled`; RKDeckError: `serve.nothing_served`, and as `core.serve.chat.chat`.
     """
+    token = cancel or CancelToken()
+    hear = on_text
+
+    def heard(text: str) -> None:
+        token.raise_if_cancelled()
+        if hear is not None:
+            hear(text)
+
     found = services.boards.get(board)
-    with services.connect(found) as session, _ended_by(cancel, session):
+    token.raise_if_cancelled()
+    with services.connect(found) as session, _ended_by(token, session):
         serving = current_serving(session, found)
         if serving is None:
             raise RKDeckError("serve.nothing_served", board=board)
-        return chat(session, serving, messages, max_tokens, on_text=on_text)
+        answer = chat(
+            session,
+            serving,
+            messages,
+            max_tokens,
+            top_logprobs=top_logprobs,
+            on_text=None if on_text is None else heard,
+        )
+        return serving, answer
 
 
 @contextlib.contextmanager
-def _ended_by(cancel: CancelToken | None, session: SshSession) -> Iterator[None]:
+def _ended_by(token: CancelToken, session: SshSession) -> Iterator[None]:
     """Close the session when it is called off; what then fails is the cancellation."""
-    if cancel is None:
-        yield
-        return
-    cancel.raise_if_cancelled()
-    forget = cancel.on_cancel(session.close)
+    forget = token.on_cancel(lambda: _close_aside(session))
     try:
+        token.raise_if_cancelled()
         yield
     except Exception:
-        cancel.raise_if_cancelled()
+        token.raise_if_cancelled()
         raise
     finally:
         forget()
+
+
+def _close_aside(session: SshSession) -> None:
+    """Close a session without waiting for its end: who calls off may be the thread that draws."""
+    threading.Thread(target=session.close, name="close-session", daemon=True).start()

@@ -2,16 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.errors import RefusedError, UsageError
 from core.base.names import printable
+from core.base.secrets import Place
 from core.base.units import format_bytes
 from core.boards.facts import BoardFacts
-from core.boards.probe import probe_board
-from core.boards.registry import DEFAULT_USER, Board, parse_address
+from core.boards.registry import Board
 from core.cli.command import Command, Context
-from core.remote.session import SshSession
+from core.usecases import boards as use
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def _run(context: Context) -> int:
 
 
 def _list(context: Context) -> int:
-    boards = context.services.boards.list()
+    boards = use.list_boards(context.services)
     context.output.document({"boards": [board.to_json() for board in boards]})
     if not boards:
         context.output.text("No boards yet. Add one: rkdeck board add NAME USER@HOST")
@@ -55,88 +56,71 @@ def _name(context: Context) -> str:
 
 
 def _add(context: Context) -> int:
-    options, services = context.options, context.services
+    options = context.options
     if not options.address:
         raise UsageError("cli.board_address")
-    user, host, port = parse_address(options.address)
-    board = Board(
+    draft = use.BoardDraft(
         name=_name(context),
-        host=host,
-        port=port,
-        user=user or DEFAULT_USER,
-        identity_file=Path(options.identity).expanduser().absolute() if options.identity else None,
+        address=options.address,
+        identity_file=Path(options.identity) if options.identity else None,
+        password=_password() if options.password_stdin else None,
         store=options.store,
         sysroot=options.sysroot,
     )
-    services.boards.add(board)
-    try:
-        if options.password_stdin:
-            _keep_password(context, board)
-        with _connect(context, board) as session:
-            return _tell(context, board.name, probe_board(session, board.sysroot))
-    except (RKDeckError, KeyboardInterrupt):
-        # A board that was never reached is not kept: the next try starts clean.
-        services.boards.remove(board.name)
-        services.secrets.delete(board.secret_name)
-        raise
+
+    def tell_place(place: Place) -> None:
+        if place == "memory":
+            context.output.note("This computer has no keyring: the password is kept for this command only.")
+
+    def add(fingerprint: str | None) -> Board:
+        return use.add_board(context.services, draft, fingerprint, on_password_kept=tell_place)
+
+    return _tell(context, _accepting(context, add))
 
 
-def _keep_password(context: Context, board: Board) -> None:
+def _password() -> str:
     password = sys.stdin.readline().rstrip("\n")
     if not password:
         raise UsageError("cli.password_missing")
-    if context.services.secrets.set(board.secret_name, password) == "memory":
-        context.output.note("This computer has no keyring: the password is kept for this command only.")
+    return password
 
 
-def _connect(context: Context, board: Board) -> SshSession:
-    """Connect; an unknown host key is shown and asked about when somebody is there to answer."""
+def _accepting(context: Context, action: Callable[[str | None], Board]) -> Board:
+    """Do something with a board; an unknown host key is shown and asked about when somebody is there to answer."""
     accepted: str | None = context.options.accept_host_key
     try:
-        return context.services.connect(board, accepted)
+        return action(accepted)
     except RefusedError as error:
-        if (
-            error.code != "remote.host_key_unknown"
-            or accepted
-            or not sys.stdin.isatty()
-            or context.output.json
-        ):
+        if not use.is_unknown_key(error) or accepted or not sys.stdin.isatty() or context.output.json:
             raise
         fingerprint = str(error.facts["fingerprint"])
         context.output.note(
-            f"The board {board.host} shows this host key for the first time:\n  {fingerprint}"
+            f"The board {error.facts['host']} shows this host key for the first time:\n  {fingerprint}"
         )
         context.output.note(
             "Compare it with the board's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
         )
         if input("Is it the same? Then RKDeck remembers it. [y/N] ").strip().lower() not in {"y", "yes"}:
             raise
-        return context.services.connect(board, fingerprint)
+    return action(fingerprint)
 
 
 def _remove(context: Context) -> int:
-    board = context.services.boards.remove(_name(context))
-    context.services.secrets.delete(board.secret_name)
-    if not any(
-        (other.host, other.port) == (board.host, board.port) for other in context.services.boards.list()
-    ):
-        # The next board at this address shows its key anew.
-        context.services.host_keys.forget(board.host, board.port)
+    board = use.remove_board(context.services, _name(context))
     context.output.document({"removed": board.to_json()})
     context.output.text(f"removed {board.name}; nothing was changed on the board itself")
     return 0
 
 
 def _probe(context: Context) -> int:
-    board = context.services.boards.get(_name(context))
-    with _connect(context, board) as session:
-        return _tell(context, board.name, probe_board(session, board.sysroot))
+    name = _name(context)
+    return _tell(context, _accepting(context, lambda accepted: use.probe(context.services, name, accepted)))
 
 
-def _tell(context: Context, name: str, facts: BoardFacts) -> int:
-    board = context.services.boards.remember(name, facts)
+def _tell(context: Context, board: Board) -> int:
+    assert board.facts is not None
     context.output.document({"board": board.to_json()})
-    for line in describe(board, facts):
+    for line in describe(board, board.facts):
         context.output.text(printable(line))
     return 0
 

@@ -10,9 +10,8 @@ from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
 from core.cli.models import existing_path, is_path
-from core.deploy import deployments
-from core.deploy.start import start_deploy
 from core.jobs.manager import JobHandle
+from core.usecases import deployment as use
 
 Outcome = RKDeckError | dict[str, JsonValue]
 
@@ -29,19 +28,9 @@ def _run(context: Context) -> int:
     options, services = context.options, context.services
     path, title = _file(context, options.file)
     boards = [services.boards.get(name) for name in dict.fromkeys(options.boards)]
-
-    handles = [
-        start_deploy(
-            services.jobs,
-            board,
-            path,
-            name=options.name,
-            title=title,
-            force=options.force,
-            secret=services.secrets.get(board.secret_name),
-        )
-        for board in boards
-    ]
+    names = [board.name for board in boards]
+    started = use.start_deploys(services, path, names, title=title, name=options.name, force=options.force)
+    handles = [services.jobs.attach(job_id) for job_id in started]
     outcomes = _follow_all(context, boards, handles)
     codes = [_conclude(context, board, outcome) for board, outcome in zip(boards, outcomes, strict=True)]
     return max(codes)
@@ -95,8 +84,7 @@ def _configure_list(parser: argparse.ArgumentParser) -> None:
 
 def _list(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
-    with context.services.connect(board) as session:
-        found = deployments.list_versions(session, board.store) if board.store else []
+    found = use.list_versions(context.services, board.name)
     context.output.document({"board": board.name, "deployments": [entry.to_json() for entry in found]})
     if not found:
         context.output.text(f"Nothing is deployed on {board.name} yet.")
@@ -123,8 +111,7 @@ def _configure_name(parser: argparse.ArgumentParser) -> None:
 
 def _rollback(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
-    with context.services.connect(board) as session:
-        now = deployments.rollback(session, board.store or "", context.options.name, board=board.name)
+    now = use.rollback(context.services, board.name, context.options.name)
     context.output.document({"board": board.name, "deployment": now.to_json()})
     context.output.text(f"{now.name} on {board.name} is back at {now.version}")
     return 0
@@ -132,8 +119,7 @@ def _rollback(context: Context) -> int:
 
 def _undeploy(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
-    with context.services.connect(board) as session:
-        gone = deployments.undeploy(session, board.store or "", context.options.name, board=board.name)
+    gone = use.undeploy(context.services, board.name, context.options.name)
     context.output.document({"board": board.name, "removed": gone.to_json()})
     context.output.text(f"{gone.name} is gone from {board.name}")
     return 0

@@ -3,12 +3,10 @@
 import argparse
 import sys
 
-from core.base.errors import RKDeckError
 from core.boards.registry import Board
 from core.cli.command import Command, Context
-from core.deploy.deployments import resolve
 from core.serve.records import Serving
-from core.serve.service import ask, current_serving, start_serving, stop_serving
+from core.usecases import serving as use
 
 
 def _configure_serve(parser: argparse.ArgumentParser) -> None:
@@ -24,9 +22,7 @@ def _serve(context: Context) -> int:
 
 def serve(context: Context, board: Board, name: str) -> Serving:
     """Start serving a deployment and say so."""
-    with context.services.connect(board) as session:
-        deployment = resolve(session, board.store or "", name, board=board.name)
-        serving = start_serving(session, board, deployment)
+    serving = use.serve(context.services, board.name, name)
     simulated = "  (SIMULATED runtime)" if serving.simulated else ""
     context.output.text(f"{board.name} serves {serving.model} by {serving.runtime}{simulated}")
     return serving
@@ -38,8 +34,7 @@ def _configure_stop(parser: argparse.ArgumentParser) -> None:
 
 def _stop(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
-    with context.services.connect(board) as session:
-        stopped = stop_serving(session, board)
+    stopped = use.stop(context.services, board.name)
     context.output.document({"board": board.name, "stopped": stopped.to_json() if stopped else None})
     context.output.text(
         f"stopped {stopped.model} on {board.name}" if stopped else f"{board.name} serves nothing"
@@ -59,18 +54,14 @@ def _configure_chat(parser: argparse.ArgumentParser) -> None:
 def _chat(context: Context) -> int:
     options, output = context.options, context.output
     board = context.services.boards.get(options.board)
-    with context.services.connect(board) as session:
-        serving = current_serving(session, board)
-        if serving is None:
-            raise RKDeckError("serve.nothing_served", board=board.name)
-        answer = ask(
-            session,
-            serving,
-            options.prompt,
-            options.max_tokens,
-            top_logprobs=options.logprobs,
-            on_text=None if output.json or options.logprobs is not None else _write,
-        )
+    serving, answer = use.converse(
+        context.services,
+        board.name,
+        [{"role": "user", "content": options.prompt}],
+        max_tokens=options.max_tokens,
+        top_logprobs=options.logprobs,
+        on_text=None if output.json or options.logprobs is not None else _write,
+    )
     output.document({"board": board.name, "serving": serving.to_json(), **answer.to_json()})
     if options.logprobs is not None:
         output.text(answer.text)

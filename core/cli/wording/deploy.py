@@ -10,7 +10,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Visit it once (`rkdeck board probe`), so that RKDeck can choose a disk with room, or set a folder for it.",
     ),
     "deploy.no_room": (
-        "{file} has {needed_gib} GiB; {board} has {free_gib} GiB free in its store.",
+        "{file} needs {needed_gib} GiB in the store of {board}, a small reserve included; "
+        "{free_gib} GiB are free there.",
         "Remove a deployment that is no longer needed, or choose a store on a larger disk.",
     ),
     "deploy.no_memory": (
