@@ -1,15 +1,17 @@
 """Live samples of all boards, and their history, on the main thread."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from core.monitor.feed import MonitorFeed
-from core.monitor.history import History
 from core.monitor.sample import BoardSample
 from core.services import Services
-from core.usecases.monitoring import open_feed
 from gui.bridge import Bridge
+
+if TYPE_CHECKING:
+    from core.monitor.feed import MonitorFeed
+    from core.monitor.history import History
 
 
 class MonitorHub(QObject):
@@ -37,6 +39,12 @@ class MonitorHub(QObject):
     def watch(self, boards: Iterable[str]) -> None:
         """Watch exactly these boards; nothing is started while there is none."""
         self._wanted = tuple(boards)
+        if not self._wanted and self._feed is None:
+            return
+        # numpy comes with the history: not before there is a board to watch.
+        from core.monitor.history import History
+        from core.usecases.monitoring import open_feed
+
         for name in self._wanted:
             self.histories.setdefault(name, History())
         if self._feed is not None:
@@ -55,7 +63,7 @@ class MonitorHub(QObject):
         if self._feed is not None:
             self._feed.close()
 
-    def _on_opened(self, feed: MonitorFeed) -> None:
+    def _on_opened(self, feed: "MonitorFeed") -> None:
         self._feed = feed
         feed.watch(self._wanted)
 

@@ -1,0 +1,169 @@
+"""Adding a board: address and login; the board is reached, probed and remembered, or nothing is kept."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.base.errors import RKDeckError
+from core.boards.registry import Board
+from core.usecases import boards as use
+from core.usecases.boards import BoardDraft
+from gui.bridge import Task
+from gui.desk import Desk
+from gui.dialogs.host_key import HostKeyDialog
+from gui.text import language, tr
+from gui.widgets.basic import button, label, row
+from gui.wording import word_error
+
+
+class AddBoardDialog(QDialog):
+    """Keeps what was typed until the board was reached.
+
+    Signals:
+        added: the Board.
+    """
+
+    added = Signal(object)
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("addBoardDialog")
+        self.setWindowTitle(tr("Add a board"))
+        self._desk = desk
+        self._task: Task | None = None
+        self._key_dialog: HostKeyDialog | None = None
+        self._file_dialog: QFileDialog | None = None
+        self.name = _field("boardNameField", "desk-board")
+        self.address = _field("boardAddressField", "orangepi@192.168.1.40")
+        self.password = _field("boardPasswordField", "")
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.key_file = _field("boardKeyField", tr("your usual keys and the agent"))
+        choose = button(tr("Choose a file"))
+        choose.clicked.connect(self._on_choose)
+        self.store = _field("boardStoreField", tr("the disk with most room"))
+        form = QFormLayout()
+        for text, widget in (
+            (tr("Name"), self.name), (tr("User and address"), self.address), (tr("Password"), self.password),
+        ):  # fmt: skip
+            widget.setAccessibleName(text)
+            form.addRow(label(text, "muted"), widget)
+        keys = row(self.key_file, choose)
+        keys.setStretch(0, 1)
+        self.key_file.setAccessibleName(tr("Private key"))
+        self.store.setAccessibleName(tr("Folder for models"))
+        form.addRow(label(tr("Private key"), "muted"), keys)
+        form.addRow(label(tr("Folder for models"), "muted"), self.store)
+        self.message = label(wrap=True, selectable=True)
+        self.message.setObjectName("addBoardMessage")
+        self.buttons = QDialogButtonBox()
+        self.connect_button = QPushButton(tr("Connect and add"))
+        self.connect_button.setObjectName("connectButton")
+        self.connect_button.setDefault(True)
+        cancel = QPushButton(tr("Cancel"))
+        self.buttons.addButton(self.connect_button, QDialogButtonBox.ButtonRole.ActionRole)
+        self.buttons.addButton(cancel, QDialogButtonBox.ButtonRole.RejectRole)
+        self.connect_button.clicked.connect(self._on_connect)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addWidget(
+            label(
+                tr(
+                    "RKDeck reaches boards over SSH and installs nothing on them. A password is kept in the system's "
+                    "keyring, or only until RKDeck is closed where there is none."
+                ),
+                "muted",
+                wrap=True,
+            )
+        )
+        layout.addLayout(form)
+        layout.addWidget(self.message)
+        layout.addWidget(self.buttons)
+        self.setMinimumWidth(520)
+
+    def draft(self) -> BoardDraft:
+        """What was typed in."""
+        key, store = self.key_file.text().strip(), self.store.text().strip()
+        return BoardDraft(
+            name=self.name.text(),
+            address=self.address.text(),
+            identity_file=Path(key) if key else None,
+            password=self.password.text() or None,
+            store=store or None,
+        )
+
+    def reject(self) -> None:
+        """Cancel; a connection under way is not waited for."""
+        if self._task is not None:
+            self._task.drop()
+        super().reject()
+
+    @Slot()
+    def _on_connect(self) -> None:
+        self._try(None)
+
+    def _try(self, accept_fingerprint: str | None) -> None:
+        self.connect_button.setEnabled(False)
+        self.message.setText(tr("Connecting ..."))
+        self._task = self._desk.bridge.run(
+            use.add_board, self._desk.services, self.draft(), accept_fingerprint,
+            done=self._on_added, failed=self._on_failed,
+        )  # fmt: skip
+
+    def _on_added(self, board: Board) -> None:
+        self._task = None
+        self.added.emit(board)
+        self.accept()
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        self._task = None
+        self.connect_button.setEnabled(True)
+        if use.is_unknown_key(error):
+            self.message.setText("")
+            self._key_dialog = HostKeyDialog(error, self)
+            self._key_dialog.finished.connect(self._on_key_answered)
+            self._key_dialog.open()
+            return
+        self.message.setText("\n".join(part for part in word_error(error, language()) if part))
+
+    @Slot(int)
+    def _on_key_answered(self, result: int) -> None:
+        dialog, self._key_dialog = self._key_dialog, None
+        if dialog is None:
+            return
+        if result == QDialog.DialogCode.Accepted.value:
+            self._try(dialog.fingerprint)
+        else:
+            self.message.setText(tr("Nothing was sent to it and nothing is kept."))
+        dialog.deleteLater()
+
+    @Slot()
+    def _on_choose(self) -> None:
+        self._file_dialog = QFileDialog(self, tr("Private key"))
+        self._file_dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        self._file_dialog.fileSelected.connect(self.key_file.setText)
+        self._file_dialog.finished.connect(self._on_file_dialog_finished)
+        self._file_dialog.open()
+
+    @Slot(int)
+    def _on_file_dialog_finished(self, _result: int) -> None:
+        if self._file_dialog is not None:
+            self._file_dialog.deleteLater()
+            self._file_dialog = None
+
+
+def _field(name: str, placeholder: str) -> QLineEdit:
+    made = QLineEdit()
+    made.setObjectName(name)
+    made.setPlaceholderText(placeholder)
+    return made

@@ -1,0 +1,1 @@
+"""Boards: cards with live figures; models are dropped onto them."""

@@ -1,0 +1,180 @@
+"""What is deployed on a board: versions, back, off, serve; in the drawer."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMessageBox, QTableView, QVBoxLayout, QWidget
+
+from core.base.names import printable
+from core.base.observable import ObservableList
+from core.base.units import format_bytes
+from core.deploy.layout import Deployment
+from core.usecases import deployment as use
+from gui.desk import Desk
+from gui.feeds.boards import BoardView
+from gui.models.list_model import Column, RecordModel
+from gui.text import tr
+from gui.widgets.basic import button, label, row
+from gui.words import ago_text
+
+
+class DeploymentsPanel(QWidget):
+    """The versions on one board.
+
+    Signals:
+        serve_wanted: name of a deployment (str as object).
+    """
+
+    serve_wanted = Signal(object)
+
+    def __init__(self, desk: Desk, view: BoardView, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("On {board}", board=view.name))
+        self._desk = desk
+        self.board = view.name
+        self._question: QMessageBox | None = None
+        self._versions: ObservableList[Deployment] = ObservableList()
+        columns = (
+            Column[Deployment](tr("Name"), _name, tip=_about),
+            Column[Deployment](tr("Level"), _level),
+            Column[Deployment](tr("Size"), _size, right=True),
+            Column[Deployment](tr("In use"), _use),
+        )
+        self._model = RecordModel(self._versions, columns, self)
+        self.table = QTableView()
+        self.table.setObjectName("deploymentsView")
+        self.table.setModel(self._model)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setShowGrid(False)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((1, 80), (2, 80), (3, 60)):
+            self.table.setColumnWidth(column, width)
+        self.table.selectionModel().currentRowChanged.connect(self._on_selected)
+        self.table.setAccessibleName(tr("Deployments"))
+        self.about = label(role="muted", wrap=True, selectable=True)
+        self.serve = button(tr("Serve"), icon_name="play")
+        self.serve.clicked.connect(self._on_serve)
+        self.back = button(
+            tr("Roll back"), icon_name="undo", tip=tr("Go back to the version before the one in use")
+        )
+        self.back.setObjectName("rollbackButton")
+        self.back.clicked.connect(self._on_back)
+        self.off = button(tr("Remove"), "danger", "trash")
+        self.off.setObjectName("undeployButton")
+        self.off.clicked.connect(self._on_off)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.about)
+        layout.addLayout(row(self.serve, self.back, None, self.off))
+        self.setFocusProxy(self.table)
+        desk.boards.changed.connect(self._on_board_changed)
+        self._show(view)
+
+    @Slot(object)
+    def _on_board_changed(self, view: BoardView) -> None:
+        if view.name == self.board:
+            self._show(view)
+
+    def _show(self, view: BoardView) -> None:
+        versions = view.status.versions if view.status is not None else ()
+        newest_first = sorted(versions, key=lambda version: (version.name, version.version), reverse=True)
+        self._versions.replace_all(newest_first, key=_key)
+        if not self.table.currentIndex().isValid() and len(self._versions):
+            self.table.selectRow(0)
+        self._on_selected()
+
+    def _selected(self) -> Deployment | None:
+        return self._model.record(self.table.currentIndex())
+
+    @Slot()
+    def _on_selected(self) -> None:
+        chosen = self._selected()
+        older = chosen is not None and sum(version.name == chosen.name for version in self._versions) > 1
+        self.serve.setEnabled(chosen is not None)
+        self.back.setEnabled(older)
+        self.off.setEnabled(chosen is not None)
+        self.about.setText(_about(chosen) if chosen is not None else tr("Nothing is deployed here yet."))
+
+    @Slot()
+    def _on_serve(self) -> None:
+        chosen = self._selected()
+        if chosen is not None:
+            self.serve_wanted.emit(chosen.name)
+
+    @Slot()
+    def _on_back(self) -> None:
+        chosen = self._selected()
+        if chosen is not None:
+            self._desk.bridge.run(
+                use.rollback, self._desk.services, self.board, chosen.name, done=self._on_changed
+            )
+
+    @Slot()
+    def _on_off(self) -> None:
+        chosen = self._selected()
+        if chosen is None:
+            return
+        size = sum(version.size_bytes for version in self._versions if version.name == chosen.name)
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(tr("Remove from the board"))
+        box.setText(
+            tr(
+                "Remove {name} ({size}) from {board}?",
+                name=chosen.name,
+                size=format_bytes(size),
+                board=self.board,
+            )
+        )
+        box.setInformativeText(tr("All its versions go. The model on this computer stays."))
+        remove = box.addButton(tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
+        remove.setObjectName("confirmUndeploy")
+        keep = box.addButton(tr("Keep"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.setProperty("deployment", chosen.name)
+        box.finished.connect(self._on_answered)
+        self._question = box
+        box.open()
+
+    @Slot(int)
+    def _on_answered(self, _result: int) -> None:
+        box, self._question = self._question, None
+        if box is None:
+            return
+        pressed = box.clickedButton()
+        if pressed and pressed.objectName() == "confirmUndeploy":
+            name = str(box.property("deployment"))
+            self._desk.bridge.run(use.undeploy, self._desk.services, self.board, name, done=self._on_changed)
+        box.deleteLater()
+
+    def _on_changed(self, _deployment: Deployment) -> None:
+        self._desk.boards.visit(self.board)
+
+
+def _key(version: Deployment) -> tuple[str, str]:
+    return version.name, version.version
+
+
+def _name(version: Deployment) -> str:
+    return printable(version.title, 80)
+
+
+def _level(version: Deployment) -> str:
+    return version.dtype or tr("unknown")
+
+
+def _size(version: Deployment) -> str:
+    return format_bytes(version.size_bytes)
+
+
+def _use(version: Deployment) -> str:
+    return "✓" if version.current else ""
+
+
+def _about(version: Deployment) -> str:
+    when = ago_text(version.deployed_unix_s) if version.deployed_unix_s is not None else tr("unknown")
+    simulated = f" · {tr('SIMULATED')}" if version.simulated else ""
+    return f"{version.name} · {when} · sha256 {version.sha256[:16]}…{simulated}"

@@ -1,0 +1,1 @@
+"""Monitor: live charts of one board."""

@@ -1,0 +1,109 @@
+"""Which charts there are, what each shows, and in which units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.base.units import GIB
+from core.monitor.sample import BoardSample
+from gui.text import noop, tr
+
+_MHZ = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series of a chart.
+
+    Attributes:
+        series: its name in the history.
+        text: what it is called.
+        factor: multiplies the stored value.
+    """
+
+    series: str
+    text: str
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSpec:
+    """One chart.
+
+    Attributes:
+        key: its name, also of the widget.
+        unit: of its axis.
+        top: fixed upper end of the axis; None: as the values are.
+        lines: the series a board has by now.
+        missing: the member of `BoardSample.missing` that says why there is nothing.
+    """
+
+    key: str
+    title: str
+    unit: str
+    top: float | None
+    lines: Callable[[tuple[str, ...], BoardSample | None], list[Line]]
+    missing: str
+    digits: int = 0
+
+
+def _npu(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
+    return [
+        Line(name, tr("core {n}", n=name[3:]))
+        for name in names
+        if name.startswith("npu") and name[3:].isdigit()
+    ]
+
+
+def _speed(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
+    return [Line("tokens_per_s", tr("decode"))] if "tokens_per_s" in names else []
+
+
+def _memory(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
+    texts = {"mem_used_bytes": tr("in use"), "model_rss_bytes": tr("model"), "mem_total_bytes": tr("total")}
+    return [Line(name, text, 1 / GIB) for name, text in texts.items() if name in names]
+
+
+def _temperature(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
+    zones = [name for name in names if name.startswith("temp:")]
+    return [Line(name, name[5:].removesuffix("-thermal").removesuffix("_thermal")) for name in zones[:8]]
+
+
+def _clocks(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
+    found = [
+        Line(name, text, 1 / _MHZ) for name, text in (("npu_hz", "NPU"), ("ddr_hz", "DDR")) if name in names
+    ]
+    cpus = [name for name in names if name.startswith("cpu_hz:")]
+    return found + [Line(name, f"CPU {name[7:]}", 1 / _MHZ) for name in cpus]
+
+
+def _cpu(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
+    texts = (("cpu", tr("all CPUs")), ("ddr_load", "DDR"), ("gpu_load", "GPU"))
+    return [Line(name, text) for name, text in texts if name in names]
+
+
+CHARTS = (
+    ChartSpec("npu", noop("NPU load"), "%", 100.0, _npu, "npu_load"),
+    ChartSpec("speed", noop("Speed"), "tokens/s", None, _speed, "serving", 1),
+    ChartSpec("memory", noop("Memory"), "GiB", None, _memory, "mem", 2),
+    ChartSpec("temperature", noop("Temperature"), "°C", 110.0, _temperature, "temps"),
+    ChartSpec("clocks", noop("Clocks"), "MHz", None, _clocks, "npu_hz"),
+    ChartSpec("cpu", noop("CPU, DDR and GPU load"), "%", 100.0, _cpu, "cpu_load"),
+)
+
+
+def why_missing(spec: ChartSpec, sample: BoardSample | None) -> str:
+    """Why a chart has no lines, in words."""
+    if sample is None:
+        return tr("waiting for the first sample")
+    if not sample.is_up:
+        return tr("the board does not answer")
+    if spec.key == "speed":
+        return tr("nothing is served, or nothing was asked yet")
+    reason = sample.missing.get(spec.missing)
+    return {
+        "needs root": tr("needs root on the board"),
+        "no NPU driver": tr("the board has no NPU driver"),
+        "the rocket driver has no load": tr("the rocket driver tells no load"),
+        "the driver is too old": tr("the NPU driver is too old to tell"),
+        "not on this board": tr("this board does not tell"),
+    }.get(reason or "", reason or tr("this board does not tell"))
