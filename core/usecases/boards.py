@@ -8,6 +8,7 @@ from pathlib import Path
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.log import register_secret
 from core.base.secrets import Place
+from core.base.tasks import CancelToken
 from core.boards.connect import connect
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
@@ -17,6 +18,7 @@ from core.deploy.layout import Deployment
 from core.serve.records import Serving
 from core.serve.service import current_serving, npu_tenants
 from core.services import Services
+from core.usecases.sessions import ended_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def add_board(
     draft: BoardDraft,
     accept_fingerprint: str | None = None,
     *,
+    cancel: CancelToken | None = None,
     on_password_kept: Callable[[Place], None] | None = None,
 ) -> Board:
     """Reach a board, probe it and remember it; on any failure nothing is kept, a kill included.
@@ -104,13 +107,15 @@ def add_board(
         services: the core.
         draft: what was typed in.
         accept_fingerprint: `SHA256:...` the user has compared, for the first contact.
+        cancel: called off, nothing is kept.
         on_password_kept: hears where the password is kept: "memory" lasts for this session only.
 
     Raises:
         RefusedError: `remote.host_key_unknown` with the fingerprint to compare, `remote.host_key_changed`.
         UsageError: `boards.bad_name`, `boards.bad_address`, `boards.exists`, ...
-        RKDeckError: as connecting and probing do.
+        CancelledError: `base.cancelled`; RKDeckError: as connecting and probing do.
     """
+    token = cancel or CancelToken()
     if draft.password:
         register_secret(draft.password)
     board = services.boards.check(_board_of(draft))
@@ -120,14 +125,16 @@ def add_board(
         session = connect(
             board, services.host_keys, password=draft.password or None, accept_fingerprint=accept_fingerprint
         )
-        with session:
+        with session, ended_by(token, session):
             facts = probe_board(session, board.sysroot)
+        token.raise_if_cancelled()
         store = board.store or facts.store_proposal
         board = services.boards.add(replace(board, store=store, identity=facts.identity, facts=facts))
         try:
             _keep_password(services, board, draft.password, on_password_kept)
         except BaseException:
             services.boards.remove(board.name)
+            services.secrets.delete(board.secret_name)
             raise
     except BaseException:
         if not was_known:

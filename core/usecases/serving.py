@@ -1,16 +1,14 @@
 """Serving and asking as a front end uses it; both can be called off."""
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.base.errors import RKDeckError
 from core.base.tasks import CancelToken
 from core.deploy.deployments import resolve
-from core.remote.session import SshSession
 from core.serve.records import Answer, Serving
 from core.serve.service import chat, current_serving, start_serving, stop_serving
 from core.services import Services
+from core.usecases.sessions import ended_by
 
 DEFAULT_MAX_TOKENS = 512
 
@@ -103,16 +101,15 @@ def converse(
         CancelledError: `base.cancelled`; RKDeckError: `serve.nothing_served`, and as `core.serve.chat.chat`.
     """
     token = cancel or CancelToken()
-    hear = on_text
 
     def heard(text: str) -> None:
         token.raise_if_cancelled()
-        if hear is not None:
-            hear(text)
+        if on_text is not None:
+            on_text(text)
 
     found = services.boards.get(board)
     token.raise_if_cancelled()
-    with services.connect(found) as session, _ended_by(token, session):
+    with services.connect(found) as session, ended_by(token, session):
         serving = current_serving(session, found)
         if serving is None:
             raise RKDeckError("serve.nothing_served", board=board)
@@ -122,25 +119,7 @@ def converse(
             messages,
             max_tokens,
             top_logprobs=top_logprobs,
-            on_text=None if on_text is None else heard,
+            # A runtime that streams sees at its next word that nobody listens any more.
+            on_text=None if on_text is None and cancel is None else heard,
         )
         return serving, answer
-
-
-@contextlib.contextmanager
-def _ended_by(token: CancelToken, session: SshSession) -> Iterator[None]:
-    """Close the session when it is called off; what then fails is the cancellation."""
-    forget = token.on_cancel(lambda: _close_aside(session))
-    try:
-        token.raise_if_cancelled()
-        yield
-    except Exception:
-        token.raise_if_cancelled()
-        raise
-    finally:
-        forget()
-
-
-def _close_aside(session: SshSession) -> None:
-    """Close a session without waiting for its end: who calls off may be the thread that draws."""
-    threading.Thread(target=session.close, name="close-session", daemon=True).start()
