@@ -11,7 +11,9 @@ computed from its digest, never read.
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from core.base.errors import JsonValue
 from core.base.names import printable
@@ -20,6 +22,7 @@ SCHEMA = 1
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
+_TIME = "%Y%m%dT%H%M%SZ"
 _MAX_TEXT = 200
 
 
@@ -68,6 +71,30 @@ class Deployment:
             "max_context": self.max_context,
             "deployed_unix_s": self.deployed_unix_s,
         }
+
+
+def next_version(now: datetime, sha256: str, earlier: Iterable[str]) -> str:
+    """The name of a new version: the time and the file; it sorts after all earlier ones of its deployment.
+
+    So it does within one second, and when the clock of who deployed before was ahead.
+
+    Args:
+        now: the time, in UTC.
+        sha256: of the file, hexadecimal.
+        earlier: versions of the same deployment.
+    """
+    later = [time for version in earlier if (time := _just_after(version)) is not None]
+    now = max([now.replace(microsecond=0), *later])
+    return f"{now:{_TIME}}-{sha256[:12]}"
+
+
+def _just_after(version: str) -> datetime | None:
+    """A second after a version was made, by its name; None when a board shows a name that is no time."""
+    try:
+        made = datetime.strptime(version.partition("-")[0], _TIME).replace(tzinfo=UTC)
+        return made + timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        return None
 
 
 def blob_path(store: str, sha256: str) -> str:

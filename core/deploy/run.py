@@ -15,8 +15,8 @@ from core.boards.connect import connect
 from core.boards.probe import probe_board
 from core.boards.registry import Board, BoardRegistry
 from core.convert.inspect import inspect_file
-from core.deploy.deployments import list_deployments, switch
-from core.deploy.layout import Deployment
+from core.deploy.deployments import list_versions, switch
+from core.deploy.layout import Deployment, next_version
 from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
 from core.jobs.worker import WorkerContext
 from core.remote.hostkeys import HostKeys
@@ -127,13 +127,14 @@ def _send(context: WorkerContext, session: SshSession, plan: DeployPlan) -> Uplo
 
 def _activate(session: SshSession, plan: DeployPlan) -> str:
     """Make the blob the current version of its name; the same file again stays the version it is."""
-    for known in list_deployments(session, plan.store):
-        if known.name == plan.name and known.sha256 == plan.model.sha256:
-            return known.version
+    known = [version for version in list_versions(session, plan.store) if version.name == plan.name]
+    for version in known:
+        if version.current and version.sha256 == plan.model.sha256:
+            return version.version
     now = datetime.now(UTC)
     deployment = Deployment(
         name=plan.name,
-        version=f"{now:%Y%m%dT%H%M%SZ}-{plan.model.sha256[:12]}",
+        version=next_version(now, plan.model.sha256, (version.version for version in known)),
         path=plan.blob,
         sha256=plan.model.sha256,
         size_bytes=plan.model.size_bytes,

@@ -1,0 +1,36 @@
+"""Names of versions: in the order in which they were deployed, whatever the clocks say."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.deploy.layout import VERSION, next_version
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, 999_999, tzinfo=UTC)
+A, B = "aa" * 32, "00" * 32
+
+
+def test_a_version_is_its_time_and_its_file() -> None:
+    assert next_version(NOW, A, ()) == "20260504T030201Z-aaaaaaaaaaaa"
+    assert VERSION.fullmatch(next_version(NOW, A, ()))
+
+
+def test_two_in_one_second_keep_their_order() -> None:
+    first = next_version(NOW, A, ())
+    second = next_version(NOW, B, [first])
+    third = next_version(NOW, A, [second, first])
+    assert first < second < third
+
+
+def test_a_clock_that_was_ahead_does_not_hide_the_newest() -> None:
+    ahead = "20380119T031407Z-ffffffffffff"
+    assert next_version(NOW, B, ["20200101T000000Z-ffffffffffff", ahead]) == "20380119T031408Z-000000000000"
+
+
+@pytest.mark.parametrize("odd", ["99999999T999999Z-ffffffffffff", "20260230T000000Z-ffffffffffff", "", "x"])
+def test_what_is_no_time_is_left_out(odd: str) -> None:
+    assert next_version(NOW, A, [odd]) == next_version(NOW, A, ())
+
+
+def test_the_end_of_time_is_no_fault() -> None:
+    assert VERSION.fullmatch(next_version(NOW, A, ["99991231T235959Z-ffffffffffff"]))
