@@ -1,0 +1,472 @@
+"""A file over a board: looked at once, judged while it hovers, sent, taken back."""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.paths import AppPaths
+from core.base.settings import Settings
+from core.boards.facts import BoardFacts, Mount
+from core.boards.probe import facts_of, parse_lines
+from core.boards.registry import Board
+from core.cli.wording import word
+from core.convert.inspect import Inspection
+from core.deploy.layout import Deployment
+from core.deploy.plan import LocalModel, plan_deployment
+from core.estimate.constants import limits
+from core.monitor.sample import BoardSample
+from core.remote.transfer import RESERVE_BYTES
+from core.services import Services
+from core.usecases import boards
+from core.usecases import deployment as use
+from core.usecases.boards import BoardDraft, BoardStatus
+from core.usecases.deployment import DropFile
+from tests.core.deploy.models import real_file
+from tests.support.sshd import SshServer, demo_board
+from tests.support.tiny_model import write_tiny_model
+
+GIB = 1 << 30
+DISK = Mount("/", "/dev/nvme0n1p2", "ext4", "nvme", True, 100 * GIB, 50 * GIB)
+FACTS = replace(
+    facts_of(parse_lines("probe:1\nend:1")),
+    soc="rk3588", npu_driver="rknpu", kernel="6.1.43", name="Orange Pi 5", missing_tools=(), mounts=(DISK,),
+    mem_total_bytes=8 * GIB,
+)  # fmt: skip
+BOARD = Board("desk", "192.168.1.40", user="pi", store="/srv/store", facts=FACTS)
+REAL = Inspection("rkllm", 3 * GIB, platform="rk3588", dtype="w8a8")
+SIMULATED = replace(REAL, kind="rkllm-simulated")
+SHA = "ab" * 32
+FILE = DropFile(Path("/models/Qwen3-4B_W8A8_RK3588.rkllm"), "Qwen3-4B", REAL, 3 * GIB, 4 * GIB, SHA)
+
+
+def board(**facts: object) -> Board:
+    return replace(BOARD, facts=replace(FACTS, **facts))  # type: ignore[arg-type]
+
+
+def sample(available_bytes: int | None, link: str = "up") -> BoardSample:
+    return BoardSample("desk", 0.0, link, mem_total_bytes=8 * GIB, mem_available_bytes=available_bytes)
+
+
+def test_what_fits_well_is_said_with_what_is_left() -> None:
+    verdict = use.judge(FILE, BOARD, None, sample(6 * GIB))
+    assert (verdict.level, verdict.error, verdict.overridable) == ("yes", None, False)
+    assert (verdict.board, verdict.title, verdict.dtype, verdict.platform) == (
+        "desk", "Qwen3-4B", "w8a8", "rk3588",
+    )  # fmt: skip
+    assert (verdict.size_bytes, verdict.ram_bytes) == (3 * GIB, 4 * GIB)
+    assert verdict.ram_free_after_bytes == 2 * GIB
+    assert verdict.disk_free_after_bytes == 47 * GIB
+
+
+FAT = replace(DISK, path="/srv", filesystem="vfat")
+MEMORY = replace(DISK, path="/srv", filesystem="tmpfs", medium="tmpfs")
+FULL = replace(DISK, free_bytes=3 * GIB + RESERVE_BYTES - 1)
+
+
+@pytest.mark.parametrize(
+    ("file", "where", "code", "overridable"),
+    [
+        (replace(FILE, inspection=replace(REAL, kind="gguf")), BOARD, "deploy.not_a_model", False),
+        (replace(FILE, inspection=replace(REAL, kind="html")), BOARD, "deploy.not_a_model", False),
+        (replace(FILE, inspection=SIMULATED), BOARD, "deploy.simulated_file", False),
+        (FILE, board(missing_tools=("sha256sum",)), "deploy.missing_tools", False),
+        (replace(FILE, size_bytes=5 * GIB), board(mounts=(FAT,)), "deploy.file_too_large_for_fat", False),
+        (FILE, replace(BOARD, store=None), "boards.no_store", False),
+        (FILE, board(mounts=(FULL,)), "deploy.no_room", False),
+        (
+            replace(FILE, inspection=replace(REAL, problems=("inspect.truncated",))),
+            BOARD, "deploy.damaged_file", True,
+        ),
+        (FILE, board(simulated=True), "deploy.real_file_to_simulated_board", True),
+        (FILE, board(soc=None), "deploy.unknown_soc", True),
+        (FILE, board(soc="rk3576"), "deploy.wrong_platform", True),
+        (FILE, board(npu_driver="rocket"), "deploy.no_rknpu_driver", True),
+        (FILE, board(mounts=(MEMORY,)), "deploy.store_in_memory", True),
+        (FILE, board(mem_total_bytes=4 * GIB), "deploy.no_memory", True),
+    ],
+)  # fmt: skip
+def test_each_refusal(file: DropFile, where: Board, code: str, overridable: bool) -> None:
+    verdict = use.judge(file, where)
+    assert verdict.level == "no"
+    assert verdict.error is not None
+    assert (verdict.error.code, verdict.overridable) == (code, overridable)
+    message, hint = word(verdict.error)
+    assert "{" not in message + hint
+    assert "unknown" not in message.replace("unknown board", "")
+
+
+def test_what_force_cannot_help_comes_first() -> None:
+    """A wrong platform may be forced, but not onto a full disk."""
+    verdict = use.judge(FILE, board(soc="rk3576", mounts=(FULL,)))
+    assert verdict.error is not None
+    assert (verdict.error.code, verdict.overridable) == ("deploy.no_room", False)
+    assert verdict.disk_free_after_bytes == RESERVE_BYTES - 1
+
+
+@pytest.mark.parametrize("inspection", [REAL, SIMULATED, replace(REAL, platform="rk3576", problems=("x",))])
+@pytest.mark.parametrize("facts", [FACTS, replace(FACTS, simulated=True), replace(FACTS, soc=None)])
+@pytest.mark.parametrize("force", [False, True])
+def test_the_verdict_is_what_the_plan_will_say(
+    inspection: Inspection, facts: BoardFacts, force: bool
+) -> None:
+    verdict = use.judge(replace(FILE, inspection=inspection), replace(BOARD, facts=facts))
+    model = LocalModel(FILE.path, SHA, FILE.size_bytes, FILE.title)
+    refusal: RefusedError | None = None
+    try:
+        plan_deployment(inspection, model, facts, "/srv/store", board="desk", force=force)
+    except RefusedError as error:
+        refusal = error
+    if refusal is None:
+        assert verdict.level != "no" or (force and verdict.overridable)
+    else:
+        assert verdict.level == "no"
+        assert verdict.error is not None
+        assert (verdict.error.code, verdict.error.facts) == (refusal.code, refusal.facts)
+        assert not (force and verdict.overridable)
+
+
+def test_a_board_nobody_visited_is_unknown() -> None:
+    verdict = use.judge(FILE, replace(BOARD, facts=None), None, sample(GIB))
+    assert (verdict.level, verdict.error) == ("unknown", None)
+    assert (verdict.ram_free_after_bytes, verdict.disk_free_after_bytes) == (None, None)
+    assert verdict.size_bytes == 3 * GIB
+
+
+def test_what_is_no_model_needs_no_visit_to_be_refused() -> None:
+    verdict = use.judge(
+        replace(FILE, inspection=replace(REAL, kind="gguf")), replace(BOARD, facts=None, store=None)
+    )
+    assert verdict.level == "no"
+    assert verdict.error is not None
+    assert verdict.error.code == "deploy.not_a_model"
+
+
+@pytest.mark.parametrize(
+    ("available", "level", "after"),
+    [
+        (8 * GIB, "yes", 4 * GIB),
+        (4 * GIB + 8 * GIB // 10 + 1, "yes", 8 * GIB // 10 + 1),
+        (4 * GIB + 8 * GIB // 10 - 1, "tight", 8 * GIB // 10 - 1),
+        (4 * GIB, "tight", 0),
+        (4 * GIB - 1, "no", -1),
+    ],
+)
+def test_memory_that_is_free_now(available: int, level: str, after: int) -> None:
+    verdict = use.judge(FILE, BOARD, None, sample(available))
+    assert (verdict.level, verdict.ram_free_after_bytes) == (level, after)
+
+
+@pytest.mark.parametrize("seen", [None, sample(None), sample(7 * GIB, link="down")])
+def test_without_a_look_at_it_memory_is_judged_by_the_rules_of_the_estimate(seen: BoardSample | None) -> None:
+    total, known = 8 * GIB, limits()
+    for need, level in (
+        (total - known.os_desktop_bytes, "yes"),
+        (total - known.os_desktop_bytes + 1, "tight"),
+        (total - known.os_headless_bytes, "tight"),
+        (total - known.os_headless_bytes + 1, "no"),
+    ):
+        verdict = use.judge(replace(FILE, ram_bytes=need), BOARD, None, seen)
+        assert (verdict.level, verdict.ram_free_after_bytes) == (
+            level, total - known.os_headless_bytes - need,
+        )  # fmt: skip
+
+
+def test_a_need_nobody_knows_is_no_number() -> None:
+    for seen in (None, sample(1)):
+        verdict = use.judge(replace(FILE, ram_bytes=None), BOARD, None, seen)
+        assert (verdict.level, verdict.ram_bytes, verdict.ram_free_after_bytes) == ("yes", None, None)
+    unknown = use.judge(FILE, board(mem_total_bytes=None))
+    assert (unknown.level, unknown.ram_bytes, unknown.ram_free_after_bytes) == ("yes", 4 * GIB, None)
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "level", "after"),
+    [
+        (50 * GIB, 100 * GIB, "yes", 47 * GIB),
+        (13 * GIB, 100 * GIB, "yes", 10 * GIB),
+        (13 * GIB - 1, 100 * GIB, "tight", 10 * GIB - 1),
+        (3 * GIB + RESERVE_BYTES, 100 * GIB, "tight", RESERVE_BYTES),
+        (3 * GIB + RESERVE_BYTES - 1, 100 * GIB, "no", RESERVE_BYTES - 1),
+        (4 * GIB, None, "yes", GIB),
+        (None, 100 * GIB, "yes", None),
+        (0, 100 * GIB, "no", -3 * GIB),
+    ],
+)
+def test_room_on_the_disk(free: int | None, total: int | None, level: str, after: int | None) -> None:
+    mount = replace(DISK, free_bytes=free, total_bytes=total)
+    verdict = use.judge(FILE, board(mounts=(mount,)))
+    assert (verdict.level, verdict.disk_free_after_bytes) == (level, after)
+
+
+def test_the_disk_is_the_one_the_store_lies_on() -> None:
+    card = replace(DISK, path="/srv", medium="sd", free_bytes=GIB)
+    assert use.judge(FILE, board(mounts=(DISK, card))).level == "no"
+    assert use.judge(FILE, board(mounts=())).disk_free_after_bytes is None
+
+
+def test_a_file_that_is_there_needs_no_room() -> None:
+    full = board(mounts=(replace(DISK, free_bytes=GIB),))
+    there = Deployment("q", "v", "/p", SHA, 3 * GIB, None, None, False, "q", current=False)
+    status = BoardStatus(full, (there,), None, (), DISK, (), 0.0)
+    for sha256, level in ((SHA, "yes"), ("cd" * 32, "no"), (None, "no")):
+        assert use.judge(replace(FILE, sha256=sha256), full, status).level == level
+    assert use.judge(FILE, full).level == "no"
+
+
+def test_a_verdict_takes_less_than_a_millisecond() -> None:
+    status = BoardStatus(BOARD, (), None, (), DISK, (), 0.0)
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        for _ in range(100):
+            use.judge(FILE, BOARD, status, None)
+        return (time.perf_counter() - began) / 100
+
+    use.judge(FILE, BOARD)
+    assert min(seconds() for _ in range(5)) < 0.001
+
+
+# Looking at files
+
+
+@pytest.fixture
+def services(paths: AppPaths) -> Iterator[Services]:
+    with Services(paths, Settings()) as services:
+        yield services
+
+
+def test_a_model_is_looked_at_by_its_ends_only(services: Services, tmp_path: Path) -> None:
+    path = real_file(tmp_path / "Qwen_w8a8_rk3588.rkllm")
+    footer = path.read_bytes()[-28:]
+    with path.open("r+b") as file:
+        # 200 GiB of nothing: whoever reads all of it does not come back.
+        file.seek(200 * GIB)
+        file.write(footer)
+    began = time.perf_counter()
+    found = use.inspect_for_drop(services, path)
+    assert time.perf_counter() - began < 1
+    assert found.size_bytes == 200 * GIB + 28
+    assert (found.title, found.ram_bytes, found.sha256) == ("Qwen_w8a8_rk3588", None, None)
+    assert (found.inspection.kind, found.inspection.platform, found.inspection.dtype) == (
+        "rkllm", "rk3588", "w8a8",
+    )  # fmt: skip
+
+
+def test_the_library_knows_more_about_its_own(services: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny.rkllm")
+    item = services.add_to_library(path)
+    services.library.register(
+        kind="rkllm", title="Tiny one", path=path, files=item.files, provenance={"ram_bytes": 12345}
+    )
+    found = use.inspect_for_drop(services, path)
+    assert (found.title, found.ram_bytes, found.sha256) == ("Tiny one", 12345, item.files[0].sha256)
+    with path.open("ab") as file:
+        file.write(b"another file by now")
+    other = use.inspect_for_drop(services, path)
+    assert (other.title, other.ram_bytes, other.sha256) == ("tiny", None, None)
+
+
+@pytest.mark.parametrize("value", [True, "12345", 0, -1, 1.5, None])
+def test_a_need_that_is_no_number_of_bytes_is_unknown(
+    services: Services, tmp_path: Path, value: bool | str | float | None
+) -> None:
+    path = write_tiny_model(tmp_path / "tiny.rkllm")
+    item = services.add_to_library(path)
+    services.library.register(
+        kind="rkllm", title="x", path=path, files=item.files, provenance={"ram_bytes": value}
+    )
+    assert use.inspect_for_drop(services, path).ram_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.gguf", b"GGUF" + b"\0" * 100, "gguf"),
+        ("page.rkllm", b"<!DOCTYPE html><html>", "html"),
+        ("pointer.rkllm", b"version https://git-lfs.github.com/spec/v1\n", "lfs-pointer"),
+        ("empty.rkllm", b"", "empty"),
+        ("notes.txt", b"buy milk", "unknown"),
+    ],
+)
+def test_what_is_no_model_says_what_it_is(
+    services: Services, tmp_path: Path, name: str, content: bytes, kind: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = use.inspect_for_drop(services, tmp_path / name)
+    assert found.inspection.kind == kind
+    assert use.judge(found, BOARD).level == "no"
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _linked_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(path))
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.with_name("b"))
+    path.with_name("b").symlink_to(path)
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _nothing(path: Path) -> None:
+    assert not path.exists()
+
+
+@pytest.mark.timeout(20)  # a look at a pipe would wait for ever
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (_folder, "deploy.not_a_file"),
+        (_pipe, "deploy.not_a_file"),
+        (_linked_pipe, "deploy.not_a_file"),
+        (_socket, "deploy.not_a_file"),
+        (_loop, "convert.unreadable"),
+        (_dangling, "convert.unreadable"),
+        (_nothing, "convert.unreadable"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_at_once(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: object, code: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.rkllm"
+    assert callable(make)
+    make(path)
+    with pytest.raises(RKDeckError) as refused:
+        use.inspect_for_drop(services, path)
+    assert refused.value.code == code
+    assert "model.rkllm" in word(refused.value)[0]
+
+
+@pytest.mark.parametrize("name", ["a\0b.rkllm", "x" * 300 + ".rkllm", "/dev/null", "/dev/zero"])
+@pytest.mark.timeout(20)
+def test_odd_names_and_devices_are_refused(services: Services, tmp_path: Path, name: str) -> None:
+    with pytest.raises(RKDeckError, match=r"convert\.unreadable|deploy\.not_a_file"):
+        use.inspect_for_drop(services, tmp_path / name)
+
+
+def test_a_name_that_is_no_text_is_no_trap(services: Services, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(str(tmp_path / "odd")) + b"\xff\x1b[2J.rkllm"))
+    shutil.copy(write_tiny_model(tmp_path / "tiny.rkllm"), path)
+    found = use.inspect_for_drop(services, path)
+    assert found.inspection.is_model
+    verdict = use.judge(found, BOARD)
+    assert verdict.error is not None
+    assert word(verdict.error)[0].isprintable()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_refused(services: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny.rkllm")
+    path.chmod(0)
+    with pytest.raises(RKDeckError, match=r"convert\.unreadable"):
+        use.inspect_for_drop(services, path)
+
+
+# Sending and taking back
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    with demo_board(tmp_path_factory.mktemp("demo"), "--soc", "rk3588") as server:
+        yield server
+
+
+@pytest.fixture
+def desk(services: Services, server: SshServer, tmp_path: Path) -> Services:
+    """The services, with the demo board as "desk" and a store of its own."""
+    store = server.home.parent / f"store-{tmp_path.name}"
+    store.mkdir()
+    draft = BoardDraft(
+        "desk", f"{server.user}@127.0.0.1:{server.port}", server.key_file,
+        store=str(store), sysroot=str(server.home.parent / "root"),
+    )  # fmt: skip
+    boards.add_board(services, draft, server.fingerprint)
+    return services
+
+
+def test_from_a_drop_to_two_versions_and_back(desk: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "Tiny Alice.rkllm")
+    found = use.inspect_for_drop(desk, path)
+    status = boards.refresh_board(desk, "desk")
+    assert use.judge(found, status.board, status).level in {"yes", "tight"}
+    for seed in (1, 2):
+        write_tiny_model(path, seed=seed)
+        (job_id,) = use.start_deploys(desk, path, ["desk", "desk"])
+        assert desk.jobs.attach(job_id).result(60)["name"] == "Tiny-Alice"
+    first, second = use.list_versions(desk, "desk")
+    assert (first.current, second.current) == (False, True)
+    assert boards.refresh_board(desk, "desk").versions == (first, second)
+    back = use.rollback(desk, "desk", "Tiny-Alice")
+    assert back.version == first.version
+    with pytest.raises(RefusedError, match=r"deploy\.no_older_version"):
+        use.rollback(desk, "desk", "Tiny-Alice")
+    assert use.undeploy(desk, "desk", "Tiny-Alice").name == "Tiny-Alice"
+    assert use.list_versions(desk, "desk") == ()
+    with pytest.raises(UsageError, match=r"deploy\.unknown_deployment"):
+        use.undeploy(desk, "desk", "Tiny-Alice")
+
+
+def test_the_same_file_has_room_on_a_disk_that_is_full_by_now(desk: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "alice.rkllm")
+    desk.add_to_library(path)
+    (job_id,) = use.start_deploys(desk, path, ["desk"], title="Alice", name="a")
+    assert desk.jobs.attach(job_id).result(60)["name"] == "a"
+    status = boards.refresh_board(desk, "desk")
+    assert status.mount is not None
+    assert status.versions[0].title == "Alice"
+    full = replace(status.facts, mounts=(replace(status.mount, free_bytes=1),))
+    found, where = use.inspect_for_drop(desk, path), replace(status.board, facts=full)
+    assert use.judge(found, where, status).level == "yes"
+    assert use.judge(replace(found, sha256=None), where, status).level == "no"
+
+
+def test_what_the_plan_refuses_the_job_refuses_and_force_overrides(desk: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "other.rkllm", platform="rk3576")
+    verdict = use.judge(use.inspect_for_drop(desk, path), desk.boards.get("desk"))
+    assert verdict.error is not None
+    assert (verdict.error.code, verdict.overridable) == ("deploy.wrong_platform", True)
+    (refused,) = use.start_deploys(desk, path, ["desk"])
+    with pytest.raises(RefusedError, match=r"deploy\.wrong_platform"):
+        desk.jobs.attach(refused).result(60)
+    (forced,) = use.start_deploys(desk, path, ["desk"], force=True)
+    assert desk.jobs.attach(forced).result(60)["board"] == "desk"
+
+
+def test_an_unknown_board_starts_no_job_at_all(desk: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "alice.rkllm")
+    with pytest.raises(UsageError, match=r"boards\.unknown"):
+        use.start_deploys(desk, path, ["desk", "nobody"])
+    assert list(desk.jobs.store.list()) == []
+
+
+def test_a_relative_path_is_the_callers(
+    desk: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_model(tmp_path / "alice.rkllm")
+    monkeypatch.chdir(tmp_path)
+    (job_id,) = use.start_deploys(desk, Path("alice.rkllm"), ["desk"])
+    assert desk.jobs.attach(job_id).result(60)["name"] == "alice"
