@@ -57,8 +57,10 @@ class LogView(QWidget):
         self._follow.clicked.connect(self._on_follow)
         self._copy = button(tr("Copy all"), icon_name="copy")
         self._copy.clicked.connect(self._on_copy)
-        self._shortcuts = [self._shortcut(QKeySequence.StandardKey.Find, self._find.setFocus)]
-        self._shortcuts.append(self._shortcut(QKeySequence(Qt.Key.Key_F3), self.find_next))
+        self._find_keys = self._shortcut(QKeySequence.StandardKey.Find)
+        self._find_keys.activated.connect(self._find.setFocus)
+        self._next_keys = self._shortcut(QKeySequence(Qt.Key.Key_F3))
+        self._next_keys.activated.connect(self.find_next)
         bar = row(self._find, self._follow, self._copy)
         bar.setStretch(0, 1)
         layout = QVBoxLayout(self)
@@ -201,8 +203,7 @@ class LogView(QWidget):
             tr("No job is selected.") if self._job_id is None else tr("Nothing printed yet.")
         )
 
-    def _shortcut(self, keys: QKeySequence | QKeySequence.StandardKey, slot: object) -> QShortcut:
+    def _shortcut(self, keys: QKeySequence | QKeySequence.StandardKey) -> QShortcut:
         made = QShortcut(keys, self)
         made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        made.activated.connect(slot)
         return made

@@ -80,13 +80,15 @@ class BoardCard(QFrame):
         self.force.clicked.connect(self._on_force)
         self.leave = button(tr("Leave it"))
         self.leave.clicked.connect(self._on_leave)
-        self.chat = self._action(tr("Chat"), "chat", "chatButton", self._on_chat)
-        self.serve = self._action(tr("Serve"), "play", "serveButton", None)
+        self.chat = _action(tr("Chat"), "chat", "chatButton")
+        self.chat.clicked.connect(self._on_chat)
+        self.serve = _action(tr("Serve"), "play", "serveButton")
         self._serve_menu = QMenu(self)
         self._serve_menu.aboutToShow.connect(self._fill_serve_menu)
         self._serve_menu.triggered.connect(self._on_serve)
         self.serve.setMenu(self._serve_menu)
-        self.stop = self._action(tr("Stop"), "stop", "stopButton", self._on_stop)
+        self.stop = _action(tr("Stop"), "stop", "stopButton")
+        self.stop.clicked.connect(self._on_stop)
         self.refresh = QToolButton()
         self.refresh.setObjectName("refreshButton")
         self.refresh.setToolTip(tr("Look at the board again"))
@@ -127,13 +129,6 @@ class BoardCard(QFrame):
         layout.addLayout(row(self.chat, self.serve, self.stop, None))
         for widget in (self.force, self.leave, self.verdict_label, self.verdict_state):
             widget.hide()
-
-    def _action(self, text: str, icon_name: str, name: str, slot: object) -> QPushButton:
-        made = button(text, icon_name=icon_name)
-        made.setObjectName(name)
-        if slot is not None:
-            made.clicked.connect(slot)
-        return made
 
     def sizeHint(self) -> QSize:  # Qt's name
         """As its contents."""
@@ -337,3 +332,9 @@ class BoardCard(QFrame):
     @Slot()
     def _on_leave(self) -> None:
         self.asked.emit(self, "forget_offer")
+
+
+def _action(text: str, icon_name: str, name: str) -> QPushButton:
+    made = button(text, icon_name=icon_name)
+    made.setObjectName(name)
+    return made

@@ -1,0 +1,1 @@
+"""Discover: find a model, see what fits, download it."""

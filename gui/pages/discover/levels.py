@@ -1,0 +1,138 @@
+"""The level table: what each quantization level needs and gives, refused ones with their reason."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from core.base.observable import ObservableList
+from core.base.units import GIB
+from core.estimate.records import LevelEstimate, Number
+from gui.models.list_model import Column, RecordModel
+from gui.text import tr
+from gui.theme import colour, number_font
+from gui.words import note_text, verdict_text
+
+Index = QModelIndex | QPersistentModelIndex
+_BASES = ("measured", "vendor", "calibrated", "extrapolated", "definition")
+
+
+class LevelModel(RecordModel[LevelEstimate]):
+    """Refused and reference levels are muted."""
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """As the base class; colours by what can be run, and the reason as a tip on every cell."""
+        row = self.record(index)
+        if row is not None and role == Qt.ItemDataRole.ForegroundRole and not row.supported:
+            return colour("muted")
+        if row is not None and role == Qt.ItemDataRole.ToolTipRole:
+            return _tip(row)
+        return super().data(index, role)
+
+
+class LevelTable(QTableView):
+    """Shows the rows of an estimate."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("levelTable")
+        self._rows: ObservableList[LevelEstimate] = ObservableList()
+        self.levels = LevelModel(self._rows, _columns(), self)
+        self.setModel(self.levels)
+        self.setFont(number_font(self.font()))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(26)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((1, 74), (2, 70), (3, 76), (4, 74), (5, 104)):
+            self.setColumnWidth(column, width)
+        self.setAccessibleName(tr("Quantization levels"))
+
+    def show_rows(self, rows: tuple[LevelEstimate, ...]) -> None:
+        """Show an estimate's rows; the selected level stays selected."""
+        self._rows.replace_all(rows, key=_dtype)
+        if not self.currentIndex().isValid():
+            self.select_best()
+
+    def select_best(self) -> None:
+        """Select the first level that can be run."""
+        for number, row in enumerate(self._rows):
+            if row.supported and row.kind == "rkllm" and row.dtype != "fp16_rkllm":
+                self.selectRow(number)
+                return
+
+    def selected(self) -> LevelEstimate | None:
+        """The selected level."""
+        return self.levels.record(self.currentIndex())
+
+
+def _columns() -> tuple[Column[LevelEstimate], ...]:
+    return (
+        Column(tr("Level"), _level),
+        Column(tr("RAM GiB"), _ram, right=True),
+        Column(tr("File GiB"), _file, right=True),
+        Column(tr("tokens/s"), _speed, right=True),
+        Column(tr("TTFT ms"), _first, right=True),
+        Column(tr("Active board"), _fit),
+    )
+
+
+def _dtype(row: LevelEstimate) -> str:
+    return row.dtype
+
+
+def _level(row: LevelEstimate) -> str:
+    if row.kind == "reference":
+        return tr("{level} (to compare)", level=row.dtype)
+    return row.dtype if row.supported else tr("{level} (refused)", level=row.dtype)
+
+
+def _gib(size_bytes: float | None) -> str:
+    return "-" if size_bytes is None else f"{size_bytes / GIB:.2f}"
+
+
+def _ram(row: LevelEstimate) -> str:
+    return _gib(row.ram.value if row.ram else None)
+
+
+def _file(row: LevelEstimate) -> str:
+    return _gib(row.file_bytes)
+
+
+def _speed(row: LevelEstimate) -> str:
+    return "-" if row.tokens_per_s is None else f"{row.tokens_per_s.value:.1f}"
+
+
+def _first(row: LevelEstimate) -> str:
+    return "-" if row.ttft_ms is None else f"{row.ttft_ms.value:.0f}"
+
+
+def _fit(row: LevelEstimate) -> str:
+    return verdict_text(row.fit.verdict) if row.fit is not None else "-"
+
+
+def _tip(row: LevelEstimate) -> str:
+    lines = [note_text(row.reason)] if row.reason is not None else []
+    for name, number, unit, factor in (
+        (tr("RAM"), row.ram, "GiB", 1 / GIB), (tr("Speed"), row.tokens_per_s, "tokens/s", 1.0),
+        (tr("First token"), row.ttft_ms, "ms", 1.0),
+    ):  # fmt: skip
+        lines.append(f"{name}: {_spread(number, unit, factor)}")
+    if row.fit is not None:
+        lines.append(note_text(row.fit.reason))
+    return "\n".join(lines)
+
+
+def _spread(number: Number | None, unit: str, factor: float) -> str:
+    if number is None:
+        return tr("unknown")
+    words = {
+        "measured": tr("measured"), "vendor": tr("by the vendor"), "calibrated": tr("calibrated"),
+        "extrapolated": tr("extrapolated"), "definition": tr("by definition"),
+    }  # fmt: skip
+    low, high = number.low * factor, number.high * factor
+    return f"{low:.3g} - {high:.3g} {unit}, {words[number.basis]}"

@@ -1,0 +1,258 @@
+"""The Discover page: search, results that go on as the view comes to their end, and the selected model."""
+
+from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, Qt, QTimer, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QComboBox,
+    QLineEdit,
+    QListView,
+    QSplitter,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.base.errors import RKDeckError
+from core.hub.records import SearchPage, SearchQuery, Sort
+from core.usecases import hub as use
+from gui.bridge import Task
+from gui.desk import Desk
+from gui.models.paged_model import ResultsModel
+from gui.pages.discover.delegate import ResultDelegate
+from gui.pages.discover.detail import ModelPane
+from gui.pages.page import Page
+from gui.text import language, tr
+from gui.widgets.basic import button, label, row
+from gui.widgets.empty_state import EmptyState
+from gui.wording import word_error
+
+_PAGE_ROWS = 50
+_TYPING_MS = 350
+_LIST, _MESSAGE = 0, 1
+
+
+class DiscoverPage(Page):
+    """The Hub."""
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(desk, parent)
+        self._task: Task | None = None
+        self._cursor: str | None = None
+        self._query: SearchQuery | None = None
+        self._wanted: str | None = None
+        self.search = QLineEdit()
+        self.search.setObjectName("searchField")
+        self.search.setPlaceholderText(tr("Search the Hub: a name, or owner/name"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName(tr("Search the Hub"))
+        self.search.installEventFilter(self)
+        self.search.textChanged.connect(self._on_typed)
+        self.search.returnPressed.connect(self._on_return)
+        self.go = button(tr("Search"), icon_name="discover")
+        self.go.setObjectName("searchButton")
+        self.go.clicked.connect(self._on_return)
+        self.converted = QCheckBox(tr("already converted"))
+        self.converted.setObjectName("convertedFilter")
+        self.converted.setToolTip(tr("Only repositories with .rkllm files, ready for boards"))
+        self.converted.toggled.connect(self._on_return)
+        self.sort = QComboBox()
+        self.sort.setObjectName("sortBox")
+        self.sort.setAccessibleName(tr("Order"))
+        for text, data in (
+            (tr("most downloaded"), "downloads"), (tr("most liked"), "likes"), (tr("newest change"), "updated"),
+            (tr("best match"), "match"),
+        ):  # fmt: skip
+            self.sort.addItem(text, data)
+        self.sort.currentIndexChanged.connect(self._on_return)
+        self.results = ResultsModel(self)
+        self.results.more_wanted.connect(self._on_more)
+        self._delegate = ResultDelegate(self)
+        self.view = self._list()
+        self.status = label(role="muted")
+        self._message = EmptyState("discover", "", "", "")
+        self._message.acted.connect(self._on_return)
+        self.pane = ModelPane(desk)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_TYPING_MS)
+        self._timer.timeout.connect(self._on_return)
+        self._lay_out()
+
+    def _list(self) -> QListView:
+        view = QListView()
+        view.setObjectName("resultsView")
+        view.setModel(self.results)
+        view.setItemDelegate(self._delegate)
+        view.setUniformItemSizes(True)
+        view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        view.selectionModel().currentChanged.connect(self._on_selected)
+        view.activated.connect(self._on_activated)
+        view.setAccessibleName(tr("Models found"))
+        view.setMinimumWidth(320)
+        return view
+
+    def _lay_out(self) -> None:
+        left = QWidget()
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        holder = QWidget()
+        self._stack = QStackedLayout(holder)
+        self._stack.addWidget(self.view)
+        self._stack.addWidget(self._message)
+        column.addWidget(holder, 1)
+        column.addWidget(self.status)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.addWidget(left)
+        splitter.addWidget(self.pane)
+        splitter.setSizes([470, 610])
+        splitter.setChildrenCollapsible(False)
+        bar = row(self.search, self.go, self.converted, self.sort)
+        bar.setStretch(0, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(bar)
+        layout.addWidget(splitter, 1)
+
+    def enter(self, payload: object) -> None:
+        """Show a model by its id; the first visit searches for what is used most."""
+        if isinstance(payload, str):
+            self._wanted = payload
+            self.search.setText(payload)
+            self._on_return()
+        elif self._query is None:
+            self._on_return()
+
+    def focus_first(self) -> None:
+        """The search field."""
+        self.search.setFocus()
+
+    def retint(self) -> None:
+        """Another theme."""
+        self._message.retint()
+        self.pane.empty.retint()
+        self.view.viewport().update()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # Qt's name
+        """Down goes from the field into the results."""
+        pressed = watched is self.search and event.type() == QEvent.Type.KeyPress
+        if (
+            pressed
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Down
+            and len(self.results.records)
+        ):
+            self._select(max(0, self.view.currentIndex().row()))
+            self.view.setFocus()
+            return True
+        return super().eventFilter(watched, event)
+
+    @Slot(str)
+    def _on_typed(self, _text: str) -> None:
+        self._timer.start()
+
+    @Slot()
+    @Slot(bool)
+    @Slot(int)
+    def _on_return(self, _value: object = None) -> None:
+        self._timer.stop()
+        sort: Sort = self.sort.currentData()
+        query = SearchQuery(
+            self.search.text().strip(), sort, _PAGE_ROWS, converted=self.converted.isChecked()
+        )
+        if query == self._query and self._task is not None:
+            return
+        self._query, self._cursor = query, None
+        self._ask()
+
+    def _ask(self) -> None:
+        if self._task is not None:
+            self._task.drop()
+        assert self._query is not None
+        self.status.setText(tr("Searching ..."))
+        self._task = self.desk.bridge.run(
+            use.search,
+            self.desk.services,
+            self._query,
+            self._cursor,
+            done=self._on_page,
+            failed=self._on_failed,
+        )
+
+    @Slot()
+    def _on_more(self) -> None:
+        if self._cursor is not None and self._task is None:
+            self._ask()
+
+    def _on_page(self, page: SearchPage) -> None:
+        self._task = None
+        first = self._cursor is None
+        known = set() if first else {model.repo for model in self.results.records}
+        # The Hub's order moves while one pages through it: a model that comes twice is shown once.
+        new = list({model.repo: model for model in page.models if model.repo not in known}.values())
+        if first:
+            self.results.records.clear()
+        self._cursor = page.next_cursor
+        self.results.records.extend(new)
+        self.results.has_more = page.next_cursor is not None
+        count = len(self.results.records)
+        self.status.setText(
+            tr("{n} models so far; scroll for more", n=count)
+            if self.results.has_more
+            else tr("{n} models", n=count)
+        )
+        if first:
+            self._show_first(count)
+
+    def _show_first(self, count: int) -> None:
+        if count:
+            self._stack.setCurrentIndex(_LIST)
+            place = next(
+                (n for n, model in enumerate(self.results.records) if model.repo == self._wanted), None
+            )
+            if self._wanted is not None:
+                self._wanted = None
+                self._select(place or 0)
+            elif self.pane.repo is None or place is not None:
+                self.view.scrollToTop()
+        else:
+            wanted, self._wanted = self._wanted, None
+            self._message.say(
+                tr("Nothing found"),
+                tr("Fewer or other words may help: a family such as qwen3, or an owner such as openbmb/."),
+            )
+            self._stack.setCurrentIndex(_MESSAGE)
+            self.pane.show_model(wanted)
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        self._task = None
+        message, hint = word_error(error, language())
+        self.status.setText("")
+        if self._cursor is not None:
+            self.status.setText(message)
+            self.results.has_more = True  # scrolling on tries again
+            return
+        self._message.say(message, hint, tr("Try again"))
+        self._stack.setCurrentIndex(_MESSAGE)
+        self._query = None
+
+    def _select(self, number: int) -> None:
+        index = self.results.index(number, 0)
+        self.view.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self.view.scrollTo(index)
+
+    @Slot()
+    def _on_selected(self) -> None:
+        model = self.results.record(self.view.currentIndex())
+        if model is not None and model.repo != self.pane.repo:
+            self.pane.show_model(model)
+
+    @Slot()
+    def _on_activated(self) -> None:
+        if self.pane.convert.isVisible():
+            self.pane.convert.click()
+        elif self.pane.download.isEnabled():
+            self.pane.download.click()
