@@ -176,7 +176,7 @@ class Shell(QObject):
             install_language(self._application, choose_language(settings.language))
             former = self.window
             self.window = self._make_window("settings")
-            self.window.restoreGeometry(former.saveGeometry())
+            self.window.setGeometry(former.geometry())
             self.window.show()
             former.hide()
             former.deleteLater()

@@ -5,10 +5,11 @@ convert, drop the result onto the demo board, serve, ask, watch. Each step says 
 for pictures every page is drawn in each theme and language, and all of them together on one sheet.
 """
 
+import sys
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMessageLogContext, QMimeData, QPointF, Qt, QtMsgType, QUrl, qInstallMessageHandler
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QSpinBox,
     QWidget,
@@ -51,6 +53,7 @@ def run_tour(output: Output, parts: DemoParts, paths: AppPaths, shots: Path | No
     Raises:
         RKDeckError: `demo.tour_failed` naming the step that did not come about.
     """
+    qInstallMessageHandler(_on_qt_message)
     application = QApplication.instance() or make_application(["rkdeck"])
     assert isinstance(application, QApplication)
     install_language(application, "en")
@@ -72,6 +75,12 @@ def run_tour(output: Output, parts: DemoParts, paths: AppPaths, shots: Path | No
         finally:
             guard.stop()
             shell.close()
+
+
+def _on_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+    """Pass on what Qt says, but for what the offscreen platform says of every window."""
+    if "This plugin does not support" not in text:
+        sys.stderr.write(f"Qt {kind.name}: {text}\n")
 
 
 class Tour(Hand):
@@ -178,7 +187,7 @@ class Tour(Hand):
             return card.property("drop") in {"yes", "tight", "no", "unknown"}
 
         self.wait_until(known, "the verdict")
-        return " ".join(str(getattr(self.find_widget(QWidget, "verdictLabel", card), "text", str)()).split())
+        return " ".join(self.get(QLabel, "verdictLabel", card).text().split())
 
     def release(self, card: QWidget, mime: QMimeData) -> None:
         """Let go over a card."""

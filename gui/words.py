@@ -63,6 +63,18 @@ def phase_text(phase: str) -> str:
     }.get(phase, printable(phase, 60))
 
 
+def job_title(record: JobRecord) -> str:
+    """What a job is about, without the words of any language."""
+    params = record.spec.params
+    title, file, output = params.get("title"), params.get("file"), params.get("output")
+    if record.spec.kind == "deploy" and isinstance(file, str):
+        name = title if isinstance(title, str) and title else file.rsplit("/", 1)[-1]
+        return printable(f"{name} → {record.spec.board}", 200)
+    if record.spec.kind == "convert" and isinstance(output, str):
+        return printable(f"{title} → {output.rsplit('/', 1)[-1]}", 200)
+    return printable(record.spec.title, 200)
+
+
 def verdict_text(verdict: str) -> str:
     """Whether something fits."""
     return {"yes": tr("fits"), "tight": tr("tight"), "no": tr("does not fit")}.get(verdict, tr("unknown"))

@@ -2,10 +2,9 @@
 
 from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
-from core.base.names import printable
 from core.jobs.model import JobRecord
 from gui.text import tr
-from gui.words import kind_text
+from gui.words import job_title, kind_text
 
 _MOST_NAMED = 5
 
@@ -43,7 +42,7 @@ def _button(box: QMessageBox, text: str, role: QMessageBox.ButtonRole, name: str
 
 
 def _names(records: list[JobRecord]) -> str:
-    lines = [f"• {kind_text(record.spec.kind)}: {printable(record.spec.title, 80)}" for record in records]
+    lines = [f"• {kind_text(record.spec.kind)}: {job_title(record)}" for record in records]
     if len(lines) > _MOST_NAMED:
         lines = [*lines[:_MOST_NAMED], tr("… and {n} more", n=len(records) - _MOST_NAMED)]
     return "\n".join(lines)

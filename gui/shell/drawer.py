@@ -1,7 +1,7 @@
 """The drawer on the right: one panel for the selected thing, with a title and a way to close it."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
 
 from gui.icons import icon
@@ -16,9 +16,11 @@ class Drawer(QFrame):
 
     Signals:
         closed: the user closed the drawer.
+        shown: it appeared or went.
     """
 
     closed = Signal()
+    shown = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +64,16 @@ class Drawer(QFrame):
         panel.show()
         self.show()
         panel.setFocus()
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """Tell."""
+        super().showEvent(event)
+        self.shown.emit(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # Qt's name
+        """Tell."""
+        super().hideEvent(event)
+        self.shown.emit(False)
 
     def retint(self) -> None:
         """Tint the icon for the theme."""

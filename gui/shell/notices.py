@@ -80,8 +80,14 @@ class Notices(QObject):
         super().__init__(window)
         self._window = window
         self._foot_px = foot_px
+        self._right_px = 0
         self.cards: list[NoticeCard] = []
         window.installEventFilter(self)
+
+    def leave_right(self, width_px: int) -> None:
+        """Keep clear of something on the right: the drawer."""
+        self._right_px = width_px
+        self._place()
 
     def show(self, notice: Notice) -> None:
         """Add a message; the same one twice is shown once."""
@@ -120,6 +126,6 @@ class Notices(QObject):
         for shown in reversed(self.cards):
             shown.resize(_WIDTH_PX, max(shown.heightForWidth(_WIDTH_PX), shown.sizeHint().height()))
             bottom -= shown.height()
-            shown.move(self._window.width() - _WIDTH_PX - _MARGIN_PX, bottom)
+            shown.move(self._window.width() - self._right_px - _WIDTH_PX - _MARGIN_PX, bottom)
             shown.raise_()
             bottom -= 8

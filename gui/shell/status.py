@@ -3,12 +3,11 @@
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from core.base.names import printable
 from core.jobs.model import JobRecord
 from gui.desk import Desk
 from gui.text import tr, trn
 from gui.widgets.basic import label, set_role
-from gui.words import kind_text, phase_text
+from gui.words import job_title, kind_text, phase_text
 
 
 class StatusBar(QFrame):
@@ -55,7 +54,7 @@ class StatusBar(QFrame):
             self._progress.hide()
             return
         record = running[0]
-        text = f"{kind_text(record.spec.kind)}: {printable(record.spec.title, 60)}"
+        text = f"{kind_text(record.spec.kind)}: {job_title(record)}"
         if len(running) > 1:
             text = trn("{n} job running", "{n} jobs running", len(running)) + f" · {text}"
         if record.progress is not None:

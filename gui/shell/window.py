@@ -5,10 +5,17 @@ import importlib
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from core.base.errors import JsonValue
-from core.base.names import printable
 from core.jobs.model import JobRecord
 from core.usecases import preferences
 from gui.desk import Desk, Destination, Notice
@@ -21,8 +28,8 @@ from gui.shell.rail import PageEntry, Rail
 from gui.shell.status import StatusBar
 from gui.text import tr, trn
 from gui.theme import ThemeSwitch
-from gui.widgets.basic import label, row
-from gui.words import kind_text
+from gui.widgets.basic import label, retint_button, row
+from gui.words import job_title, kind_text
 
 PAGES = (
     PageEntry("discover", "Discover", "gui.pages.discover.page", "DiscoverPage"),
@@ -37,6 +44,7 @@ _RAIL_PX = 158
 _FOOT_PX = 34
 _SIZE = (1280, 800)
 _STATE_DELAY_MS = 1000
+_WARM_DELAY_MS = 600
 
 
 class MainWindow(QMainWindow):
@@ -60,6 +68,7 @@ class MainWindow(QMainWindow):
         self._entries = {entry.name: entry for entry in PAGES}
         self._pages: dict[str, Page] = {}
         self._current: Page | None = None
+        self._drawer_page = ""
         self._was_painted = False
         self._may_close = False
         self.stop_everything = False
@@ -72,6 +81,10 @@ class MainWindow(QMainWindow):
         self._state_timer.setSingleShot(True)
         self._state_timer.setInterval(_STATE_DELAY_MS)
         self._state_timer.timeout.connect(self._keep_state)
+        self._warm_timer = QTimer(self)
+        self._warm_timer.setSingleShot(True)
+        self._warm_timer.setInterval(_WARM_DELAY_MS)
+        self._warm_timer.timeout.connect(self._on_warm)
         desk.went.connect(self._on_went)
         desk.noticed.connect(self._on_noticed)
         desk.drawer_filled.connect(self._on_drawer_filled)
@@ -110,6 +123,7 @@ class MainWindow(QMainWindow):
         whole.addWidget(self.status)
         self.setCentralWidget(centre)
         self._notices = Notices(centre, _FOOT_PX)
+        self.drawer.shown.connect(self._on_drawer_shown)
         self._notices.followed.connect(self._on_went)
 
     @property
@@ -138,6 +152,9 @@ class MainWindow(QMainWindow):
         if self._current is not None and self._current is not shown:
             self._current.leave()
         moved = self._current is not shown
+        if moved:
+            # The drawer belongs to the page that filled it: it waits there, and other pages have their whole width.
+            self.drawer.setVisible(self._drawer_page == name and self.drawer.panel is not None)
         self._current = shown
         self._stack.setCurrentWidget(shown)
         self._title.setText(tr(self._entries[name].title))
@@ -182,6 +199,7 @@ class MainWindow(QMainWindow):
         if not self._was_painted:
             self._was_painted = True
             self.painted.emit()
+            self._warm_timer.start()
 
     @Slot(int)
     def _on_close_answered(self, _result: int) -> None:
@@ -196,6 +214,14 @@ class MainWindow(QMainWindow):
             self.stop_everything = True
         self._may_close = True
         self.close()
+
+    @Slot()
+    def _on_warm(self) -> None:
+        """Load what the charts need while nobody waits for it: numpy beside, pyqtgraph (it is of Qt) here."""
+        self.desk.bridge.run(importlib.import_module, "numpy", done=self._on_numpy)
+
+    def _on_numpy(self, _module: object) -> None:
+        importlib.import_module("pyqtgraph")
 
     @Slot(object)
     def _on_chosen(self, name: str) -> None:
@@ -212,11 +238,19 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_drawer_filled(self, panel: QWidget | None) -> None:
+        self._drawer_page = self._page_name()
         self.drawer.fill(panel)
+
+    @Slot(bool)
+    def _on_drawer_shown(self, shown: bool) -> None:  # Qt's signal
+        self._notices.leave_right(self.drawer.width() if shown else 0)
+
+    def _page_name(self) -> str:
+        return next((name for name, page in self._pages.items() if page is self._current), "discover")
 
     @Slot(object)
     def _on_found_interrupted(self, records: tuple[JobRecord, ...]) -> None:
-        first = f"{kind_text(records[0].spec.kind)}: {printable(records[0].spec.title, 80)}"
+        first = f"{kind_text(records[0].spec.kind)}: {job_title(records[0])}"
         text = trn(
             "{n} job was interrupted: {first}",
             "{n} jobs were interrupted, among them {first}",
@@ -233,14 +267,15 @@ class MainWindow(QMainWindow):
         self.rail.retint()
         self.picker.retint()
         self.drawer.retint()
+        for part in self.findChildren(QAbstractButton):
+            retint_button(part)
         for page in self._pages.values():
             page.retint()
 
     def state(self) -> dict[str, JsonValue]:
         """Where the window stands and which page is shown, for the next start."""
         geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
-        name = next((name for name, page in self._pages.items() if page is self._current), "discover")
-        return {"geometry": geometry, "page": name}
+        return {"geometry": geometry, "page": self._page_name()}
 
     @Slot()
     def _keep_state(self) -> None:

@@ -1,7 +1,18 @@
 """Labels, lines and buttons with a role the style sheet knows."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from gui.icons import icon, pixmap
 
@@ -38,11 +49,19 @@ def button(text: str, role: str = "", icon_name: str = "", tip: str = "") -> QPu
     if role:
         made.setProperty("role", role)
     if icon_name:
-        made.setIcon(icon(icon_name, "accent_text" if role == "primary" else "text"))
+        made.setProperty("iconName", icon_name)
+        retint_button(made)
     if tip:
         made.setToolTip(tip)
     made.setAccessibleName(text)
     return made
+
+
+def retint_button(made: QAbstractButton) -> None:
+    """Paint a button's icon in the theme in use."""
+    name = made.property("iconName")
+    if isinstance(name, str):
+        made.setIcon(icon(name, "accent_text" if made.property("role") == "primary" else "text"))
 
 
 def card() -> QFrame:
@@ -76,6 +95,10 @@ def row(*widgets: QWidget | int | None, spacing: int = 8) -> QHBoxLayout:
 
 def clear_layout(layout: QLayout) -> None:
     """Take every widget out of a layout and delete it when the event loop comes to it."""
+    if isinstance(layout, QFormLayout):
+        while layout.rowCount():
+            layout.removeRow(0)
+        return
     while (entry := layout.takeAt(0)) is not None:
         widget = entry.widget()
         if widget is not None:
@@ -84,6 +107,16 @@ def clear_layout(layout: QLayout) -> None:
         inner = entry.layout()
         if inner is not None:
             clear_layout(inner)
+
+
+def value_field(text: str) -> QLineEdit:
+    """A long value without a place to break (a path, a digest): it can be scrolled, selected and copied."""
+    made = QLineEdit(text)
+    made.setReadOnly(True)
+    made.setProperty("role", "value")
+    made.setCursorPosition(0)
+    made.setToolTip(text)
+    return made
 
 
 class StateLabel(QWidget):
@@ -114,3 +147,9 @@ class StateLabel(QWidget):
         tint = {"info": "accent"}.get(state, state)
         self._icon.setPixmap(pixmap(_STATE_ICONS[state], tint, 16))
         self.setAccessibleName(text)
+
+    def changeEvent(self, event: QEvent) -> None:  # Qt's name
+        """Another theme: the shape in its colour."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self._state:
+            self.show_state(self._state, self._text.text())

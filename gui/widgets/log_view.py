@@ -32,7 +32,8 @@ class LogView(QWidget):
         self._offset = 0
         self._task: Task | None = None
         self._follows = True
-        self._ended = False
+        # A log is read to its end once more after its job has ended: the last lines come with the end.
+        self._ended = self._done = self._reading_since_end = self._read_since_end = False
         self._pending: deque[str] = deque()
         self.text = QPlainTextEdit()
         self.text.setObjectName("logView")
@@ -90,7 +91,8 @@ class LogView(QWidget):
         self._stop()
         self._job_id = job_id
         self._offset = 0
-        self._follows, self._ended = True, False
+        self._follows = True
+        self._ended = self._done = self._reading_since_end = self._read_since_end = False
         self._pending.clear()
         self.text.clear()
         self._left_out.hide()
@@ -112,7 +114,7 @@ class LogView(QWidget):
     def showEvent(self, event: object) -> None:  # Qt's name
         """Go on reading."""
         super().showEvent(event)  # type: ignore[arg-type]  # a QShowEvent
-        if self._job_id is not None and not self._ended:
+        if self._job_id is not None and not self._done:
             self._poll.start()
 
     def _stop(self) -> None:
@@ -125,6 +127,7 @@ class LogView(QWidget):
     @Slot()
     def _read(self) -> None:
         if self._task is None and self._job_id is not None and len(self._pending) < MAX_LINES:
+            self._reading_since_end = self._ended
             self._task = self._desk.bridge.run(
                 use.read_log, self._desk.services, self._job_id, self._offset,
                 done=self._on_chunk, failed=self._on_failed,
@@ -132,6 +135,7 @@ class LogView(QWidget):
 
     def _on_chunk(self, chunk: LogChunk) -> None:
         self._task = None
+        self._read_since_end = self._reading_since_end
         if chunk.skipped_bytes:
             self._left_out.setText(
                 tr("{size} before this are left out", size=format_bytes(chunk.skipped_bytes))
@@ -143,8 +147,9 @@ class LogView(QWidget):
             self._drain.start()
         if not chunk.complete:
             self._read()
-        elif self._ended and not chunk.lines:
+        elif self._ended and self._read_since_end and not chunk.lines:
             self._poll.stop()
+            self._done = True
         elif not self._poll.isActive() and self.isVisible():
             self._poll.start()
 
@@ -166,8 +171,8 @@ class LogView(QWidget):
     @Slot(object)
     def _on_job_changed(self, record: JobRecord) -> None:
         if record.spec.id == self._job_id:
-            self._ended = record.state.is_terminal
-            if not self._ended and self.isVisible():
+            self._ended, self._done = record.state.is_terminal, False
+            if self.isVisible():
                 self._poll.start()
 
     @Slot(int)

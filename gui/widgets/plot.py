@@ -4,6 +4,7 @@ Pen width 1 without antialiasing and ready arrays: eight lines of 300 points the
 pens take seconds (pyqtgraph issue 533). Lines are told apart by dashes as well as by colour.
 """
 
+import html
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QPen
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from gui.text import tr
 from gui.theme import colour, number_font, series_colour
@@ -21,7 +22,6 @@ from gui.widgets.basic import label, row
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 _MARKS = ("──", "- -", "· ·", "-·-")
-_LEGEND_COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,6 @@ class LiveChart(QFrame):
         self._top, self._digits, self._unit = top, digits, unit
         self._curves: list[pg.PlotDataItem] = []
         self._shown: list[Curve] = []
-        self._legend: list[QLabel] = []
         self.title = label(f"{title}, {unit}", "heading")
         self.note = label(role="muted", wrap=True)
         self.plot = pg.PlotWidget(axisItems={"bottom": _TimeAxis(orientation="bottom")})
@@ -73,16 +72,16 @@ class LiveChart(QFrame):
         self.plot.addItem(self._cursor, ignoreBounds=True)
         self._flags: list[pg.InfiniteLine] = []
         self.plot.scene().sigMouseMoved.connect(self._on_mouse)
-        self._grid = QGridLayout()
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(14)
-        self._grid.setVerticalSpacing(0)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        self.legend.setFont(number_font(self.legend.font()))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 6, 8, 6)
         layout.setSpacing(2)
         layout.addLayout(row(self.title, None, self.note))
         layout.addWidget(self.plot, 1)
-        layout.addLayout(self._grid)
+        layout.addWidget(self.legend)
         self.setMinimumHeight(150)
         self.retint()
 
@@ -134,24 +133,26 @@ class LiveChart(QFrame):
             item = pg.PlotDataItem(pen=_pen(len(self._curves)), connect="finite")
             self.plot.addItem(item)
             self._curves.append(item)
-            value = label()
-            value.setFont(number_font(value.font()))
-            number = len(self._legend)
-            self._grid.addWidget(value, number // _LEGEND_COLUMNS, number % _LEGEND_COLUMNS)
-            self._legend.append(value)
         while len(self._curves) > count:
             self.plot.removeItem(self._curves.pop())
-            self._legend.pop().deleteLater()
 
     def _show_values(self, t_unix_s: float | None) -> None:
-        for number, (curve, value) in enumerate(zip(self._shown, self._legend, strict=True)):
+        parts, words = [], []
+        for number, curve in enumerate(self._shown):
             found = _value_at(curve, t_unix_s)
             shown = tr("unknown") if found is None else f"{found:.{self._digits}f}"
-            text = f"{_MARKS[number % len(_MARKS)]} {curve.text}  {shown}"
-            if value.text() != text:
-                value.setText(text)
-                value.setStyleSheet(f"color: {series_colour(number).name()}")
-                value.setAccessibleName(f"{curve.text} {shown} {self._unit}")
+            mark = _MARKS[number % len(_MARKS)]
+            # Zone names come from the board: they are text here, never markup.
+            name = html.escape(curve.text)
+            parts.append(
+                f'<span style="color:{series_colour(number).name()}; white-space:nowrap">{mark}&nbsp;{name}'
+                f"&nbsp;<b>{html.escape(shown)}</b></span>"
+            )
+            words.append(f"{curve.text} {shown}")
+        text = "&nbsp;&nbsp; ".join(parts)
+        if text != self.legend.text():
+            self.legend.setText(text)
+            self.legend.setAccessibleName(f"{', '.join(words)} {self._unit}")
 
     @staticmethod
     def _highest(curves: Sequence[Curve]) -> float:

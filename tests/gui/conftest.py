@@ -100,8 +100,8 @@ def check_model(qtbot: QtBot) -> Iterator[Callable[[QAbstractItemModel], None]]:
     def attach(model: QAbstractItemModel) -> None:
         from pytestqt.modeltest import ModelTester
 
-        python = ModelTester(None)  # type: ignore[no-untyped-call]  # pytest-qt's own is untyped
-        python.check(model, force_py=True)  # type: ignore[no-untyped-call]
+        python = ModelTester(None)
+        python.check(model, force_py=True)
         attached.append(QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal))
         if model.rowCount():
             assert model.rowCount(model.index(0, 0)) == 0

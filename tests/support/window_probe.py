@@ -151,7 +151,7 @@ def _install(name: str) -> None:
         opened(shell)
         shell.setProperty("probe", Probe(name))
 
-    gui.app.Shell.open = open_with_probe  # type: ignore[method-assign]  # one more ear
+    gui.app.Shell.open = open_with_probe  # type: ignore[method-assign,assignment]  # one more ear
 
 
 if __name__ == "__main__":

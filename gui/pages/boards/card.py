@@ -11,7 +11,16 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
 )
-from PySide6.QtWidgets import QFrame, QMenu, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from core.base.errors import error_from_json
 from core.base.names import printable
@@ -25,7 +34,7 @@ from gui.shell.status import show_progress
 from gui.text import language, tr, trn
 from gui.widgets.basic import StateLabel, button, label, row, set_role
 from gui.wording import word_error
-from gui.words import job_line
+from gui.words import job_line, job_title
 
 _VERDICT_STATES = {"yes": "ok", "tight": "warn", "no": "bad", "unknown": "muted"}
 
@@ -64,6 +73,7 @@ class BoardCard(QFrame):
         self.state = StateLabel()
         self.model = label(role="muted", wrap=True)
         self.simulated = label(tr("SIMULATED"), "simulated")
+        self.simulated.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.figures = Figures()
         self.serving = label(wrap=True)
         self.verdict_label = label(wrap=True)
@@ -116,8 +126,10 @@ class BoardCard(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 10, 12, 12)
         layout.setSpacing(6)
-        layout.addLayout(row(self.name, self.simulated, None, self.state, self.refresh, self.more, spacing=6))
-        layout.addWidget(self.model)
+        layout.addLayout(row(self.name, None, self.state, self.refresh, self.more, spacing=6))
+        about = row(self.simulated, self.model, spacing=8)
+        about.setStretch(1, 1)
+        layout.addLayout(about)
         layout.addWidget(self.figures)
         layout.addLayout(row(self.serving, None, self.panel))
         layout.addWidget(self.verdict_state)
@@ -182,7 +194,7 @@ class BoardCard(QFrame):
     def show_reading(self) -> None:
         """The file is being looked at."""
         self.verdict = None
-        set_role(self, "unknown", "drop")
+        set_role(self, "reading", "drop")
         self.verdict_label.setText(tr("Reading the file ..."))
         self.verdict_label.show()
 
@@ -223,7 +235,7 @@ class BoardCard(QFrame):
         if record.state is JobState.FAILED:
             text = " ".join(word_error(error_from_json(record.error or {}), language()))
         else:
-            text = f"{printable(record.spec.title, 80)}\n{job_line(record)}"
+            text = f"{job_title(record)}\n{job_line(record)}"
         self.job.setText(text)
         self.job_button.setText(tr("Try again") if record.state.is_terminal else tr("Stop"))
         self.job_button.setEnabled(record.state is not JobState.CANCELLING)

@@ -299,14 +299,14 @@ def _box(name: str, accessible: str) -> QComboBox:
     made = QComboBox()
     made.setObjectName(name)
     made.setAccessibleName(accessible)
-    made.setMinimumContentsLength(14)
+    made.setMinimumContentsLength(8)
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return made
 
 
 def _caption(text: str) -> QWidget:
     made = label(text, "muted")
-    made.setMinimumWidth(110)
+    made.setMinimumWidth(96)
     return made
 
 

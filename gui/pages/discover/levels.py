@@ -48,13 +48,14 @@ class LevelTable(QTableView):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 74), (2, 70), (3, 76), (4, 74), (5, 104)):
+        for column, width in ((1, 82), (2, 84), (3, 84), (4, 78), (5, 106)):
             self.setColumnWidth(column, width)
         self.setAccessibleName(tr("Quantization levels"))
 
     def show_rows(self, rows: tuple[LevelEstimate, ...]) -> None:
         """Show an estimate's rows; the selected level stays selected."""
-        self._rows.replace_all(rows, key=_dtype)
+        # What can be run comes first; what is only there to compare with comes last.
+        self._rows.replace_all(sorted(rows, key=_rank), key=_dtype)
         if not self.currentIndex().isValid():
             self.select_best()
 
@@ -79,6 +80,10 @@ def _columns() -> tuple[Column[LevelEstimate], ...]:
         Column(tr("TTFT ms"), _first, right=True),
         Column(tr("Active board"), _fit),
     )
+
+
+def _rank(row: LevelEstimate) -> int:
+    return 2 if row.kind == "reference" else int(not row.supported)
 
 
 def _dtype(row: LevelEstimate) -> str:

@@ -23,7 +23,7 @@ from gui.models.paged_model import ResultsModel
 from gui.pages.discover.delegate import ResultDelegate
 from gui.pages.discover.detail import ModelPane
 from gui.pages.page import Page
-from gui.text import language, tr
+from gui.text import language, tr, trn
 from gui.widgets.basic import button, label, row
 from gui.widgets.empty_state import EmptyState
 from gui.wording import word_error
@@ -202,7 +202,7 @@ class DiscoverPage(Page):
         self.status.setText(
             tr("{n} models so far; scroll for more", n=count)
             if self.results.has_more
-            else tr("{n} models", n=count)
+            else trn("{n} model", "{n} models", count)
         )
         if first:
             self._show_first(count)

@@ -2,12 +2,11 @@
 
 import time
 
-from core.base.names import printable
 from core.base.units import format_duration
 from core.jobs.model import JobRecord
 from gui.models.list_model import Column
 from gui.text import tr
-from gui.words import ago_text, job_line, kind_text, state_text
+from gui.words import ago_text, job_line, job_title, kind_text, state_text
 
 STATE, PROGRESS = 2, 3
 WIDTHS = {0: 105, 2: 118, 3: 260, 4: 110, 5: 90}
@@ -30,7 +29,7 @@ def _kind(record: JobRecord) -> str:
 
 
 def _title(record: JobRecord) -> str:
-    return printable(record.spec.title, 200)
+    return job_title(record)
 
 
 def _state(record: JobRecord) -> str:

@@ -13,7 +13,7 @@ from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, label
 from gui.widgets.log_view import LogView
 from gui.wording import word_error
-from gui.words import STATE_ROLES, job_line, kind_text, state_text
+from gui.words import STATE_ROLES, job_line, job_title, kind_text, state_text
 
 _RUNS_AGAIN = {JobState.FAILED, JobState.CANCELLED}
 
@@ -74,7 +74,7 @@ class JobDetail(QWidget):
             for widget in hidden:
                 widget.hide()
             return
-        self.title.setText(f"{kind_text(record.spec.kind)}: {printable(record.spec.title, 200)}")
+        self.title.setText(f"{kind_text(record.spec.kind)}: {job_title(record)}")
         self.state.show_state(STATE_ROLES[record.state], state_text(record.state))
         show_progress(self.bar, record)
         self._show_outcome(record)

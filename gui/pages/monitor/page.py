@@ -62,19 +62,13 @@ class MonitorPage(Page):
             bar.addWidget(self._span_button(seconds, text))
         bar.addWidget(self.pause)
         self.charts: dict[str, LiveChart] = {}
-        grid = QGridLayout()
-        grid.setSpacing(10)
-        for number, spec in enumerate(CHARTS):
-            chart = LiveChart(tr(spec.title), spec.unit, spec.top, spec.digits)
-            chart.setObjectName(f"chart:{spec.key}")
-            chart.pointed.connect(self._on_pointed)
-            self.charts[spec.key] = chart
-            grid.addWidget(chart, number // _COLUMNS, number % _COLUMNS)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(10)
         filled = QWidget()
         inner = QVBoxLayout(filled)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addLayout(bar)
-        inner.addLayout(grid, 1)
+        inner.addLayout(self._grid, 1)
         self._empty = EmptyState(
             "monitor", tr("No board to watch"), tr("Add a board; it is then watched all the time RKDeck is open."),
             tr("Add a board"),
@@ -87,6 +81,11 @@ class MonitorPage(Page):
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._draw)
+        # One chart a turn of the event loop: all at once would hold it up for a tenth of a second.
+        self._builder = QTimer(self)
+        self._builder.setInterval(0)
+        self._builder.timeout.connect(self._build_chart)
+        self._builder.start()
         desk.boards.loaded.connect(self._on_boards_loaded)
         self._on_boards_loaded()
 
@@ -148,9 +147,25 @@ class MonitorPage(Page):
         return end - self._span_s, end
 
     @Slot()
+    def _build_chart(self) -> None:
+        number = len(self.charts)
+        if number == len(CHARTS):
+            self._builder.stop()
+            self._draw()
+            return
+        spec = CHARTS[number]
+        chart = LiveChart(tr(spec.title), spec.unit, spec.top, spec.digits)
+        chart.setObjectName(f"chart:{spec.key}")
+        chart.pointed.connect(self._on_pointed)
+        self.charts[spec.key] = chart
+        self._grid.addWidget(chart, number // _COLUMNS, number % _COLUMNS)
+        self._grid.setRowStretch(number // _COLUMNS, 1)
+        self._grid.setColumnStretch(number % _COLUMNS, 1)
+
+    @Slot()
     def _draw(self) -> None:
         history = self._history()
-        if history is None or not self.isVisible():
+        if history is None or len(self.charts) < len(CHARTS) or not self.isVisible():
             return
         begin, end = self._window()
         latest = history.latest

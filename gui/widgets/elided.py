@@ -1,0 +1,71 @@
+"""One line of text that gives way: what does not fit is left out in the middle and shown in full by the mouse."""
+
+import html
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+_LEAST_PX = 48
+
+
+class ElidedLabel(QLabel):
+    """A label as wide as there is room; `full_text` is what it is about."""
+
+    def __init__(
+        self,
+        text: str = "",
+        role: str = "",
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._mode = mode
+        self.full_text = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        if role:
+            self.setProperty("role", role)
+        self.show_text(text)
+
+    def show_text(self, text: str) -> None:
+        """Show another text."""
+        self.full_text = text
+        self.setAccessibleName(text)
+        self._elide()
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        """As much as the whole text takes."""
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.full_text) + 2, metrics.height() + 2)
+
+    def minimumSizeHint(self) -> QSize:  # Qt's name
+        """A few letters."""
+        return QSize(_LEAST_PX, self.fontMetrics().height() + 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
+        """More or less of the text fits."""
+        super().resizeEvent(event)
+        self._elide()
+
+    def changeEvent(self, event: QEvent) -> None:  # Qt's name
+        """Another font makes letters of another width."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
+            self._elide()
+
+    def _elide(self) -> None:
+        shown = self.fontMetrics().elidedText(self.full_text, self._mode, self.width())
+        if shown != self.text():
+            self.setText(shown)
+        self.setToolTip(plain_tip(self.full_text) if shown != self.full_text else "")
+
+
+def plain_tip(text: str) -> str:
+    """A text for a tooltip, where Qt takes what looks like markup for markup: names come from strangers."""
+    return f"<span>{html.escape(text)}</span>" if "<" in text else text
+
+
+def breakable(text: str) -> str:
+    """The text with places to break lines after marks that names are made of; for labels, not for copying."""
+    return "".join(f"{character}\u200b" if character in "/_.-" else character for character in text)
