@@ -85,7 +85,7 @@ class ConversionQueue(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 112), (2, 190), (3, 70)):
+        for column, width in ((1, 112), (2, 180), (3, 92)):
             view.setColumnWidth(column, width)
         view.selectionModel().currentRowChanged.connect(self._on_selected)
         view.setAccessibleName(tr("Conversions"))

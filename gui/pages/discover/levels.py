@@ -48,7 +48,7 @@ class LevelTable(QTableView):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 82), (2, 84), (3, 84), (4, 78), (5, 106)):
+        for column, width in ((1, 78), (2, 84), (3, 76), (4, 74), (5, 100)):
             self.setColumnWidth(column, width)
         self.setAccessibleName(tr("Quantization levels"))
 
@@ -93,11 +93,14 @@ def _dtype(row: LevelEstimate) -> str:
 def _level(row: LevelEstimate) -> str:
     if row.kind == "reference":
         return tr("{level} (to compare)", level=row.dtype)
-    return row.dtype if row.supported else tr("{level} (refused)", level=row.dtype)
+    return row.dtype
 
 
 def _gib(size_bytes: float | None) -> str:
-    return "-" if size_bytes is None else f"{size_bytes / GIB:.2f}"
+    if size_bytes is None:
+        return "-"
+    size_gib = size_bytes / GIB
+    return f"{size_gib:.2f}" if size_gib >= 0.1 else f"{size_gib:.3f}"
 
 
 def _ram(row: LevelEstimate) -> str:
@@ -117,6 +120,8 @@ def _first(row: LevelEstimate) -> str:
 
 
 def _fit(row: LevelEstimate) -> str:
+    if not row.supported and row.kind == "rkllm":
+        return tr("refused")
     return verdict_text(row.fit.verdict) if row.fit is not None else "-"
 
 

@@ -98,10 +98,15 @@ class SettingsPage(Page):
         self.endpoint_problem.hide()
         self.endpoint_note = label(tr("Used from the next start on."), "muted", wrap=True)
         self.token = label(wrap=True)
-        return _form(
-            (tr("Address"), self.endpoint), ("", self.endpoint_problem), ("", self.endpoint_note),
-            (tr("Token"), self.token),
-        )  # fmt: skip
+        return _form((tr("Address"), self.endpoint), ("", self._endpoint_words()), (tr("Token"), self.token))
+
+    def _endpoint_words(self) -> QWidget:
+        words = QWidget()
+        layout = QVBoxLayout(words)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.endpoint_problem)
+        layout.addWidget(self.endpoint_note)
+        return words
 
     def _defaults_part(self) -> QWidget:
         settings, limits = self.desk.settings.value, context_limits()
