@@ -127,7 +127,6 @@ def add_board(
         )
         with session, ended_by(token, session):
             facts = probe_board(session, board.sysroot)
-        token.raise_if_cancelled()
         store = board.store or facts.store_proposal
         board = services.boards.add(replace(board, store=store, identity=facts.identity, facts=facts))
         try:

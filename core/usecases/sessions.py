@@ -10,7 +10,7 @@ from core.remote.session import SshSession
 
 @contextlib.contextmanager
 def ended_by(token: CancelToken, session: SshSession) -> Iterator[None]:
-    """Close the session when it is called off; what then fails is the cancellation.
+    """Close the session when it is called off; what then fails, or ends well, is the cancellation.
 
     Raises:
         CancelledError: `base.cancelled`.
@@ -19,6 +19,7 @@ def ended_by(token: CancelToken, session: SshSession) -> Iterator[None]:
     try:
         token.raise_if_cancelled()
         yield
+        token.raise_if_cancelled()
     except Exception:
         token.raise_if_cancelled()
         raise

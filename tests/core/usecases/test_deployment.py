@@ -430,6 +430,19 @@ def test_from_a_drop_to_two_versions_and_back(desk: Services, tmp_path: Path) ->
         use.undeploy(desk, "desk", "Tiny-Alice")
 
 
+def test_versions_are_in_the_order_in_which_they_were_sent(desk: Services, tmp_path: Path) -> None:
+    """Also within one second; an older file that is sent again is the newest version."""
+    path, sent = tmp_path / "alice.rkllm", list[object]()
+    for seed in (1, 2, 3, 4, 1):
+        write_tiny_model(path, seed=seed)
+        (job_id,) = use.start_deploys(desk, path, ["desk"])
+        sent.append(desk.jobs.attach(job_id).result(60)["sha256"])
+    versions = use.list_versions(desk, "desk")
+    assert [version.sha256 for version in versions] == sent
+    assert [version.current for version in versions] == [False, False, False, False, True]
+    assert use.rollback(desk, "desk", "alice").sha256 == sent[3]
+
+
 def test_the_same_file_has_room_on_a_disk_that_is_full_by_now(desk: Services, tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "alice.rkllm")
     desk.add_to_library(path)

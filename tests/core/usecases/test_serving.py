@@ -1,5 +1,7 @@
 """Serving and asking as a front end uses it, called off at every point; over both kinds of SSH server."""
 
+import shlex
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
 from core.demo.runtime_install import install_runtime
+from core.serve.records import Serving, state_file
 from core.services import Services
 from core.usecases import boards, deployment
 from core.usecases import serving as use
@@ -28,6 +31,26 @@ LONG = 1500
 HELLO = ({"role": "user", "content": "hello"},)
 
 
+_LISTENER = """
+import json, os, socket, sys, time
+s = socket.create_server(("127.0.0.1", 0))
+ticks = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19])
+state = {"pid": os.getpid(), "port": s.getsockname()[1], "start_ticks": ticks, "model": "m", "simulated": True}
+open(sys.argv[1] + ".new", "w").write(json.dumps(state))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+c, _ = s.accept()
+c.recv(65536)
+open(sys.argv[1] + ".asked", "w").close()
+"""
+# Three words and the end, in one go: the asker has them all before it hears the first.
+_AT_ONCE = r"""
+head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+word = b'data: {"choices": [{"delta": {"content": "word"}, "finish_reason": "stop"}]}\n\n'
+c.sendall(head + 3 * word + b"data: [DONE]\n\n")
+time.sleep(600)
+"""
+
+
 @dataclass(frozen=True)
 class Desk:
     """A board called "desk" where "alice" is deployed."""
@@ -36,14 +59,24 @@ class Desk:
     root: Path
 
     def runtime(self, script: str) -> None:
-        """Replace the runtime by one that behaves as `script` says."""
+        """Replace the runtime by one that behaves as `script` says; `$state` is its state file."""
         folder = self.root / "usr/local/lib/rkdeck/runtimes"
         for path in folder.iterdir():
             path.unlink()
         about = '{"name": "odd", "version": "1", "simulated": true, "abi": "x"}'
         path = folder / "odd"
-        path.write_text(f"#!/bin/sh\nif [ \"$1\" = describe ]; then echo '{about}'; exit; fi\n{script}\n")
+        path.write_text(
+            f"#!/bin/sh\nif [ \"$1\" = describe ]; then echo '{about}'; exit; fi\n"
+            f'while [ $# -gt 1 ]; do [ "$1" = --state-file ] && state=$2; shift; done\n{script}\n'
+        )
         path.chmod(0o755)
+
+    def listener(self, after_question: str) -> Serving:
+        """Serve by a program that takes one question and goes on as `after_question` says, with `c` the socket."""
+        program = self.root / "listener.py"
+        program.write_text(_LISTENER + after_question)
+        self.runtime(f'exec {shlex.quote(sys.executable)} -I {program} "$state"')
+        return use.serve(self.services, "desk", "alice")
 
     def answer(self, tokens: int = 2) -> str:
         return use.ask(self.services, "desk", HELLO, max_tokens=tokens).text
@@ -182,37 +215,25 @@ def _is_busy(desk: Desk) -> bool:
     return False
 
 
-def test_nothing_is_heard_after_it_was_called_off(demo_desk: Desk) -> None:
-    use.serve(demo_desk.services, "desk", "alice")
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_nothing_is_heard_after_it_was_called_off(demo_desk: Desk, at: int) -> None:
+    """Not even what had arrived already; and at the last word, the answer is called off as well."""
+    demo_desk.listener(_AT_ONCE)
     token, pieces = CancelToken(), list[str]()
 
     def hear(text: str) -> None:
         pieces.append(text)
-        token.cancel()
+        if len(pieces) == at:
+            token.cancel()
 
     with pytest.raises(CancelledError, match=r"base\.cancelled"):
-        use.ask(demo_desk.services, "desk", HELLO, max_tokens=LONG, on_text=hear, cancel=token)
-    assert len(pieces) == 1
+        use.ask(demo_desk.services, "desk", HELLO, on_text=hear, cancel=token)
+    assert len(pieces) == at
 
 
 def test_a_silent_runtime_is_left_at_once(demo_desk: Desk) -> None:
     """One that takes the question and says nothing: the wait itself must end."""
-    silent = (
-        "import json,os,socket,sys,time\n"
-        "s=socket.create_server(('127.0.0.1',0))\n"
-        "ticks=int(open('/proc/self/stat').read().rpartition(')')[2].split()[19])\n"
-        "d={'pid':os.getpid(),'port':s.getsockname()[1],'start_ticks':ticks,'model':'m','simulated':True}\n"
-        "open(sys.argv[1]+'.new','w').write(json.dumps(d)); os.rename(sys.argv[1]+'.new',sys.argv[1])\n"
-        "c,_=s.accept(); open(sys.argv[1]+'.asked','w').close(); time.sleep(600)\n"
-    )
-    program = demo_desk.root / "silent.py"
-    program.write_text(silent)
-    demo_desk.runtime(
-        'while [ $# -gt 1 ]; do [ "$1" = --state-file ] && state=$2; shift; done\n'
-        f'exec python3 {program} "$state"'
-    )
-    serving = use.serve(demo_desk.services, "desk", "alice")
-    asked = Path(serving.state_file + ".asked")
+    asked = Path(demo_desk.listener("time.sleep(600)\n").state_file + ".asked")
     token = CancelToken()
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(use.ask, demo_desk.services, "desk", HELLO, cancel=token)
@@ -259,22 +280,18 @@ def test_a_start_is_called_off_while_the_model_loads(desk: Desk) -> None:
 
 
 def test_a_start_that_is_called_off_as_it_becomes_ready_is_stopped(demo_desk: Desk) -> None:
-    """Whenever the token is thrown, afterwards either it serves and says so, or nothing runs."""
-    services = demo_desk.services
-    for delay_s in (0.0, 0.2, 0.4, 0.6, 0.8):
-        token = CancelToken()
-        timer = threading.Timer(delay_s, token.cancel)
-        timer.start()
-        try:
-            serving = use.serve(services, "desk", "alice", cancel=token)
-        except CancelledError:
-            assert boards.refresh_board(services, "desk").serving is None
-        else:
-            assert boards.refresh_board(services, "desk").serving == serving
-            use.stop(services, "desk")
-        finally:
-            timer.cancel()
-            timer.join()
+    token, store = CancelToken(), demo_desk.services.boards.get("desk").store
+    assert store is not None
+
+    def waiting(_seconds: float) -> None:
+        wait_until(Path(state_file(store)).exists)
+        token.cancel()
+
+    with pytest.raises(CancelledError, match=r"base\.cancelled"):
+        use.serve(demo_desk.services, "desk", "alice", cancel=token, on_wait=waiting)
+    assert token.is_cancelled
+    assert boards.refresh_board(demo_desk.services, "desk").serving is None
+    assert use.serve(demo_desk.services, "desk", "alice").name == "alice"
 
 
 def test_errors_of_a_call_that_was_not_called_off_stay_what_they_are(demo_desk: Desk) -> None:
