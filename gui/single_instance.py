@@ -12,6 +12,7 @@ from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 _WAIT_MS = 1500
 _RAISE = b"raise\n"
+_LONGEST_PATH = 100  # unix(7): 108 with its end
 
 
 def raise_other(home: Path) -> bool:
@@ -64,4 +65,8 @@ class InstanceGate(QObject):
 
 
 def _name(home: Path) -> str:
-    return "rkdeck-" + hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:24]
+    """In the home folder itself, wherever TMPDIR points; a path too long for a socket is shortened elsewhere."""
+    path = str(home.absolute() / "window.socket")
+    if len(path.encode()) <= _LONGEST_PATH:
+        return path
+    return "rkdeck-" + hashlib.sha256(path.encode()).hexdigest()[:24]

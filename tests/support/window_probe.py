@@ -149,7 +149,8 @@ def _install(name: str) -> None:
 
     def open_with_probe(shell: gui.app.Shell) -> None:
         opened(shell)
-        shell.setProperty("probe", Probe(name))
+        probe = Probe(name)
+        probe.setParent(shell)
 
     gui.app.Shell.open = open_with_probe  # type: ignore[method-assign,assignment]  # one more ear
 
