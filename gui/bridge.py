@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
+from shiboken6 import isValid
 
 from core.base.errors import CancelledError, RKDeckError
 from core.base.events import EventHub
@@ -173,12 +174,18 @@ class Bridge(QObject):
         while (message := self._mailbox.take()) is not None:
             receiver, value = message
             slot = receiver()
-            if slot is not None:
+            if slot is not None and _lives(slot):
                 slot(value)
             if time.perf_counter() > deadline:
                 # Input and painting have their turn before the rest.
                 self._woken.emit()
                 return
+
+
+def _lives(slot: Callable[[Any], None]) -> bool:
+    """Whether the receiver's C++ side is there: Python may hold on to the rest of a deleted widget for a while."""
+    owner = getattr(slot, "__self__", None)
+    return not isinstance(owner, QObject) or isValid(owner)
 
 
 class _Outcome:

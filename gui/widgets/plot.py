@@ -61,8 +61,10 @@ class LiveChart(QFrame):
         self._shown: list[Curve] = []
         self.title = label(f"{title}, {unit}", "heading")
         self.note = label(role="muted", wrap=True)
-        self.plot = pg.PlotWidget(axisItems={"bottom": _TimeAxis(orientation="bottom")})
-        self.plot.setMenuEnabled(False)
+        self.plot = pg.PlotWidget(axisItems={"bottom": _TimeAxis(orientation="bottom")}, enableMenu=False)
+        # pyqtgraph makes it without a parent, also where it is switched off: it would outlive the chart.
+        menu = self.plot.getPlotItem().ctrlMenu
+        menu.setParent(self, menu.windowFlags())
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.getAxis("left").setWidth(44)

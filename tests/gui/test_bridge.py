@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -167,6 +168,17 @@ def test_a_receiver_that_is_gone_hears_nothing(bridge: Bridge, qtbot: QtBot) -> 
     bridge.run(lambda: 1, done=here.hear)
     qtbot.waitUntil(lambda: bool(here.heard))
     assert heard == []
+
+
+def test_a_widget_that_is_deleted_but_still_referred_to_hears_nothing(bridge: Bridge, qtbot: QtBot) -> None:
+    deleted, here = Listener(), Listener()
+    release = threading.Event()
+    bridge.run(lambda: release.wait(10), done=deleted.hear)
+    shiboken6.delete(deleted)
+    release.set()
+    bridge.run(lambda: 1, done=here.hear)
+    qtbot.waitUntil(lambda: bool(here.heard))
+    assert deleted.heard == []
 
 
 def test_a_closed_bridge_delivers_nothing(bridge: Bridge, qtbot: QtBot) -> None:

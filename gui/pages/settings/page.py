@@ -126,7 +126,7 @@ class SettingsPage(Page):
         return _form((tr("Platform"), self.platform), (tr("Context"), self.context))
 
     def _about_part(self) -> QWidget:
-        self.home, self.logs = label(selectable=True, wrap=True), label(selectable=True, wrap=True)
+        self.home = label(selectable=True, wrap=True)
         self.keyring, self.versions = label(wrap=True), label(about_text(), selectable=True, wrap=True)
         open_home = button(tr("Open the folder"), icon_name="folder")
         open_home.clicked.connect(self._on_open_home)
