@@ -1,8 +1,8 @@
 """The boards as a list: what is stored, what a visit found, what the monitor sees now, and the job on each."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from core.usecases.boards import BoardStatus
 from PySide6.QtCore import QObject, Signal, Slot
 
 from core.base.errors import RKDeckError
@@ -11,10 +11,12 @@ from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
 from core.monitor.sample import BoardSample
 from core.services import Services
-from core.usecases import boards as use
 from gui.bridge import Bridge
 from gui.feeds.jobs import JobsFeed
 from gui.feeds.monitor import MonitorHub
+
+if TYPE_CHECKING:
+    from core.usecases.boards import BoardStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class BoardView:
     """
 
     board: Board
-    status: BoardStatus | None = None
+    status: "BoardStatus | None" = None
     sample: BoardSample | None = None
     error: RKDeckError | None = None
     job: JobRecord | None = None
@@ -88,7 +90,7 @@ class BoardsFeed(QObject):
     @Slot()
     def reload(self) -> None:
         """Read the registry again."""
-        self._bridge.run(use.list_boards, self._services, done=self._on_listed)
+        self._bridge.run(_list_boards, self._services, done=self._on_listed)
 
     def visit(self, name: str) -> None:
         """Connect to a board and look: facts, deployments, what it serves."""
@@ -103,7 +105,7 @@ class BoardsFeed(QObject):
         for view in list(self.views):
             self.visit(view.name)
 
-    def settle(self, name: str, outcome: BoardStatus | RKDeckError) -> None:
+    def settle(self, name: str, outcome: "BoardStatus | RKDeckError") -> None:
         """A visit has ended."""
         visitor = self._visitors.pop(name, None)
         if visitor is not None:
@@ -171,10 +173,23 @@ class _Visitor(QObject):
         self._feed = feed
 
     def start(self, services: Services, bridge: Bridge) -> None:
-        bridge.run(use.refresh_board, services, self._name, done=self._on_done, failed=self._on_done)
+        bridge.run(_refresh_board, services, self._name, done=self._on_done, failed=self._on_done)
 
-    def _on_done(self, outcome: BoardStatus | RKDeckError) -> None:
+    def _on_done(self, outcome: "BoardStatus | RKDeckError") -> None:
         self._feed.settle(self._name, outcome)
+
+
+def _list_boards(services: Services) -> tuple[Board, ...]:
+    """On a thread of the pool, and so is the import: an SSH library is not what a first window waits for."""
+    from core.usecases.boards import list_boards
+
+    return list_boards(services)
+
+
+def _refresh_board(services: Services, name: str) -> "BoardStatus":
+    from core.usecases.boards import refresh_board
+
+    return refresh_board(services, name)
 
 
 def _name(view: BoardView) -> str:
