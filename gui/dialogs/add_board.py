@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.errors import RKDeckError
+from core.base.tasks import CancelToken
 from core.boards.registry import Board
 from core.usecases import boards as use
 from core.usecases.boards import BoardDraft
@@ -116,7 +117,7 @@ class AddBoardDialog(QDialog):
         self.connect_button.setEnabled(False)
         self.message.setText(tr("Connecting ..."))
         self._task = self._desk.bridge.run(
-            use.add_board, self._desk.services, self.draft(), accept_fingerprint,
+            use.add_board, self._desk.services, self.draft(), accept_fingerprint, cancel=CancelToken(),
             done=self._on_added, failed=self._on_failed,
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """`rkdeck demo --headless`: the promise of the README."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,9 +61,25 @@ def test_demo_says_that_it_is_simulated(tmp_path: Path) -> None:
         assert any(line.strip().startswith(step) for line in done.stdout.splitlines()), step
 
 
-def test_demo_without_headless_says_that_there_is_no_window_yet() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gui.main", "demo"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert "no window yet" in done.stderr
+def test_a_window_without_a_display_is_refused_in_words() -> None:
+    hidden = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    for arguments in (["demo"], []):
+        done = subprocess.run(
+            [sys.executable, "-m", "gui.main", *arguments], cwd=ROOT, capture_output=True, text=True, env=env
+        )
+        assert done.returncode == 1
+        assert "no display" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_demo_takes_the_window_along_and_draws_every_page(tmp_path: Path) -> None:
+    done = _demo(tmp_path / "home", "--json", "--shots", str(tmp_path / "shots"))
+    assert done.returncode == 0, done.stderr
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    window = [step for step in steps if step.get("step") == "window"]
+    assert any("fits" in step.get("verdict", "") for step in window)
+    assert any(step.get("longest_block_ms", 1e9) < 250 for step in window)
+    pictures = sorted(path.name for path in (tmp_path / "shots").iterdir())
+    assert len(pictures) == 7 * 2 * 2 + 1
+    assert all((tmp_path / "shots" / name).stat().st_size > 5000 for name in pictures)

@@ -5,10 +5,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{file} is not an .rkllm file (found: {kind}).",
         "Look at it with `rkdeck inspect`; download the model again or convert it with `rkdeck convert`.",
     ),
-    "deploy.no_store": (
-        "{board} has no folder for models yet.",
-        "Visit it once (`rkdeck board probe`), so that RKDeck can choose a disk with room, or set a folder for it.",
-    ),
     "deploy.no_room": (
         "{file} needs {needed_gib} GiB in the store of {board}, a small reserve included; "
         "{free_gib} GiB are free there.",
