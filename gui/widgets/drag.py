@@ -6,6 +6,7 @@ from PySide6.QtCore import QByteArray, QMimeData, QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import QColor, QDrag, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
+from core.base.names import printable
 from core.library.library import LibraryItem
 from gui.icons import pixmap
 from gui.theme import colour
@@ -33,7 +34,7 @@ def start_item_drag(source: QWidget, item: LibraryItem) -> None:
     """Carry an item until the button is let go; the window system runs its own loop meanwhile."""
     drag = QDrag(source)
     drag.setMimeData(item_mime(item))
-    drag.setPixmap(_picture(source, item.title))
+    drag.setPixmap(_picture(source, printable(item.title, 120)))
     drag.setHotSpot(QPoint(16, _HEIGHT_PX // 2))
     drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)
 
@@ -41,13 +42,15 @@ def start_item_drag(source: QWidget, item: LibraryItem) -> None:
 def _picture(source: QWidget, title: str) -> QPixmap:
     metrics = source.fontMetrics()
     width = min(_MOST_PX, metrics.horizontalAdvance(title) + 46)
-    picture = QPixmap(width, _HEIGHT_PX)
+    ratio = source.devicePixelRatioF()
+    picture = QPixmap(round(width * ratio), round(_HEIGHT_PX * ratio))
+    picture.setDevicePixelRatio(ratio)
     picture.fill(QColor(0, 0, 0, 0))
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(colour("surface"))
     painter.setPen(colour("accent"))
-    painter.drawRoundedRect(picture.rect().adjusted(1, 1, -2, -2), 6, 6)
+    painter.drawRoundedRect(QRect(1, 1, width - 3, _HEIGHT_PX - 3), 6, 6)
     painter.drawPixmap(10, (_HEIGHT_PX - 16) // 2, pixmap("file", "accent", 16))
     painter.setPen(colour("text"))
     text = metrics.elidedText(title, Qt.TextElideMode.ElideMiddle, width - 42)

@@ -1,12 +1,15 @@
 """One line of text that gives way: what does not fit is left out in the middle and shown in full by the mouse."""
 
 import html
+import re
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 _LEAST_PX = 48
+_LONG_WORD = re.compile(r"\S{20,}")
+_MARKS = re.compile(r"[/_.-]")
 
 
 class ElidedLabel(QLabel):
@@ -58,14 +61,14 @@ class ElidedLabel(QLabel):
         shown = self.fontMetrics().elidedText(self.full_text, self._mode, self.width())
         if shown != self.text():
             self.setText(shown)
-        self.setToolTip(plain_tip(self.full_text) if shown != self.full_text else "")
+        self.setToolTip(never_markup(self.full_text) if shown != self.full_text else "")
 
 
-def plain_tip(text: str) -> str:
-    """A text for a tooltip, where Qt takes what looks like markup for markup: names come from strangers."""
+def never_markup(text: str) -> str:
+    """A text for places where Qt takes what looks like markup for markup (tooltips): names come from strangers."""
     return f"<span>{html.escape(text)}</span>" if "<" in text else text
 
 
 def breakable(text: str) -> str:
-    """The text with places to break lines after marks that names are made of; for labels, not for copying."""
-    return "".join(f"{character}\u200b" if character in "/_.-" else character for character in text)
+    """The text with places to break lines in its longest words (paths, names of files); for labels only."""
+    return _LONG_WORD.sub(lambda word: _MARKS.sub("\\g<0>\u200b", word[0]), text)

@@ -1,4 +1,8 @@
-"""The columns of the library's table, and what an item's provenance says."""
+"""The columns of the library's table: their words, their order and their widths."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from core.base.errors import JsonValue
 from core.base.names import printable
@@ -6,27 +10,51 @@ from core.base.units import format_bytes
 from core.library.library import LibraryItem
 from gui.models.list_model import Column
 from gui.text import tr
+from gui.widgets.elided import never_markup
 from gui.words import ago_text
 
-WIDTHS = {1: 120, 2: 105, 3: 95, 4: 95, 5: 105}
+TITLE, KIND, LEVEL, PLATFORM, SIZE, ADDED = range(6)
+WIDTHS = {KIND: 66, LEVEL: 90, PLATFORM: 102, SIZE: 88, ADDED: 112}
+# Given up one after the other when the table is narrow: what the file's name tells as well, last what it does not.
+EXPENDABLE = (PLATFORM, ADDED, KIND, LEVEL)
+NOT_MEANT = "-"
 
 
-def library_columns() -> tuple[Column[LibraryItem], ...]:
-    """The columns, in the language in use."""
-    return (
-        Column(tr("Model"), title_text, tip=_path),
-        Column(tr("Kind"), kind_text),
+def library_columns(sorted_by: int = ADDED, *, falling: bool = True) -> tuple[Column[LibraryItem], ...]:
+    """The columns, in the language in use; the one the table is sorted by has an arrow."""
+    columns = (
+        Column(tr("Model"), marked_title, tip=_path),
+        Column(tr("Kind"), _short_kind, tip=kind_text),
         Column(tr("Level"), level_text),
         Column(tr("Platform"), platform_text),
         Column(tr("Size"), _size, right=True),
         Column(tr("Added"), _added, right=True),
     )
+    arrow = " ↓" if falling else " ↑"
+    return tuple(
+        replace(column, title=column.title + arrow) if number == sorted_by else column
+        for number, column in enumerate(columns)
+    )
 
 
-def title_text(item: LibraryItem) -> str:
-    """What people call it; a stand-in's file says so."""
-    shown = printable(item.repo if item.kind == "source" and item.repo else item.title, 120)
-    return f"{shown} ({tr('SIMULATED')})" if is_simulated(item) else shown
+SORT_KEYS: tuple[Callable[[LibraryItem], Any], ...] = (
+    lambda item: plain_title(item).lower(),
+    lambda item: item.kind,
+    lambda item: _inspected(item, "dtype") or "",
+    lambda item: _inspected(item, "platform") or "",
+    lambda item: item.size_bytes,
+    lambda item: item.created_unix_s,
+)
+
+
+def plain_title(item: LibraryItem) -> str:
+    """What people call it."""
+    return printable(item.repo if item.kind == "source" and item.repo else item.title, 120)
+
+
+def marked_title(item: LibraryItem) -> str:
+    """The title; a stand-in's file says so."""
+    return f"{plain_title(item)} ({tr('SIMULATED@@model')})" if is_simulated(item) else plain_title(item)
 
 
 def kind_text(item: LibraryItem) -> str:
@@ -36,18 +64,22 @@ def kind_text(item: LibraryItem) -> str:
 
 def level_text(item: LibraryItem) -> str:
     """The quantization level of a .rkllm file."""
-    return _inspected(item, "dtype") or ("-" if item.kind == "source" else tr("unknown"))
+    return _inspected(item, "dtype") or (NOT_MEANT if item.kind == "source" else tr("unknown"))
 
 
 def platform_text(item: LibraryItem) -> str:
     """The SoC a .rkllm file was made for."""
     found = _inspected(item, "platform")
-    return found.upper() if found else ("-" if item.kind == "source" else tr("unknown"))
+    return found.upper() if found else (NOT_MEANT if item.kind == "source" else tr("unknown"))
 
 
 def is_simulated(item: LibraryItem) -> bool:
     """Whether the stand-in toolkit made it."""
     return item.provenance.get("simulated") is True or _inspection(item).get("kind") == "rkllm-simulated"
+
+
+def _short_kind(item: LibraryItem) -> str:
+    return ".rkllm" if item.kind == "rkllm" else tr("source")
 
 
 def _inspection(item: LibraryItem) -> dict[str, JsonValue]:
@@ -61,7 +93,7 @@ def _inspected(item: LibraryItem, member: str) -> str | None:
 
 
 def _path(item: LibraryItem) -> str:
-    return str(item.path)
+    return never_markup(printable(str(item.path), 500))
 
 
 def _size(item: LibraryItem) -> str:

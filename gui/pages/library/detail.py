@@ -2,22 +2,23 @@
 
 from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from core.base.errors import JsonValue, RKDeckError
-from core.base.names import printable
-from core.base.units import format_bytes
+from core.base.errors import RKDeckError
 from core.library.library import LibraryItem
 from core.usecases import library as use
 from gui.bridge import Task
 from gui.desk import Desk
-from gui.pages.library.columns import kind_text, level_text, platform_text, title_text
-from gui.text import language, tr, trn
-from gui.widgets.basic import button, clear_layout, label, line, row
+from gui.pages.library.columns import is_simulated, plain_title
+from gui.pages.library.deploying import DeployMenu
+from gui.pages.library.facts import FactsPanel
+from gui.text import language, tr
+from gui.widgets.basic import StateLabel, button, label, line, row
+from gui.widgets.elided import breakable
 from gui.wording import word_error
-from gui.words import ago_text
 
-_MOST_FILES = 40
+_MOST_WRONG = 10
+_LEAST_PX = 300
 
 
 class LibraryDetail(QWidget):
@@ -25,62 +26,58 @@ class LibraryDetail(QWidget):
 
     Signals:
         removal_wanted: the LibraryItem to remove.
-        deployment_wanted: a tuple (LibraryItem, name of a board).
     """
 
     removal_wanted = Signal(object)
-    deployment_wanted = Signal(object)
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setMinimumWidth(_LEAST_PX)
         self._desk = desk
         self._item: LibraryItem | None = None
         self._task: Task | None = None
-        self.title = label(role="heading", wrap=True, selectable=True)
+        self.title = label(role="heading", wrap=True)
+        self.simulated = label(tr("SIMULATED@@model"), "simulated")
+        self.outcome = StateLabel()
+        self.outcome.setObjectName("verifyState")
+        self.message = label(wrap=True, selectable=True)
+        self.message.setObjectName("verifyMessage")
+        self._make_buttons()
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.title)
+        layout.addLayout(row(self.simulated, None))
+        layout.addLayout(row(self.convert, self.deploy, self.verify, None))
+        layout.addLayout(row(self.folder, self.remove, None))
+        layout.addWidget(self.outcome)
+        layout.addWidget(self.message)
+        layout.addWidget(line())
+        layout.addWidget(self._area, 1)
+        self._show_nothing()
+
+    def _make_buttons(self) -> None:
         self.convert = button(tr("Convert"), "primary", "convert")
         self.convert.setObjectName("convertItemButton")
         self.convert.clicked.connect(self._on_convert)
         self.deploy = button(tr("Deploy"), "primary", "upload")
         self.deploy.setObjectName("deployItemButton")
-        self._boards = QMenu(self)
-        self._boards.aboutToShow.connect(self._fill_boards)
-        self._boards.triggered.connect(self._on_board)
-        self.deploy.setMenu(self._boards)
+        self.boards = DeployMenu(self._desk, self)
+        self.deploy.setMenu(self.boards)
         self.verify = button(
             tr("Verify"), icon_name="check", tip=tr("Compare sizes and checksums with what was stored")
         )
+        self.verify.setObjectName("verifyItemButton")
         self.verify.clicked.connect(self._on_verify)
         self.folder = button(tr("Open the folder"), icon_name="folder")
+        self.folder.setObjectName("openFolderButton")
         self.folder.clicked.connect(self._on_folder)
         self.remove = button(tr("Remove"), "danger", "trash")
         self.remove.setObjectName("removeItemButton")
         self.remove.clicked.connect(self._on_remove)
-        self.message = label(wrap=True, selectable=True)
-        self._facts = QFormLayout()
-        self._facts.setHorizontalSpacing(16)
-        content = QWidget()
-        inner = QVBoxLayout(content)
-        inner.setContentsMargins(0, 0, 6, 0)
-        inner.addLayout(self._facts)
-        inner.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(content)
-        second = QHBoxLayout()
-        for made in (self.verify, self.folder, self.remove):
-            second.addWidget(made)
-        second.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(self.title)
-        layout.addLayout(row(self.convert, self.deploy, None))
-        layout.addLayout(second)
-        layout.addWidget(self.message)
-        layout.addWidget(line())
-        layout.addWidget(area, 1)
-        self.show_item(None)
 
     @property
     def item(self) -> LibraryItem | None:
@@ -88,28 +85,53 @@ class LibraryDetail(QWidget):
         return self._item
 
     def show_item(self, item: LibraryItem | None) -> None:
-        """Show an item; None asks to select one."""
+        """Show an item; None asks to select one. What is under way for the same item goes on."""
+        if item == self._item:
+            return
+        before, self._item = self._item, item
+        self.boards.show_item(item)
+        if item is None:
+            self._forget_verification()
+            self._show_nothing()
+            return
+        if before is None or before.id != item.id:
+            self._forget_verification()
+        self.title.setText(breakable(plain_title(item)))
+        self.simulated.setVisible(is_simulated(item))
+        for made in (self.verify, self.folder, self.remove):
+            made.show()
+        self.convert.setVisible(item.kind == "source")
+        self.deploy.setVisible(item.kind == "rkllm")
+        self._show_facts(FactsPanel(item))
+
+    def retint(self) -> None:
+        """Another theme."""
+        if self._item is not None:
+            self._show_facts(FactsPanel(self._item))
+
+    def _show_nothing(self) -> None:
+        self.title.setText(tr("Select a model to see where it came from and what can be done with it."))
+        hidden: tuple[QWidget, ...] = (
+            self.simulated, self.convert, self.deploy, self.verify, self.folder, self.remove,
+            self.outcome, self.message,
+        )  # fmt: skip
+        for widget in hidden:
+            widget.hide()
+        self._show_facts(QWidget())
+
+    def _show_facts(self, panel: QWidget) -> None:
+        old = self._area.takeWidget()
+        if old is not None:
+            old.deleteLater()
+        self._area.setWidget(panel)
+
+    def _forget_verification(self) -> None:
         if self._task is not None:
             self._task.drop()
             self._task = None
-        changed = item is None or self._item is None or item.id != self._item.id
-        self._item = item
-        for made in (self.convert, self.deploy, self.verify, self.folder, self.remove):
-            made.setVisible(item is not None)
-        if changed:
-            self.message.setText("")
-        self.message.setVisible(bool(self.message.text()))
-        clear_layout(self._facts)
-        if item is None:
-            self.title.setText(tr("Select a model to see where it came from and what can be done with it."))
-            return
-        self.title.setText(title_text(item))
-        self.convert.setVisible(item.kind == "source")
-        self.deploy.setVisible(item.kind == "rkllm")
         self.verify.setEnabled(True)
-        for caption, text in _facts(item):
-            value = label(text, wrap=True, selectable=True)
-            self._facts.addRow(label(caption, "muted"), value)
+        self.outcome.hide()
+        self.message.hide()
 
     @Slot()
     def _on_convert(self) -> None:
@@ -117,27 +139,11 @@ class LibraryDetail(QWidget):
             self._desk.go("convert", self._item.id)
 
     @Slot()
-    def _fill_boards(self) -> None:
-        self._boards.clear()
-        for view in self._desk.boards.views:
-            self._boards.addAction(view.name)
-        if not len(self._desk.boards.views):
-            self._boards.addAction(tr("Add a board first")).setData("")
-
-    @Slot(object)
-    def _on_board(self, action: object) -> None:
-        data, text = action.data(), action.text()  # type: ignore[attr-defined]  # a QAction
-        if data == "":
-            self._desk.go("boards")
-        elif self._item is not None:
-            self.deployment_wanted.emit((self._item, text))
-
-    @Slot()
     def _on_verify(self) -> None:
-        if self._item is None:
+        if self._item is None or self._task is not None:
             return
         self.verify.setEnabled(False)
-        self._say(tr("Comparing checksums ..."))
+        self._say("info", tr("Comparing checksums ..."))
         self._task = self._desk.bridge.run(
             use.verify_item,
             self._desk.services,
@@ -147,22 +153,26 @@ class LibraryDetail(QWidget):
         )
 
     def _on_verified(self, wrong: tuple[RKDeckError, ...]) -> None:
+        self._task = None
         self.verify.setEnabled(True)
         if wrong:
-            self._say("\n".join(" ".join(word_error(error, language())) for error in wrong[:10]))
+            lines = [" ".join(word_error(error, language())) for error in wrong[:_MOST_WRONG]]
+            if len(wrong) > _MOST_WRONG:
+                lines.append(tr("… and {n} more", n=len(wrong) - _MOST_WRONG))
+            self._say("bad", tr("Not as it was stored"), "\n".join(lines))
+        elif self._item is not None and any(file.sha256 is None for file in self._item.files):
+            self._say("ok", tr("Sizes are right; no checksums are known."))
         else:
-            unknown = self._item is not None and any(file.sha256 is None for file in self._item.files)
-            self._say(
-                tr("Sizes are right; no checksums are known.")
-                if unknown
-                else tr("Everything is as it was stored.")
-            )
+            self._say("ok", tr("Everything is as it was stored."))
 
     def _on_failed(self, error: RKDeckError) -> None:
+        self._task = None
         self.verify.setEnabled(True)
-        self._say(" ".join(word_error(error, language())))
+        self._say("bad", tr("Could not be verified"), " ".join(word_error(error, language())))
 
-    def _say(self, text: str) -> None:
+    def _say(self, state: str, word: str, text: str = "") -> None:
+        self.outcome.show_state(state, word)
+        self.outcome.show()
         self.message.setText(text)
         self.message.setVisible(bool(text))
 
@@ -176,52 +186,8 @@ class LibraryDetail(QWidget):
         if self._item is not None:
             self.removal_wanted.emit(self._item)
 
+    @Slot()
     def copy_path(self) -> None:
         """Put the item's path on the clipboard."""
         if self._item is not None:
             QGuiApplication.clipboard().setText(str(self._item.path))
-
-
-def _facts(item: LibraryItem) -> list[tuple[str, str]]:
-    found = [
-        (tr("Kind"), kind_text(item)),
-        (tr("Size"), format_bytes(item.size_bytes)),
-        (tr("Added"), ago_text(item.created_unix_s)),
-    ]
-    if item.kind == "rkllm":
-        found += [(tr("Level"), level_text(item)), (tr("Platform"), platform_text(item))]
-    if item.repo:
-        found.append((tr("From"), printable(item.repo, 120)))
-    if item.revision:
-        found.append((tr("Revision"), printable(item.revision, 60)))
-    found += _made(item.provenance)
-    found.append((tr("Path"), printable(str(item.path), 500)))
-    digests = [file.sha256 for file in item.files if file.sha256]
-    if item.kind == "rkllm" and digests:
-        found.append(("sha256", digests[0]))
-    if item.kind == "source":
-        names = [
-            f"{printable(file.name, 80)}  {format_bytes(file.size_bytes)}"
-            for file in item.files[:_MOST_FILES]
-        ]
-        if len(item.files) > _MOST_FILES:
-            names.append(tr("… and {n} more", n=len(item.files) - _MOST_FILES))
-        found.append((trn("{n} file", "{n} files", len(item.files)), "\n".join(names)))
-    return found
-
-
-def _made(provenance: dict[str, JsonValue]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    toolkit, recipe = provenance.get("toolkit"), provenance.get("recipe")
-    if isinstance(toolkit, dict):
-        text = f"rkllm-toolkit {toolkit.get('version')}"
-        found.append(
-            (tr("Made by"), f"{text} ({tr('SIMULATED')})" if toolkit.get("simulated") is True else text)
-        )
-    if isinstance(recipe, dict):
-        shown = [f"{key} {value}" for key, value in recipe.items() if value not in (None, "", 0.0)]
-        found.append((tr("Recipe"), printable(", ".join(shown), 500)))
-    ram = provenance.get("ram_bytes")
-    if isinstance(ram, int) and not isinstance(ram, bool):
-        found.append((tr("Memory on a board"), tr("{size} (estimate)", size=format_bytes(ram))))
-    return found

@@ -1,36 +1,21 @@
 """The Library page: the models on this computer; .rkllm files are dragged from here onto boards."""
 
-from pathlib import Path
-
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QFileDialog,
-    QHeaderView,
-    QLineEdit,
-    QMenu,
-    QMessageBox,
-    QSplitter,
-    QStackedLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from core.base.observable import ObservableList
-from core.base.units import format_bytes
 from core.library.library import LibraryItem
-from core.usecases import deployment
-from core.usecases import library as use
-from gui.desk import Desk, Destination
+from gui.desk import Desk
 from gui.models.list_model import RecordModel
-from gui.pages.library.columns import WIDTHS, library_columns, title_text
+from gui.pages.library.adding import Adder
+from gui.pages.library.columns import ADDED, SIZE, SORT_KEYS, library_columns, plain_title
 from gui.pages.library.detail import LibraryDetail
+from gui.pages.library.removal import Removal
 from gui.pages.library.view import LibraryView
 from gui.pages.page import Page
 from gui.text import tr
-from gui.widgets.basic import button, row
+from gui.widgets.basic import button, label, row
 from gui.widgets.drag import ITEM_MIME, local_files
 from gui.widgets.empty_state import EmptyState
 
@@ -42,17 +27,32 @@ class LibraryPage(Page):
         super().__init__(desk, parent)
         self.setAcceptDrops(True)
         self._wanted_id: str | None = None
+        self._order, self._falling = ADDED, True
         self._shown: ObservableList[LibraryItem] = ObservableList()
         self._model = RecordModel(self._shown, library_columns(), self)
-        self._dialog: QFileDialog | None = None
-        self._question: QMessageBox | None = None
-        self._leaving: LibraryItem | None = None
+        self._adder = Adder(desk, self)
+        self._adder.said.connect(self._on_adder_said)
+        self._adder.added.connect(self._on_added)
+        self._removal = Removal(desk, self)
+        self._removal.removed.connect(self._on_removed)
+        self._make_bar()
+        self._make_view()
+        self.detail = LibraryDetail(desk)
+        self.detail.removal_wanted.connect(self._removal.ask)
+        self._menu = QMenu(self)
+        self._build()
+        desk.library.loaded.connect(self._update)
+        self._update()
+
+    def _make_bar(self) -> None:
         self.search = QLineEdit()
         self.search.setObjectName("libraryFilter")
         self.search.setPlaceholderText(tr("Filter by name"))
+        self.search.setAccessibleName(tr("Filter by name"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._update)
         self.kind = QComboBox()
+        self.kind.setObjectName("libraryKind")
         self.kind.setAccessibleName(tr("Which models"))
         for text, data in (
             (tr("All models"), ""),
@@ -62,26 +62,41 @@ class LibraryPage(Page):
             self.kind.addItem(text, data)
         self.kind.currentIndexChanged.connect(self._update)
         self.add_file = button(tr("Add a file"), icon_name="file", tip=tr("A .rkllm file on this computer"))
-        self.add_file.clicked.connect(self._on_add_file)
+        self.add_file.setObjectName("addFileButton")
+        self.add_file.clicked.connect(self._adder.choose_file)
         self.add = button(
             tr("Add a folder"), icon_name="plus", tip=tr("A model folder with config.json and weights")
         )
         self.add.setObjectName("addButton")
-        self.add.clicked.connect(self._on_add_folder)
-        self.view = self._table()
-        self.detail = LibraryDetail(desk)
-        self.detail.removal_wanted.connect(self._on_removal_wanted)
-        self.detail.deployment_wanted.connect(self._on_deployment_wanted)
-        self._menu = QMenu(self)
-        self._build()
-        desk.library.loaded.connect(self._update)
-        self._update()
+        self.add.clicked.connect(self._adder.choose_folder)
+        self.busy = label(role="muted", wrap=True)
+        self.busy.setObjectName("libraryBusy")
+        self.busy.hide()
+
+    def _make_view(self) -> None:
+        self.view = LibraryView()
+        self.view.setModel(self._model)
+        self.view.lay_out_columns()
+        self.view.horizontalHeader().sectionClicked.connect(self._on_header)
+        self.view.selectionModel().currentRowChanged.connect(self._on_selected)
+        self.view.activated.connect(self._on_activated)
+        self.view.customContextMenuRequested.connect(self._on_menu)
+        self._delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.view)
+        self._delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self._delete.activated.connect(self._on_delete_key)
 
     def _build(self) -> None:
+        self._nothing_matches = EmptyState("discover", tr("No model matches"), "", tr("Show all models"))
+        self._nothing_matches.acted.connect(self._on_show_all)
+        table = QWidget()
+        self._table_stack = QStackedLayout(table)
+        self._table_stack.addWidget(self.view)
+        self._table_stack.addWidget(self._nothing_matches)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self.view)
+        splitter.addWidget(table)
         splitter.addWidget(self.detail)
-        splitter.setSizes([660, 400])
+        splitter.setSizes([730, 330])
+        splitter.setStretchFactor(0, 1)
         splitter.setChildrenCollapsible(False)
         self._empty = EmptyState(
             "library", tr("No models yet"),
@@ -96,50 +111,29 @@ class LibraryPage(Page):
         bar = row(self.search, self.kind, self.add, self.add_file)
         bar.setStretch(0, 1)
         layout.addLayout(bar)
+        layout.addWidget(self.busy)
         layout.addLayout(self._stack, 1)
-        self._delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.view)
-        self._delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        self._delete.activated.connect(self._on_delete_key)
-
-    def _table(self) -> LibraryView:
-        view = LibraryView()
-        view.setObjectName("libraryView")
-        view.setModel(self._model)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setAlternatingRowColors(True)
-        view.setTabKeyNavigation(False)
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(30)
-        header = view.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in WIDTHS.items():
-            view.setColumnWidth(column, width)
-        view.selectionModel().currentRowChanged.connect(self._on_selected)
-        view.activated.connect(self._on_activated)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        view.customContextMenuRequested.connect(self._on_menu)
-        view.setAccessibleName(tr("Models on this computer"))
-        return view
 
     def enter(self, payload: object) -> None:
         """Show an item by its id."""
         self.desk.library.refresh()
         if isinstance(payload, str):
-            self.search.clear()
-            self.kind.setCurrentIndex(0)
+            self._on_show_all()
             self._wanted_id = payload
             self._select_wanted()
 
     def focus_first(self) -> None:
-        """The table."""
-        self.view.setFocus()
+        """The table, or what to do while there is none."""
+        if self._stack.currentIndex() == 0:
+            self._empty.action.setFocus()
+        else:
+            self.view.setFocus()
 
     def retint(self) -> None:
         """Another theme."""
         self._empty.retint()
+        self._nothing_matches.retint()
+        self.detail.retint()
 
     @Slot()
     @Slot(str)
@@ -149,22 +143,23 @@ class LibraryPage(Page):
         found = [
             item
             for item in self.desk.library.items
-            if (not kind or item.kind == kind) and all(word in title_text(item).lower() for word in words)
+            if (not kind or item.kind == kind) and all(word in plain_title(item).lower() for word in words)
         ]
+        found.sort(key=SORT_KEYS[self._order], reverse=self._falling)
         self._shown.replace_all(found, key=_item_id)
-        self._stack.setCurrentIndex(
-            1 if len(self.desk.library.items) or not self.desk.library.is_loaded else 0
-        )
+        known = len(self.desk.library.items)
+        self._stack.setCurrentIndex(1 if known or not self.desk.library.is_loaded else 0)
+        self._table_stack.setCurrentIndex(1 if known and not found else 0)
         self._select_wanted()
         if not self.view.currentIndex().isValid() and found:
             self._select(0)
-        self.detail.show_item(self._model.record(self.view.currentIndex()))
+        self._on_selected()
 
     def _select_wanted(self) -> None:
         for number, item in enumerate(self._shown):
             if item.id == self._wanted_id:
-                self._select(number)
                 self._wanted_id = None
+                self._select(number)
                 return
 
     def _select(self, number: int) -> None:
@@ -173,6 +168,15 @@ class LibraryPage(Page):
             self._model.index(number, 0), flags.ClearAndSelect | flags.Rows
         )
 
+    @Slot(int)
+    def _on_header(self, column: int) -> None:
+        """Sort by a column: sizes and dates the largest first; clicked again, the other way round."""
+        self._falling = not self._falling if column == self._order else column in {SIZE, ADDED}
+        self._order = column
+        self._model.columns = library_columns(column, falling=self._falling)
+        self._model.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, self._model.columnCount() - 1)
+        self._update()
+
     @Slot()
     def _on_selected(self) -> None:
         self.detail.show_item(self._model.record(self.view.currentIndex()))
@@ -180,144 +184,72 @@ class LibraryPage(Page):
     @Slot()
     def _on_activated(self) -> None:
         item = self.detail.item
-        if item is not None:
-            if item.kind == "source":
-                self.desk.go("convert", item.id)
-            else:
-                self.detail.deploy.showMenu()
+        if item is not None and item.kind == "source":
+            self.desk.go("convert", item.id)
+        elif item is not None:
+            self.detail.deploy.showMenu()
 
     @Slot(QPoint)
     def _on_menu(self, place: QPoint) -> None:
         item = self._model.record(self.view.currentIndex())
         if item is None:
             return
+        detail = self.detail
         self._menu.clear()
         if item.kind == "source":
-            self._menu.addAction(tr("Convert"), self.detail.convert.click)
+            self._menu.addAction(tr("Convert"), detail.convert.click)
         else:
-            self._menu.addAction(tr("Deploy"), self.detail.deploy.showMenu)
-        self._menu.addAction(tr("Verify"), self.detail.verify.click)
-        self._menu.addAction(tr("Copy the path"), self.detail.copy_path)
-        self._menu.addAction(tr("Open the folder"), self.detail.folder.click)
+            self._menu.addAction(tr("Deploy"), detail.deploy.showMenu)
+        self._menu.addAction(tr("Verify"), detail.verify.click)
+        self._menu.addAction(tr("Copy the path"), detail.copy_path)
+        self._menu.addAction(tr("Open the folder"), detail.folder.click)
         self._menu.addSeparator()
-        self._menu.addAction(tr("Remove"), self.detail.remove.click)
+        self._menu.addAction(tr("Remove"), detail.remove.click)
         self._menu.popup(self.view.viewport().mapToGlobal(place))
 
     @Slot()
     def _on_delete_key(self) -> None:
         if self.detail.item is not None:
-            self._on_removal_wanted(self.detail.item)
+            self._removal.ask(self.detail.item)
 
     @Slot(object)
-    def _on_removal_wanted(self, item: LibraryItem) -> None:
-        ours = item.path.is_relative_to(self.desk.services.paths.library)
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(tr("Remove a model"))
-        box.setText(
-            tr("Remove {title} ({size})?", title=title_text(item), size=format_bytes(item.size_bytes))
-        )
-        box.setInformativeText(
-            tr("Its files are deleted from this computer. Boards keep what was sent to them.")
-            if ours
-            else tr(
-                "RKDeck only forgets it: its files are not in RKDeck's own folder and stay where they are."
-            )
-        )
-        remove = box.addButton(tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
-        remove.setObjectName("confirmRemove")
-        keep = box.addButton(tr("Keep"), QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
-        box.finished.connect(self._on_removal_answered)
-        self._question, self._leaving = box, item
-        box.open()
-
-    @Slot(int)
-    def _on_removal_answered(self, _result: int) -> None:
-        box, item = self._question, self._leaving
-        self._question = self._leaving = None
-        assert box is not None
-        pressed = box.clickedButton()
-        if item is not None and pressed and pressed.objectName() == "confirmRemove":
-            self.desk.bridge.run(use.remove_item, self.desk.services, item.id, done=self._on_removed)
-        box.deleteLater()
-
-    def _on_removed(self, item: LibraryItem) -> None:
-        self.desk.notice(tr("Removed {title}.", title=title_text(item)), kind="ok")
+    def _on_removed(self, _item: LibraryItem) -> None:
         self.desk.library.refresh()
-
-    @Slot(object)
-    def _on_deployment_wanted(self, wanted: tuple[LibraryItem, str]) -> None:
-        item, board = wanted
-        self.desk.bridge.run(
-            deployment.start_deploys,
-            self.desk.services,
-            item.path,
-            [board],
-            title=item.title,
-            done=self._on_deploying,
-        )
-        self.desk.notice(
-            tr("Sending {title} to {board}.", title=title_text(item), board=board),
-            action=tr("Show"), destination=Destination("boards", board),
-        )  # fmt: skip
-
-    def _on_deploying(self, _job_ids: tuple[str, ...]) -> None:
-        self.desk.jobs.look_now()
 
     @Slot()
     def _on_discover(self) -> None:
         self.desk.go("discover")
 
     @Slot()
-    def _on_add_folder(self) -> None:
-        self._ask_for_path(QFileDialog.FileMode.Directory, tr("A model folder"), "")
+    def _on_show_all(self) -> None:
+        self.search.clear()
+        self.kind.setCurrentIndex(0)
 
-    @Slot()
-    def _on_add_file(self) -> None:
-        self._ask_for_path(QFileDialog.FileMode.ExistingFile, tr("A .rkllm file"), "RKLLM (*.rkllm)")
+    @Slot(object)
+    def _on_adder_said(self, text: str) -> None:
+        self.busy.setText(text)
+        self.busy.setVisible(bool(text))
 
-    def _ask_for_path(self, mode: QFileDialog.FileMode, title: str, names: str) -> None:
-        self._dialog = QFileDialog(self, title)
-        self._dialog.setFileMode(mode)
-        if names:
-            self._dialog.setNameFilter(names)
-        self._dialog.fileSelected.connect(self._on_chosen)
-        self._dialog.finished.connect(self._on_dialog_finished)
-        self._dialog.open()
-
-    @Slot(str)
-    def _on_chosen(self, path: str) -> None:
-        self.add_path(Path(path))
-
-    @Slot(int)
-    def _on_dialog_finished(self, _result: int) -> None:
-        if self._dialog is not None:
-            self._dialog.deleteLater()
-            self._dialog = None
-
-    def add_path(self, path: Path) -> None:
-        """Enter a folder or file where it lies."""
-        self.desk.bridge.run(use.add_path, self.desk.services, path, done=self._on_added)
-
+    @Slot(object)
     def _on_added(self, item: LibraryItem) -> None:
+        self._on_show_all()
         self._wanted_id = item.id
-        self.desk.notice(tr("Added {title}.", title=title_text(item)), kind="ok")
+        self.desk.notice(tr("Added {title}.", title=plain_title(item)), kind="ok")
         self.desk.library.refresh()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # Qt's name
         """Folders and files from outside are welcome; what came from here is not added again."""
         if local_files(event.mimeData()) and not event.mimeData().hasFormat(ITEM_MIME):
-            event.acceptProposedAction()
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
         else:
             event.ignore()
 
     def dropEvent(self, event: QDropEvent) -> None:  # Qt's name
-        """Add what was dropped."""
-        event.acceptProposedAction()
-        for path in local_files(event.mimeData()):
-            self.add_path(path)
+        """Add what was dropped, where it lies: to whoever dragged it nothing was moved."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self._adder.add(local_files(event.mimeData()))
 
 
 def _item_id(item: LibraryItem) -> str:

@@ -1,0 +1,186 @@
+"""Sending a model from the library: a menu of boards, each with what the file would do there."""
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QMessageBox, QWidget
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.base.units import format_bytes
+from core.library.library import LibraryItem
+from core.usecases import deployment as use
+from core.usecases.deployment import DeployVerdict
+from gui.desk import Desk, Destination
+from gui.feeds.boards import BoardView
+from gui.pages.boards.drops import DropDesk
+from gui.pages.boards.verdict import verdict_line
+from gui.text import language, tr
+from gui.widgets.elided import never_markup
+from gui.wording import word_error
+
+_MOST_PX = 460
+_ADD, _CHOOSE = "add", "choose"
+
+
+class DeployMenu(QMenu):
+    """The user's boards with verdicts; what a check forbids cannot be chosen, and says why.
+
+    Signals:
+        sent: a tuple (LibraryItem, name of the board): its job was started.
+    """
+
+    sent = Signal(object)
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("deployMenu")
+        self.setToolTipsVisible(True)
+        self._desk = desk
+        self._item: LibraryItem | None = None
+        self._drops = DropDesk(desk, self)
+        self._drops.read.connect(self._judge)
+        self._question: QMessageBox | None = None
+        self._asked: tuple[LibraryItem, str] | None = None
+        self.aboutToShow.connect(self._fill)
+        self.triggered.connect(self._on_triggered)
+
+    def show_item(self, item: LibraryItem | None) -> None:
+        """Offer this item; its file is looked at now, so that the verdicts are there when the menu opens."""
+        self._item = item if item is not None and item.kind == "rkllm" else None
+        if self._item is None:
+            self._drops.forget()
+        else:
+            self._drops.take(self._item.path)
+
+    def verdict(self, board: str) -> DeployVerdict | None:
+        """What the file would do on a board; None while it is not known."""
+        view = self._desk.boards.get(board)
+        return None if view is None else self._drops.verdict(view)
+
+    @Slot()
+    def _fill(self) -> None:
+        self.clear()
+        views = list(self._desk.boards.views)
+        for view in views:
+            self.addAction("").setData(("board", view.name))
+        if views:
+            self.addSeparator()
+            self.addAction(tr("Choose on the Boards page")).setData((_CHOOSE, ""))
+        else:
+            self.addAction(tr("Add a board first")).setData((_ADD, ""))
+        self._judge()
+
+    @Slot()
+    def _judge(self) -> None:
+        """Say of each board what is known by now; the menu may be open meanwhile."""
+        for action in self.actions():
+            what, name = action.data() or ("", "")
+            view = self._desk.boards.get(name) if what == "board" else None
+            if view is None:
+                continue
+            verdict = self._drops.verdict(view)
+            text = f"{name}: {_words(verdict)}"
+            cut = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _MOST_PX)
+            action.setText(cut.replace("&", "&&"))
+            action.setToolTip(never_markup(verdict_line(verdict)) if verdict is not None else "")
+            action.setEnabled(verdict is None or verdict.level != "no" or verdict.overridable)
+
+    @Slot(QAction)
+    def _on_triggered(self, action: QAction) -> None:
+        what, name = action.data() or ("", "")
+        if what == _ADD:
+            self._desk.go("boards")
+        elif what == _CHOOSE and self._item is not None:
+            from gui.pages.boards.page import DeployWish  # a page's module is imported when it is needed
+
+            self._desk.go("boards", DeployWish(self._item.path))
+        elif what == "board" and self._item is not None:
+            self.deploy(self._item, name)
+
+    def deploy(self, item: LibraryItem, board: str) -> None:
+        """Send it; where a check says no that may be overridden, ask first."""
+        view = self._desk.boards.get(board)
+        verdict = self._drops.verdict(view) if view is not None and item == self._item else None
+        if verdict is not None and verdict.level == "no":
+            if verdict.overridable and view is not None:
+                self._ask(item, view, verdict)
+            return
+        self._start(item, board, force=False)
+
+    def _ask(self, item: LibraryItem, view: BoardView, verdict: DeployVerdict) -> None:
+        box = QMessageBox(self.parentWidget())
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle(tr("Deploy anyway"))
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(
+            tr("Send {title} to {board} all the same?", title=printable(item.title, 80), board=view.name)
+        )
+        if verdict.error is not None:
+            box.setInformativeText(never_markup(" ".join(word_error(verdict.error, language()))))
+        force = box.addButton(tr("Deploy anyway"), QMessageBox.ButtonRole.AcceptRole)
+        force.setObjectName("confirmForce")
+        leave = box.addButton(tr("Leave it"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(leave)
+        box.setEscapeButton(leave)
+        box.finished.connect(self._on_answered)
+        self._question, self._asked = box, (item, view.name)
+        box.open()
+
+    @Slot(int)
+    def _on_answered(self, _result: int) -> None:
+        box, asked = self._question, self._asked
+        self._question = self._asked = None
+        if box is None or asked is None:
+            return
+        pressed = box.clickedButton()
+        if pressed and pressed.objectName() == "confirmForce":
+            self._start(*asked, force=True)
+        box.deleteLater()
+
+    def _start(self, item: LibraryItem, board: str, *, force: bool) -> None:
+        _Sending(self._desk, self, item, board).start(force=force)
+
+    def settle(self, item: LibraryItem, board: str) -> None:
+        """A job was started."""
+        self._desk.jobs.look_now()
+        self._desk.notice(
+            tr("Sending {title} to {board}.", title=printable(item.title, 80), board=board),
+            action=tr("Show"), destination=Destination("boards", board),
+        )  # fmt: skip
+        self.sent.emit((item, board))
+
+
+class _Sending(QObject):
+    """Carries the outcome of one start back with what it was about."""
+
+    def __init__(self, desk: Desk, menu: DeployMenu, item: LibraryItem, board: str) -> None:
+        super().__init__(menu)
+        self._desk, self._menu, self._item, self._board = desk, menu, item, board
+
+    def start(self, *, force: bool) -> None:
+        self._desk.bridge.run(
+            use.start_deploys, self._desk.services, self._item.path, [self._board], title=self._item.title,
+            force=force, done=self._on_done, failed=self._on_failed,
+        )  # fmt: skip
+
+    def _on_done(self, _job_ids: tuple[str, ...]) -> None:
+        self._menu.settle(self._item, self._board)
+        self.deleteLater()
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        self._desk.report(error)
+        self.deleteLater()
+
+
+def _words(verdict: DeployVerdict | None) -> str:
+    """A verdict in few words."""
+    if verdict is None:
+        return tr("Reading the file ...")
+    if verdict.level == "no":
+        return word_error(verdict.error, language())[0] if verdict.error is not None else tr("does not fit")
+    if verdict.level == "unknown":
+        return tr("it is checked on arrival")
+    word = tr("fits tightly") if verdict.level == "tight" else tr("fits")
+    if verdict.ram_free_after_bytes is None:
+        return f"{word}, {tr('memory: unknown')}"
+    return f"{word}, {tr('{size} of memory free after', size=format_bytes(verdict.ram_free_after_bytes))}"
