@@ -4,59 +4,89 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.convert.recipe import Problem, Recipe
-from gui.text import language, tr
+from gui.text import language, noop, tr
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
+from gui.widgets.elided import breakable
 from gui.wording import word_error
+
+# What only the user can give: a button leads to where it is given.
+_HELP = {
+    "convert.no_toolkit": noop("Add a toolkit"),
+    "convert.toolkit_unknown": noop("Add a toolkit"),
+    "convert.toolkit_too_old": noop("Add a toolkit"),
+    "convert.no_dataset": noop("Choose calibration data"),
+}
 
 
 class ProblemList(QWidget):
-    """The problems, errors first.
+    """The problems in their order.
 
     Signals:
         fixed: the Recipe that cures one of them.
+        help_wanted: the code of a problem whose cure the user has to choose.
     """
 
     fixed = Signal(object)
+    help_wanted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str = "problemList", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("problemList")
+        self.setObjectName(name)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(6)
+        self._layout.setSpacing(4)
         self._fixes: dict[QPushButton, Recipe] = {}
+        self._helps: dict[QPushButton, str] = {}
         self.problems: tuple[Problem, ...] = ()
 
-    def show_problems(self, problems: tuple[Problem, ...], recipe: Recipe | None) -> None:
-        """Show problems; `recipe` is what the cures are compared with."""
-        if problems == self.problems:
+    def show_problems(
+        self, problems: tuple[Problem, ...], recipe: Recipe | None, *, anew: bool = False
+    ) -> None:
+        """Show problems; `recipe` is what the cures are compared with. The same ones stay as they are."""
+        if problems == self.problems and not anew:
             return
         self.problems = problems
         self._fixes.clear()
+        self._helps.clear()
         clear_layout(self._layout)
         for problem in problems:
-            message, hint = word_error(problem.error, language())
-            state = StateLabel()
-            state.show_state(
-                "bad" if problem.severity == "error" else "warn",
-                tr("Problem") if problem.severity == "error" else tr("Note"),
-            )
-            self._layout.addWidget(state)
-            self._layout.addWidget(label(message, wrap=True, selectable=True))
-            if hint:
-                self._layout.addWidget(label(hint, "muted", wrap=True, selectable=True))
-            if problem.fix is not None:
-                fix = button(_fix_text(problem.fix, recipe))
-                fix.setObjectName("fixButton")
-                fix.clicked.connect(self._on_fix)
-                self._fixes[fix] = problem.fix
-                self._layout.addLayout(row(fix, None))
+            self._add(problem, recipe)
+        self.setVisible(bool(problems))
+
+    def _add(self, problem: Problem, recipe: Recipe | None) -> None:
+        message, hint = word_error(problem.error, language())
+        severe = problem.severity == "error"
+        state = StateLabel()
+        state.show_state("bad" if severe else "warn", tr("Problem") if severe else tr("Note"))
+        self._layout.addWidget(state)
+        self._layout.addWidget(label(breakable(message), wrap=True, selectable=True))
+        if hint:
+            self._layout.addWidget(label(breakable(hint), "muted", wrap=True, selectable=True))
+        if problem.fix is not None:
+            fix = button(_fix_text(problem.fix, recipe), icon_name="check")
+            fix.setObjectName("fixButton")
+            fix.clicked.connect(self._on_fix)
+            self._fixes[fix] = problem.fix
+            self._layout.addLayout(row(fix, None))
+        elif problem.error.code in _HELP:
+            found = button(tr(_HELP[problem.error.code]))
+            found.setObjectName("helpButton")
+            found.clicked.connect(self._on_help)
+            self._helps[found] = problem.error.code
+            self._layout.addLayout(row(found, None))
+        self._layout.addSpacing(4)
 
     @Slot()
     def _on_fix(self) -> None:
         pressed = self.sender()
         if isinstance(pressed, QPushButton) and pressed in self._fixes:
             self.fixed.emit(self._fixes[pressed])
+
+    @Slot()
+    def _on_help(self) -> None:
+        pressed = self.sender()
+        if isinstance(pressed, QPushButton) and pressed in self._helps:
+            self.help_wanted.emit(self._helps[pressed])
 
 
 def _fix_text(fix: Recipe, recipe: Recipe | None) -> str:

@@ -1,32 +1,26 @@
 """The recipe's fields: the main ones at once, the expert ones when they are asked for."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, Signal, Slot
 from PySide6.QtGui import QStandardItemModel
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QFormLayout,
-    QSpinBox,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFileDialog, QSpinBox, QVBoxLayout, QWidget
 
 from core.base.names import printable
 from core.convert.recipe import Recipe
-from core.convert.toolkits import Toolkit
 from core.estimate.platforms import context_limits, get_platform, load_platforms
 from core.library.library import LibraryItem
 from core.quantization.levels import load_levels
+from gui.desk import Desk
+from gui.feeds.active import Target
+from gui.pages.convert.checker import Order
+from gui.pages.convert.expert import ExpertOptions
+from gui.pages.convert.fields import PathField, QuietWheel, box, form, refill
+from gui.pages.convert.toolkits import ToolkitField
 from gui.text import tr
-from gui.widgets.basic import button, label, row
+from gui.widgets.elided import never_markup
 
-_ALGORITHMS = ("normal", "grq", "gdq")
-_LOAD_DTYPES = ("float32", "bfloat16", "float16")
+_USUAL_LEVEL = "w8a8"
 
 
 class RecipeForm(QWidget):
@@ -34,23 +28,36 @@ class RecipeForm(QWidget):
 
     Signals:
         changed: something was chosen.
-        toolkit_wanted: the user wants to name a toolkit's Python (a Path).
     """
 
     changed = Signal()
-    toolkit_wanted = Signal(object)
 
-    def __init__(self, recipe: Recipe, parent: QWidget | None = None) -> None:
+    def __init__(self, desk: Desk, recipe: Recipe, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._dataset: Path | None = recipe.dataset
-        self._lora: Path | None = recipe.lora
-        self._dialog: QFileDialog | None = None
-        self._asking = ""
-        self.source = _box("sourceBox", tr("Model"))
-        self.platform = _box("platformBox", tr("Platform"))
+        self._wheel = QuietWheel(self)
+        self._platform_was_chosen = False
+        self._make_fields()
+        self.toolkit = ToolkitField(desk, self._wheel)
+        self.expert = ExpertOptions(self._wheel)
+        fields = form(
+            (tr("Model"), self.source), (tr("Platform"), self.platform), (tr("Level"), self.dtype),
+            (tr("Context"), self.context), (tr("NPU cores"), self.cores), (tr("Calibration data"), self.dataset),
+            (tr("Toolkit"), self.toolkit),
+        )  # fmt: skip
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 6, 0)
+        layout.addLayout(fields)
+        layout.addWidget(self.expert)
+        layout.addStretch(1)
+        self.show_recipe(recipe)
+        self._connect()
+
+    def _make_fields(self) -> None:
+        self.source = box("sourceBox", tr("Model"))
+        self.platform = box("platformBox", tr("Platform"))
         for platform in load_platforms().values():
             self.platform.addItem(platform.display_name, platform.name)
-        self.dtype = _box("dtypeBox", tr("Level"))
+        self.dtype = box("dtypeBox", tr("Level"))
         self.context = QSpinBox()
         self.context.setObjectName("contextBox")
         limits = context_limits()
@@ -58,135 +65,58 @@ class RecipeForm(QWidget):
         self.context.setSingleStep(limits.multiple)
         self.context.setSuffix(" " + tr("tokens"))
         self.context.setAccessibleName(tr("Context"))
-        self.cores = _box("coresBox", tr("NPU cores"))
-        self.dataset = button(tr("Choose a file"))
-        self.dataset.setObjectName("datasetButton")
-        self.dataset.clicked.connect(self._on_dataset)
-        self.toolkit = _box("toolkitBox", tr("Toolkit"))
-        self.add_toolkit = button(
-            tr("Add"), icon_name="plus", tip=tr("Choose the Python of a toolkit's environment")
-        )
-        self.add_toolkit.setObjectName("addToolkitButton")
-        self.add_toolkit.clicked.connect(self._on_add_toolkit)
-        self._make_expert_fields()
-        self._lay_out()
-        self.show_recipe(recipe)
-        self._connect()
-
-    def _make_expert_fields(self) -> None:
-        self.algorithm = _box("algorithmBox", tr("Algorithm"))
-        for name in _ALGORITHMS:
-            self.algorithm.addItem(name, name)
-        self.optimization = _box("optimizationBox", tr("Optimization"))
-        self.optimization.addItem(tr("1: better accuracy"), 1)
-        self.optimization.addItem(tr("0: faster on the board"), 0)
-        self.hybrid = QDoubleSpinBox()
-        self.hybrid.setObjectName("hybridBox")
-        self.hybrid.setRange(0.0, 0.99)
-        self.hybrid.setSingleStep(0.05)
-        self.hybrid.setAccessibleName(tr("Hybrid rate"))
-        self.device = _box("deviceBox", tr("Device"))
-        self.device.addItem(tr("CPU"), "cpu")
-        self.device.addItem(tr("NVIDIA GPU (CUDA)"), "cuda")
-        self.load_dtype = _box("loadDtypeBox", tr("Load weights as"))
-        for name in _LOAD_DTYPES:
-            self.load_dtype.addItem(name, name)
-        self.lora = button(tr("Choose a folder"))
-        self.lora.clicked.connect(self._on_lora)
-
-    def _lay_out(self) -> None:
-        main = _form(
-            (tr("Model"), self.source), (tr("Platform"), self.platform), (tr("Level"), self.dtype),
-            (tr("Context"), self.context), (tr("NPU cores"), self.cores),
+        self.cores = box("coresBox", tr("NPU cores"))
+        self.dataset = PathField(
+            "datasetButton", tr("Calibration data (JSON)"), QFileDialog.FileMode.ExistingFile, "JSON (*.json)"
         )  # fmt: skip
-        main.addRow(_caption(tr("Calibration data")), self.dataset)
-        toolkit = row(self.toolkit, self.add_toolkit)
-        toolkit.setStretch(0, 1)
-        main.addRow(_caption(tr("Toolkit")), toolkit)
-        self.expert_toggle = QToolButton()
-        self.expert_toggle.setObjectName("expertToggle")
-        self.expert_toggle.setText(tr("Expert options"))
-        self.expert_toggle.setCheckable(True)
-        self.expert_toggle.setArrowType(Qt.ArrowType.RightArrow)
-        self.expert_toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.expert_toggle.toggled.connect(self._on_expert)
-        expert = _form(
-            (tr("Algorithm"), self.algorithm), (tr("Optimization"), self.optimization),
-            (tr("Hybrid rate"), self.hybrid), (tr("Device"), self.device), (tr("Load weights as"), self.load_dtype),
-        )  # fmt: skip
-        expert.addRow(_caption(tr("LoRA adapter")), self.lora)
-        self._expert = QWidget()
-        self._expert.setLayout(expert)
-        self._expert.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(main)
-        layout.addWidget(self.expert_toggle)
-        layout.addWidget(self._expert)
-        layout.addStretch(1)
+        for field in (self.source, self.platform, self.dtype, self.context, self.cores):
+            self._wheel.calm(field)
 
     def _connect(self) -> None:
-        boxes = (
-            self.source, self.dtype, self.cores, self.toolkit, self.algorithm, self.optimization, self.device,
-            self.load_dtype,
-        )  # fmt: skip
-        for box in boxes:
-            box.currentIndexChanged.connect(self._on_changed)
+        for made in (self.source, self.dtype, self.cores):
+            made.currentIndexChanged.connect(self._on_changed)
         self.platform.currentIndexChanged.connect(self._on_platform)
+        self.platform.activated.connect(self._on_platform_chosen)
         self.context.valueChanged.connect(self._on_changed)
-        self.hybrid.valueChanged.connect(self._on_changed)
+        for part in (self.dataset, self.toolkit, self.expert):
+            part.changed.connect(self.changed)
 
     @property
-    def item_id(self) -> str | None:
-        """Id of the chosen source model."""
-        data = self.source.currentData()
-        return data if isinstance(data, str) else None
-
-    @property
-    def toolkit_python(self) -> Path | None:
-        """The chosen toolkit's Python."""
-        data = self.toolkit.currentData()
-        return Path(data) if isinstance(data, str) else None
+    def order(self) -> Order | None:
+        """What the fields say; None while there is no model to convert."""
+        item_id = self.source.currentData()
+        return Order(item_id, self.recipe(), self.toolkit.python) if isinstance(item_id, str) else None
 
     def recipe(self) -> Recipe:
         """The recipe the fields make."""
-        return Recipe(
+        made = Recipe(
             platform=str(self.platform.currentData()),
             dtype=str(self.dtype.currentData()),
             context=self.context.value(),
             cores=self.cores.currentData(),
-            algorithm=str(self.algorithm.currentData()),
-            optimization=int(self.optimization.currentData()),
-            dataset=self._dataset,
-            hybrid_rate=round(self.hybrid.value(), 2),
-            device=str(self.device.currentData()),
-            load_dtype=str(self.load_dtype.currentData()),
-            lora=self._lora,
+            dataset=self.dataset.path,
         )
+        return self.expert.fill(made)
 
     def show_recipe(self, recipe: Recipe) -> None:
         """Set the fields; a recipe that cures a problem comes in here."""
-        blocked = [QSignalBlocker(box) for box in self.findChildren(QComboBox)]
-        blocked += [QSignalBlocker(self.context), QSignalBlocker(self.hybrid)]
+        blocked = [QSignalBlocker(field) for field in (self.platform, self.dtype, self.context, self.cores)]
         self.platform.setCurrentIndex(self.platform.findData(recipe.platform))
         self._fill_levels(recipe.dtype)
         self._fill_cores(recipe.cores)
         self.context.setValue(recipe.context)
-        self.hybrid.setValue(recipe.hybrid_rate)
-        for box, value in (
-            (self.algorithm, recipe.algorithm), (self.optimization, recipe.optimization),
-            (self.device, recipe.device), (self.load_dtype, recipe.load_dtype),
-        ):  # fmt: skip
-            box.setCurrentIndex(max(0, box.findData(value)))
-        self._dataset, self._lora = recipe.dataset, recipe.lora
-        self._show_paths()
+        self.dataset.show_path(recipe.dataset)
+        self.expert.show_recipe(recipe)
         for blocker in blocked:
             blocker.unblock()
         self.changed.emit()
 
     def show_sources(self, items: list[LibraryItem]) -> None:
         """Offer these source models; the chosen one stays chosen."""
-        _refill(self.source, [(printable(item.repo or item.title, 80), item.id) for item in items])
+        entries = [(printable(item.repo or item.title, 80), item.id) for item in items]
+        self.source.setEnabled(bool(entries))
+        if refill(self.source, entries):
+            self.changed.emit()
 
     def choose_source(self, item_id: str) -> bool:
         """Choose a source model; returns whether it is offered."""
@@ -195,17 +125,15 @@ class RecipeForm(QWidget):
             self.source.setCurrentIndex(place)
         return place >= 0
 
-    def show_toolkits(self, toolkits: tuple[Toolkit, ...]) -> None:
-        """Offer these toolkits."""
-        simulated = tr("SIMULATED")
-        entries = [
-            (
-                f"{toolkit.version} ({simulated})" if toolkit.simulated else toolkit.version,
-                str(toolkit.python),
-            )
-            for toolkit in toolkits
-        ]
-        _refill(self.toolkit, entries)
+    def follow(self, target: Target) -> None:
+        """Convert for the active board, until another platform was chosen here."""
+        for place in range(self.platform.count()):
+            platform = get_platform(self.platform.itemData(place))
+            mine = target.board is not None and platform.name == target.platform.name
+            name = f"{platform.display_name}  ·  {printable(target.board or '', 40)}"
+            self.platform.setItemText(place, name if mine else platform.display_name)
+        if not self._platform_was_chosen and target.platform.name != self.platform.currentData():
+            self.platform.setCurrentIndex(self.platform.findData(target.platform.name))
 
     def _fill_levels(self, wanted: str) -> None:
         """All levels of the toolkit; those the platform refuses are shown and cannot be chosen."""
@@ -217,17 +145,16 @@ class RecipeForm(QWidget):
             if level.kind != "rkllm":
                 continue
             offered = level.name in platform.dtypes
-            reason = platform.refusals.get(level.name) or tr("not offered for this platform")
-            self.dtype.addItem(
-                level.name if offered else tr("{level}  (refused)", level=level.name), level.name
-            )
+            text = level.name if offered else tr("{level}  (refused)", level=level.name)
+            self.dtype.addItem(text, level.name)
             entry = model.item(self.dtype.count() - 1)
             entry.setEnabled(offered)
             if not offered:
-                entry.setToolTip(tr(reason))
+                reason = platform.refusals.get(level.name) or tr("not offered for this platform")
+                entry.setToolTip(never_markup(tr(reason)))
         place = self.dtype.findData(wanted)
         if place < 0 or not model.item(place).isEnabled():
-            place = self.dtype.findData("w8a8")
+            place = self.dtype.findData(_USUAL_LEVEL)
         self.dtype.setCurrentIndex(place)
 
     def _fill_cores(self, wanted: int | None) -> None:
@@ -236,99 +163,17 @@ class RecipeForm(QWidget):
         self.cores.addItem(tr("all {n}", n=most), None)
         for number in range(most - 1, 0, -1):
             self.cores.addItem(str(number), number)
-        self.cores.setCurrentIndex(max(0, self.cores.findData(wanted)))
-
-    def _show_paths(self) -> None:
-        self.dataset.setText(printable(self._dataset.name, 40) if self._dataset else tr("Choose a file"))
-        self.lora.setText(printable(self._lora.name, 40) if self._lora else tr("Choose a folder"))
+        place = next((row for row in range(self.cores.count()) if self.cores.itemData(row) == wanted), 0)
+        self.cores.setCurrentIndex(place)
 
     @Slot(int)
-    def _on_platform(self, _index: int) -> None:
+    def _on_platform(self, _place: int) -> None:
         self.show_recipe(replace(self.recipe(), cores=None))
 
     @Slot(int)
-    @Slot(float)
-    def _on_changed(self, _value: object = None) -> None:
-        self.changed.emit()
-
-    @Slot(bool)
-    def _on_expert(self, shown: bool) -> None:  # Qt's signal
-        self._expert.setVisible(shown)
-        self.expert_toggle.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-
-    @Slot()
-    def _on_dataset(self) -> None:
-        self._ask("dataset", QFileDialog.FileMode.ExistingFile, tr("Calibration data (JSON)"))
-
-    @Slot()
-    def _on_lora(self) -> None:
-        self._ask("lora", QFileDialog.FileMode.Directory, tr("LoRA adapter"))
-
-    @Slot()
-    def _on_add_toolkit(self) -> None:
-        self._ask("toolkit", QFileDialog.FileMode.ExistingFile, tr("The Python of the toolkit's environment"))
-
-    def _ask(self, what: str, mode: QFileDialog.FileMode, title: str) -> None:
-        self._asking = what
-        self._dialog = QFileDialog(self, title)
-        self._dialog.setFileMode(mode)
-        self._dialog.fileSelected.connect(self._on_path)
-        self._dialog.finished.connect(self._on_dialog_finished)
-        self._dialog.open()
-
-    @Slot(str)
-    def _on_path(self, path: str) -> None:
-        if self._asking == "toolkit":
-            self.toolkit_wanted.emit(Path(path))
-            return
-        if self._asking == "dataset":
-            self._dataset = Path(path)
-        else:
-            self._lora = Path(path)
-        self._show_paths()
-        self.changed.emit()
+    def _on_platform_chosen(self, _place: int) -> None:
+        self._platform_was_chosen = True
 
     @Slot(int)
-    def _on_dialog_finished(self, _result: int) -> None:
-        if self._dialog is not None:
-            self._dialog.deleteLater()
-            self._dialog = None
-
-
-def _box(name: str, accessible: str) -> QComboBox:
-    made = QComboBox()
-    made.setObjectName(name)
-    made.setAccessibleName(accessible)
-    made.setMinimumContentsLength(8)
-    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return made
-
-
-def _caption(text: str) -> QWidget:
-    made = label(text, "muted")
-    made.setMinimumWidth(96)
-    return made
-
-
-def _form(*rows: tuple[str, QWidget]) -> QFormLayout:
-    made = QFormLayout()
-    made.setContentsMargins(0, 0, 0, 0)
-    made.setHorizontalSpacing(12)
-    made.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    for text, widget in rows:
-        made.addRow(_caption(text), widget)
-    return made
-
-
-def _refill(box: QComboBox, entries: list[tuple[str, str]]) -> None:
-    if [(box.itemText(place), box.itemData(place)) for place in range(box.count())] == entries:
-        return
-    chosen = box.currentData()
-    blocker = QSignalBlocker(box)
-    box.clear()
-    for text, data in entries:
-        box.addItem(text, data)
-    box.setCurrentIndex(max(0, box.findData(chosen)) if entries else -1)
-    blocker.unblock()
-    if box.currentData() != chosen:
-        box.currentIndexChanged.emit(box.currentIndex())
+    def _on_changed(self, _value: object = None) -> None:
+        self.changed.emit()

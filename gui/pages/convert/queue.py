@@ -1,31 +1,26 @@
-"""The conversions that run and ran, with the selected one's log."""
+"""The conversions that run and ran, with the selected one's log and what can be done with it."""
 
-from PySide6.QtCore import QItemSelectionModel, Qt, Slot
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QSplitter,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Slot
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from core.base.errors import error_from_json
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobState
+from core.library.library import LibraryItem
 from gui.desk import Desk
-from gui.models.list_model import Column, RecordModel
-from gui.pages.jobs.columns import job_columns
+from gui.models.list_model import RecordModel
+from gui.pages.convert.queue_view import QueueView, queue_columns
 from gui.text import language, tr
-from gui.widgets.basic import button, label
-from gui.widgets.job_delegates import ProgressDelegate, StateDelegate
+from gui.widgets.basic import button, label, row
+from gui.widgets.elided import breakable
+from gui.widgets.empty_state import EmptyState
 from gui.widgets.log_view import LogView
 from gui.wording import word_error
 
 KIND = "convert"
-_STATE, _PROGRESS = 1, 2
 _MOST_ENDED = 20
+_RUNS_AGAIN = {JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED}
 
 
 class ConversionQueue(QWidget):
@@ -34,124 +29,188 @@ class ConversionQueue(QWidget):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._desk = desk
+        self._wanted_id: str | None = None
         self._jobs: ObservableList[JobRecord] = ObservableList()
-        self._model = RecordModel(self._jobs, _columns(), self)
-        self._delegates = StateDelegate(self), ProgressDelegate(self)
-        self.view = self._table()
+        self._model = RecordModel(self._jobs, queue_columns(), self)
+        self.view = QueueView()
+        self.view.setModel(self._model)
+        self.view.lay_out_columns()
+        self.view.selectionModel().currentRowChanged.connect(self._on_selected)
+        self.view.activated.connect(self._on_activated)
+        self.view.customContextMenuRequested.connect(self._on_menu)
         self.log = LogView(desk)
         self.message = label(wrap=True, selectable=True)
-        self.message.hide()
+        self.message.setObjectName("conversionMessage")
+        self._make_buttons()
+        self._menu = QMenu(self)
+        self._delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.view)
+        self._delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self._delete.activated.connect(self.cancel.click)
+        self._lay_out()
+        desk.jobs.counted.connect(self._update)
+        desk.library.loaded.connect(self._on_selected)
+        self._update()
+
+    def _make_buttons(self) -> None:
+        self.show_result = button(tr("Show in the library"), icon_name="library")
+        self.show_result.setObjectName("showResultButton")
+        self.show_result.clicked.connect(self._on_show)
+        self.deploy = button(tr("Deploy"), icon_name="upload")
+        self.deploy.setObjectName("deployResultButton")
+        self.deploy.clicked.connect(self._on_deploy)
         self.cancel = button(tr("Stop"), icon_name="stop")
         self.cancel.setObjectName("cancelConversion")
         self.cancel.clicked.connect(self._on_cancel)
         self.retry = button(tr("Run again"), icon_name="refresh")
+        self.retry.setObjectName("retryConversion")
         self.retry.clicked.connect(self._on_retry)
-        self.show_result = button(tr("Show in the library"), icon_name="library")
-        self.show_result.setObjectName("showResultButton")
-        self.show_result.clicked.connect(self._on_show)
-        buttons = QHBoxLayout()
-        for made in (self.show_result, self.cancel, self.retry):
-            buttons.addWidget(made)
-        buttons.addStretch(1)
+
+    def _lay_out(self) -> None:
+        self._empty = EmptyState(
+            "convert", tr("No conversions yet"),
+            tr("They run here one after the other, and go on when RKDeck is closed."),
+        )  # fmt: skip
         side = QWidget()
         layout = QVBoxLayout(side)
         layout.setContentsMargins(6, 0, 0, 0)
         layout.addWidget(self.message)
-        layout.addLayout(buttons)
+        layout.addLayout(row(self.show_result, self.deploy, self.cancel, self.retry, None))
         layout.addWidget(self.log, 1)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self.view)
         splitter.addWidget(side)
-        splitter.setSizes([560, 500])
+        splitter.setSizes([530, 530])
         splitter.setChildrenCollapsible(False)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(splitter)
-        desk.jobs.counted.connect(self._update)
-        self._update()
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(splitter)
 
-    def _table(self) -> QTableView:
-        view = QTableView()
-        view.setObjectName("queueView")
-        view.setModel(self._model)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setTabKeyNavigation(False)
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(32)
-        view.setItemDelegateForColumn(_STATE, self._delegates[0])
-        view.setItemDelegateForColumn(_PROGRESS, self._delegates[1])
-        header = view.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 112), (2, 180), (3, 92)):
-            view.setColumnWidth(column, width)
-        view.selectionModel().currentRowChanged.connect(self._on_selected)
-        view.setAccessibleName(tr("Conversions"))
-        return view
+    def want(self, job_id: str) -> None:
+        """Select a conversion as soon as it is in the list."""
+        self._wanted_id = job_id
+        self._select_wanted()
 
-    def select(self, job_id: str) -> None:
-        """Select a conversion."""
-        for number, record in enumerate(self._jobs):
-            if record.spec.id == job_id:
-                flags = QItemSelectionModel.SelectionFlag
-                self.view.selectionModel().setCurrentIndex(
-                    self._model.index(number, 0), flags.ClearAndSelect | flags.Rows
-                )
+    def retint(self) -> None:
+        """Another theme."""
+        self._empty.retint()
+
+    @property
+    def selected(self) -> JobRecord | None:
+        """The conversion whose log is shown."""
+        return self._model.record(self.view.currentIndex())
 
     @Slot()
     def _update(self) -> None:
         ours = [record for record in self._desk.jobs.records if record.spec.kind == KIND]
         running = [record for record in ours if not record.state.is_terminal]
+        running.sort(key=_runs_first)
         ended = [record for record in ours if record.state.is_terminal][:_MOST_ENDED]
-        newest_is_new = bool(running) and all(record.spec.id != running[0].spec.id for record in self._jobs)
         self._jobs.replace_all(running + ended, key=_job_id)
-        if newest_is_new:
-            self.select(running[0].spec.id)
-        elif not self.view.currentIndex().isValid() and len(self._jobs):
-            self.select(self._jobs[0].spec.id)
+        self._stack.setCurrentIndex(1 if len(self._jobs) else 0)
+        self._select_wanted()
+        if not self.view.currentIndex().isValid() and len(self._jobs):
+            self._select(0)
         self._on_selected()
+
+    def _select_wanted(self) -> None:
+        for number, record in enumerate(self._jobs):
+            if record.spec.id == self._wanted_id:
+                self._wanted_id = None
+                self._select(number)
+                return
+
+    def _select(self, number: int) -> None:
+        flags = QItemSelectionModel.SelectionFlag
+        self.view.selectionModel().setCurrentIndex(
+            self._model.index(number, 0), flags.ClearAndSelect | flags.Rows
+        )
 
     @Slot()
     def _on_selected(self) -> None:
-        record = self._model.record(self.view.currentIndex())
+        record = self.selected
         self.log.show_job(None if record is None else record.spec.id)
         state = None if record is None else record.state
-        self.cancel.setEnabled(record is not None and not record.state.is_terminal)
-        self.retry.setEnabled(state in {JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED})
-        self.show_result.setEnabled(state is JobState.SUCCEEDED)
-        text = ""
-        if record is not None and state is JobState.FAILED:
-            text = " ".join(word_error(error_from_json(record.error or {}), language()))
-        elif state is JobState.INTERRUPTED:
-            text = tr("It was cut off. The toolkit has no checkpoints: it starts again from the beginning.")
-        self.message.setText(text)
+        stops = state in {JobState.QUEUED, JobState.RUNNING}
+        done = state is JobState.SUCCEEDED
+        self.cancel.setVisible(not done and state not in _RUNS_AGAIN)
+        self.cancel.setEnabled(stops)
+        self.retry.setVisible(state in _RUNS_AGAIN)
+        for made in (self.show_result, self.deploy):
+            made.setVisible(done)
+            made.setEnabled(self._result() is not None)
+        text = breakable(_outcome(record)) if record is not None else ""
+        if text != self.message.text():
+            self.message.setText(text)
         self.message.setVisible(bool(text))
+
+    def _result(self) -> LibraryItem | None:
+        """What the selected conversion made, unless it was removed from the library."""
+        record = self.selected
+        made = (record.result or {}).get("path") if record is not None else None
+        return next((item for item in self._desk.library.items if str(item.path) == made), None)
+
+    @Slot()
+    def _on_activated(self) -> None:
+        for made in (self.show_result, self.retry):
+            if made.isVisible() and made.isEnabled():
+                made.click()
+                return
+
+    @Slot(QPoint)
+    def _on_menu(self, place: QPoint) -> None:
+        if self.selected is None:
+            return
+        self._menu.clear()
+        for made in (self.show_result, self.deploy, self.cancel, self.retry):
+            if made.isVisible():
+                self._menu.addAction(made.text(), made.click).setEnabled(made.isEnabled())
+        self._menu.addAction(tr("Show on the Jobs page"), self._on_jobs)
+        self._menu.popup(self.view.viewport().mapToGlobal(place))
+
+    @Slot()
+    def _on_jobs(self) -> None:
+        if self.selected is not None:
+            self._desk.go("jobs", self.selected.spec.id)
 
     @Slot()
     def _on_cancel(self) -> None:
-        record = self._model.record(self.view.currentIndex())
-        if record is not None:
-            self._desk.jobs.cancel(record.spec.id)
+        if self.selected is not None:
+            self._desk.jobs.cancel(self.selected.spec.id)
 
     @Slot()
     def _on_retry(self) -> None:
-        record = self._model.record(self.view.currentIndex())
-        if record is not None:
+        record = self.selected
+        if record is not None and record.state is JobState.INTERRUPTED:
+            self._desk.jobs.resume(record.spec.id)
+        elif record is not None:
             self._desk.jobs.retry(record.spec.id)
 
     @Slot()
     def _on_show(self) -> None:
-        record = self._model.record(self.view.currentIndex())
-        made = (record.result or {}).get("path") if record is not None else None
-        item = next((item for item in self._desk.library.items if str(item.path) == made), None)
-        self._desk.go("library", item.id if item is not None else None)
+        item = self._result()
+        if item is not None:
+            self._desk.go("library", item.id)
+
+    @Slot()
+    def _on_deploy(self) -> None:
+        from gui.pages.boards.page import DeployWish  # a page's module is imported when it is needed
+
+        item = self._result()
+        if item is not None:
+            self._desk.go("boards", DeployWish(item.path))
 
 
-def _columns() -> tuple[Column[JobRecord], ...]:
-    kept = job_columns()
-    return kept[1], kept[2], kept[3], kept[5]
+def _outcome(record: JobRecord) -> str:
+    if record.state is JobState.FAILED:
+        return " ".join(word_error(error_from_json(record.error or {}), language()))
+    if record.state is JobState.INTERRUPTED:
+        return tr("It was cut off. The toolkit has no checkpoints: it starts again from the beginning.")
+    return ""
+
+
+def _runs_first(record: JobRecord) -> tuple[bool, float]:
+    """The running one, then those that wait in the order they will run."""
+    return record.state is JobState.QUEUED, record.spec.created_unix_s
 
 
 def _job_id(record: JobRecord) -> str:
