@@ -1,8 +1,8 @@
 """The conversions that run and ran, with the selected one's log and what can be done with it."""
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QMenu, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
+from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from core.base.errors import error_from_json
 from core.base.observable import ObservableList
@@ -20,6 +20,7 @@ from gui.wording import word_error
 
 KIND = "convert"
 _MOST_ENDED = 20
+_JOBS = "jobs"
 _RUNS_AGAIN = {JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED}
 
 
@@ -43,6 +44,7 @@ class ConversionQueue(QWidget):
         self.message.setObjectName("conversionMessage")
         self._make_buttons()
         self._menu = QMenu(self)
+        self._menu.triggered.connect(self._on_action)
         self._delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.view)
         self._delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         self._delete.activated.connect(self.cancel.click)
@@ -161,16 +163,24 @@ class ConversionQueue(QWidget):
         if self.selected is None:
             return
         self._menu.clear()
-        for made in (self.show_result, self.deploy, self.cancel, self.retry):
+        for made in self._buttons():
             if made.isVisible():
-                self._menu.addAction(made.text(), made.click).setEnabled(made.isEnabled())
-        self._menu.addAction(tr("Show on the Jobs page"), self._on_jobs)
+                action = self._menu.addAction(made.text())
+                action.setData(made.objectName())
+                action.setEnabled(made.isEnabled())
+        self._menu.addAction(tr("Show on the Jobs page")).setData(_JOBS)
         self._menu.popup(self.view.viewport().mapToGlobal(place))
 
-    @Slot()
-    def _on_jobs(self) -> None:
-        if self.selected is not None:
+    @Slot(QAction)
+    def _on_action(self, action: QAction) -> None:
+        if action.data() == _JOBS and self.selected is not None:
             self._desk.go("jobs", self.selected.spec.id)
+        for made in self._buttons():
+            if made.objectName() == action.data():
+                made.click()
+
+    def _buttons(self) -> tuple[QPushButton, ...]:
+        return self.show_result, self.deploy, self.cancel, self.retry
 
     @Slot()
     def _on_cancel(self) -> None:

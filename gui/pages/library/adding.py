@@ -28,7 +28,6 @@ class Adder(QObject):
     def __init__(self, desk: Desk, parent: QWidget) -> None:
         super().__init__(parent)
         self._desk = desk
-        self._window = parent
         self._dialog: QFileDialog | None = None
         self._waiting: list[Path] = []
         self._busy = False
@@ -47,6 +46,11 @@ class Adder(QObject):
     def choose_file(self) -> None:
         """Ask for a .rkllm file."""
         self._ask(QFileDialog.FileMode.ExistingFiles, tr("A .rkllm file"), "RKLLM (*.rkllm)")
+
+    def _window(self) -> QWidget:
+        parent = self.parent()  # not kept: the two would hold each other
+        assert isinstance(parent, QWidget)
+        return parent
 
     def _next(self) -> None:
         if self._busy:
@@ -75,7 +79,7 @@ class Adder(QObject):
     def _ask(self, mode: QFileDialog.FileMode, title: str, names: str) -> None:
         if self._dialog is not None:
             return
-        self._dialog = QFileDialog(self._window, title)
+        self._dialog = QFileDialog(self._window(), title)
         self._dialog.setFileMode(mode)
         if names:
             self._dialog.setNameFilter(names)

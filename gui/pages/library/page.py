@@ -1,7 +1,7 @@
 """The Library page: the models on this computer; .rkllm files are dragged from here onto boards."""
 
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from core.base.observable import ObservableList
@@ -40,6 +40,7 @@ class LibraryPage(Page):
         self.detail = LibraryDetail(desk)
         self.detail.removal_wanted.connect(self._removal.ask)
         self._menu = QMenu(self)
+        self._menu.triggered.connect(self._on_action)
         self._build()
         desk.library.loaded.connect(self._update)
         self._update()
@@ -194,18 +195,27 @@ class LibraryPage(Page):
         item = self._model.record(self.view.currentIndex())
         if item is None:
             return
-        detail = self.detail
         self._menu.clear()
-        if item.kind == "source":
-            self._menu.addAction(tr("Convert"), detail.convert.click)
-        else:
-            self._menu.addAction(tr("Deploy"), detail.deploy.showMenu)
-        self._menu.addAction(tr("Verify"), detail.verify.click)
-        self._menu.addAction(tr("Copy the path"), detail.copy_path)
-        self._menu.addAction(tr("Open the folder"), detail.folder.click)
-        self._menu.addSeparator()
-        self._menu.addAction(tr("Remove"), detail.remove.click)
+        first = ("convert", tr("Convert")) if item.kind == "source" else ("deploy", tr("Deploy"))
+        for what, text in (
+            first, ("verify", tr("Verify")), ("copy", tr("Copy the path")), ("folder", tr("Open the folder")),
+            ("remove", tr("Remove")),
+        ):  # fmt: skip
+            self._menu.addAction(text).setData(what)
         self._menu.popup(self.view.viewport().mapToGlobal(place))
+
+    @Slot(QAction)
+    def _on_action(self, action: QAction) -> None:
+        what, detail = action.data(), self.detail
+        buttons = {
+            "convert": detail.convert, "verify": detail.verify, "folder": detail.folder, "remove": detail.remove,
+        }  # fmt: skip
+        if what in buttons:
+            buttons[what].click()
+        elif what == "deploy":
+            detail.deploy.showMenu()
+        elif what == "copy":
+            detail.copy_path()
 
     @Slot()
     def _on_delete_key(self) -> None:

@@ -23,7 +23,6 @@ class Removal(QObject):
     def __init__(self, desk: Desk, parent: QWidget) -> None:
         super().__init__(parent)
         self._desk = desk
-        self._window = parent
         self._question: QMessageBox | None = None
         self._item: LibraryItem | None = None
 
@@ -32,7 +31,7 @@ class Removal(QObject):
         if self._question is not None:
             return
         ours = item.path.is_relative_to(self._desk.services.paths.library)
-        box = QMessageBox(self._window)
+        box = QMessageBox(self._window())
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle(tr("Remove a model"))
         box.setTextFormat(Qt.TextFormat.PlainText)
@@ -54,6 +53,11 @@ class Removal(QObject):
         box.finished.connect(self._on_answered)
         self._question, self._item = box, item
         box.open()
+
+    def _window(self) -> QWidget:
+        parent = self.parent()  # not kept: the two would hold each other
+        assert isinstance(parent, QWidget)
+        return parent
 
     @Slot(int)
     def _on_answered(self, _result: int) -> None:
