@@ -1,143 +1,37 @@
-"""The Convert page on the real core and the stand-in toolkit: checked, cured, started, stopped, failed, led on."""
+"""The recipe on the Convert page, on the real core: checked while it is written, cured, forecast, filled in."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QStandardItemModel, QWheelEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QComboBox,
-    QFileDialog,
-    QLabel,
-    QMenu,
-    QPlainTextEdit,
-    QPushButton,
-    QSpinBox,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from core.base.units import GIB
 from core.convert.recipe import Recipe
-from core.demo.toolkit_env import create_toolkit_env
 from core.estimate.platforms import get_platform
-from core.jobs.model import JobRecord, JobSpec, JobState, Progress, WorkerCommand
 from core.library.library import LibraryItem
 from core.services import Services
-from core.usecases import conversion as use
 from core.usecases import library
-from gui.desk import Desk, Destination, Notice
+from gui.desk import Desk, Destination
 from gui.feeds.active import Target
-from gui.pages.boards.page import DeployWish
 from gui.pages.convert.checker import Order, RecipeChecker
 from gui.pages.convert.page import ConvertPage
 from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
+from tests.gui.page_parts import SLACK_MS, Ear, answer_files, child, choose, texts
 from tests.support.models import write_random_model
 
-SLACK_MS = 30_000
 STEP_VARIABLE = "RKLLM_SIMULATED_SECONDS_PER_STEP"
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support grabbing the keyboard")
 
 
-class Ear:
-    """Hears where the pages want to go and what they say."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.went: list[Destination] = []
-        self.noticed: list[Notice] = []
-        desk.went.connect(self.went.append)
-        desk.noticed.connect(self.noticed.append)
-
-
-@pytest.fixture(scope="module")
-def toolkit_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return create_toolkit_env(tmp_path_factory.mktemp("toolkit") / "env")
-
-
-@pytest.fixture
-def ear(desk: Desk) -> Ear:
-    return Ear(desk)
-
-
-@pytest.fixture
-def source(services: Services, tmp_path: Path) -> LibraryItem:
-    return library.add_path(services, write_random_model(tmp_path / "Tiny"))
-
-
-@pytest.fixture
-def toolkit(services: Services, toolkit_python: Path) -> Path:
-    return use.add_toolkit(services, toolkit_python).python
-
-
-@pytest.fixture
-def page(desk: Desk, ear: Ear, themes: ThemeSwitch, qtbot: QtBot) -> Iterator[ConvertPage]:
-    made = ConvertPage(desk)
-    made.resize(1090, 690)
-    made.show()
-    qtbot.waitExposed(made)
-    desk.start()
-    made.enter(None)
-    qtbot.waitUntil(
-        lambda: desk.library.is_loaded and made.form.toolkit.toolkits is not None, timeout=SLACK_MS
-    )
-    yield made
-    made.leave()
-    made.close()
-    made.deleteLater()
-    flush()
-
-
-@pytest.fixture
-def ready(source: LibraryItem, toolkit: Path, page: ConvertPage, qtbot: QtBot) -> ConvertPage:
-    """A page on which everything is there and Convert can be pressed."""
-    page.form.context.setValue(256)
-    qtbot.waitUntil(page.start.isEnabled, timeout=SLACK_MS)
-    return page
-
-
-def choose(box: QComboBox, data: object) -> None:
-    place = box.findData(data)
-    assert place >= 0
-    box.setCurrentIndex(place)
-
-
-def texts(widget: QWidget) -> str:
-    flush()  # what was put into a layout just now is shown by the event loop
-    shown = "\n".join(
-        getattr(part, "full_text", part.text()) for part in widget.findChildren(QLabel) if part.isVisible()
-    )
-    return shown.replace("\u200b", "")
-
-
-def child(widget: QWidget, name: str) -> QPushButton:
-    flush()
-    return next(made for made in widget.findChildren(QPushButton, name) if made.isVisible())
-
-
-def wait_state(page: ConvertPage, state: JobState, qtbot: QtBot) -> JobRecord:
-    qtbot.waitUntil(
-        lambda: page.queue.selected is not None and page.queue.selected.state is state, timeout=SLACK_MS
-    )
-    assert page.queue.selected is not None
-    return page.queue.selected
-
-
-def answer_dialog(page: ConvertPage, path: Path) -> None:
-    """Choose a path in the file dialog that is open."""
-    dialog = page.findChild(QFileDialog)
-    assert dialog is not None
-    dialog.setDirectory(str(path.parent))
-    dialog.selectFile(str(path))
-    dialog.accept()
-    flush()
-
-
-def test_without_a_model_it_says_so_and_leads_on(page: ConvertPage, ear: Ear, qtbot: QtBot) -> None:
+def test_without_a_model_it_says_so_and_leads_on(convert_page: ConvertPage, ear: Ear, qtbot: QtBot) -> None:
+    page = convert_page
     assert "no source model on this computer yet" in texts(page)
     assert page.why_not.full_text == "A source model is needed first."
     assert not page.start.isEnabled()
@@ -150,8 +44,9 @@ def test_without_a_model_it_says_so_and_leads_on(page: ConvertPage, ear: Ear, qt
 
 
 def test_without_a_toolkit_it_explains_and_a_button_adds_one(
-    source: LibraryItem, page: ConvertPage, toolkit_python: Path, qtbot: QtBot
+    source_item: LibraryItem, convert_page: ConvertPage, toolkit_python: Path, qtbot: QtBot
 ) -> None:
+    page = convert_page
     field = page.form.toolkit
     assert "Rockchip's rkllm-toolkit" in texts(field)
     qtbot.waitUntil(lambda: bool(page.problems.problems), timeout=SLACK_MS)
@@ -159,12 +54,12 @@ def test_without_a_toolkit_it_explains_and_a_button_adds_one(
     assert "No toolkit was added yet" in page.why_not.full_text
     assert not page.start.isEnabled()
     qtbot.mouseClick(child(page.problems, "helpButton"), Qt.MouseButton.LeftButton)
-    answer_dialog(page, Path(sys.executable))
+    answer_files(page, Path(sys.executable))
     qtbot.waitUntil(lambda: field.state.state == "bad", timeout=SLACK_MS)
     assert "has no rkllm-toolkit" in texts(field)
     assert field.add.isEnabled()
     qtbot.mouseClick(field.add, Qt.MouseButton.LeftButton)
-    answer_dialog(page, toolkit_python)
+    answer_files(page, toolkit_python)
     qtbot.waitUntil(page.start.isEnabled, timeout=SLACK_MS)
     assert field.python == toolkit_python
     assert field.box.currentText() == "1.3.0+simulated (SIMULATED)"
@@ -172,7 +67,8 @@ def test_without_a_toolkit_it_explains_and_a_button_adds_one(
     assert page.problems.problems == ()
 
 
-def test_levels_a_platform_refuses_are_shown_with_the_reason(page: ConvertPage) -> None:
+def test_levels_a_platform_refuses_are_shown_with_the_reason(convert_page: ConvertPage) -> None:
+    page = convert_page
     form = page.form
     choose(form.platform, "rk3588")
     model = form.dtype.model()
@@ -193,7 +89,8 @@ def test_levels_a_platform_refuses_are_shown_with_the_reason(page: ConvertPage) 
     assert (form.context.minimum(), form.context.maximum()) == (32, 16384)
 
 
-def test_a_problem_is_cured_by_its_button(ready: ConvertPage, qtbot: QtBot) -> None:
+def test_a_problem_is_cured_by_its_button(ready_page: ConvertPage, qtbot: QtBot) -> None:
+    ready = ready_page
     choose(ready.form.dtype, "w8a8_g512")
     assert not ready.start.isEnabled()
     qtbot.waitUntil(lambda: bool(ready.problems.problems), timeout=SLACK_MS)
@@ -216,7 +113,8 @@ def test_a_problem_is_cured_by_its_button(ready: ConvertPage, qtbot: QtBot) -> N
     qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)
 
 
-def test_the_forecast_names_need_room_and_what_it_rests_on(ready: ConvertPage) -> None:
+def test_the_forecast_names_need_room_and_what_it_rests_on(ready_page: ConvertPage) -> None:
+    ready = ready_page
     forecast = ready.checker.check.forecast if ready.checker.check is not None else None
     assert forecast is not None
     assert "as users report" in ready.forecast.host_ram.text()
@@ -232,7 +130,8 @@ def test_the_forecast_names_need_room_and_what_it_rests_on(ready: ConvertPage) -
     assert ready.forecast.speed.text() == "-"
 
 
-def test_only_the_newest_order_is_answered(ready: ConvertPage, qtbot: QtBot) -> None:
+def test_only_the_newest_order_is_answered(ready_page: ConvertPage, qtbot: QtBot) -> None:
+    ready = ready_page
     heard: list[tuple[str, ...]] = []
 
     def hear(_check: object) -> None:
@@ -252,12 +151,12 @@ def is_answered(checker: RecipeChecker) -> bool:
 
 
 def test_an_answer_that_comes_too_late_does_not_count(
-    source: LibraryItem, toolkit: Path, desk: Desk, qtbot: QtBot
+    source_item: LibraryItem, toolkit: Path, desk: Desk, qtbot: QtBot
 ) -> None:
     checker = RecipeChecker(desk)
     heard: list[object] = []
     checker.answered.connect(heard.append)
-    good = Order(source.id, Recipe("rk3588", "w8a8", 256), toolkit)
+    good = Order(source_item.id, Recipe("rk3588", "w8a8", 256), toolkit)
     checker.want(good, None)
     checker._ask()
     checker.want(replace(good, recipe=Recipe("rk3588", "w4a16", 256)), None)
@@ -276,109 +175,18 @@ def test_an_answer_that_comes_too_late_does_not_count(
 
 
 def test_a_model_that_was_removed_meanwhile_is_a_problem_in_words(
-    ready: ConvertPage, services: Services, source: LibraryItem, qtbot: QtBot
+    ready_page: ConvertPage, services: Services, source_item: LibraryItem, qtbot: QtBot
 ) -> None:
-    library.remove_item(services, source.id)
+    ready = ready_page
+    library.remove_item(services, source_item.id)
     ready.form.context.setValue(512)
     qtbot.waitUntil(lambda: bool(ready.problems.problems), timeout=SLACK_MS)
     assert "The library has nothing" in texts(ready.problems)
     assert not ready.start.isEnabled()
 
 
-def test_a_conversion_started_by_clicks_ends_in_the_library(
-    ready: ConvertPage, desk: Desk, ear: Ear, qtbot: QtBot, check_model: Callable[..., None]
-) -> None:
-    check_model(ready.queue.view.model())
-    qtbot.mouseClick(child(ready, "convertButton"), Qt.MouseButton.LeftButton)
-    record = wait_state(ready, JobState.SUCCEEDED, qtbot)
-    assert record.spec.params["recipe"]["context"] == 256  # type: ignore[index,call-overload]  # JSON
-    model = ready.queue.view.model()
-    assert str(model.index(0, 0).data()) == "Tiny_W8A8_RK3588"
-    assert str(model.index(0, 1).data()) == "Done"
-    log = ready.findChild(QPlainTextEdit, "logView")
-    assert log is not None
-    qtbot.waitUntil(lambda: "Converting model" in log.toPlainText(), timeout=SLACK_MS)
-    qtbot.waitUntil(ready.queue.show_result.isEnabled, timeout=SLACK_MS)
-    made = next(item for item in desk.library.items if item.kind == "rkllm")
-    qtbot.mouseClick(ready.queue.show_result, Qt.MouseButton.LeftButton)
-    assert ear.went[-1] == Destination("library", made.id)
-    qtbot.mouseClick(ready.queue.deploy, Qt.MouseButton.LeftButton)
-    assert ear.went[-1] == Destination("boards", DeployWish(made.path))
-    qtbot.keyClick(ready.queue.view, Qt.Key.Key_Return)
-    assert ear.went[-1] == Destination("library", made.id)
-    assert not ready.queue.cancel.isVisible()
-    qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)  # and once more, if wanted
-
-
-def test_a_running_conversion_shows_its_stage_and_can_be_stopped_and_run_again(
-    ready: ConvertPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
-    shots: Callable[[QWidget, str], Path],
-) -> None:  # fmt: skip
-    monkeypatch.setenv(STEP_VARIABLE, "0.3")
-    queue = ready.queue
-    ready.start.click()
-    wait_state(ready, JobState.RUNNING, qtbot)
-    qtbot.waitUntil(
-        lambda: queue.selected is not None and queue.selected.progress is not None, timeout=SLACK_MS
-    )
-    words = str(queue.view.model().index(0, 1).data())
-    assert words.startswith("Running · ")
-    assert shots(ready, "convert-running").stat().st_size > 5000
-    assert not queue.retry.isVisible()
-    qtbot.mouseClick(queue.cancel, Qt.MouseButton.LeftButton)
-    wait_state(ready, JobState.CANCELLED, qtbot)
-    assert str(queue.view.model().index(0, 1).data()) == "Stopped"
-    qtbot.mouseClick(queue.retry, Qt.MouseButton.LeftButton)
-    wait_state(ready, JobState.RUNNING, qtbot)
-    ready.activateWindow()
-    queue.view.setFocus()
-    qtbot.waitUntil(queue.view.hasFocus)
-    qtbot.keyClick(queue.view, Qt.Key.Key_Delete)
-    wait_state(ready, JobState.CANCELLED, qtbot)
-    queue._on_menu(QPoint(4, 4))
-    menu = QApplication.activePopupWidget()
-    assert isinstance(menu, QMenu)
-    assert [action.text() for action in menu.actions()] == ["Run again", "Show on the Jobs page"]
-    menu.close()
-
-
-def test_a_failure_is_told_in_words(
-    ready: ConvertPage, ear: Ear, qtbot: QtBot, tmp_path: Path, shots: Callable[[QWidget, str], Path]
-) -> None:
-    data = tmp_path / "samples.json"
-    data.write_text('{"not": "a list"}')
-    note = child(ready.notes, "helpButton")
-    assert note.text() == "Choose calibration data"
-    qtbot.mouseClick(note, Qt.MouseButton.LeftButton)
-    answer_dialog(ready, data)
-    assert ready.form.dataset.choose.text() == "samples.json"
-    qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)
-    assert ready.notes.problems == ()
-    ready.start.click()
-    wait_state(ready, JobState.FAILED, qtbot)
-    told = ready.queue.message.text().replace("\u200b", "")
-    assert "The toolkit gave up in build" in told
-    assert "dataset must be a list" in told
-    assert ready.queue.retry.isEnabled()
-    assert shots(ready, "convert-failed").stat().st_size > 5000
-    qtbot.mouseClick(ready.form.dataset.clear, Qt.MouseButton.LeftButton)
-    assert ready.form.recipe().dataset is None
-    assert not ready.form.dataset.clear.isVisible()
-    qtbot.waitUntil(lambda: bool(ready.notes.problems), timeout=SLACK_MS)
-
-
-def test_what_the_core_refuses_at_the_start_is_reported(
-    ready: ConvertPage, services: Services, toolkit: Path, ear: Ear, qtbot: QtBot
-) -> None:
-    use.remove_toolkit(services, toolkit)
-    ready.start.click()
-    assert not ready.start.isEnabled()
-    qtbot.waitUntil(lambda: any(notice.kind == "bad" for notice in ear.noticed), timeout=SLACK_MS)
-    qtbot.waitUntil(lambda: bool(ready.problems.problems), timeout=SLACK_MS)
-    assert not ready.start.isEnabled()
-
-
-def test_expert_options_are_folded_and_part_of_the_recipe(ready: ConvertPage, qtbot: QtBot) -> None:
+def test_expert_options_are_folded_and_part_of_the_recipe(ready_page: ConvertPage, qtbot: QtBot) -> None:
+    ready = ready_page
     expert = ready.form.expert
     assert not expert.algorithm.isVisible()
     qtbot.mouseClick(expert.toggle, Qt.MouseButton.LeftButton)
@@ -399,11 +207,12 @@ def test_expert_options_are_folded_and_part_of_the_recipe(ready: ConvertPage, qt
 
 
 def test_entering_with_a_model_selects_it(
-    source: LibraryItem, services: Services, page: ConvertPage, tmp_path: Path, qtbot: QtBot
+    source_item: LibraryItem, services: Services, convert_page: ConvertPage, tmp_path: Path, qtbot: QtBot
 ) -> None:
+    page = convert_page
     second = library.add_path(services, write_random_model(tmp_path / "Second", seed=2))
-    page.enter(source.id)
-    assert page.form.source.currentData() == source.id
+    page.enter(source_item.id)
+    assert page.form.source.currentData() == source_item.id
     page.enter(second.id)  # not listed yet
     qtbot.waitUntil(lambda: page.form.source.currentData() == second.id, timeout=SLACK_MS)
     assert page.form.source.count() == 2
@@ -413,8 +222,10 @@ def test_entering_with_a_model_selects_it(
 
 
 def test_the_form_follows_the_active_board_until_a_platform_is_chosen(
-    page: ConvertPage, desk: Desk, qtbot: QtBot
+    convert_page: ConvertPage, desk: Desk, qtbot: QtBot
 ) -> None:
+    page = convert_page
+
     def activate(platform: str, board: str | None) -> None:
         desk.active.target = Target(board or platform, get_platform(platform), board, 8 * GIB)
         desk.active.changed.emit(desk.active.target)
@@ -431,7 +242,8 @@ def test_the_form_follows_the_active_board_until_a_platform_is_chosen(
     assert page.form.platform.currentData() == "rk3588"
 
 
-def test_the_wheel_over_a_field_scrolls_the_form(page: ConvertPage) -> None:
+def test_the_wheel_over_a_field_scrolls_the_form(convert_page: ConvertPage) -> None:
+    page = convert_page
     box = page.findChild(QSpinBox, "contextBox")
     assert box is not None
     page.form.source.setFocus()
@@ -445,43 +257,16 @@ def test_the_wheel_over_a_field_scrolls_the_form(page: ConvertPage) -> None:
     assert box.value() == before
 
 
-def job(number: int, state: JobState, progress: Progress | None = None) -> JobRecord:
-    spec = JobSpec(
-        id=f"convert-{number}", kind="convert", lane="convert", title=f"m to m{number}.rkllm",
-        params={"output": f"/x/m{number}.rkllm"}, worker=WorkerCommand(module="x"), created_unix_s=1000.0 + number,
-    )  # fmt: skip
-    return JobRecord(spec, state, not state.is_terminal, progress=progress)
-
-
-def test_the_queue_runs_first_then_waits_in_order_then_the_last_twenty(
-    page: ConvertPage, desk: Desk, check_model: Callable[..., None]
-) -> None:
-    check_model(page.queue.view.model())
-    ended = [job(number, JobState.SUCCEEDED) for number in range(30)]
-    live = [job(40, JobState.RUNNING, Progress("Optimizing model", 3, 12, "steps", None))]
-    live += [job(42, JobState.QUEUED), job(41, JobState.QUEUED)]
-    other = replace(job(50, JobState.RUNNING), spec=replace(job(50, JobState.RUNNING).spec, kind="download"))
-    records = sorted([*ended, *live, other], key=lambda record: -record.spec.created_unix_s)
-    desk.jobs.records.replace_all(records, key=lambda record: record.spec.id)
-    page.queue._update()
-    model = page.queue.view.model()
-    shown = [str(model.index(row, 0).data()) for row in range(model.rowCount())]
-    assert shown[:4] == ["m40", "m41", "m42", "m29"]
-    assert len(shown) == 23
-    assert "Optimizing the model" in str(model.index(0, 1).data())
-    assert page.queue.selected is not None
-
-
 @pytest.mark.parametrize(("width", "height"), [(1090, 690), (766, 470)])
 def test_pictures_in_spanish(
-    width: int, height: int, spanish: None, source: LibraryItem, toolkit: Path, desk: Desk, themes: ThemeSwitch,
+    width: int, height: int, spanish: None, source_item: LibraryItem, toolkit: Path, desk: Desk, themes: ThemeSwitch,
     qtbot: QtBot, shots: Callable[[QWidget, str], Path],
 ) -> None:  # fmt: skip
     page = ConvertPage(desk)
     page.resize(width, height)
     page.show()
     desk.start()
-    page.enter(source.id)
+    page.enter(source_item.id)
     choose(page.form.dtype, "w8a8_g512")
     qtbot.waitUntil(lambda: bool(page.problems.problems), timeout=SLACK_MS)
     assert child(page.problems, "fixButton").text() == "Usar w8a8_g128"
@@ -497,7 +282,7 @@ def test_pictures_in_spanish(
 
 
 def test_the_page_is_freed_after_use(
-    source: LibraryItem, toolkit: Path, desk: Desk, qtbot: QtBot, freed_on_delete: Callable[..., None]
+    source_item: LibraryItem, toolkit: Path, desk: Desk, qtbot: QtBot, freed_on_delete: Callable[..., None]
 ) -> None:
     desk.start()
     qtbot.waitUntil(lambda: desk.library.is_loaded, timeout=SLACK_MS)
