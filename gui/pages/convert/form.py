@@ -19,11 +19,12 @@ from gui.pages.convert.fields import PathField, QuietWheel, box, form, refill
 from gui.pages.convert.toolkits import ToolkitField
 from gui.text import tr
 from gui.widgets.elided import never_markup
+from gui.widgets.scrolled import Column
 
 _USUAL_LEVEL = "w8a8"
 
 
-class RecipeForm(QWidget):
+class RecipeForm(Column):
     """Fields that make a recipe.
 
     Signals:

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
 from core.convert.recipe import Recipe
@@ -18,6 +18,7 @@ from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, card, label, row
 from gui.widgets.elided import ElidedLabel, never_markup
 from gui.widgets.problem_list import ProblemList
+from gui.widgets.scrolled import Column, scrolled
 from gui.wording import word_error
 
 _MARGINS = 14, 10, 14, 10
@@ -60,7 +61,7 @@ class ConvertPage(Page):
         left = QVBoxLayout(recipe)
         left.setContentsMargins(*_MARGINS)
         left.addWidget(label(tr("Recipe"), "heading"))
-        left.addWidget(_scrolled(self.form), 1)
+        left.addWidget(scrolled(self.form), 1)
         foot = row(self.why_not, self.start)
         foot.setStretch(0, 1)
         left.addLayout(foot)
@@ -68,7 +69,7 @@ class ConvertPage(Page):
         right = QVBoxLayout(result)
         right.setContentsMargins(*_MARGINS)
         right.addLayout(row(label(tr("Before it starts"), "heading"), None, self.state))
-        inner = QWidget()
+        inner = Column()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 6, 0)
         column.addWidget(self.nothing)
@@ -76,7 +77,7 @@ class ConvertPage(Page):
         for part in (self.problems, self.forecast, self.notes):
             column.addWidget(part)
         column.addStretch(1)
-        right.addWidget(_scrolled(inner), 1)
+        right.addWidget(scrolled(inner), 1)
         upper = QWidget()
         side_by_side = QHBoxLayout(upper)
         side_by_side.setContentsMargins(0, 0, 0, 0)
@@ -85,7 +86,7 @@ class ConvertPage(Page):
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(upper)
         splitter.addWidget(self.queue)
-        splitter.setSizes([420, 250])
+        splitter.setSizes([440, 240])
         splitter.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -225,12 +226,3 @@ class ConvertPage(Page):
         self._starting = False
         self.desk.report(error)
         self._on_changed()
-
-
-def _scrolled(widget: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(widget)
-    return area

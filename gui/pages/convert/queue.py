@@ -212,7 +212,7 @@ class ConversionQueue(QWidget):
 
 def _outcome(record: JobRecord) -> str:
     if record.state is JobState.FAILED:
-        return " ".join(word_error(error_from_json(record.error or {}), language()))
+        return "\n".join(word_error(error_from_json(record.error or {}), language()))
     if record.state is JobState.INTERRUPTED:
         return tr("It was cut off. The toolkit has no checkpoints: it starts again from the beginning.")
     return ""

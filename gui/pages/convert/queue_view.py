@@ -27,7 +27,8 @@ from gui.words import STATE_ROLES, job_line, state_text
 
 WHAT, STATE, TOOK = range(3)
 _TOOK_COLUMN = 5
-_WIDTHS = {STATE: 250, TOOK: 92}
+_WIDTHS = {STATE: 330, TOOK: 92}
+_STATE_SHARE = 0.58
 _LEAST_WHAT_PX, _LEAST_STATE_PX = 130, 150
 _ROW_PX = 36
 _PAD_PX = 8
@@ -101,9 +102,8 @@ class QueueView(QTableView):
         if self.isColumnHidden(TOOK) != hidden:
             self.setColumnHidden(TOOK, hidden)
         room = width - (0 if hidden else _WIDTHS[TOOK])
-        self.setColumnWidth(
-            STATE, max(_LEAST_STATE_PX, min(_WIDTHS[STATE], room - _LEAST_WHAT_PX, room // 2))
-        )
+        wanted = min(_WIDTHS[STATE], room - _LEAST_WHAT_PX, round(room * _STATE_SHARE))
+        self.setColumnWidth(STATE, max(_LEAST_STATE_PX, wanted))
 
 
 class WhatDelegate(QStyledItemDelegate):

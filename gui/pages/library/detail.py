@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
 from core.library.library import LibraryItem
@@ -15,6 +15,7 @@ from gui.pages.library.facts import FactsPanel
 from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, label, line, row
 from gui.widgets.elided import breakable
+from gui.widgets.scrolled import scrolled
 from gui.wording import word_error
 
 _MOST_WRONG = 10
@@ -43,9 +44,7 @@ class LibraryDetail(QWidget):
         self.message = label(wrap=True, selectable=True)
         self.message.setObjectName("verifyMessage")
         self._make_buttons()
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area = scrolled(QWidget())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 0, 0, 0)
         layout.setSpacing(8)

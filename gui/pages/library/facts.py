@@ -15,6 +15,7 @@ from gui.pages.library.columns import kind_text, level_text, platform_text
 from gui.text import tr, trn
 from gui.widgets.basic import label, row
 from gui.widgets.elided import ElidedLabel
+from gui.widgets.scrolled import Column
 from gui.words import ago_text
 
 _MOST_FILES = 40
@@ -33,7 +34,7 @@ class Fact:
     long: bool = False
 
 
-class FactsPanel(QWidget):
+class FactsPanel(Column):
     """The facts of one item; made anew for another."""
 
     def __init__(self, item: LibraryItem, parent: QWidget | None = None) -> None:
