@@ -39,6 +39,11 @@ class ProblemList(QWidget):
         self._helps: dict[QPushButton, str] = {}
         self.problems: tuple[Problem, ...] = ()
 
+    @property
+    def buttons(self) -> tuple[QPushButton, ...]:
+        """The buttons that cure or help, from above."""
+        return (*self._fixes, *self._helps)
+
     def show_problems(
         self, problems: tuple[Problem, ...], recipe: Recipe | None, *, anew: bool = False
     ) -> None:

@@ -176,6 +176,10 @@ class ConvertPage(Page):
             notes = tuple(problem for problem in check.problems if problem.severity != "error")
             self.problems.show_problems(errors, recipe, anew=anew)
             self.notes.show_problems(notes, recipe, anew=anew)
+            last = self.start
+            for made in (*self.problems.buttons, *self.notes.buttons):
+                self.setTabOrder(last, made)  # made just now, they would come after everything else
+                last = made
             self.forecast.show_forecast(check.forecast)
 
     def _show_start(self) -> None:

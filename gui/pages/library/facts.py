@@ -124,7 +124,8 @@ def _made(provenance: dict[str, JsonValue]) -> list[Fact]:
     if isinstance(toolkit, dict):
         text = f"rkllm-toolkit {printable(str(toolkit.get('version')), 40)}"
         simulated = toolkit.get("simulated") is True
-        found.append(Fact(tr("Made by"), f"{text} ({tr('SIMULATED@@model')})" if simulated else text))
+        text = f"{text} ({tr('SIMULATED@@model')})" if simulated else text
+        found.append(Fact(tr("Made by"), text, long=True))
     if isinstance(recipe, dict):
         shown = [f"{key} {value}" for key, value in recipe.items() if value not in (None, "", 0.0)]
         found.append(Fact(tr("Recipe"), printable(", ".join(shown), 500), long=True))

@@ -23,7 +23,7 @@ from gui.pages.convert.checker import Order, RecipeChecker
 from gui.pages.convert.page import ConvertPage
 from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
-from tests.gui.page_parts import SLACK_MS, Ear, answer_files, child, choose, texts
+from tests.gui.page_parts import SLACK_MS, Ear, answer_files, child, choose, take_keyboard, texts
 from tests.support.models import write_random_model
 
 STEP_VARIABLE = "RKLLM_SIMULATED_SECONDS_PER_STEP"
@@ -100,6 +100,9 @@ def test_a_problem_is_cured_by_its_button(ready_page: ConvertPage, qtbot: QtBot)
     assert ready.forecast.fit.text() == "cannot be made"
     fix = child(ready.problems, "fixButton")
     assert fix.text() == "Use w8a8_g128"
+    take_keyboard(ready.form.expert.toggle, qtbot)
+    qtbot.keyClick(ready.form.expert.toggle, Qt.Key.Key_Tab)
+    assert fix.hasFocus()  # Convert is disabled: the next stop is what cures it
     qtbot.mouseClick(fix, Qt.MouseButton.LeftButton)
     assert ready.form.dtype.currentData() == "w8a8_g128"
     qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)
