@@ -12,11 +12,17 @@ import pytest
 from hypothesis import settings
 
 from core.base.paths import AppPaths
+from tests.crash_report import CrashReport
 
 _GRACE_S = 5.0
 # A busy machine is no bug: time is watched by the bench, not by hypothesis.
 settings.register_profile("rkdeck", deadline=None)
 settings.load_profile("rkdeck")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say where a crashed test process died."""
+    config.pluginmanager.register(CrashReport())
 
 
 @pytest.fixture

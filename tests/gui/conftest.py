@@ -40,11 +40,14 @@ def _leaves_no_qt_objects(request: pytest.FixtureRequest) -> Iterator[None]:
     before = set(map(id, QApplication.topLevelWidgets()))
     timers = _TimerSpy()
     timers.install()
+    # As in the program (gui/gc_guard.py): collecting on a worker thread would finalise widgets there.
+    gc.disable()
     yield
     timers.remove()
     flush()
-    # Menus of a chart are in cycles with it: the program's collector takes them (gui/gc_guard.py).
+    # Menus of a chart are in cycles with it: collected here, on the main thread.
     gc.collect()
+    gc.enable()
     flush()
     left = [widget for widget in QApplication.topLevelWidgets() if id(widget) not in before]
     running = timers.running()
@@ -126,15 +129,12 @@ def freed_on_delete(qtbot: QtBot) -> Callable[[Callable[[], QWidget]], None]:
         widget.show()
         reference = weakref.ref(widget)
         gc.collect()
-        gc.disable()
-        try:
-            widget.close()
-            widget.deleteLater()
-            del widget
-            flush()
-            assert reference() is None, f"still referred to by {gc.get_referrers(reference())}"
-        finally:
-            gc.enable()
+        assert not gc.isenabled()
+        widget.close()
+        widget.deleteLater()
+        del widget
+        flush()
+        assert reference() is None, f"still referred to by {gc.get_referrers(reference())}"
 
     return check
 

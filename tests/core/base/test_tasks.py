@@ -41,18 +41,21 @@ def test_more_calls_than_threads_wait_their_turn() -> None:
 
 
 def test_a_closed_pool_takes_nothing_and_cancels_what_waits() -> None:
+    before = set(threading.enumerate())
     pool = TaskPool(1)
     release = threading.Event()
     first = pool.submit(release.wait, 10)
     waiting = pool.submit(lambda: None)
     wait_until(first.running, timeout_s=10)
+    threads = set(threading.enumerate()) - before
     pool.close()
     assert waiting.cancelled()
     with pytest.raises(CancelledError):
         pool.submit(lambda: None)
     release.set()
     assert first.result(10)
-    wait_until(lambda: not any(thread.name == "task-0" for thread in threading.enumerate()), timeout_s=10)
+    assert threads
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), timeout_s=10)
 
 
 def test_an_idle_thread_keeps_nothing_of_the_last_call_alive() -> None:
