@@ -10,7 +10,6 @@ from types import FrameType
 from PySide6.QtCore import QCoreApplication, QEvent, QLibraryInfo, QLocale, QObject, QTimer, QTranslator, Slot
 from PySide6.QtWidgets import QApplication
 
-from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.services import Services
@@ -20,7 +19,7 @@ from gui.desk import Desk
 from gui.gc_guard import GcGuard
 from gui.icons import application_icon
 from gui.shell.window import MainWindow
-from gui.single_instance import InstanceGate, raise_other
+from gui.single_instance import InstanceGate, claim
 from gui.text import LANGUAGES, use_language
 from gui.theme import ThemeSwitch
 
@@ -83,8 +82,8 @@ def run_window(paths: AppPaths, options: WindowOptions | None = None) -> int:
     options = options or WindowOptions()
     faulthandler.enable(all_threads=True)
     application = make_application(sys.argv[:1])
-    if raise_other(paths.home):
-        raise RKDeckError("window.already_open", home=str(paths.home))
+    paths.ensure()
+    lock = claim(paths)
     hooks = CrashHooks(application)
     hooks.install()
     guard = GcGuard(application)
@@ -96,6 +95,7 @@ def run_window(paths: AppPaths, options: WindowOptions | None = None) -> int:
     finally:
         guard.stop()
         hooks.remove()
+        lock.release()
     return 0
 
 

@@ -1,25 +1,48 @@
 """One window per home folder: a second start raises the first and ends.
 
-A local socket named after the home folder; who cannot connect to it is the first. A socket left by a killed
-window accepts nobody and is replaced.
+A lock file says who is the first, from its first moment on and however it dies; a local socket in the home folder
+brings its window to the front. A socket left by a killed window is replaced.
 """
 
 import hashlib
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
+from core.base.errors import RKDeckError
+from core.base.locks import FileLock
+from core.base.paths import AppPaths
+
 _WAIT_MS = 1500
+# A window that is still opening, or closing, hears nothing yet, or no more.
+_PATIENCE_S = 15.0
+_POLL_S = 0.1
 _RAISE = b"raise\n"
 _LONGEST_PATH = 100  # unix(7): 108 with its end
 
 
-def raise_other(home: Path) -> bool:
-    """Ask a window that is open with this home to come to the front; returns whether there is one.
+def claim(paths: AppPaths) -> FileLock:
+    """Become the one window of a home folder, or raise the other; called before the event loop runs.
 
-    Called before the event loop runs, so it may wait a moment.
+    Returns:
+        the lock to hold as long as the window is there.
+
+    Raises:
+        RKDeckError: `window.already_open`.
     """
+    lock = FileLock(paths.locks / "window")
+    deadline = time.monotonic() + _PATIENCE_S
+    while not lock.try_acquire():
+        if _raise_other(paths.home) or time.monotonic() > deadline:
+            raise RKDeckError("window.already_open", home=str(paths.home))
+        time.sleep(_POLL_S)
+    return lock
+
+
+def _raise_other(home: Path) -> bool:
+    """Ask a window that is open with this home to come to the front; returns whether it answered."""
     socket = QLocalSocket()
     socket.connectToServer(_name(home))
     if not socket.waitForConnected(_WAIT_MS):

@@ -211,9 +211,25 @@ def test_a_killed_window_loses_nothing_and_the_next_one_goes_on(
 
 def test_a_second_start_raises_the_first(window: Desktop, display: str, tmp_path: Path) -> None:
     second = Desktop(display, tmp_path / "second", "--home", str(tmp_path / "home"))
-    assert second.process.wait(30) == 0
+    assert second.process.wait(60) == 0
     assert "already open" in second.log.read_text()
     assert window.process.poll() is None
+
+
+def test_two_starts_at_the_same_moment_open_one_window(display: str, tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    both = [Desktop(display, tmp_path / name, "--home", home) for name in ("one", "two")]
+    try:
+        wait_until(lambda: any(start.process.poll() is not None for start in both), 90, "one start gives way")
+        second, first = sorted(both, key=lambda start: start.process.poll() is None)
+        assert second.process.returncode == 0
+        assert "already open" in second.log.read_text()
+        assert first.process.poll() is None
+        with first:
+            first.wait("searchField")
+    finally:
+        for start in both:
+            start.__exit__()
 
 
 def test_closing_ends_every_process(window: Desktop) -> None:
