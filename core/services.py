@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.convert.inspect import Inspection
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.client import HubClient
+    from core.hub.facts_cache import FactsCache
     from core.jobs.manager import JobManager
     from core.jobs.model import JobRecord, JobSpec
     from core.library.library import Library, LibraryItem
@@ -102,6 +103,13 @@ class Services:
         return client
 
     @_built_once
+    def facts_cache(self) -> "FactsCache":
+        """What was read of models on the Hub."""
+        from core.hub.facts_cache import FactsCache
+
+        return FactsCache(self.paths.cache / "facts")
+
+    @_built_once
     def library(self) -> "Library":
         """The models on this computer."""
         from core.library.library import Library
@@ -147,6 +155,11 @@ class Services:
 
     def secret_for(self, spec: "JobSpec") -> str | None:
         """The secret a job's worker needs on its standard input when it runs again."""
+        if spec.kind == "run" and spec.board is not None:
+            from core.base.secrets import hub_token
+            from core.plans.run import pack_secrets
+
+            return pack_secrets(hub_token(), self.secrets.get(self.boards.get(spec.board).secret_name))
         if spec.board is not None:
             return self.secrets.get(self.boards.get(spec.board).secret_name)
         if spec.kind == "download":

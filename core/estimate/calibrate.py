@@ -20,6 +20,7 @@ from pathlib import Path
 from core.base import atomic
 from core.estimate.constants import memory_constants
 from core.estimate.known_models import BenchmarkRow, benchmark_rows, known_models
+from core.estimate.memory import file_bytes, memory_parts
 from core.estimate.platforms import Platform, get_platform
 from core.estimate.shape import ModelShape, build_shape
 from core.quantization.levels import Level, get_level
@@ -231,8 +232,40 @@ def leave_one_model_out(found: Sequence[Sample]) -> Errors:
     return Errors(*(tuple(figures[place] for figures in ordered) for place in range(3)))
 
 
-def put_constants(text: str, ram: Mapping[str, float], speed: Mapping[str, float]) -> str:
+def usual() -> dict[str, tuple[float, ...]]:
+    """What the number of parameters leaves open: 10th, 50th and 90th percentile over all known models."""
+    names = ("resident_share", "kv_bytes_per_token", "overhead_mib", "file_share")
+    found: dict[str, list[float]] = {name: [] for name in names}
+    level, platform = get_level("w8a8"), get_platform("rk3588")
+    for model in known_models().values():
+        facts = model.facts()
+        shape = build_shape(facts)
+        parts = memory_parts(shape, level, platform, context=CONTEXT, cores=platform.npu_cores_max)
+        if parts is None:
+            continue
+        total = sum(math.prod(tensor.shape) for tensor in facts.tensors)
+        found["resident_share"].append(shape.w_linear / total)
+        found["kv_bytes_per_token"].append(parts.kv_cache_bytes / CONTEXT)
+        found["overhead_mib"].append(parts.overhead_bytes / MIB)
+        for made in (level, get_level("w4a16")):
+            found["file_share"].append(made.bits / 8 * shape.w_linear / file_bytes(shape, made))
+    return {name: _tenths(values) for name, values in found.items()}
+
+
+def _tenths(values: Sequence[float]) -> tuple[float, ...]:
+    cuts = statistics.quantiles(values, n=10, method="inclusive")
+    return cuts[0], cuts[4], cuts[8]
+
+
+def put_constants(
+    text: str,
+    ram: Mapping[str, float],
+    speed: Mapping[str, float],
+    guess: Mapping[str, Sequence[float]] | None = None,
+) -> str:
     """The data file with other constants; nothing else of it changes."""
+    for name, values in (guess or {}).items():
+        text = _put(text, "guess", name, ", ".join(f"{value:.4g}" for value in values), r"[^\]]+", r"\[")
     ttft = {name.removeprefix("ttft."): value for name, value in speed.items() if name.startswith("ttft.")}
     decode = {name: value for name, value in speed.items() if not name.startswith(("ttft.", "state_ms."))}
     decode["group_ms.rk3562"] = decode["group_ms.rv1126b"] = decode.pop("group_ms.one_core")
@@ -240,15 +273,16 @@ def put_constants(text: str, ram: Mapping[str, float], speed: Mapping[str, float
     for section, constants in (("memory", ram), ("decode", decode), ("ttft", ttft)):
         for name, value in constants.items():
             inner, _, key = name.rpartition(".")
-            text = _put(text, f"{section}.{inner}" if inner else section, key, value)
+            text = _put(text, f"{section}.{inner}" if inner else section, key, f"{value:.4g}")
     return text
 
 
-def _put(text: str, section: str, key: str, value: float) -> str:
+def _put(text: str, section: str, key: str, value: str, old: str = "[0-9.e+-]+", before: str = "") -> str:
     pattern = re.compile(
-        rf"(^\[{re.escape(section)}\][^\n]*\n(?:(?!\[)[^\n]*\n)*?{re.escape(key)} = )[0-9.e+-]+", re.MULTILINE
+        rf"(^\[{re.escape(section)}\][^\n]*\n(?:(?!\[)[^\n]*\n)*?{re.escape(key)} = {before}){old}",
+        re.MULTILINE,
     )
-    changed, count = pattern.subn(rf"\g<1>{value:.4g}", text)
+    changed, count = pattern.subn(rf"\g<1>{value}", text)
     if count != 1:
         raise LookupError(f"{section}.{key} stands {count} times in the data file")
     return changed
@@ -269,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"in sample:            {errors(found, ram, speed).summary()}\n")
     sys.stdout.write(f"leave one model out:  {leave_one_model_out(found).summary()}\n")
     if options.write:
-        atomic.write_text(_FILE, put_constants(_FILE.read_text("utf-8"), ram, speed), mode=0o644)
+        atomic.write_text(_FILE, put_constants(_FILE.read_text("utf-8"), ram, speed, usual()), mode=0o644)
         sys.stdout.write(f"written to {_FILE.name}\n")
     return 0
 

@@ -82,6 +82,16 @@ class TtftConstants:
 
 
 @dataclass(frozen=True, slots=True)
+class Guess:
+    """What is usual: low, middle and high of what a model's size in parameters leaves open."""
+
+    resident_share: tuple[float, ...]
+    kv_bytes_per_token: tuple[float, ...]
+    overhead_bytes: tuple[float, ...]
+    file_share: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Where the fit holds, and what a board's system needs (what has no facts: `core.estimate.support`)."""
 
@@ -175,6 +185,18 @@ def ttft_constants() -> TtftConstants:
         interval={name: _number(interval, name) for name in layer_ms},
         other_prompt_high=_number(interval, "other_prompt_high"),
         extrapolated_factor=_number(interval, "extrapolated_factor"),
+    )
+
+
+@cache
+def guess_constants() -> Guess:
+    """Return the constants of the guess from the number of parameters."""
+    table = _table("guess")
+    return Guess(
+        resident_share=tuple(map(float, table["resident_share"])),
+        kv_bytes_per_token=tuple(map(float, table["kv_bytes_per_token"])),
+        overhead_bytes=tuple(MIB * float(size) for size in table["overhead_mib"]),
+        file_share=tuple(map(float, table["file_share"])),
     )
 
 

@@ -1,45 +1,100 @@
 """Whether a process of some size runs on a board, the system's own need added."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from core.base.names import printable
 from core.base.units import GIB
 from core.estimate.constants import limits
-from core.estimate.notes import reason_note
+from core.estimate.notes import Note, reason_note
 from core.estimate.platforms import context_limits
 from core.estimate.records import Fit, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class BoardNow:
+    """What is seen of a board's memory at this moment.
+
+    Attributes:
+        free_bytes: MemAvailable.
+        served: name of the model that is being served there, None when there is none.
+        served_bytes: what that holds (VmRSS), None when it is not known.
+    """
+
+    free_bytes: int
+    served: str | None = None
+    served_bytes: int | None = None
 
 
 def fits_boards(ram_bytes: int, ram_high_bytes: int) -> dict[str, Verdict]:
     """Return the verdict for boards sold with 4, 8, 16 and 32 GiB, whose Linux sees a little less."""
     known = limits()
     return {
-        str(size): _verdict(ram_bytes, ram_high_bytes, int(size * GIB * known.usable_fraction))
+        str(size): judge_memory(ram_bytes, ram_high_bytes, int(size * GIB * known.usable_fraction))
         for size in known.board_gib
     }
 
 
-def fit_board(ram_bytes: int, ram_high_bytes: int, board_ram_bytes: int, ram_at: Callable[[int], int]) -> Fit:
+def fit_board(
+    ram_bytes: int,
+    ram_high_bytes: int,
+    board_ram_bytes: int,
+    ram_at: Callable[[int], int],
+    now: BoardNow | None = None,
+) -> Fit:
     """Return the verdict for one board.
 
-    `board_ram_bytes` is the board's MemTotal; `ram_at(context)` gives the expected memory at another context
-    and must not fall when the context grows.
+    "no" means that the board is too small. What only the moment forbids is "tight", with what stands in the way:
+    somebody who looks for a model to download can stop another one, but cannot buy memory.
+
+    Args:
+        ram_bytes: the expected need.
+        ram_high_bytes: its upper bound.
+        board_ram_bytes: the board's MemTotal.
+        ram_at: the expected memory at another context; it must not fall when the context grows.
+        now: of a connected board.
     """
-    verdict = _verdict(ram_bytes, ram_high_bytes, board_ram_bytes)
+    verdict = judge_memory(ram_bytes, ram_high_bytes, board_ram_bytes)
+    room = board_ram_bytes - limits().os_headless_bytes
+    if now is not None and verdict != "no":
+        if ram_bytes > now.free_bytes:
+            return Fit("tight", _busy(ram_bytes, board_ram_bytes, now), _largest_context(room, ram_at))
+        room = min(room, now.free_bytes)
+        shown = "fits_now" if ram_high_bytes <= now.free_bytes and verdict == "yes" else "tight_now"
+        reason = reason_note(
+            shown,
+            need=_gib(ram_high_bytes if shown == "fits_now" else ram_bytes),
+            free=_gib(now.free_bytes),
+            have=_gib(board_ram_bytes),
+        )
+        return Fit("yes" if shown == "fits_now" else "tight", reason, _largest_context(room, ram_at))
     known = limits()
     shown = {"yes": "fits", "tight": "tight", "no": "does_not_fit"}[verdict]
     need = ram_high_bytes if verdict == "yes" else ram_bytes
     system = known.os_desktop_bytes if verdict == "yes" else known.os_headless_bytes
     reason = reason_note(shown, need=_gib(need), os=_gib(system), have=_gib(board_ram_bytes))
-    return Fit(verdict, reason, _largest_context(board_ram_bytes - known.os_headless_bytes, ram_at))
+    return Fit(verdict, reason, _largest_context(room, ram_at))
 
 
-def _verdict(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Verdict:
+def judge_memory(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Verdict:
+    """Return the verdict for a board whose Linux sees `have_bytes`, with nothing else running."""
     known = limits()
     if ram_high_bytes + known.os_desktop_bytes <= have_bytes:
         return "yes"
     if ram_bytes + known.os_headless_bytes <= have_bytes:
         return "tight"
     return "no"
+
+
+def _busy(ram_bytes: int, board_ram_bytes: int, now: BoardNow) -> Note:
+    need, free, have = _gib(ram_bytes), _gib(now.free_bytes), _gib(board_ram_bytes)
+    if now.served is None:
+        return reason_note("busy", need=need, free=free, have=have)
+    served = printable(now.served, 60)
+    if now.served_bytes is None:
+        return reason_note("busy_serving", need=need, free=free, have=have, model=served)
+    held = _gib(now.served_bytes)
+    return reason_note("busy_serving_holds", need=need, free=free, have=have, model=served, held=held)
 
 
 def _largest_context(room_bytes: int, ram_at: Callable[[int], int]) -> int | None:

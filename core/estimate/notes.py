@@ -35,6 +35,11 @@ def reason_note(code: str, **facts: str | int) -> Note:
     return _made("reasons", code, facts)
 
 
+def advice_note(code: str, **facts: str | int) -> Note:
+    """Make a piece of advice (what to change so that a level fits)."""
+    return _made("advice", code, facts)
+
+
 def refusal(template: str) -> Note:
     """Make a reason of a platform's own sentence (resources/platforms.toml), which has no facts."""
     return Note("refused", (), template.replace("{", "{{").replace("}", "}}"))

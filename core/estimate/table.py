@@ -7,7 +7,7 @@ from core.base.names import printable
 from core.estimate import memory, speed
 from core.estimate.constants import limits, ttft_constants
 from core.estimate.facts import ModelFacts
-from core.estimate.fit import fit_board, fits_boards
+from core.estimate.fit import BoardNow, fit_board, fits_boards
 from core.estimate.notes import Note, note, reason_note, refusal
 from core.estimate.platforms import Platform, context_limits
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
@@ -26,6 +26,7 @@ class _Question:
     cores: int
     prompt: int
     board_ram_bytes: int | None
+    now: BoardNow | None
     confidence: Confidence
 
 
@@ -37,6 +38,7 @@ def estimate_model(
     cores: int | None = None,
     prompt: int = 128,
     board_ram_bytes: int | None = None,
+    now: BoardNow | None = None,
 ) -> Estimate:
     """Estimate every level of a model on a platform.
 
@@ -47,6 +49,7 @@ def estimate_model(
         cores: NPU cores; None is all.
         prompt: tokens of the prompt, for speed and time to first token.
         board_ram_bytes: MemTotal of a board to judge the fit for; None leaves `fit` empty.
+        now: what is free on that board at this moment, when it is connected.
 
     Raises:
         RefusedError: `estimate.bad_context`, `estimate.bad_cores`.
@@ -59,7 +62,7 @@ def estimate_model(
         raise UsageError("estimate.bad_prompt", prompt=prompt, context=context)
     shape = build_shape(facts)
     confidence = _confidence(shape, platform, context, used_cores)
-    question = _Question(shape, platform, context, used_cores, prompt, board_ram_bytes, confidence)
+    question = _Question(shape, platform, context, used_cores, prompt, board_ram_bytes, now, confidence)
     return Estimate(
         model=facts.model,
         architecture=shape.architecture,
@@ -200,7 +203,9 @@ def _fit(question: _Question, level: Level, reason: Note | None, ram: Number | N
         return Fit("no", reason, None)
     if ram is None:
         return None
-    return fit_board(int(ram.value), int(ram.high), have, lambda context: _ram_at(question, level, context))
+    return fit_board(
+        int(ram.value), int(ram.high), have, lambda context: _ram_at(question, level, context), question.now
+    )
 
 
 def _ram_at(question: _Question, level: Level, context: int) -> int:

@@ -13,6 +13,7 @@ from core.hub.records import ModelDetail, ModelSummary, RepoFile
 
 _MAX_FILES = 20_000
 _MAX_TAGS = 200
+_MAX_ARCHITECTURES = 10
 _MAX_CURSOR_CHARACTERS = 4096
 # RFC 8288, as far as the Hub uses it: <address>; rel="next".
 _NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?\s*(?:[;,]|$)')
@@ -81,7 +82,17 @@ def parse_summary(value: object) -> ModelSummary:
         updated=_date(_member(value, "lastModified", str)),
         gated=bool(value.get("gated")),
         tags=tags,
+        commit=_digest(value, "sha", _COMMIT),
+        architectures=_architectures(value),
     )
+
+
+def _architectures(value: Mapping[str, object]) -> tuple[str, ...]:
+    """What a repository's own config.json says, which may be anything: it is no fault of the Hub's."""
+    config = value.get("config")
+    told = config.get("architectures") if isinstance(config, dict) else None
+    names = told[:_MAX_ARCHITECTURES] if isinstance(told, list) else []
+    return tuple(printable(name, 100) for name in names if isinstance(name, str))
 
 
 def parse_detail(repo: str, value: object) -> ModelDetail:

@@ -19,7 +19,7 @@ _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
 _SEARCH = "/api/models"
 MAX_PAGE = 100
-_EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated"]
+_EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated", "sha", "config"]
 
 
 class HubClient:

@@ -113,25 +113,35 @@ def start_download(
     Params of the job: `endpoint`, `repo`, `commit`, `folder`, `files` (path, size_bytes, blob_id, sha256),
     `patience`.
     """
-    # Each part apart, so that a/b-c and a-b/c stay two folders.
-    owner_and_name = "--".join(safe_component(part) for part in plan.repo.split("/"))
-    folder = to or library_folder / "hub" / owner_and_name / safe_component(plan.commit[:12])
-    files: list[JsonValue] = [
-        {"path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256}
-        for file in plan.files
-    ]
     return jobs.submit(
         kind="download",
         lane="download",
         title=plan.repo,
-        params={
-            "endpoint": endpoint, "repo": plan.repo, "commit": plan.commit, "folder": str(folder),
-            "files": files, "patience": asdict(patience or Patience()),
-        },
+        params=params_of(endpoint, plan, to or library_place(library_folder, plan), patience),
         worker=WorkerCommand(module="core.workers.download"),
         resumable=True,
         secret=token,
-    )  # fmt: skip
+    )
+
+
+def library_place(library_folder: Path, plan: DownloadPlan) -> Path:
+    """Where the library keeps a commit; each part apart, so that a/b-c and a-b/c stay two folders."""
+    owner_and_name = "--".join(safe_component(part) for part in plan.repo.split("/"))
+    return library_folder / "hub" / owner_and_name / safe_component(plan.commit[:12])
+
+
+def params_of(
+    endpoint: str, plan: DownloadPlan, folder: Path, patience: Patience | None = None
+) -> dict[str, JsonValue]:
+    """What a job needs to know of a download; `plan_from_params` and `patience_from_params` read it back."""
+    files: list[JsonValue] = [
+        {"path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256}
+        for file in plan.files
+    ]
+    return {
+        "endpoint": endpoint, "repo": plan.repo, "commit": plan.commit, "folder": str(folder),
+        "files": files, "patience": asdict(patience or Patience()),
+    }  # fmt: skip
 
 
 def plan_from_params(params: dict[str, JsonValue]) -> tuple[str, Path, DownloadPlan]:

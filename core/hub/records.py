@@ -31,6 +31,8 @@ class ModelSummary:
     Attributes:
         parameters: from the safetensors headers, as the Hub counted them.
         updated: ISO 8601.
+        commit: of its newest revision.
+        architectures: classes of its config.json.
         gated: whether the Hub asks for an account's agreement.
     """
 
@@ -42,10 +44,12 @@ class ModelSummary:
     updated: str | None
     gated: bool
     tags: tuple[str, ...]
+    commit: str | None = None
+    architectures: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the document's member."""
-        return {**asdict(self), "tags": list(self.tags)}
+        return {**asdict(self), "tags": list(self.tags), "architectures": list(self.architectures)}
 
 
 @dataclass(frozen=True, slots=True)

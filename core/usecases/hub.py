@@ -12,6 +12,7 @@ from core.estimate.facts import ModelFacts
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
 from core.services import Services
+from core.usecases.fitting import cached_facts
 
 if TYPE_CHECKING:
     from core.hub.download import DownloadPlan
@@ -158,15 +159,13 @@ def download(
 
 
 def _facts(services: Services, detail: ModelDetail) -> ModelFacts:
-    from core.hub.facts import fetch_facts
-
     suffixes = {file.path.lower().rpartition(".")[2] for file in detail.files}
     if "safetensors" not in suffixes:
         if "gguf" in suffixes:
             raise RKDeckError("hub.gguf_only", repo=detail.repo)
         if "rkllm" in suffixes:
             raise RKDeckError("hub.rkllm_only", repo=detail.repo)
-    return fetch_facts(services.hub, detail)
+    return cached_facts(services, detail)
 
 
 def _source_of(services: Services, repo: str) -> LibraryItem | None:

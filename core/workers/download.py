@@ -1,18 +1,16 @@
 """Worker: one download, entered into the library when it is whole."""
 
+import contextlib
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
 from core.base.database import Database
 from core.base.errors import JsonValue
 from core.base.paths import AppPaths
-from core.hub.download import DownloadPlan, patience_from_params, plan_from_params
-from core.hub.fetch import Download, FetchedFile
+from core.hub.download import patience_from_params, plan_from_params
+from core.hub.fetch import Download
 from core.jobs.worker import WorkerContext, run_worker
-from core.library.library import Library, LibraryFile
-
-_CONVERTED = ".rkllm"
+from core.library.arrivals import enter_download
+from core.library.library import Library
 
 
 def main(context: WorkerContext) -> dict[str, JsonValue]:
@@ -22,11 +20,8 @@ def main(context: WorkerContext) -> dict[str, JsonValue]:
     download = Download(context, endpoint, folder, plan, patience_from_params(context.params))
     fetched = download.run()
     paths = AppPaths(context.home)
-    database = Database(paths.database_file)
-    try:
-        _register(Library(database, paths.library), endpoint, folder, plan, fetched)
-    finally:
-        database.close()
+    with contextlib.closing(Database(paths.database_file)) as database:
+        enter_download(Library(database, paths.library), endpoint, folder, plan, fetched)
     return {
         "repo": plan.repo,
         "revision": plan.commit,
@@ -37,47 +32,6 @@ def main(context: WorkerContext) -> dict[str, JsonValue]:
         "bytes_fetched": download.bytes_fetched,
         "seconds": time.monotonic() - began_s,
     }
-
-
-def _register(
-    library: Library, endpoint: str, folder: Path, plan: DownloadPlan, fetched: Sequence[FetchedFile]
-) -> None:
-    """Enter the converted files one by one and all others as one source."""
-    provenance: dict[str, JsonValue] = {"endpoint": endpoint, "repo": plan.repo, "commit": plan.commit}
-    converted = [file for file in fetched if file.name.endswith(_CONVERTED)]
-    others = [
-        LibraryFile(file.name, file.size_bytes, file.sha256)
-        for file in fetched
-        if not file.name.endswith(_CONVERTED)
-    ]
-    earlier = _earlier_files(library, folder, plan, {file.name for file in others})
-    is_source = any(file.name.endswith(".safetensors") for file in others)
-    # The config.json and tokenizer beside a converted file make no source of their own.
-    if is_source or earlier or (others and not converted):
-        library.register(
-            kind="source", title=plan.repo.rsplit("/", maxsplit=1)[-1], path=folder, repo=plan.repo,
-            files=(*earlier, *others), revision=plan.commit, provenance=provenance,
-        )  # fmt: skip
-    for file in converted:
-        path = folder / file.name
-        library.register(
-            kind="rkllm", title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
-            files=(LibraryFile(path.name, file.size_bytes, file.sha256),), provenance=provenance,
-        )  # fmt: skip
-
-
-def _earlier_files(
-    library: Library, folder: Path, plan: DownloadPlan, names: set[str]
-) -> tuple[LibraryFile, ...]:
-    """Files of the same commit that an earlier download put there, for another choice of files."""
-    item = library.find(str(folder))
-    if item is None or (item.repo, item.revision) != (plan.repo, plan.commit):
-        return ()
-    return tuple(
-        file
-        for file in item.files
-        if file.name not in names and not file.name.endswith(_CONVERTED) and (folder / file.name).is_file()
-    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 import argparse
 
+from core.base.errors import JsonValue
 from core.base.units import format_count
 from core.cli.command import Command, Context
+from core.estimate.badge import Badge
+from core.usecases import fitting
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +18,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--sort", default="downloads", choices=("downloads", "likes", "updated", "created", "match")
     )
     parser.add_argument("--limit", type=int, default=20, metavar="N")
+    parser.add_argument(
+        "--platform", metavar="P", help="say whether each model fits this SoC's boards: rk3588, rk3576, ..."
+    )
+    parser.add_argument(
+        "--max-ram",
+        type=float,
+        metavar="GIB",
+        help="leave out what needs more memory than a board with so many GiB has",
+    )
 
 
 def _run(context: Context) -> int:
@@ -25,21 +37,54 @@ def _run(context: Context) -> int:
         text=options.query, sort=options.sort, limit=options.limit, converted=options.converted
     )
     found = context.services.hub.search(query)
-    context.output.document({"query": options.query, "models": [model.to_json() for model in found]})
+    target = _target(context) if options.platform or options.max_ram else None
+    badges = {} if target is None else {model.repo: fitting.guess(model, target) for model in found}
+    if options.max_ram:
+        # What the number of parameters does not decide stays in: `rkdeck estimate` reads the headers.
+        found = [model for model in found if badges[model.repo].verdict != "no"]
+    models = [{**model.to_json(), **_fit_json(badges.get(model.repo))} for model in found]
+    context.output.document({"query": options.query, "models": models})
     if not found:
         context.output.text(f"Nothing on the Hub matches {options.query!r}. Try fewer words.")
         return 0
-    rows = [
-        (
-            model.repo,
-            format_count(model.parameters),
-            str(model.downloads),
-            model.license or "unknown",
-        )
+    header: tuple[str, ...] = ("MODEL", "PARAMETERS", "DOWNLOADS", "LICENCE")
+    rows: list[tuple[str, ...]] = [
+        (model.repo, format_count(model.parameters), str(model.downloads), model.license or "unknown")
         for model in found
     ]
-    context.output.table(("MODEL", "PARAMETERS", "DOWNLOADS", "LICENCE"), rows, right=(1, 2))
+    if target is not None:
+        header = (*header, "FITS (GUESS)")
+        rows = [(*row, _fit_text(badges[row[0]])) for row in rows]
+    context.output.table(header, rows, right=(1, 2))
     return 0
+
+
+def _target(context: Context) -> fitting.FitTarget:
+    from core.base.units import GIB
+    from core.estimate.constants import limits
+    from core.estimate.platforms import get_platform
+
+    options, settings = context.options, context.services.settings
+    ram = None if options.max_ram is None else int(options.max_ram * GIB * limits().usable_fraction)
+    return fitting.FitTarget(
+        get_platform(options.platform or settings.default_platform), settings.default_context, ram
+    )
+
+
+def _fit_json(badge: Badge | None) -> dict[str, JsonValue]:
+    if badge is None:
+        return {}
+    return {
+        "guess": {
+            "verdict": badge.verdict, "dtype": badge.dtype, "ram_low_bytes": badge.ram_low_bytes,
+            "ram_high_bytes": badge.ram_high_bytes,
+        }
+    }  # fmt: skip
+
+
+def _fit_text(badge: Badge) -> str:
+    verdict = {"yes": "fits", "tight": "tight", "no": "does not fit"}.get(badge.verdict or "", "?")
+    return f"{verdict}: {badge.reason.text()}" if badge.reason is not None else verdict
 
 
 COMMANDS = (Command("search", _configure, _run),)

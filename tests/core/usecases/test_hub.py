@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,7 +95,8 @@ def test_a_report_has_what_the_estimate_and_a_download_need(services: Services, 
     estimate = estimate_model(report.facts, get_platform("rk3588"), context=256)
     assert estimate.row("w8a8") is not None
     again = use.hub_report(services, "some/tiny", report.detail.commit)
-    assert again == report
+    # A commit never changes: its headers are read once.
+    assert again == replace(report, facts=replace(report.facts, bytes_fetched=0))
 
 
 @pytest.mark.parametrize(
@@ -166,6 +169,7 @@ def test_without_details_there_is_no_report(
 def test_reports_side_by_side_count_their_own_bytes(services: Services) -> None:
     alone = use.hub_report(services, "some/tiny").facts
     assert alone is not None
+    shutil.rmtree(services.paths.cache / "facts")
     barrier = threading.Barrier(8)
 
     def ask(_: int) -> int:
@@ -175,7 +179,9 @@ def test_reports_side_by_side_count_their_own_bytes(services: Services) -> None:
         return facts.bytes_fetched
 
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(ask, range(8))) == {alone.bytes_fetched}
+        counted = set(pool.map(ask, range(8)))
+    assert alone.bytes_fetched in counted
+    assert counted <= {0, alone.bytes_fetched}  # 0: another one had just kept them
 
 
 def test_search_gives_pages(services: Services) -> None:

@@ -1,0 +1,117 @@
+"""One glance at a model: whether it fits a board, at which level; first guessed, then from its headers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.base.units import GIB
+from core.estimate.architectures import find_architecture
+from core.estimate.constants import guess_constants
+from core.estimate.fit import judge_memory
+from core.estimate.notes import Note, reason_note
+from core.estimate.platforms import Platform
+from core.estimate.records import Estimate, LevelEstimate, Verdict
+from core.quantization.levels import Level, load_levels
+
+_RANKS: dict[Verdict | None, int] = {"yes": 0, "tight": 1, None: 2, "no": 3}
+# Their parameters say little of their memory: tables that are looked up and never loaded, expanded keys and values.
+_NOT_BY_PARAMETERS = frozenset({"per-layer-embedding", "mla"})
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Whether some level of a model fits.
+
+    Attributes:
+        verdict: of the best level; None when what is known does not decide it.
+        dtype: the best level; None when no level is possible.
+        ram_bytes: its expected need.
+        ram_low_bytes, ram_high_bytes: its bounds.
+        exact: computed from the model's headers; else guessed from its number of parameters.
+        reason: why, None when nothing more is known than the verdict.
+    """
+
+    verdict: Verdict | None
+    dtype: str | None
+    ram_bytes: int | None
+    ram_low_bytes: int | None
+    ram_high_bytes: int | None
+    exact: bool
+    reason: Note | None
+
+
+def estimate_badge(estimate: Estimate) -> Badge:
+    """The badge of an estimate that was made for a board."""
+    rows = [row for row in estimate.rows if row.kind == "rkllm" and row.supported and row.bits <= 8]
+    if not rows:
+        refused = next((row.reason for row in estimate.rows if row.kind == "rkllm" and row.reason), None)
+        return Badge("no", None, None, None, None, True, refused)
+    best = min(rows, key=_preference)
+    fit, ram = best.fit, best.ram
+    return Badge(
+        verdict=fit.verdict if fit is not None else None,
+        dtype=best.dtype,
+        ram_bytes=int(ram.value) if ram else None,
+        ram_low_bytes=int(ram.low) if ram else None,
+        ram_high_bytes=int(ram.high) if ram else None,
+        exact=True,
+        reason=fit.reason if fit is not None else None,
+    )
+
+
+def _preference(row: LevelEstimate) -> tuple[int, int, bool, int]:
+    """The verdict first; then more bits, no groups (they are slower), less memory."""
+    verdict = row.fit.verdict if row.fit is not None else None
+    return _RANKS[verdict], -row.bits, "_g" in row.dtype, int(row.ram.value) if row.ram else 0
+
+
+def guess_badge(
+    parameters: int | None,
+    architectures: Iterable[str],
+    platform: Platform,
+    *,
+    context: int,
+    board_ram_bytes: int | None,
+) -> Badge:
+    """The badge before anything of the model was read; a verdict only where the bounds agree.
+
+    Args:
+        parameters: as the Hub counts them, None when it does not.
+        architectures: classes of its config.json, as far as the Hub tells them.
+        platform: the board's SoC.
+        context: in tokens.
+        board_ram_bytes: MemTotal of the board.
+    """
+    classes = tuple(architectures)
+    if classes and all(find_architecture(name) is None for name in classes):
+        return Badge(
+            "no", None, None, None, None, False, reason_note("architecture", architecture=classes[0])
+        )
+    kinds = [kind for name in classes if (kind := find_architecture(name)) is not None]
+    if any(kind.family in _NOT_BY_PARAMETERS for kind in kinds):
+        return Badge(None, None, None, None, None, False, None)
+    levels = [level for level in load_levels() if level.name in platform.dtypes and level.bits <= 8]
+    if not parameters or parameters < 0 or not levels:
+        return Badge(None, None, None, None, None, False, None)
+    # The same rule as for an estimate: the verdict, then more bits, then no groups.
+    levels.sort(key=lambda level: (-level.bits, level.group_size is not None))
+    return min((_guess(parameters, level, context, board_ram_bytes) for level in levels), key=_rank)
+
+
+def _rank(badge: Badge) -> int:
+    return _RANKS[badge.verdict]
+
+
+def _guess(parameters: int, level: Level, context: int, board_ram_bytes: int | None) -> Badge:
+    usual = guess_constants()
+    low, middle, high = (
+        round(parameters * level.bits / 8 * share + context * kv + overhead)
+        for share, kv, overhead in zip(
+            usual.resident_share, usual.kv_bytes_per_token, usual.overhead_bytes, strict=True
+        )
+    )
+    verdict: Verdict | None = None
+    if board_ram_bytes is not None:
+        at_best, at_worst = judge_memory(low, low, board_ram_bytes), judge_memory(high, high, board_ram_bytes)
+        verdict = at_best if at_best == at_worst else None
+    reason = reason_note("guess", low=f"{low / GIB:.1f}", high=f"{high / GIB:.1f}")
+    return Badge(verdict, level.name, middle, low, high, False, reason)

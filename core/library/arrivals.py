@@ -1,0 +1,60 @@
+"""Entering what a download brought."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.base.errors import JsonValue
+from core.hub.download import DownloadPlan
+from core.hub.fetch import FetchedFile
+from core.library.library import Library, LibraryFile
+
+_CONVERTED = ".rkllm"
+
+
+def enter_download(
+    library: Library, endpoint: str, folder: Path, plan: DownloadPlan, fetched: Sequence[FetchedFile]
+) -> None:
+    """Enter the converted files one by one and all others as one source.
+
+    Args:
+        library: where.
+        endpoint: the Hub it came from.
+        folder: where the files lie.
+        plan: what was fetched.
+        fetched: the files, verified.
+    """
+    provenance: dict[str, JsonValue] = {"endpoint": endpoint, "repo": plan.repo, "commit": plan.commit}
+    converted = [file for file in fetched if file.name.endswith(_CONVERTED)]
+    others = [
+        LibraryFile(file.name, file.size_bytes, file.sha256)
+        for file in fetched
+        if not file.name.endswith(_CONVERTED)
+    ]
+    earlier = _earlier_files(library, folder, plan, {file.name for file in others})
+    is_source = any(file.name.endswith(".safetensors") for file in others)
+    # The config.json and tokenizer beside a converted file make no source of their own.
+    if is_source or earlier or (others and not converted):
+        library.register(
+            kind="source", title=plan.repo.rsplit("/", maxsplit=1)[-1], path=folder, repo=plan.repo,
+            files=(*earlier, *others), revision=plan.commit, provenance=provenance,
+        )  # fmt: skip
+    for file in converted:
+        path = folder / file.name
+        library.register(
+            kind="rkllm", title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
+            files=(LibraryFile(path.name, file.size_bytes, file.sha256),), provenance=provenance,
+        )  # fmt: skip
+
+
+def _earlier_files(
+    library: Library, folder: Path, plan: DownloadPlan, names: set[str]
+) -> tuple[LibraryFile, ...]:
+    """Files of the same commit that an earlier download put there, for another choice of files."""
+    item = library.find(str(folder))
+    if item is None or (item.repo, item.revision) != (plan.repo, plan.commit):
+        return ()
+    return tuple(
+        file
+        for file in item.files
+        if file.name not in names and not file.name.endswith(_CONVERTED) and (folder / file.name).is_file()
+    )

@@ -1,0 +1,1 @@
+"""Several steps as one job that is resumed where it stopped."""

@@ -1,0 +1,84 @@
+"""Does it fit: models of the Hub against the active board, from what was read before or from their headers."""
+
+from dataclasses import dataclass
+
+from core.estimate.badge import Badge, estimate_badge, guess_badge
+from core.estimate.facts import ModelFacts
+from core.estimate.fit import BoardNow
+from core.estimate.platforms import Platform
+from core.estimate.table import estimate_model
+from core.hub.records import ModelDetail, ModelSummary
+from core.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class FitTarget:
+    """What every "fits" speaks about.
+
+    Attributes:
+        context: in tokens.
+        board_ram_bytes: MemTotal of the board, of a usual one of the catalogue when none is connected.
+        now: what is free on it, when it is connected.
+    """
+
+    platform: Platform
+    context: int
+    board_ram_bytes: int | None
+    now: BoardNow | None = None
+
+
+def guess(model: ModelSummary, target: FitTarget) -> Badge:
+    """The badge of a search result from what the search told; microseconds, reads nothing."""
+    return guess_badge(
+        model.parameters,
+        model.architectures,
+        target.platform,
+        context=target.context,
+        board_ram_bytes=target.board_ram_bytes,
+    )
+
+
+def exact_badge(services: Services, model: ModelSummary, target: FitTarget) -> Badge:
+    """The badge from the model's headers: a few requests and a few hundred KiB once per commit.
+
+    Raises:
+        RKDeckError: as `core.hub.facts.fetch_facts` and `core.estimate.table.estimate_model`.
+    """
+    return estimate_badge(
+        estimate_model(
+            summary_facts(services, model),
+            target.platform,
+            context=target.context,
+            board_ram_bytes=target.board_ram_bytes,
+            now=target.now,
+        )
+    )
+
+
+def summary_facts(services: Services, model: ModelSummary) -> ModelFacts:
+    """The facts of a search result; without any request when its commit was read before.
+
+    Raises:
+        RKDeckError: as `core.hub.facts.fetch_facts`.
+    """
+    if model.commit is not None:
+        known = services.facts_cache.get(services.hub.endpoint, model.repo, model.commit)
+        if known is not None:
+            return known
+    return cached_facts(services, services.hub.details(model.repo))
+
+
+def cached_facts(services: Services, detail: ModelDetail) -> ModelFacts:
+    """The facts of a repository at a commit, kept for the next time.
+
+    Raises:
+        RKDeckError: as `core.hub.facts.fetch_facts`.
+    """
+    from core.hub.facts import fetch_facts
+
+    endpoint = services.hub.endpoint
+    facts = services.facts_cache.get(endpoint, detail.repo, detail.commit)
+    if facts is None:
+        facts = fetch_facts(services.hub, detail)
+        services.facts_cache.put(endpoint, detail.commit, facts)
+    return facts

@@ -1,0 +1,240 @@
+"""Ready-made files on the Hub: looked at, judged, and brought to a board in one job."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import RKDeckError
+from core.base.paths import AppPaths
+from core.base.settings import Settings
+from core.boards.facts import Library
+from core.boards.probe import facts_of, parse_lines
+from core.boards.runtime import match_runtime
+from core.demo.hub import DemoHub
+from core.demo.hub_faults import Fault
+from core.estimate.fit import BoardNow
+from core.estimate.platforms import get_platform
+from core.hub.records import ModelDetail, ModelSummary
+from core.services import Services
+from core.usecases import boards, fitting, ready
+from core.usecases.boards import BoardDraft
+from core.usecases.fitting import FitTarget
+from core.usecases.ready import ReadyReport
+from tests.core.deploy.models import real_file
+from tests.support.models import write_random_model
+from tests.support.sshd import SshServer, demo_board
+from tests.support.tiny_model import write_tiny_model
+
+GIB = 1 << 30
+NAME = "Tiny_W8A8_RK3588.rkllm"
+TARGET = FitTarget(get_platform("rk3588"), 512, 8 * GIB)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
+    root = tmp_path_factory.mktemp("repos")
+    made = root / "made"
+    made.mkdir()
+    write_tiny_model(made / NAME)
+    real_file(made / "Real_W4A16_RK3576.rkllm")
+    (made / "page.rkllm").write_text("<!DOCTYPE html><html>")
+    write_random_model(root / "base")
+    with DemoHub({"some/made": made, "some/base": root / "base"}) as hub:
+        yield hub
+
+
+@pytest.fixture
+def services(paths: AppPaths, hub: DemoHub) -> Iterator[Services]:
+    with Services(paths, Settings(hub_endpoint=hub.url)) as services:
+        yield services
+
+
+def look(services: Services, name: str = NAME) -> ReadyReport:
+    detail = services.hub.details("some/made")
+    (file,) = (file for file in detail.files if file.path == name)
+    return ready.inspect_ready(services, detail, file)
+
+
+def test_a_file_is_looked_at_by_its_ends_only(services: Services) -> None:
+    report = look(services, "Real_W4A16_RK3576.rkllm")
+    assert services.hub.bytes_fetched <= (256 << 10) + 64
+    found = report.inspection
+    assert (found.kind, found.platform, found.dtype, found.toolkit_version) == (
+        "rkllm", "rk3576", "w4a16", "1.2.3",
+    )  # fmt: skip
+    assert found.fields["toolkit_version"] == "read"
+    assert found.fields["platform"] == "inferred"
+
+
+def test_a_file_for_another_soc_is_refused_with_both_names(services: Services) -> None:
+    verdict = ready.judge_ready(look(services, "Real_W4A16_RK3576.rkllm"), TARGET)
+    assert verdict.verdict == "no"
+    assert verdict.reason is not None
+    assert verdict.reason.text() == "made for RK3576; the active board is RK3588"
+
+
+def test_what_is_no_model_is_no(services: Services) -> None:
+    verdict = ready.judge_ready(look(services, "page.rkllm"), TARGET)
+    assert (verdict.verdict, verdict.problems, verdict.estimate) == ("no", ("inspect.html",), None)
+
+
+def test_the_size_and_what_is_free_decide(services: Services) -> None:
+    report = look(services)
+    assert ready.judge_ready(report, TARGET).verdict == "yes"
+    large = replace(report, inspection=replace(report.inspection, size_bytes=14 * GIB))
+    assert ready.judge_ready(large, TARGET).verdict == "no"
+    busy = replace(TARGET, now=BoardNow(100 << 20, "other", None))
+    verdict = ready.judge_ready(report, busy)
+    assert verdict.verdict == "tight"
+    assert verdict.reason is not None
+    assert "stop other first" in verdict.reason.text()
+    nobody = ready.judge_ready(report, replace(TARGET, board_ram_bytes=None))
+    assert nobody.verdict is None
+    assert nobody.reason is not None
+    assert nobody.reason.code == "guess_file"
+
+
+BOARD = facts_of(parse_lines("probe:1\nend:1"))
+
+
+@pytest.mark.parametrize(
+    ("libraries", "toolkit", "match"),
+    [
+        ((), "1.3.0", "no_library"),
+        (("1.3.0",), "1.3.0", "ok"),
+        (("1.2.0", "1.3.1"), "1.3.0", "ok"),
+        (("1.2.3",), "1.3.0", "too_old"),
+        (("1.2.10",), "1.2.9", "ok"),
+        (("1.2.1b1",), "1.2.1", "ok"),
+        ((None,), "1.3.0", "unknown"),
+        (("1.3.0",), None, "unknown"),
+    ],
+)
+def test_a_library_takes_files_of_its_own_and_older_toolkits(
+    libraries: tuple[str | None, ...], toolkit: str | None, match: str
+) -> None:
+    facts = replace(BOARD, libraries=tuple(Library(f"/usr/lib/{n}.so", v) for n, v in enumerate(libraries)))
+    assert match_runtime(facts, toolkit).match == match
+
+
+def test_a_runtime_too_old_for_the_file_is_no_with_what_to_do(services: Services) -> None:
+    report = look(services, "Real_W4A16_RK3576.rkllm")
+    facts = replace(BOARD, libraries=(Library("/usr/lib/librkllmrt.so", "1.2.0"),))
+    verdict = ready.judge_ready(report, replace(TARGET, platform=get_platform("rk3576")), facts)
+    assert verdict.verdict == "no"
+    assert verdict.reason is not None
+    assert "1.2.3" in verdict.reason.text()
+    assert "update" in verdict.reason.text()
+
+
+@pytest.mark.parametrize(
+    ("tags", "base"),
+    [
+        (("base_model:Qwen/Qwen3-0.6B",), "Qwen/Qwen3-0.6B"),
+        (("base_model:Qwen/Qwen3-0.6B", "base_model:quantized:Qwen/Qwen3-0.6B"), "Qwen/Qwen3-0.6B"),
+        (("rkllm", "base_model:some/made"), None),
+        (("base_model:../../etc",), None),
+        (("base_model:$(reboot)/x",), None),
+        ((), None),
+    ],
+)
+def test_the_base_is_what_the_tags_say_when_that_can_be_one(tags: tuple[str, ...], base: str | None) -> None:
+    summary = ModelSummary("some/made", None, None, None, None, None, False, tags)
+    assert ready.base_model(ModelDetail("some/made", "c" * 40, summary, ())) == base
+
+
+def test_a_base_that_is_not_there_is_left_out(services: Services) -> None:
+    detail = services.hub.details("some/made")
+    tagged = replace(detail, summary=replace(detail.summary, tags=("base_model:no/such",)))
+    (file,) = (file for file in detail.files if file.path == NAME)
+    report = ready.inspect_ready(services, tagged, file)
+    assert (report.base, report.facts) == ("no/such", None)
+    tagged = replace(detail, summary=replace(detail.summary, tags=("base_model:some/base",)))
+    known = ready.inspect_ready(services, tagged, file)
+    assert known.facts is not None
+    assert known.facts.model == "some/base"
+
+
+def test_facts_are_read_once_for_a_commit(services: Services) -> None:
+    detail = services.hub.details("some/base")
+    first = fitting.cached_facts(services, detail)
+    requests = services.hub.requests_count
+    again = fitting.summary_facts(services, detail.summary)
+    assert services.hub.requests_count == requests
+    assert again == replace(first, bytes_fetched=0)
+    badge = fitting.exact_badge(services, detail.summary, TARGET)
+    assert badge.exact
+    assert fitting.guess(detail.summary, TARGET).exact is False
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    with demo_board(tmp_path_factory.mktemp("demo"), "--soc", "rk3588") as server:
+        yield server
+
+
+@pytest.fixture
+def desk(services: Services, server: SshServer, tmp_path: Path) -> Services:
+    """The services, with the demo board as "desk" and a store of its own."""
+    store = server.home.parent / f"store-{tmp_path.name}"
+    store.mkdir()
+    draft = BoardDraft(
+        "desk", f"{server.user}@127.0.0.1:{server.port}", server.key_file,
+        store=str(store), sysroot=str(server.home.parent / "root"),
+    )  # fmt: skip
+    boards.add_board(services, draft, server.fingerprint)
+    return services
+
+
+def test_one_step_from_the_hub_to_a_served_model(desk: Services) -> None:
+    report = look(desk)
+    assert ready.judge_ready(report, TARGET, desk.boards.get("desk").facts).runtime is not None
+    job = ready.start_ready_run(desk, report, "desk", serve=True)
+    result = desk.jobs.attach(job).result(120)
+    assert result["downloaded_bytes"] == report.file.size_bytes
+    assert result["bytes_sent"] == report.file.size_bytes
+    serving = result["serving"]
+    assert isinstance(serving, dict)
+    assert serving["model"]
+    (item,) = desk.library.list()
+    assert (item.kind, item.repo) == ("rkllm", "some/made")
+    status = boards.refresh_board(desk, "desk")
+    assert status.serving is not None
+    from core.usecases.serving import stop
+
+    assert stop(desk, "desk") is not None
+    again = desk.jobs.attach(ready.start_ready_run(desk, report, "desk")).result(120)
+    assert (again["downloaded_bytes"], again["bytes_sent"], again.get("serving")) == (0, 0, None)
+    record = desk.jobs.store.get(job)
+    assert json.dumps(record.spec.to_json()).count("password") == 0
+
+
+def test_a_board_that_is_gone_costs_no_second_download(desk: Services, hub: DemoHub) -> None:
+    report = look(desk)
+    board = desk.boards.get("desk")
+    shutil.rmtree(str(board.store))
+    Path(str(board.store)).write_text("no folder")  # nothing can be stored there
+    job = ready.start_ready_run(desk, report, "desk")
+    with pytest.raises(RKDeckError):
+        desk.jobs.attach(job).result(120)
+    (item,) = desk.library.list()
+    assert item.path.is_file()
+    Path(str(board.store)).unlink()
+    Path(str(board.store)).mkdir()
+    again = desk.jobs.retry(job).result(120)
+    assert again["downloaded_bytes"] == 0
+
+
+def test_a_cut_on_the_way_is_gone_over(desk: Services, hub: DemoHub) -> None:
+    report = look(desk)
+    hub.faults.plan(Fault("cut", path=NAME, after_bytes=1000))
+    result = desk.jobs.attach(ready.start_ready_run(desk, report, "desk")).result(120)
+    assert result["size_bytes"] == report.file.size_bytes
+
+
+def test_a_file_name_is_no_pattern(services: Services) -> None:
+    assert ready._literal("a[1]*?.rkllm") == "a[[]1][*][?].rkllm"
