@@ -25,6 +25,7 @@ def kind_text(kind: str) -> str:
         "download": tr("Download@@noun"),
         "convert": tr("Conversion"),
         "deploy": tr("Deployment"),
+        "run": tr("From the Hub to a board"),
         "selftest": tr("Self-test"),
     }.get(kind, printable(kind, 40))
 
@@ -47,6 +48,7 @@ def phase_text(phase: str) -> str:
     return {
         "hash": tr("Computing the checksum"),
         "upload": tr("Sending"),
+        "starting": tr("Loading the model"),
         "waiting": tr("Waiting for another transfer of the same file"),
         "Downloading": tr("Downloading"),
         "Checking what is there": tr("Checking what is there"),
@@ -67,6 +69,8 @@ def job_title(record: JobRecord) -> str:
     """What a job is about, without the words of any language."""
     params = record.spec.params
     title, file, output = params.get("title"), params.get("file"), params.get("output")
+    if record.spec.kind == "run" and isinstance(title, str):
+        return printable(f"{title} → {record.spec.board}", 200)
     if record.spec.kind == "deploy" and isinstance(file, str):
         name = title if isinstance(title, str) and title else file.rsplit("/", 1)[-1]
         return printable(f"{name} → {record.spec.board}", 200)

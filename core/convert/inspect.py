@@ -104,7 +104,7 @@ def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> 
         problems.append(_NOT_A_MODEL.get(kind, "inspect.not_a_model"))
     fields = {key: READ for key, value in found.items() if value is not None}
     if kind in {"rkllm", "rkllm-simulated"}:
-        for key, value in _from_name(name).items():
+        for key, value in fields_of_name(name).items():
             if found.get(key) is None:
                 found[key], fields[key] = value, INFERRED
     return Inspection(
@@ -173,7 +173,8 @@ def _read_fields(
     return found, problems
 
 
-def _from_name(name: str) -> dict[str, JsonValue]:
+def fields_of_name(name: str) -> dict[str, JsonValue]:
+    """What a file's name claims: `platform`, `dtype`; for the members its bytes do not tell."""
     platform, dtype = _NAME_PLATFORM.search(name), _NAME_DTYPE.search(name)
     found: dict[str, JsonValue] = {}
     if platform:

@@ -6,7 +6,9 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.base.units import GIB
 from core.estimate.constants import limits
+from core.estimate.fit import BoardNow
 from core.estimate.platforms import Platform, get_platform, load_platforms
+from core.usecases.fitting import FitTarget
 from gui.feeds.boards import BoardsFeed, BoardView
 from gui.feeds.settings import SettingsKeeper
 
@@ -20,6 +22,7 @@ class Target:
         ram_bytes: what its Linux sees (MemTotal), or of the catalogue entry; None is unknown.
         free_bytes: available now; None when not connected.
         nominal_gib: as sold, for catalogue entries.
+        served: name of the model it serves now, with what that holds.
     """
 
     key: str
@@ -29,6 +32,15 @@ class Target:
     free_bytes: int | None = None
     nominal_gib: int | None = None
     simulated: bool = False
+    served: str | None = None
+    served_bytes: int | None = None
+
+    def fit(self, context: int) -> FitTarget:
+        """What the core judges for."""
+        now = None
+        if self.free_bytes is not None:
+            now = BoardNow(self.free_bytes, self.served, self.served_bytes)
+        return FitTarget(self.platform, context, self.ram_bytes, now)
 
 
 class ActiveBoard(QObject):
@@ -85,6 +97,15 @@ def board_target(view: BoardView) -> Target | None:
     if facts is None or facts.soc is None or facts.soc not in load_platforms():
         return None
     sample = view.sample
+    serving = view.status.serving if view.status is not None else None
+    held = next(
+        (
+            process.rss_bytes
+            for process in (sample.processes if sample is not None else ())
+            if serving is not None and process.pid == serving.pid
+        ),
+        None,
+    )
     return Target(
         key=view.name,
         platform=get_platform(facts.soc),
@@ -92,6 +113,8 @@ def board_target(view: BoardView) -> Target | None:
         ram_bytes=facts.mem_total_bytes,
         free_bytes=_coarse(sample.mem_available_bytes) if sample is not None and sample.is_up else None,
         simulated=facts.simulated,
+        served=serving.model if serving is not None else None,
+        served_bytes=_coarse(held),
     )
 
 

@@ -145,7 +145,7 @@ class BoardsFeed(QObject):
     @Slot(object)
     def _on_job_changed(self, record: JobRecord) -> None:
         view = None if record.spec.board is None else self.get(record.spec.board)
-        if view is None or record.spec.kind != "deploy":
+        if view is None or record.spec.kind not in {"deploy", "run"}:
             return
         if not record.state.is_terminal or (view.job is not None and view.job.spec.id == record.spec.id):
             self._put(replace(view, job=record))

@@ -10,7 +10,7 @@ from core.usecases import library as use
 from gui.bridge import Bridge
 from gui.feeds.jobs import JobsFeed
 
-_MAKES_ITEMS = {"download", "convert"}
+_MAKES_ITEMS = {"download", "convert", "run"}
 
 
 class LibraryFeed(QObject):

@@ -113,7 +113,8 @@ def _estimate_templates() -> set[str]:
     estimator = tomllib.loads((resources.files("resources") / "estimator.toml").read_text("utf-8"))
     platforms = tomllib.loads((resources.files("resources") / "platforms.toml").read_text("utf-8"))
     refusals = {text for platform in platforms["platform"] for text in platform["refusals"].values()}
-    return {*estimator["notes"].values(), *estimator["reasons"].values(), *refusals}
+    sections = (estimator[name].values() for name in ("notes", "reasons", "advice"))
+    return refusals.union(*sections)
 
 
 def test_spanish_estimate_covers_all_templates() -> None:

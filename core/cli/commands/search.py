@@ -42,7 +42,7 @@ def _run(context: Context) -> int:
     if options.max_ram:
         # What the number of parameters does not decide stays in: `rkdeck estimate` reads the headers.
         found = [model for model in found if badges[model.repo].verdict != "no"]
-    models = [{**model.to_json(), **_fit_json(badges.get(model.repo))} for model in found]
+    models: list[JsonValue] = [{**model.to_json(), **_fit_json(badges.get(model.repo))} for model in found]
     context.output.document({"query": options.query, "models": models})
     if not found:
         context.output.text(f"Nothing on the Hub matches {options.query!r}. Try fewer words.")

@@ -297,7 +297,7 @@ class BoardsPage(Page):
     @Slot(object)
     def _on_job_ended(self, record: JobRecord) -> None:
         if (
-            record.spec.kind == "deploy"
+            record.spec.kind in {"deploy", "run"}
             and record.state is JobState.SUCCEEDED
             and record.spec.board is not None
         ):

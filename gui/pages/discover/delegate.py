@@ -1,17 +1,26 @@
-"""Painting a search result: name, and below it what helps to choose."""
+"""Painting a search result: name, and below it what helps to choose; on the right whether it fits."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFont, QPainter
-from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QFont, QHelpEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolTip,
+)
 
 from core.base.names import printable
-from core.base.units import format_count
+from core.base.units import GIB, format_count
+from core.estimate.badge import Badge
 from core.hub.records import ModelSummary
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE
+from gui.pages.discover.badges import Badges
 from gui.text import tr
 from gui.theme import colour
-from gui.words import VERDICT_ROLES, verdict_text
+from gui.words import VERDICT_ROLES, note_text, verdict_text
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 54
@@ -20,17 +29,25 @@ _SHAPES = {"ok": "check", "warn": "warning", "bad": "cross", "muted": "unknown"}
 
 
 class ResultDelegate(QStyledItemDelegate):
-    """Two lines and, on the right, whether it was seen to fit."""
+    """Two lines, each with a part on the left and one on the right."""
 
-    verdicts: dict[str, str]
-
-    def __init__(self, parent: object = None) -> None:
+    def __init__(self, badges: Badges, parent: object = None) -> None:
         super().__init__(parent)  # type: ignore[arg-type]  # a QObject
-        self.verdicts = {}
+        self._badges = badges
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # Qt's name
         """All rows are of one height."""
         return QSize(200, ROW_PX)
+
+    def helpEvent(  # Qt's name
+        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        """Why a badge says what it says."""
+        model = index.data(RECORD_ROLE)
+        if event.type() == QEvent.Type.ToolTip and isinstance(model, ModelSummary):
+            QToolTip.showText(event.globalPos(), badge_tip(self._badges.of(model)), view)
+            return True
+        return super().helpEvent(event, view, option, index)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one result."""
@@ -38,38 +55,70 @@ class ResultDelegate(QStyledItemDelegate):
         if not isinstance(model, ModelSummary):
             return
         QApplication.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter)
-        rectangle: QRect = option.rect.adjusted(_PAD_PX, 6, -_PAD_PX, -6)
-        right = self._paint_verdict(painter, rectangle, self.verdicts.get(model.repo))
-        upper = QRect(
-            rectangle.left(), rectangle.top(), rectangle.width() - right - 8, rectangle.height() // 2
-        )
-        lower = upper.translated(0, rectangle.height() // 2)
+        whole: QRect = option.rect.adjusted(_PAD_PX, 6, -_PAD_PX, -6)
+        upper = QRect(whole.left(), whole.top(), whole.width(), whole.height() // 2)
+        lower = upper.translated(0, upper.height())
+        badge = self._badges.of(model)
+        painter.setFont(option.font)
+        left = upper.adjusted(0, 0, -_paint_verdict(painter, upper, badge), 0)
         bold = QFont(option.font)
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
         painter.setPen(colour("text"))
         name = painter.fontMetrics().elidedText(
-            printable(model.repo), Qt.TextElideMode.ElideMiddle, upper.width()
+            printable(model.repo), Qt.TextElideMode.ElideMiddle, left.width()
         )
-        painter.drawText(upper, Qt.AlignmentFlag.AlignVCenter, name)
+        painter.drawText(left, Qt.AlignmentFlag.AlignVCenter, name)
         painter.setFont(option.font)
         painter.setPen(colour("muted"))
-        about = painter.fontMetrics().elidedText(_about(model), Qt.TextElideMode.ElideRight, lower.width())
-        painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter, about)
+        memory = memory_text(badge)
+        painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, memory)
+        taken = painter.fontMetrics().horizontalAdvance(memory) + 12 if memory else 0
+        rest = lower.adjusted(0, 0, -taken, 0)
+        about = painter.fontMetrics().elidedText(_about(model), Qt.TextElideMode.ElideRight, rest.width())
+        painter.drawText(rest, Qt.AlignmentFlag.AlignVCenter, about)
         painter.setPen(colour("line"))
         painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight())
 
-    @staticmethod
-    def _paint_verdict(painter: QPainter, rectangle: QRect, verdict: str | None) -> int:
-        if verdict is None:
-            return 0
-        role, text = VERDICT_ROLES[verdict], verdict_text(verdict)
-        width = painter.fontMetrics().horizontalAdvance(text) + 22
-        place = QRect(rectangle.right() - width, rectangle.top(), width, rectangle.height() // 2)
-        painter.drawPixmap(place.left(), place.center().y() - 7, pixmap(_SHAPES[role], role, 16))
-        painter.setPen(colour(role))
-        painter.drawText(place.adjusted(20, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
-        return width
+
+def _paint_verdict(painter: QPainter, line: QRect, badge: Badge) -> int:
+    """Shape and words at the right end of a line; returns the room they take."""
+    role, text = VERDICT_ROLES[badge.verdict or "unknown"], badge_text(badge)
+    width = painter.fontMetrics().horizontalAdvance(text) + 22
+    place = QRect(line.right() - width, line.top(), width, line.height())
+    painter.drawPixmap(place.left(), place.center().y() - 7, pixmap(_SHAPES[role], role, 16))
+    painter.setPen(colour(role))
+    painter.drawText(place.adjusted(20, 0, 2, 0), Qt.AlignmentFlag.AlignVCenter, text)
+    return width + 8
+
+
+def badge_text(badge: Badge) -> str:
+    """The verdict and the level it is about; a guess says so by its mark."""
+    if badge.verdict is None:
+        return tr("not known yet") if not badge.exact else tr("unknown")
+    if badge.dtype is None:
+        return tr("not for the NPU")
+    text = f"{verdict_text(badge.verdict)} {badge.dtype}"
+    return text if badge.exact else f"~ {text}"
+
+
+def memory_text(badge: Badge) -> str:
+    """Memory in GiB: a number, or the bounds of a guess; empty when nothing is known."""
+    if badge.ram_bytes is None or badge.ram_low_bytes is None or badge.ram_high_bytes is None:
+        return ""
+    if badge.exact:
+        return f"{badge.ram_bytes / GIB:.1f} GiB"
+    return f"~ {badge.ram_low_bytes / GIB:.1f}-{badge.ram_high_bytes / GIB:.1f} GiB"
+
+
+def badge_tip(badge: Badge) -> str:
+    """Why, in a sentence."""
+    basis = (
+        tr("computed from the model's headers")
+        if badge.exact
+        else tr("a guess from the number of parameters; the exact answer follows when the row is in view")
+    )
+    return "\n".join(text for text in (note_text(badge.reason) if badge.reason else "", basis) if text)
 
 
 def _about(model: ModelSummary) -> str:

@@ -14,6 +14,7 @@ from gui.bridge import Task
 from gui.desk import Desk
 from gui.pages.discover.files_tab import FilesTab
 from gui.pages.discover.memory_tab import MemoryTab
+from gui.pages.discover.ready_tab import ReadyTab
 from gui.shell.status import show_progress
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
@@ -46,9 +47,12 @@ class ModelPane(QWidget):
         self.bar.setAccessibleName(tr("Progress of the download"))
         self.problem = label(role="warn", wrap=True, selectable=True)
         self.memory, self.files, self.card = MemoryTab(desk), FilesTab(), CardView()
+        self.ready = ReadyTab(desk)
+        self.ready.wanted.connect(self._on_file_wanted)
         self.files.wanted.connect(self._on_file_wanted)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.memory, tr("Memory"))
+        self.tabs.addTab(self.ready, tr("Ready-made"))
         self.tabs.addTab(self.files, tr("Files"))
         self.tabs.addTab(self.card, tr("Card"))
         self.tabs.setDocumentMode(True)
@@ -91,6 +95,8 @@ class ModelPane(QWidget):
         self.memory.show_facts(None)
         self.memory.summary.setText(tr("Reading the model's headers ..."))
         self.files.show_files(())
+        self.ready.show_files(None, ())
+        self.tabs.setTabVisible(self.tabs.indexOf(self.ready), False)
         self.card.setPlainText("")
         self._show_state()
         self._tasks.append(
@@ -115,8 +121,13 @@ class ModelPane(QWidget):
         self.memory.show_facts(report.facts)
         if report.problem is not None:
             self._show_problem(report.problem)
-        if report.rkllm_files and report.facts is None:
-            self.tabs.setCurrentWidget(self.files)
+        if report.rkllm_files:
+            self.tabs.setTabVisible(self.tabs.indexOf(self.ready), True)
+            self.ready.show_files(detail, report.rkllm_files)
+            if report.facts is None:
+                # Nothing to convert here: what is ready is what one came for.
+                self.problem.hide()
+                self.tabs.setCurrentWidget(self.ready)
         self._show_state()
 
     def _on_failed(self, error: RKDeckError) -> None:

@@ -5,10 +5,11 @@ from PySide6.QtWidgets import QApplication, QSlider, QSpinBox, QVBoxLayout, QWid
 
 from core.base.errors import RKDeckError
 from core.base.units import GIB, format_bytes
+from core.estimate.advice import advise
 from core.estimate.constants import limits
 from core.estimate.facts import ModelFacts
 from core.estimate.platforms import context_limits
-from core.estimate.records import Estimate
+from core.estimate.records import Estimate, LevelEstimate
 from core.estimate.table import estimate_model
 from gui.desk import Desk
 from gui.pages.discover.levels import LevelTable
@@ -16,7 +17,7 @@ from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.memory_bar import MemoryBar, MemoryParts
 from gui.wording import word_error
-from gui.words import note_text
+from gui.words import note_text, verdict_text
 
 _MOST_NOTES = 6
 
@@ -46,6 +47,8 @@ class MemoryTab(QWidget):
         self.table = LevelTable()
         self.bar = MemoryBar()
         self.thumb = label(role="muted", wrap=True)
+        self.why = label(wrap=True)
+        self.why.setObjectName("whyLines")
         self.notes = label(role="muted", wrap=True)
         self.copy = button(tr("Copy as Markdown"), icon_name="copy")
         self.copy.clicked.connect(self._on_copy)
@@ -57,6 +60,7 @@ class MemoryTab(QWidget):
         layout.addWidget(self.summary)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.bar)
+        layout.addWidget(self.why)
         layout.addWidget(self.thumb)
         layout.addWidget(self.notes)
         layout.addLayout(row(self.copy, None))
@@ -105,7 +109,7 @@ class MemoryTab(QWidget):
         try:
             self.estimate = estimate_model(
                 self._facts, target.platform, context=self.context.value() // multiple * multiple,
-                board_ram_bytes=target.ram_bytes,
+                board_ram_bytes=target.ram_bytes, now=target.fit(self.context.value()).now,
             )  # fmt: skip
         except RKDeckError as error:
             self.table.show_rows(())
@@ -135,7 +139,7 @@ class MemoryTab(QWidget):
     def _show_level(self) -> None:
         level, board = self.table.selected(), self._desk.active.target.ram_bytes
         known = level is not None and level.ram is not None and board is not None
-        for widget in (self.bar, self.thumb):
+        for widget in (self.bar, self.thumb, self.why):
             widget.setVisible(level is not None)
         self.copy.setEnabled(self.estimate is not None)
         self.notes.setVisible(self.estimate is not None)
@@ -158,6 +162,8 @@ class MemoryTab(QWidget):
             )
         else:
             self.bar.show_parts(None)
+        self.why.setText("\n".join(why_lines(self.estimate, level)) if self.estimate is not None else "")
+        self.why.setVisible(bool(self.why.text()))
         self.thumb.setText(
             tr(
                 "{level}: rule of thumb {thumb}; on the NPU {npu}",
@@ -169,6 +175,20 @@ class MemoryTab(QWidget):
     def _on_copy(self) -> None:
         if self.estimate is not None:
             QApplication.clipboard().setText(markdown(self.estimate))
+
+
+def why_lines(estimate: Estimate, level: LevelEstimate) -> list[str]:
+    """Why a level fits or not, how long a context it bears, and what would change it."""
+    lines = []
+    if level.reason is not None and level.kind == "rkllm":
+        lines.append(note_text(level.reason))
+    elif level.fit is not None:
+        lines.append(f"{verdict_text(level.fit.verdict)}: {note_text(level.fit.reason)}")
+        largest = level.fit.largest_context
+        if level.fit.verdict != "no" and largest is not None:
+            lines.append(tr("Largest context that fits: {n} tokens", n=largest))
+    lines.extend(f"→ {note_text(note)}" for note in advise(estimate, level))
+    return lines
 
 
 def markdown(estimate: Estimate) -> str:

@@ -1,6 +1,6 @@
 """The Discover page: search, results that go on as the view comes to their end, and the selected model."""
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QItemSelectionModel, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -15,11 +15,13 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.errors import RKDeckError
-from core.hub.records import SearchPage, SearchQuery, Sort
+from core.estimate.badge import Badge
+from core.hub.records import ModelSummary, SearchPage, SearchQuery, Sort
 from core.usecases import hub as use
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.paged_model import ResultsModel
+from gui.pages.discover.badges import Badges
 from gui.pages.discover.delegate import ResultDelegate
 from gui.pages.discover.detail import ModelPane
 from gui.pages.page import Page
@@ -30,6 +32,9 @@ from gui.wording import word_error
 
 _PAGE_ROWS = 50
 _TYPING_MS = 350
+# The view has come to rest.
+_LOOK_MS = 250
+_MOST_PAGES_IN_A_ROW = 10
 _LIST, _MESSAGE = 0, 1
 
 
@@ -42,6 +47,7 @@ class DiscoverPage(Page):
         self._cursor: str | None = None
         self._query: SearchQuery | None = None
         self._wanted: str | None = None
+        self._pages_in_a_row = 0
         self.search = QLineEdit()
         self.search.setObjectName("searchField")
         self.search.setPlaceholderText(tr("Search the Hub: a name, or owner/name"))
@@ -57,6 +63,12 @@ class DiscoverPage(Page):
         self.converted.setObjectName("convertedFilter")
         self.converted.setToolTip(tr("Only repositories with .rkllm files, ready for boards"))
         self.converted.toggled.connect(self._on_return)
+        self.fitting = QCheckBox(tr("fits my board"))
+        self.fitting.setObjectName("fitsFilter")
+        self.fitting.setToolTip(
+            tr("Leave out what needs more memory than the active board has, or what its NPU does not run")
+        )
+        self.fitting.toggled.connect(self._on_filter)
         self.sort = QComboBox()
         self.sort.setObjectName("sortBox")
         self.sort.setAccessibleName(tr("Order"))
@@ -68,8 +80,16 @@ class DiscoverPage(Page):
         self.sort.currentIndexChanged.connect(self._on_return)
         self.results = ResultsModel(self)
         self.results.more_wanted.connect(self._on_more)
-        self._delegate = ResultDelegate(self)
+        self.badges = Badges(desk, self)
+        self.badges.changed.connect(self._on_badge)
+        self.badges.reset.connect(self._on_badges_reset)
+        self._found: list[ModelSummary] = []
+        self._delegate = ResultDelegate(self.badges, self)
         self.view = self._list()
+        self._look_timer = QTimer(self)
+        self._look_timer.setSingleShot(True)
+        self._look_timer.setInterval(_LOOK_MS)
+        self._look_timer.timeout.connect(self._look_at_view)
         self.status = label(role="muted")
         self._message = EmptyState("discover", "", "", "")
         self._message.acted.connect(self._on_return)
@@ -92,6 +112,7 @@ class DiscoverPage(Page):
         view.activated.connect(self._on_activated)
         view.setAccessibleName(tr("Models found"))
         view.setMinimumWidth(320)
+        view.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         return view
 
     def _lay_out(self) -> None:
@@ -110,7 +131,7 @@ class DiscoverPage(Page):
         splitter.addWidget(self.pane)
         splitter.setSizes([470, 610])
         splitter.setChildrenCollapsible(False)
-        bar = row(self.search, self.go, self.converted, self.sort)
+        bar = row(self.search, self.go, self.fitting, self.converted, self.sort)
         bar.setStretch(0, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -125,6 +146,7 @@ class DiscoverPage(Page):
             self._on_return()
         elif self._query is None:
             self._on_return()
+        self._look_timer.start()
 
     def focus_first(self) -> None:
         """The search field."""
@@ -190,22 +212,103 @@ class DiscoverPage(Page):
     def _on_page(self, page: SearchPage) -> None:
         self._task = None
         first = self._cursor is None
-        known = set() if first else {model.repo for model in self.results.records}
+        known = set() if first else {model.repo for model in self._found}
         # The Hub's order moves while one pages through it: a model that comes twice is shown once.
         new = list({model.repo: model for model in page.models if model.repo not in known}.values())
         if first:
+            self._found = []
             self.results.records.clear()
+            self._pages_in_a_row = 0
         self._cursor = page.next_cursor
-        self.results.records.extend(new)
+        self._found.extend(new)
+        shown = [model for model in new if self._is_shown(model)]
+        self.results.records.extend(shown)
         self.results.has_more = page.next_cursor is not None
-        count = len(self.results.records)
-        self.status.setText(
+        self._pages_in_a_row = 0 if shown else self._pages_in_a_row + 1
+        if first and not shown and not new:
+            self._say_count()
+            self._show_first(0)
+            return
+        if not shown and self.results.has_more and self._pages_in_a_row < _MOST_PAGES_IN_A_ROW:
+            self._on_more()  # a whole page that does not fit: the next one may
+            return
+        self._say_count()
+        if first or not self.results.records:
+            self._show_first(len(self.results.records))
+        else:
+            self._stack.setCurrentIndex(_LIST)
+        self._look_timer.start()
+
+    def _is_shown(self, model: ModelSummary) -> bool:
+        return (
+            not self.fitting.isChecked()
+            or model.repo == self._wanted
+            or self.badges.of(model).verdict != "no"
+        )
+
+    def _say_count(self) -> None:
+        count, hidden = len(self.results.records), len(self._found) - len(self.results.records)
+        text = (
             tr("{n} models so far; scroll for more", n=count)
             if self.results.has_more
             else trn("{n} model", "{n} models", count)
         )
-        if first:
-            self._show_first(count)
+        if hidden:
+            text += " · " + trn("{n} does not fit", "{n} do not fit", hidden)
+        self.status.setText(text)
+
+    @Slot()
+    @Slot(bool)
+    def _on_filter(self, _on: bool = False) -> None:
+        """Show or hide what does not fit, among what was found already."""
+        current = self.results.record(self.view.currentIndex())
+        self.results.records.replace_all([model for model in self._found if self._is_shown(model)], key=_repo)
+        if current is not None and current in self.results.records:
+            self._select(list(self.results.records).index(current))
+        self._say_count()
+        if self._found:
+            self._show_first(len(self.results.records))
+        self._look_timer.start()
+
+    @Slot(str, object)
+    def _on_badge(self, repo: str, badge: Badge) -> None:
+        place = next((n for n, model in enumerate(self.results.records) if model.repo == repo), None)
+        if place is None:
+            return
+        model = self.results.records[place]
+        if self.fitting.isChecked() and badge.verdict == "no" and repo != self.pane.repo:
+            self.results.records.remove_range(place, place)
+            self._say_count()
+            self._look_timer.start()
+        else:
+            self.results.records.change(place, model)
+
+    @Slot()
+    def _on_badges_reset(self) -> None:
+        if self.fitting.isChecked():
+            self._on_filter()
+        else:
+            self.results.forget_texts()
+        self._look_timer.start()
+
+    @Slot()
+    @Slot(int)
+    def _on_scrolled(self, _value: int = 0) -> None:
+        self._look_timer.start()
+
+    @Slot()
+    def _look_at_view(self) -> None:
+        """Ask for exact answers for the rows in view."""
+        if not self.isVisible():
+            return
+        height = self.view.viewport().height()
+        first = self.view.indexAt(QPoint(4, 4)).row()
+        last = self.view.indexAt(QPoint(4, height - 4)).row()
+        count = len(self.results.records)
+        if first < 0:
+            return
+        last = count - 1 if last < 0 else last
+        self.badges.want([self.results.records[place] for place in range(first, last + 1)])
 
     def _show_first(self, count: int) -> None:
         if count:
@@ -218,6 +321,16 @@ class DiscoverPage(Page):
                 self._select(place or 0)
             elif self.pane.repo is None or place is not None:
                 self.view.scrollToTop()
+        elif self._found:
+            self._message.say(
+                tr("Nothing that fits"),
+                tr(
+                    "All {n} models found need more than the active board has, or are not for its NPU."
+                    " Choose another board above, or look for smaller ones.",
+                    n=len(self._found),
+                ),
+            )
+            self._stack.setCurrentIndex(_MESSAGE)
         else:
             wanted, self._wanted = self._wanted, None
             self._message.say(
@@ -256,3 +369,7 @@ class DiscoverPage(Page):
             self.pane.convert.click()
         elif self.pane.download.isEnabled():
             self.pane.download.click()
+
+
+def _repo(model: ModelSummary) -> str:
+    return model.repo
