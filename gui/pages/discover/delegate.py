@@ -25,6 +25,7 @@ from gui.words import VERDICT_ROLES, note_text, verdict_text
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 54
 _PAD_PX = 12
+_CONVERTED = "rkllm"
 _SHAPES = {"ok": "check", "warn": "warning", "bad": "cross", "muted": "unknown"}
 
 
@@ -60,7 +61,7 @@ class ResultDelegate(QStyledItemDelegate):
         lower = upper.translated(0, upper.height())
         badge = self._badges.of(model)
         painter.setFont(option.font)
-        left = upper.adjusted(0, 0, -_paint_verdict(painter, upper, badge), 0)
+        left = upper.adjusted(0, 0, -_paint_verdict(painter, upper, badge, ready=_CONVERTED in model.tags), 0)
         bold = QFont(option.font)
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
@@ -81,12 +82,18 @@ class ResultDelegate(QStyledItemDelegate):
         painter.drawLine(option.rect.bottomLeft(), option.rect.bottomRight())
 
 
-def _paint_verdict(painter: QPainter, line: QRect, badge: Badge) -> int:
-    """Shape and words at the right end of a line; returns the room they take."""
+def _paint_verdict(painter: QPainter, line: QRect, badge: Badge, *, ready: bool) -> int:
+    """Shape and words at the right end of a line; returns the room they take.
+
+    A repository of files that are `ready` has no headers to be judged by: each file of it has its own verdict.
+    """
     role, text = VERDICT_ROLES[badge.verdict or "unknown"], badge_text(badge)
+    shape = _SHAPES[role]
+    if ready and badge.verdict is None:
+        role, shape, text = "accent", "file", tr("ready-made")
     width = painter.fontMetrics().horizontalAdvance(text) + 22
     place = QRect(line.right() - width, line.top(), width, line.height())
-    painter.drawPixmap(place.left(), place.center().y() - 7, pixmap(_SHAPES[role], role, 16))
+    painter.drawPixmap(place.left(), place.center().y() - 7, pixmap(shape, role, 16))
     painter.setPen(colour(role))
     painter.drawText(place.adjusted(20, 0, 2, 0), Qt.AlignmentFlag.AlignVCenter, text)
     return width + 8
@@ -133,6 +140,6 @@ def _about(model: ModelSummary) -> str:
         parts.append(tr("{count} downloads", count=format_count(model.downloads)))
     if model.gated:
         parts.append(tr("gated"))
-    if "rkllm" in model.tags:
+    if _CONVERTED in model.tags:
         parts.append(tr("already converted"))
     return " · ".join(parts)

@@ -17,7 +17,7 @@ from gui.pages.discover.memory_tab import MemoryTab
 from gui.pages.discover.ready_tab import ReadyTab
 from gui.shell.status import show_progress
 from gui.text import language, tr
-from gui.widgets.basic import button, label, row
+from gui.widgets.basic import button, label, retint_button, row, set_role
 from gui.widgets.card_view import CardView
 from gui.widgets.empty_state import EmptyState
 from gui.wording import word_error
@@ -173,6 +173,12 @@ class ModelPane(QWidget):
         self.download.setVisible(item is None)
         self.download.setEnabled(size is not None and not running)
         self.convert.setVisible(item is not None)
+        ready_only = (
+            self._report is not None and self._report.facts is None and bool(self._report.rkllm_files)
+        )
+        # The one thing to do with ready-made files is on their own tab.
+        set_role(self.download, "" if ready_only else "primary")
+        retint_button(self.download)
         self.bar.setVisible(running)
         text = ""
         if running and record is not None:

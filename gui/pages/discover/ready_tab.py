@@ -75,6 +75,7 @@ class ReadyTab(QWidget):
         self.reason = label(wrap=True)
         self.facts = QGridLayout()
         self.facts.setColumnStretch(2, 1)
+        self.facts.setHorizontalSpacing(16)
         self.put = button("", "primary", "upload")
         self.put.setObjectName("putOnBoardButton")
         self.put.clicked.connect(self._on_put)
@@ -174,7 +175,12 @@ class ReadyTab(QWidget):
     def _show_verdict(self, verdict: ReadyVerdict) -> None:
         name = verdict.verdict or "unknown"
         board = _target_name(self._desk)
-        words = tr("{verdict} on {board}", verdict=verdict_text(name), board=board)
+        fitting = verdict.reason is None or verdict.reason.code not in {"other_soc", "runtime_old"}
+        words = (
+            tr("{verdict} on {board}", verdict=verdict_text(name), board=board)
+            if fitting and not verdict.problems
+            else tr("cannot run on {board}", board=board)
+        )
         self.verdict.show_state(VERDICT_ROLES[name], words)
         if verdict.problems:
             found = [" ".join(word_error(RKDeckError(code), language())) for code in verdict.problems]
@@ -200,12 +206,14 @@ class ReadyTab(QWidget):
             basis = tr("from the base model's shape") if known else tr("guessed from the file's size")
             lines.append((tr("Memory"), f"{expected}, {basis}", None))
         for place, (title, value, source) in enumerate(lines):
-            self.facts.addWidget(label(title, "muted"), place, 0)
-            self.facts.addWidget(
-                label(printable(value) if value else tr("unknown"), selectable=True), place, 1
-            )
             words = {"read": tr("read in the file"), "inferred": tr("inferred from its name")}
-            self.facts.addWidget(label(words.get(source or "", ""), "muted"), place, 2)
+            shown = printable(value) if value else tr("unknown")
+            self.facts.addWidget(label(title, "muted"), place, 0)
+            if source is None:
+                self.facts.addWidget(label(shown, selectable=True), place, 1, 1, 2)
+            else:
+                self.facts.addWidget(label(shown, selectable=True), place, 1)
+                self.facts.addWidget(label(words[source], "muted"), place, 2)
 
     def _show_actions(self) -> None:
         board = self._desk.active.target.board
