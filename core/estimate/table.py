@@ -39,6 +39,7 @@ def estimate_model(
     prompt: int = 128,
     board_ram_bytes: int | None = None,
     now: BoardNow | None = None,
+    shape: ModelShape | None = None,
 ) -> Estimate:
     """Estimate every level of a model on a platform.
 
@@ -50,6 +51,7 @@ def estimate_model(
         prompt: tokens of the prompt, for speed and time to first token.
         board_ram_bytes: MemTotal of a board to judge the fit for; None leaves `fit` empty.
         now: what is free on that board at this moment, when it is connected.
+        shape: of `facts`, built before: who slides the context should not build it at every step.
 
     Raises:
         RefusedError: `estimate.bad_context`, `estimate.bad_cores`.
@@ -60,7 +62,7 @@ def estimate_model(
     used_cores = platform.check_cores(cores)
     if not 1 <= prompt <= context:
         raise UsageError("estimate.bad_prompt", prompt=prompt, context=context)
-    shape = build_shape(facts)
+    shape = build_shape(facts) if shape is None else shape
     confidence = _confidence(shape, platform, context, used_cores)
     question = _Question(shape, platform, context, used_cores, prompt, board_ram_bytes, now, confidence)
     return Estimate(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError
 from core.estimate.facts import ModelFacts
+from core.estimate.shape import ModelShape, build_shape
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
 from core.services import Services
@@ -34,7 +35,8 @@ class ModelReport:
         detail: the repository at its commit; None for a local model.
         item: the source model in the library: the newest of that repository, or the local one itself.
         facts: what the estimate needs.
-        problem: why `facts` or `download_bytes` is None.
+        shape: made of the facts; None when nothing can be made of them.
+        problem: why `facts`, `shape` or `download_bytes` is None.
         download_bytes: of the files a download would fetch; None for a local model.
         rkllm_files: ready-made files of the repository.
     """
@@ -46,6 +48,7 @@ class ModelReport:
     problem: RKDeckError | None
     download_bytes: int | None
     rkllm_files: tuple[RepoFile, ...]
+    shape: ModelShape | None = None
 
 
 def search(services: Services, query: SearchQuery, cursor: str | None = None) -> SearchPage:
@@ -71,12 +74,14 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
         download_bytes = plan_download(detail).size_bytes
     except RKDeckError as error:
         problem = error
+    shape: ModelShape | None = None
     try:
         facts = _facts(services, detail)
+        shape = build_shape(facts)
     except RKDeckError as error:
         problem = error
     item = _source_of(services, repo)
-    return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files)
+    return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files, shape)
 
 
 def model_card(services: Services, repo: str, commit: str) -> str:

@@ -118,7 +118,7 @@ class ModelPane(QWidget):
                 )
             )  # fmt: skip
         self.memory.summary.setText("")
-        self.memory.show_facts(report.facts)
+        self.memory.show_facts(report.facts if report.shape is not None else None, report.shape)
         if report.problem is not None:
             self._show_problem(report.problem)
         if report.rkllm_files:

@@ -10,6 +10,7 @@ from core.estimate.constants import limits
 from core.estimate.facts import ModelFacts
 from core.estimate.platforms import context_limits
 from core.estimate.records import Estimate, LevelEstimate
+from core.estimate.shape import ModelShape
 from core.estimate.table import estimate_model
 from gui.desk import Desk
 from gui.pages.discover.levels import LevelTable
@@ -29,6 +30,7 @@ class MemoryTab(QWidget):
         super().__init__(parent)
         self._desk = desk
         self._facts: ModelFacts | None = None
+        self._shape: ModelShape | None = None
         self.estimate: Estimate | None = None
         bounds = context_limits()
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -74,9 +76,9 @@ class MemoryTab(QWidget):
         desk.active.changed.connect(self._on_target)
         self.context.setValue(desk.settings.value.default_context)
 
-    def show_facts(self, facts: ModelFacts | None) -> None:
-        """Show a model; None empties the table."""
-        self._facts = facts
+    def show_facts(self, facts: ModelFacts | None, shape: ModelShape | None = None) -> None:
+        """Show a model; None empties the table. Its shape is built elsewhere: a large model takes a while."""
+        self._facts, self._shape = facts, shape
         self._compute()
 
     @Slot(int)
@@ -110,6 +112,7 @@ class MemoryTab(QWidget):
             self.estimate = estimate_model(
                 self._facts, target.platform, context=self.context.value() // multiple * multiple,
                 board_ram_bytes=target.ram_bytes, now=target.fit(self.context.value()).now,
+                shape=self._shape,
             )  # fmt: skip
         except RKDeckError as error:
             self.table.show_rows(())
