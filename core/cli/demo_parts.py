@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RKDeckError
+from core.cli.demo_models import READY_REPO, write_known_models, write_ready_files
 
 if TYPE_CHECKING:
     from core.boards.registry import Board
@@ -55,12 +56,16 @@ def running_parts(folder: Path) -> Iterator[DemoParts]:
         model = stack.enter_context(
             resources.as_file(resources.files("resources") / "demo" / "wonderland-1m")
         )
-        hub = stack.enter_context(_part("hub", "core.demo.hub", "--model", f"{DEMO_REPO}={model}"))
+        toolkit_python = create_toolkit_env(folder / "toolkit")
+        repos = {DEMO_REPO: model, **write_known_models(folder / "known-models")}
+        repos[READY_REPO] = write_ready_files(folder / "ready-made", model, DEMO_REPO, toolkit_python)
+        options = [text for repo, place in repos.items() for text in ("--model", f"{repo}={place}")]
+        hub = stack.enter_context(_part("hub", "core.demo.hub", *options))
         board_folder = str(folder / "board")
         board = stack.enter_context(
             _part("board", "core.demo.board", "--folder", board_folder, "--authorized-key", public_key)
         )
-        yield DemoParts(str(hub["url"]), board, identity, create_toolkit_env(folder / "toolkit"))
+        yield DemoParts(str(hub["url"]), board, identity, toolkit_python)
 
 
 def isolate_demo(parts: DemoParts) -> None:

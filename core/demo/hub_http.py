@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _MAX_BODY_BYTES = 1 << 20
 _CHUNK_BYTES = 64 << 10
 _STALL_S = 60.0
+# Whoever reads a header asks for a little more than it has.
+_ZEROS_BYTES = 1 << 20
+_FACTS_ONLY = "This repository holds facts only: there are no weights to download."
 _CONTROL = frozenset({"/__faults__", "/__requests__"})
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _MODEL = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.+))?)?")
@@ -94,6 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_body(b"", 416, {"Content-Range": f"bytes */{file.size_bytes}"})
             return
         start, end = span
+        if file.is_facts_only and end > file.path.stat().st_size + _ZEROS_BYTES:
+            said = {"X-Error-Code": "FactsOnly", "X-Error-Message": _FACTS_ONLY}
+            self.send_body(b"", HTTPStatus.FORBIDDEN, said)
+            return
         partial = asked is not None
         self.send_response(206 if partial else 200)
         extra = {"Content-Range": f"bytes {start}-{end - 1}/{file.size_bytes}"} if partial else {}
@@ -123,6 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
                         self._break_off(fault)
                         return
                 data = source.read(wanted)
+                if file.is_facts_only:
+                    data = data.ljust(wanted, b"\0")
                 if fault is not None and fault.kind == "corrupt" and sent == 0:
                     data = bytes([data[0] ^ 1]) + data[1:]
                 self.wfile.write(data)

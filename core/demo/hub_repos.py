@@ -14,18 +14,24 @@ _LFS_SUFFIXES = (".safetensors", ".rkllm", ".gguf", ".bin")
 _LFS_MIN_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
 TAG = "rkdeck-demo"
+FACTS_ONLY = "facts-only"
+NOTES = ".hub.json"
 _DATE = "2026-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a repository; `sha256` only for LFS files, as on the Hub."""
+    """One file of a repository; `sha256` only for LFS files, as on the Hub.
+
+    Of a file that is facts only, `path` holds the first bytes (a header); the rest up to `size_bytes` would be zeros.
+    """
 
     name: str
     path: Path
     size_bytes: int
     blob_id: str
     sha256: str | None
+    is_facts_only: bool = False
 
     @property
     def etag(self) -> str:
@@ -35,7 +41,10 @@ class HubFile:
 
 @dataclass(frozen=True)
 class HubRepo:
-    """A repository served from a folder; read again at every start, so it always tells what is there."""
+    """A repository served from a folder; read again at every start, so it always tells what is there.
+
+    A hidden file `.hub.json` may add `tags`, and `sizes_bytes`: files of which only the first bytes are there.
+    """
 
     repo: str
     folder: Path
@@ -64,12 +73,14 @@ class HubRepo:
             "private": False,
             "gated": "auto" if self.gated else False,
             "disabled": False,
-            "downloads": self.rank("downloads"),
-            "likes": self.rank("likes"),
+            # Nobody counted those of a well-known model here.
+            "downloads": None if self._sizes else self.rank("downloads"),
+            "likes": None if self._sizes else self.rank("likes"),
             "library_name": "transformers",
             "pipeline_tag": "text-generation",
             "tags": self.tags(),
             "safetensors": self.parameters(),
+            "config": _classes(self._config),
         }
 
     def info(self, *, blobs: bool) -> dict[str, Any]:
@@ -99,6 +110,8 @@ class HubRepo:
         """What a search sorted by `key` (downloads, likes, lastModified, createdAt) goes by."""
         if key in {"lastModified", "createdAt"}:
             return _DATE
+        if self._sizes:
+            return 0
         return 1000 + len(self.repo) if key == "downloads" else 1
 
     @cached_property
@@ -109,10 +122,17 @@ class HubRepo:
         except (OSError, ValueError):
             return None
 
+    @cached_property
+    def _notes(self) -> dict[str, Any]:
+        path = self.folder / NOTES
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
     def tags(self) -> list[str]:
-        """What the repository is tagged with, by its files."""
+        """What the repository is tagged with, by its files and its notes."""
         files = self.files()
-        tags = [TAG, "text-generation", "license:other"]
+        tags = [TAG, "text-generation", *(self._notes.get("tags") or ["license:other"])]
+        if self._sizes:
+            tags.append(FACTS_ONLY)
         if any(file.name.endswith(".safetensors") for file in files):
             tags += ["transformers", "safetensors"]
         if any(file.name.endswith(".rkllm") for file in files):
@@ -128,6 +148,10 @@ class HubRepo:
                     counts[dtype] = counts.get(dtype, 0) + count
         return {"parameters": counts, "total": sum(counts.values())} if counts else None
 
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return self._notes.get("sizes_bytes") or {}
+
     def _read(self) -> Iterator[HubFile]:
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and not any(
@@ -136,7 +160,19 @@ class HubRepo:
                 name, size_bytes = path.relative_to(self.folder).as_posix(), path.stat().st_size
                 lfs = size_bytes >= _LFS_MIN_BYTES or name.endswith(_LFS_SUFFIXES)
                 blob_id, sha256 = _digests(path, size_bytes)
+                if name in self._sizes:
+                    # No digest of a body that nobody wrote: of its header and size, so that it changes with them.
+                    made_up = hashlib.sha256(f"{sha256} {self._sizes[name]}".encode()).hexdigest()
+                    yield HubFile(name, path, self._sizes[name], blob_id, made_up, is_facts_only=True)
+                    continue
                 yield HubFile(name, path, size_bytes, blob_id, sha256 if lfs else None)
+
+
+def _classes(config: Any) -> Any:  # noqa: ANN401  # a JSON document of the model
+    """What a search result tells of a config.json."""
+    if not isinstance(config, dict):
+        return config
+    return {name: config[name] for name in ("architectures", "model_type") if name in config}
 
 
 _known_digests: dict[tuple[Path, int, int], tuple[str, str]] = {}

@@ -26,6 +26,9 @@ _OTHER_WEIGHTS = (
     "*.gguf",
 )
 
+# What a repository calls itself that has configuration and headers to look at, but no weights behind them.
+_FACTS_ONLY = "facts-only"
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -68,8 +71,10 @@ def plan_download(
 
     Raises:
         RefusedError: `names.unsafe_path` for a path that leaves its folder, `hub.name_collision` for names
-            that differ only in case, `hub.nothing_to_download`.
+            that differ only in case, `hub.nothing_to_download`, `hub.facts_only`.
     """
+    if _FACTS_ONLY in detail.summary.tags:
+        raise RefusedError("hub.facts_only", repo=detail.repo)
     chosen = [file for file in detail.files if _wanted(file.path, detail, include, exclude)]
     if not chosen:
         raise RefusedError("hub.nothing_to_download", repo=detail.repo)

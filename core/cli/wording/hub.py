@@ -71,6 +71,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The upload is damaged or hostile; choose another repository.",
     ),
     "hub.file_too_large": ("{file} is larger than {limit_bytes} bytes, which such a file never is.", ""),
+    "hub.facts_only": (
+        "{repo} holds facts only: its configuration and headers can be looked at, there are no weights to download.",
+        "Take the model from its real home on the Hugging Face Hub: set no other hub in Settings.",
+    ),
     "hub.nothing_to_download": ("No file of {repo} matches.", "Loosen --include and --exclude."),
     "hub.name_collision": (
         "The repository has {first} and {second}, which some disks cannot tell apart.",

@@ -13,7 +13,7 @@ from core.estimate.facts import load_local_facts
 from core.hub.client import HubClient
 from core.hub.download import plan_download
 from core.hub.facts import fetch_model_facts
-from core.hub.records import ModelDetail, RepoFile, SearchQuery
+from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchQuery
 from tests.support.waiting import wait_until
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252
@@ -125,7 +125,7 @@ def test_gated_absent_and_broken_hubs_say_so(hub: DemoHub) -> None:
 
 def _detail(*paths: str) -> ModelDetail:
     files = tuple(RepoFile(path, 10, "0" * 40, None) for path in paths)
-    return ModelDetail("a/b", "c" * 40, None, files)  # type: ignore[arg-type]  # the summary plays no part
+    return ModelDetail("a/b", "c" * 40, ModelSummary("a/b", None, None, None, None, None, False, ()), files)
 
 
 @pytest.mark.parametrize(

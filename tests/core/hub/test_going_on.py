@@ -15,7 +15,7 @@ from core.base.paths import AppPaths
 from core.demo.hub import DemoHub
 from core.hub.client import HubClient
 from core.hub.download import DownloadPlan, plan_download, start_download
-from core.hub.records import ModelDetail, RepoFile
+from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.jobs.manager import JobHandle, JobManager
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252
@@ -123,7 +123,7 @@ def test_a_newer_commit_with_the_same_weights_goes_on_with_the_partial_file(
 
 def _detail(*paths: str, commit: str = "c" * 40, repo: str = "a/b") -> ModelDetail:
     files = tuple(RepoFile(path, 10, "0" * 40, None) for path in paths)
-    return ModelDetail(repo, commit, None, files)  # type: ignore[arg-type]  # the summary plays no part
+    return ModelDetail(repo, commit, ModelSummary(repo, None, None, None, None, None, False, ()), files)
 
 
 def test_hidden_files_come_only_when_asked_for() -> None:
