@@ -35,12 +35,13 @@ def paths(tmp_path: Path) -> AppPaths:
 
 @pytest.fixture(autouse=True)
 def _no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests never touch the keyring or the Hub token of whoever runs them."""
+    """Tests never touch the keyring, the Hub token or the SSH settings of whoever runs them."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("HF_TOKEN_PATH", os.devnull)
     monkeypatch.delenv("RKDECK_HOME", raising=False)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.setenv("RKDECK_SSH_CONFIG", os.devnull)
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,17 @@ from core.base.secrets import SecretStore
 from core.boards.registry import Board
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
+from core.remote.sshconfig import with_config
 from core.remote.target import SshTarget
 
 
 def target_of(board: Board, password: str | None = None) -> SshTarget:
-    """How to log in to a board."""
-    return SshTarget(board.host, board.port, board.user, board.identity_file, password)
+    """How to log in to a board, with what `~/.ssh/config` says about its host.
+
+    Raises:
+        RefusedError: as `with_config`.
+    """
+    return with_config(SshTarget(board.host, board.port, board.user, board.identity_file, password))
 
 
 def board_password(board: Board, secrets: SecretStore | None) -> str | None:

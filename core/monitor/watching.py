@@ -15,6 +15,7 @@ from core.base.errors import RKDeckError
 from core.boards.registry import Board
 from core.monitor.sample import BoardSample, down_sample
 from core.monitor.sampler import BoardSampler, ShellSource
+from core.remote.authentication import LOGIN_REFUSED
 from core.serve.service import state_file
 
 Lookup = Callable[[str], Board]
@@ -22,8 +23,6 @@ Connect = Callable[[Board, str | None], AbstractContextManager[ShellSource]]
 Report = Callable[[BoardSample], None]
 
 _FIRST_DELAY_S, _LAST_DELAY_S = 1.0, 30.0
-# A wrong password every half minute would get this computer banned (fail2ban: 5 failures in 10 minutes).
-_LOGIN_REFUSED = frozenset({"remote.auth_failed", "remote.password_expired"})
 _LOGIN_REFUSED_DELAY_S = 300.0
 _CHECK_RECORD_EVERY_S = 10.0
 _log = logging.getLogger(__name__)
@@ -164,7 +163,7 @@ class _BoardWatch:
                 self._follow(session, board)
         except RKDeckError as error:
             self._tell(down_sample(self._name, time.time(), error))
-            if error.code in _LOGIN_REFUSED:
+            if error.code in LOGIN_REFUSED:
                 return _LOGIN_REFUSED_DELAY_S
         except Exception as error:  # noqa: BLE001  # the thread's outermost frame: the window must hear of it
             if self._pace.ended:

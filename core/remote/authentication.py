@@ -1,7 +1,8 @@
-"""Proving who we are: key file, agent, usual keys, password, in that order."""
+"""Proving who we are: key file, keys of ~/.ssh/config, agent, usual keys, password, in that order."""
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
@@ -9,11 +10,37 @@ import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
+from core.remote.paramiko_setup import NotingTransport
+from core.remote.password_dialogue import Answers
 from core.remote.target import SshTarget
 
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 # OpenSSH's server hangs up after six failed tries; the password needs one of them.
 _MAX_KEYS = 5
+# pam_faillock, pam_tally2, pam_nologin, pam_acct_mgmt and sshd's own words for an account that is shut.
+_SHUT = re.compile(
+    r"account (?:is |has been |has )?(?:temporarily )?(?:locked|expired|disabled)|too many (?:login|failed)"
+    r"|not permitted to log in|maximum number of attempts",
+    re.IGNORECASE,
+)
+_TOO_MANY = re.compile(r"too many authentication failures", re.IGNORECASE)
+
+# A wrong password again and again would get this computer banned (fail2ban: 5 failures in 10 minutes).
+LOGIN_REFUSED = frozenset(
+    {
+        "remote.auth_failed",
+        "remote.key_refused",
+        "remote.locked_out",
+        "remote.no_credentials",
+        "remote.passphrase_needed",
+        "remote.passphrase_wrong",
+        "remote.password_expired",
+        "remote.password_not_taken",
+        "remote.password_refused",
+        "remote.too_many_attempts",
+    }
+)
 
 
 def load_private_key(path: Path, passphrase: str | None) -> paramiko.PKey:
@@ -43,49 +70,49 @@ def load_private_key(path: Path, passphrase: str | None) -> paramiko.PKey:
         raise RefusedError("remote.passphrase_wrong", file=str(path)) from error
 
 
-def authenticate(transport: paramiko.Transport, target: SshTarget) -> None:
+def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers | None = None) -> None:
     """Log in, or say why not.
+
+    Args:
+        transport: greeted, its host key checked.
+        target: who, and with what.
+        answers: to a server that asks for a new password while it lets in; without them that is an error.
 
     Raises:
         RefusedError: what `load_private_key` raises for the key file that was asked for.
-        RKDeckError: `remote.auth_failed` with what was tried and what the server takes;
-            `remote.closed` when the server hung up.
+        RKDeckError: `remote.no_credentials`, `remote.password_refused`, `remote.password_not_taken`,
+            `remote.key_refused`, `remote.password_expired`, `remote.locked_out`, `remote.too_many_attempts`,
+            `remote.auth_failed` when more than one proof is wanted; `remote.closed` when the server hung up.
     """
-    login = _Login(transport, target)
+    login = _Login(transport, target, answers)
     try:
         with contextlib.closing(login.attempts()) as attempts:
             if any(login.succeeds(label, attempt) for label, attempt in attempts):
                 return
     except (paramiko.SSHException, EOFError, OSError) as error:
+        if login.answers.asked_for_new:
+            raise RKDeckError("remote.password_expired", user=target.user, host=target.host) from error
+        reason = transport.farewell or str(error) or "while logging in"
         raise RKDeckError(
-            "remote.closed", host=target.host, port=target.port, reason=str(error) or "while logging in"
+            "remote.closed", host=target.host, port=target.port, reason=printable(reason)
         ) from error
-    if len(login.tried) == 1 and not transport.is_active():
-        # One wrong key makes no server hang up: something else ended the connection.
-        reason = "the server hung up while logging in"
-        raise RKDeckError("remote.closed", host=target.host, port=target.port, reason=reason)
-    if login.locked is not None and (target.identity_file is not None or not login.tried):
-        raise login.locked
-    raise RKDeckError(
-        "remote.auth_failed",
-        user=target.user,
-        host=target.host,
-        port=target.port,
-        tried=", ".join(login.tried) or "nothing, there is no key and no password",
-        allowed=", ".join(login.allowed) or None,
-    )
+    raise login.failure()
 
 
 class _Login:
     """The tries of one login, in order, and what came of them."""
 
-    def __init__(self, transport: paramiko.Transport, target: SshTarget) -> None:
+    def __init__(self, transport: NotingTransport, target: SshTarget, answers: Answers | None) -> None:
         self._transport = transport
         self._target = target
         self._secret = target.passphrase or target.password
+        self.answers = answers or Answers(target.password or "", None)
         self.tried: list[str] = []
         self.allowed: tuple[str, ...] = ()
         self.locked: RKDeckError | None = None
+        self._password_checked = False
+        self._half_way = False
+        self._keys_left = _MAX_KEYS
 
     def succeeds(self, label: str, attempt: Callable[[], Sequence[str]]) -> bool:
         """Make one try; False when another must follow."""
@@ -96,7 +123,8 @@ class _Login:
         except paramiko.BadAuthenticationType as error:
             self.allowed = tuple(error.allowed_types)
         except paramiko.AuthenticationException:
-            pass  # the label below is the record of this try
+            judged = self._transport.is_active() or self.answers.asked_again
+            self._password_checked |= label == "password" and judged
         except RefusedError as error:
             self.locked = error
             return False
@@ -104,10 +132,50 @@ class _Login:
             if not rest:
                 return True
             # The key was right and the server wants a second proof: the password follows.
+            self._half_way = True
             self.allowed = tuple(rest)
             label += " (accepted)"
         self.tried.append(label)
         return False
+
+    def failure(self) -> RKDeckError:
+        """Why nobody was let in."""
+        user, host, port = self._target.user, self._target.host, self._target.port
+        words, tried, allowed = self._words(), ", ".join(self.tried), ", ".join(self.allowed) or None
+        if _TOO_MANY.search(words):
+            return RKDeckError("remote.too_many_attempts", user=user, host=host, port=port, tried=tried)
+        if _SHUT.search(words):
+            return RKDeckError("remote.locked_out", user=user, host=host, port=port, reason=words)
+        if not self._transport.is_active() and len(self.tried) < 2 and not self._password_checked:
+            # One wrong key makes no server hang up: something else ended the connection.
+            reason = words or "the server hung up while logging in"
+            return RKDeckError("remote.closed", host=host, port=port, reason=reason)
+        if self.locked is not None and (self._target.identity_file is not None or not self.tried):
+            return self.locked
+        if not self.tried:
+            return RKDeckError("remote.no_credentials", user=user, host=host, port=port)
+        if self._half_way:
+            return RKDeckError(
+                "remote.auth_failed", user=user, host=host, port=port, tried=tried, allowed=allowed
+            )
+        if self._password_checked:
+            return RKDeckError("remote.password_refused", user=user, host=host, port=port, tried=tried)
+        if "password" in self.tried:
+            return RKDeckError(
+                "remote.password_not_taken", user=user, host=host, port=port, tried=tried, allowed=allowed
+            )
+        return RKDeckError(
+            "remote.key_refused", user=user, host=host, port=port, tried=tried, allowed=allowed
+        )
+
+    def _words(self) -> str:
+        """What the server said about it, in any of the places where it can say something."""
+        handler = self._transport.auth_handler
+        banner = getattr(handler, "banner", None)
+        parts = [self._transport.farewell or "", *self.answers.said]
+        if isinstance(banner, bytes):
+            parts.append(banner[:4096].decode("utf-8", "replace"))
+        return printable(" ".join(part.strip() for part in parts if part.strip()), limit=300)
 
     def attempts(self) -> Generator[tuple[str, Callable[[], Sequence[str]]]]:
         """Yield what to try; an agent stays connected until the generator is closed, since it signs."""
@@ -117,15 +185,25 @@ class _Login:
         if target.use_agent and (target.identity_file is None or target.password is None):
             with contextlib.closing(paramiko.Agent()) as agent:
                 for key in _keys_of(agent):
-                    yield "agent key", functools.partial(self._try_key, key)
-        if target.identity_file is None and target.use_default_keys:
-            for path in _default_key_files():
+                    if self._takes_turn():
+                        yield "agent key", functools.partial(self._try_key, key)
+        for path in self._usual_files():
+            if self._takes_turn():
                 yield self._file_attempt(path)
         if target.password is not None:
-            yield (
-                "password",
-                functools.partial(self._transport.auth_password, target.user, target.password),
-            )
+            yield "password", self._try_password
+
+    def _usual_files(self) -> list[Path]:
+        target = self._target
+        if target.identity_file is not None:
+            return []
+        if target.identity_files:
+            return [path for path in target.identity_files if path.is_file()]
+        return _default_key_files() if target.use_default_keys else []
+
+    def _takes_turn(self) -> bool:
+        self._keys_left -= 1
+        return self._keys_left >= 0
 
     def _file_attempt(self, path: Path) -> tuple[str, Callable[[], Sequence[str]]]:
         return f"key {path}", lambda: self._try_key(load_private_key(path, self._secret))
@@ -133,10 +211,21 @@ class _Login:
     def _try_key(self, key: paramiko.PKey) -> Sequence[str]:
         return self._transport.auth_publickey(self._target.user, key)
 
+    def _try_password(self) -> Sequence[str]:
+        """The password in either of the two forms servers take it."""
+        transport, user = self._transport, self._target.user
+        assert self._target.password is not None
+        try:
+            return transport.auth_password(user, self._target.password, fallback=False)
+        except paramiko.BadAuthenticationType as error:
+            if "keyboard-interactive" not in error.allowed_types:
+                raise
+        return transport.auth_interactive(user, self.answers.to_questions)
+
 
 def _keys_of(agent: paramiko.Agent) -> tuple[paramiko.PKey, ...]:
     try:
-        return tuple(agent.get_keys())[:_MAX_KEYS]
+        return tuple(agent.get_keys())
     except (paramiko.SSHException, OSError):
         return ()  # an agent that does not answer holds no keys for us
 

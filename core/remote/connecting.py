@@ -1,6 +1,7 @@
 """From an address to a greeted SSH server: the first half of a connection, and its end."""
 
 import errno
+import re
 import socket
 
 import paramiko
@@ -9,11 +10,14 @@ from paramiko.ssh_exception import IncompatiblePeer
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.remote.hostkeys import HostKey
+from core.remote.paramiko_setup import NotingTransport
 from core.remote.target import SshTarget
 
 # A pulled board is noticed when bytes stay unacknowledged for this long (tcp(7), TCP_USER_TIMEOUT).
 _UNACKNOWLEDGED_MS = 45_000
 _CLOSE_TIMEOUT_S = 5.0
+# What OpenSSH says before it hangs up: MaxStartups, PerSourcePenalties (sshd_config(5)), TCP wrappers.
+_TURNED_AWAY = re.compile(rb"Exceeded MaxStartups|Not allowed at this time|too many", re.IGNORECASE)
 _NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
@@ -22,18 +26,20 @@ def open_socket(target: SshTarget, timeout_s: float) -> socket.socket:
 
     Raises:
         RKDeckError: `remote.unknown_host`, `remote.refused`, `remote.timeout`, `remote.no_route`,
-            `remote.no_connection`.
+            `remote.closed_at_once`, `remote.no_connection`.
     """
     host, port = target.host, target.port
     try:
-        link = socket.create_connection((host, port), timeout=timeout_s)
-    except socket.gaierror as error:
-        reason = error.strerror or str(error)
-        raise RKDeckError("remote.unknown_host", host=host, reason=reason) from error
+        link = socket.create_connection((target.reached, port), timeout=timeout_s)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RKDeckError("remote.unknown_host", host=target.reached, reason=reason) from error
     except ConnectionRefusedError as error:
         raise RKDeckError("remote.refused", host=host, port=port) from error
     except TimeoutError as error:
         raise RKDeckError("remote.timeout", host=host, port=port, seconds=timeout_s) from error
+    except ConnectionResetError as error:
+        raise RKDeckError("remote.closed_at_once", host=host, port=port) from error
     except OSError as error:
         if error.errno in _NO_ROUTE:
             raise RKDeckError("remote.no_route", host=host, port=port) from error
@@ -45,11 +51,12 @@ def open_socket(target: SshTarget, timeout_s: float) -> socket.socket:
     return link
 
 
-def greet(transport: paramiko.Transport, target: SshTarget, timeout_s: float) -> HostKey:
+def greet(transport: NotingTransport, target: SshTarget, timeout_s: float) -> HostKey:
     """Exchange versions and keys; the caller must check the returned host key before anything else.
 
     Raises:
-        RKDeckError: `remote.not_ssh`, `remote.no_common_algorithm`, `remote.timeout`, `remote.closed`.
+        RKDeckError: `remote.not_ssh`, `remote.hung`, `remote.closed_at_once`, `remote.locked_out`,
+            `remote.no_common_algorithm`, `remote.closed`.
     """
     host, port = target.host, target.port
     try:
@@ -59,17 +66,32 @@ def greet(transport: paramiko.Transport, target: SshTarget, timeout_s: float) ->
     except IncompatiblePeer as error:
         reason = printable(str(error))
         raise RKDeckError("remote.no_common_algorithm", host=host, port=port, reason=reason) from error
-    except paramiko.SSHException as error:
-        reason = printable(str(error))
-        if "banner" in reason or "protocol version" in reason:
-            raise RKDeckError("remote.not_ssh", host=host, port=port, reason=reason) from error
-        if reason == "No existing session":
-            raise RKDeckError("remote.timeout", host=host, port=port, seconds=timeout_s) from error
-        raise RKDeckError("remote.closed", host=host, port=port, reason=reason) from error
-    except (EOFError, OSError) as error:
-        reason = str(error) or "the server ended the connection while greeting"
-        raise RKDeckError("remote.closed", host=host, port=port, reason=reason) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise _greeting_error(transport, target, error, timeout_s) from error
     return HostKey(key.get_name(), key.asbytes())
+
+
+def _greeting_error(
+    transport: NotingTransport, target: SshTarget, error: BaseException, timeout_s: float
+) -> RKDeckError:
+    """Tell a mute server, one that hangs up and something that is no SSH server apart."""
+    host, port, reason = target.host, target.port, printable(str(error))
+    greeting = transport.greeting
+    if b"SSH-" in greeting:
+        if transport.is_overdue or reason == "No existing session":
+            return RKDeckError("remote.hung", host=host, port=port, seconds=timeout_s)
+        reason = (
+            printable(transport.farewell or "") or reason or "the server ended the connection while greeting"
+        )
+        return RKDeckError("remote.closed", host=host, port=port, reason=reason)
+    said = printable(greeting.decode("utf-8", "replace").strip(), limit=120)
+    if _TURNED_AWAY.search(greeting):
+        return RKDeckError("remote.locked_out", host=host, port=port, user=target.user, reason=said)
+    if greeting:
+        return RKDeckError("remote.not_ssh", host=host, port=port, reason=said)
+    if isinstance(error.__context__, TimeoutError) or reason == "No existing session":
+        return RKDeckError("remote.hung", host=host, port=port, seconds=timeout_s)
+    return RKDeckError("remote.closed_at_once", host=host, port=port)
 
 
 def end(transport: paramiko.Transport) -> None:

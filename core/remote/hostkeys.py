@@ -68,12 +68,26 @@ class HostKeys:
         name = host_name(host, port)
         return tuple(line.key for line in self._lines() if not line.marker and _matches(line, name))
 
-    def check(self, host: str, port: int, key: HostKey, accept_fingerprint: str | None = None) -> None:
+    def check(
+        self,
+        host: str,
+        port: int,
+        key: HostKey,
+        accept_fingerprint: str | None = None,
+        replace_fingerprint: str | None = None,
+    ) -> None:
         """Return when the server may be trusted; an unknown key is remembered if its fingerprint is accepted.
+
+        Args:
+            host: as it is remembered.
+            port: of the server.
+            key: the one it shows.
+            accept_fingerprint: of a new server's key; several are separated by commas.
+            replace_fingerprint: of a key that may pass in place of the remembered ones; it is not remembered yet.
 
         Raises:
             RefusedError: `remote.host_key_unknown` (never seen; nothing is sent), `remote.host_key_changed`
-                (another key is remembered, whatever is accepted), `remote.host_key_revoked`.
+                (another key is remembered, whatever is accepted as new), `remote.host_key_revoked`.
             RKDeckError: `remote.known_hosts_damaged`.
         """
         name = host_name(host, port)
@@ -84,6 +98,8 @@ class HostKeys:
         if key in known:
             return
         if known:
+            if replace_fingerprint is not None and _same_fingerprint(replace_fingerprint, key.fingerprint):
+                return
             raise RefusedError(
                 "remote.host_key_changed",
                 host=host,
@@ -93,7 +109,8 @@ class HostKeys:
                 known_fingerprint=", ".join(entry.fingerprint for entry in known),
                 file=str(self._file),
             )
-        if accept_fingerprint is None or not _same_fingerprint(accept_fingerprint, key.fingerprint):
+        accepted = (accept_fingerprint or "").split(",")
+        if not any(_same_fingerprint(given, key.fingerprint) for given in accepted):
             raise RefusedError(
                 "remote.host_key_unknown",
                 host=host,
@@ -113,6 +130,13 @@ class HostKeys:
                 if text and not text.endswith("\n"):
                     text += "\n"
                 write_text(self._file, f"{text}{name} {key.text}\n")
+
+    def replace(self, host: str, port: int, key: HostKey) -> None:
+        """Remember this key instead of those known for a server, in one step; revoked ones stay revoked."""
+        name = host_name(host, port)
+        with self._lock():
+            kept = [line for line in self._text().splitlines() if not self._is_of(line, name)]
+            write_text(self._file, "\n".join([*kept, f"{name} {key.text}"]) + "\n")
 
     def forget(self, host: str, port: int = DEFAULT_PORT) -> int:
         """Forget the keys of a server (it was reinstalled, or is no longer used); returns how many."""

@@ -8,6 +8,8 @@ import paramiko
 from paramiko.packet import Packetizer
 
 LOG_CHANNEL = "rkdeck.ssh"
+_MAX_GREETING_BYTES = 32 << 10
+_GREETING_SHOWN_BYTES = 200
 # One AES-GCM pass encrypts and authenticates; paramiko prefers AES-CTR with HMAC, which costs twice.
 _FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
@@ -21,9 +23,35 @@ class _Demote(logging.Filter):
 
 
 class DeadlinePacketizer(Packetizer):
-    """Watches the handshake by the clock; the original's timer thread outlives a failed handshake by 15 s."""
+    """Watches the handshake by the clock; the original's timer thread outlives a failed handshake by 15 s.
+
+    It also bounds what a server may say before it says who it is: the original collects an endless line for ever.
+    """
 
     _deadline: float | None = None
+    _greeting_deadline: float | None = None
+    _greeting = b""
+
+    @property
+    def greeting(self) -> bytes:
+        """The first bytes the server sent, at most 200; empty: it said nothing."""
+        return self._greeting[:_GREETING_SHOWN_BYTES]
+
+    def readline(self, timeout: float) -> str:
+        """One line of the greeting."""
+        if self._greeting_deadline is None:
+            self._greeting_deadline = time.monotonic() + timeout
+        return super().readline(timeout)
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        left_s = (self._greeting_deadline or float("inf")) - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        data: bytes = super()._read_timeout(min(timeout, left_s))  # type: ignore[misc]
+        self._greeting += data
+        if len(self._greeting) > _MAX_GREETING_BYTES:
+            raise paramiko.SSHException("an endless greeting")
+        return data
 
     def start_handshake(self, timeout: float) -> None:
         """Start the handshake's time, in seconds."""
@@ -37,6 +65,28 @@ class DeadlinePacketizer(Packetizer):
     def handshake_timed_out(self) -> bool:
         """Whether the handshake took too long."""
         return self._deadline is not None and time.monotonic() > self._deadline
+
+
+class NotingTransport(paramiko.Transport):
+    """Keeps the words with which a server ends a connection (RFC 4253, 11.1); paramiko only logs them."""
+
+    farewell: str | None = None
+
+    @property
+    def greeting(self) -> bytes:
+        """The first bytes the server sent, at most 200; empty: it said nothing."""
+        packetizer = self.packetizer
+        assert isinstance(packetizer, DeadlinePacketizer)
+        return packetizer.greeting
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the handshake took too long."""
+        return bool(self.packetizer.handshake_timed_out())
+
+    def _parse_disconnect(self, message: paramiko.Message) -> None:
+        message.get_int()
+        self.farewell = message.get_text()
 
 
 def prepare(transport: paramiko.Transport, host_key_types: tuple[str, ...] = ()) -> None:

@@ -4,6 +4,8 @@ Numbers behind the settings (measured on loopback with OpenSSH 9.2 and Dropbear 
 Nagle's algorithm on, which makes one command five times slower; the usual 2 MiB window limits large answers.
 """
 
+import re
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from core.remote import exchange
 from core.remote.authentication import authenticate
 from core.remote.connecting import end, greet, open_socket
 from core.remote.hostkeys import HostKey, HostKeys
-from core.remote.paramiko_setup import DeadlinePacketizer, prepare
+from core.remote.paramiko_setup import DeadlinePacketizer, NotingTransport, prepare
+from core.remote.password_dialogue import Answers
 from core.remote.quoting import remote_command, script_with_arguments
 from core.remote.shell import RemoteShell
 from core.remote.target import SshTarget
@@ -31,7 +34,11 @@ _WINDOW_BYTES = 16 << 20
 _PACKET_BYTES = 64 << 10
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_MAX_OUTPUT_BYTES = 4 << 20
-_EXPIRED_PASSWORD = b"password has expired"
+_EXPIRED_PASSWORD = re.compile(
+    rb"password has expired|password change required|required to change your password", re.IGNORECASE
+)
+_PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED (RFC 4254, 5.1)
+Link = socket.socket | paramiko.Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +63,16 @@ class RemoteResult:
 class SshSession:
     """A connection that was verified and logged in. Use one object from one thread, or one channel each."""
 
-    def __init__(self, transport: paramiko.Transport, target: SshTarget, host_key: HostKey) -> None:
-        """Take over a transport; use `connect`."""
+    def __init__(
+        self,
+        transport: NotingTransport,
+        target: SshTarget,
+        host_key: HostKey,
+        via: "SshSession | None" = None,
+    ) -> None:
+        """Take over a transport and the session it runs through; use `connect`."""
         self._transport = transport
+        self._via = via
         self.target = target
         self.host_key = host_key
 
@@ -69,45 +83,58 @@ class SshSession:
         host_keys: HostKeys,
         accept_fingerprint: str | None = None,
         timeout_s: float = CONNECT_TIMEOUT_S,
+        *,
+        replace_fingerprint: str | None = None,
+        answers: Answers | None = None,
     ) -> Self:
         """Connect, check the host key, then log in; nothing secret is sent before the check.
+
+        The hosts on the way (`target.jump`) are connected to in the same manner, each with its own check.
 
         Args:
             target: the account.
             host_keys: the keys known so far.
-            accept_fingerprint: `SHA256:...` of a key that may be remembered if the server is unknown.
+            accept_fingerprint: `SHA256:...` of a key that may be remembered if the server is unknown; several
+                are separated by commas.
             timeout_s: for each of connecting, greeting and logging in.
+            replace_fingerprint: of a key that is let pass in place of the remembered ones, this once; remembering it
+                is left to the caller (`HostKeys.replace`).
+            answers: to a server that asks for a new password while it lets in.
 
         Raises:
             RefusedError: `remote.host_key_*`, `remote.identity_*`, `remote.passphrase_*`.
             RKDeckError: `remote.unknown_host`, `remote.refused`, `remote.timeout`, `remote.no_route`,
-                `remote.no_connection`, `remote.not_ssh`, `remote.no_common_algorithm`, `remote.auth_failed`,
-                `remote.closed`.
+                `remote.no_connection`, `remote.jump_*`, and what `greet` and `authenticate` raise.
         """
-        known = host_keys.lookup(target.host, target.port)
-        link = open_socket(target, timeout_s)
+        if target.jump is None:
+            link: Link = open_socket(target, timeout_s)
+            via = None
+        else:
+            via = cls.connect(target.jump, host_keys, accept_fingerprint, timeout_s)
+            try:
+                link = via.open_hop(target, timeout_s)
+            except BaseException:
+                via.close()
+                raise
         try:
-            transport = paramiko.Transport(
-                link,
-                default_window_size=_WINDOW_BYTES,
-                default_max_packet_size=_PACKET_BYTES,
-                packetizer_class=DeadlinePacketizer,
-            )
+            known = host_keys.lookup(target.host, target.port)
+            transport = _transport(link, tuple(key.kind for key in known), timeout_s)
         except BaseException:
             link.close()
+            if via is not None:
+                via.close()
             raise
         try:
-            transport.banner_timeout = transport.auth_timeout = timeout_s
-            transport.handshake_timeout = transport.channel_timeout = timeout_s
-            prepare(transport, tuple(key.kind for key in known))
             host_key = greet(transport, target, timeout_s)
-            host_keys.check(target.host, target.port, host_key, accept_fingerprint)
-            authenticate(transport, target)
+            host_keys.check(target.host, target.port, host_key, accept_fingerprint, replace_fingerprint)
+            authenticate(transport, target, answers)
             transport.set_keepalive(KEEPALIVE_S)
         except BaseException:
             end(transport)
+            if via is not None:
+                via.close()
             raise
-        return cls(transport, target, host_key)
+        return cls(transport, target, host_key, via)
 
     @property
     def is_open(self) -> bool:
@@ -174,7 +201,7 @@ class SshSession:
                 raise self.closed_error(None)
             raise RKDeckError("remote.killed", command=name, host=self.target.host, port=self.target.port)
         result = RemoteResult(outcome.exit_status, outcome.stdout, outcome.stderr)
-        if result.exit_status and _EXPIRED_PASSWORD in result.stdout + result.stderr:
+        if result.exit_status and _EXPIRED_PASSWORD.search(result.stderr + result.stdout):
             raise RKDeckError("remote.password_expired", user=self.target.user, host=self.target.host)
         return result
 
@@ -238,9 +265,28 @@ class SshSession:
         channel.settimeout(timeout_s)
         return channel
 
+    def open_hop(self, target: SshTarget, timeout_s: float) -> paramiko.Channel:
+        """Connect from this host to the next one on the way.
+
+        Raises:
+            RKDeckError: `remote.jump_forbidden`, `remote.jump_no_way`, `remote.closed`.
+        """
+        jump, host, port = self.target.host, target.reached, target.port
+        try:
+            return self._transport.open_channel(
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout_s
+            )
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if not self.is_open:
+                raise self.closed_error(error) from error
+            if isinstance(error, paramiko.ChannelException) and error.code == _PROHIBITED:
+                raise RKDeckError("remote.jump_forbidden", jump=jump, host=host, port=port) from error
+            reason = printable(getattr(error, "text", "") or str(error))
+            raise RKDeckError("remote.jump_no_way", jump=jump, host=host, port=port, reason=reason) from error
+
     def closed_error(self, error: BaseException | None) -> RKDeckError:
         """The error for a connection that ended under a command."""
-        cause = self._transport.get_exception()
+        cause = self._transport.farewell or self._transport.get_exception()
         reason = str(cause or error or "") or "the connection ended"
         return RKDeckError(
             "remote.closed", reason=printable(reason), host=self.target.host, port=self.target.port
@@ -249,6 +295,8 @@ class SshSession:
     def close(self) -> None:
         """End the connection and its thread; harmless when it has ended already."""
         end(self._transport)
+        if self._via is not None:
+            self._via.close()
 
     def __enter__(self) -> Self:
         return self
@@ -257,3 +305,17 @@ class SshSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _transport(link: Link, host_key_types: tuple[str, ...], timeout_s: float) -> NotingTransport:
+    """A transport over a socket, or over a channel of the host before; not started."""
+    transport = NotingTransport(
+        link,
+        default_window_size=_WINDOW_BYTES,
+        default_max_packet_size=_PACKET_BYTES,
+        packetizer_class=DeadlinePacketizer,
+    )
+    transport.banner_timeout = transport.auth_timeout = timeout_s
+    transport.handshake_timeout = transport.channel_timeout = timeout_s
+    prepare(transport, host_key_types)
+    return transport

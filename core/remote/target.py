@@ -12,6 +12,7 @@ from core.base.names import printable
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 _USER = re.compile(r"[A-Za-z0-9_.@$+\\-]{1,128}")
 _MAX_PORT = 65535
+SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +20,33 @@ class SshTarget:
     """One account on one server.
 
     Attributes:
-        host: name or address; checked, since it becomes part of known_hosts.
+        host: name or address, under which its key is remembered; checked, since it becomes part of known_hosts.
         identity_file: private key; None: the agent's keys and the usual files in ~/.ssh.
         password: of the account; also tried as the key's passphrase when there is no other.
         passphrase: of `identity_file`.
         use_agent: whether keys of a running ssh-agent are offered.
         use_default_keys: whether ~/.ssh/id_* are offered when there is no `identity_file`.
+        address: where the name leads (HostName of ~/.ssh/config), as seen from the last host on the way; None: `host`.
+        identity_files: further keys, offered where they exist, instead of the usual files.
+        jump: the host through which it is reached; it logs in with keys only, never with this password.
     """
 
     host: str
-    port: int = 22
+    port: int = SSH_PORT
     user: str = "root"
     identity_file: Path | None = None
     password: str | None = field(default=None, repr=False)
     passphrase: str | None = field(default=None, repr=False)
     use_agent: bool = True
     use_default_keys: bool = True
+    address: str | None = None
+    identity_files: tuple[Path, ...] = ()
+    jump: "SshTarget | None" = None
 
     def __post_init__(self) -> None:
-        if not _HOST.fullmatch(self.host) or self.host.startswith("-"):
-            raise UsageError("remote.bad_host", host=printable(self.host))
+        for host in (self.host, self.reached):
+            if not _HOST.fullmatch(host) or host.startswith("-"):
+                raise UsageError("remote.bad_host", host=printable(host))
         if not _USER.fullmatch(self.user) or self.user.startswith("-"):
             raise UsageError("remote.bad_user", user=printable(self.user))
         if not 1 <= self.port <= _MAX_PORT:
@@ -46,3 +54,8 @@ class SshTarget:
         for secret in (self.password, self.passphrase):
             if secret:
                 register_secret(secret)
+
+    @property
+    def reached(self) -> str:
+        """The name or address that is connected to."""
+        return self.host if self.address is None else self.address

@@ -217,7 +217,7 @@ def test_unknown_code_still_speaks(language: str) -> None:
 
 
 def test_absent_facts_are_unknown_in_the_language() -> None:
-    error = RKDeckError("remote.auth_failed", host="h", port=22, user="u", tried="password", allowed=None)
+    error = RKDeckError("remote.key_refused", host="h", port=22, user="u", tried="password", allowed=None)
     assert "acepta: desconocido." in word_error(error, "es")[0]
     assert "unknown" in word_error(RKDeckError("jobs.unknown"), "en")[0]
 

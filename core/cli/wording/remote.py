@@ -57,8 +57,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{host} (port {port}) shows another key than before: {fingerprint} ({key_type}) instead of "
         "{known_fingerprint}. RKDeck sent nothing: it may be another computer that pretends to be "
         "your board.",
-        "If you reinstalled the board or its address went to another one: remove the board "
-        "(`rkdeck board remove NAME`) and add it again. The old key is in {file}.",
+        "If you reinstalled the board, compare the new fingerprint with the board's own and run "
+        "`rkdeck board probe NAME --accept-host-key {fingerprint}`: RKDeck then checks that the hardware is the same. "
+        "The old key is in {file}.",
     ),
     "remote.host_key_revoked": (
         "The key of {host} (port {port}), {fingerprint}, is marked as revoked.",
@@ -81,9 +82,67 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The passphrase does not open the key file {file}.",
         "Try again, or load the key into your agent with `ssh-add {file}`.",
     ),
+    "remote.hung": (
+        "{host} accepts connections on port {port}, but its SSH server said nothing for {seconds} s.",
+        "The board may be starting, out of memory or stuck on its disk. Wait a minute; then switch it off and on.",
+    ),
+    "remote.closed_at_once": (
+        "{host} hung up on port {port} before a word was said.",
+        "Its SSH server may have too many open connections, or may have shut this computer out (fail2ban, hosts.deny). "
+        "Wait some minutes, then try again.",
+    ),
+    "remote.locked_out": (
+        "{host} (port {port}) does not let {user} in for now: {reason}",
+        "The account or this computer is shut out, often after too many wrong passwords. Wait some minutes, or unlock "
+        "it at the board itself (`faillock`, `passwd -u {user}`).",
+    ),
+    "remote.too_many_attempts": (
+        "{host} (port {port}) hung up after too many tries to log in as {user}: {tried}.",
+        "Name the right key with --identity so that only that one is tried, or wait a few minutes and give the "
+        "right password.",
+    ),
+    "remote.no_credentials": (
+        "There is neither a key nor a password to log in to {host} (port {port}) as {user}.",
+        "Give the password with --password-stdin, or make a key (`ssh-keygen -t ed25519`) and copy it with "
+        "`ssh-copy-id {user}@{host}`.",
+    ),
+    "remote.password_refused": (
+        "{host} (port {port}) did not accept this password for {user}. Tried: {tried}.",
+        "Check user name and password: every image has its own first account, for example orangepi, radxa, ubuntu "
+        "or root. Some images take no password for root at all.",
+    ),
+    "remote.password_not_taken": (
+        "{host} (port {port}) takes no passwords from {user}, only: {allowed}. Tried: {tried}.",
+        "Log in with a key: name it with --identity, or load it into your agent with `ssh-add`.",
+    ),
+    "remote.key_refused": (
+        "{host} (port {port}) does not know the key of {user}. Tried: {tried}. The server takes: {allowed}.",
+        "Copy your key to the board with `ssh-copy-id {user}@{host}`, name another one with --identity, or give the "
+        "password with --password-stdin.",
+    ),
     "remote.auth_failed": (
-        "{host} (port {port}) did not let {user} in. Tried: {tried}. The server takes: {allowed}.",
-        "Check user name and password, or copy your key to the board with `ssh-copy-id {user}@{host}`.",
+        "{host} (port {port}) wants more proofs than RKDeck has for {user}. Tried: {tried}. Still wanted: {allowed}.",
+        "Give key and password together; one-time codes are not supported.",
+    ),
+    "remote.jump_forbidden": (
+        "{jump}, on the way to {host} (port {port}), forbids going on from there.",
+        "Its SSH server needs `AllowTcpForwarding yes`; or use another ProxyJump in ~/.ssh/config.",
+    ),
+    "remote.jump_no_way": (
+        "{jump}, on the way, could not reach {host} (port {port}): {reason}.",
+        "Check that the board is on and that its address is right as seen from {jump}.",
+    ),
+    "remote.jump_loop": (
+        "The way to {host} in ~/.ssh/config leads over more than {limit} hosts.",
+        "Look for ProxyJump entries that lead in a circle; `ProxyJump none` ends a way.",
+    ),
+    "remote.proxy_command": (
+        "The entry for {host} in {file} uses ProxyCommand, which RKDeck does not run.",
+        "Write `ProxyJump HOST` instead of `ProxyCommand ssh -W %h:%p HOST`.",
+    ),
+    "remote.ssh_config_unusable": (
+        "RKDeck cannot use the SSH settings in {file}: {reason}.",
+        "`ssh -G HOST` shows what ssh makes of them. Correct the line it complains about.",
     ),
     "remote.password_expired": (
         "The password of {user} on {host} has expired; the board wants a new one before it runs anything.",

@@ -214,12 +214,12 @@ def test_a_refused_login_is_not_repeated(place: Place) -> None:
     place.registry.add(replace(target, identity_file=None))
     place.passwords["desk"] = "wrong"
     with place.feed("desk") as feed:
-        place.wait_for("desk", "remote.auth_failed")
+        place.wait_for("desk", "remote.password_not_taken")
         place.switch_on("lab")
         feed.watch(["desk", "lab"])
         place.wait_for("lab", UP)
         wait_until(lambda: len(place.links("lab")) > 6)
-        assert place.links("desk") == ["remote.auth_failed"]
+        assert place.links("desk") == ["remote.password_not_taken"]
         place.registry.remove("desk")
         place.registry.add(replace(target, port=board.port))
         feed.retry("desk")

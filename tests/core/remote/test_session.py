@@ -49,20 +49,19 @@ class TestConnecting:
     ) -> None:
         wrong = new_key(tmp_path / "wrong")
         error = failure(server.target(identity_file=wrong), host_keys, accept_fingerprint=server.fingerprint)
-        assert error.code == "remote.auth_failed"
+        assert error.code == "remote.key_refused"
         assert str(wrong) in str(error.facts["tried"])
 
-    def test_wrong_password(self, server: SshServer, host_keys: HostKeys) -> None:
+    def test_password_where_only_keys_are_taken(self, server: SshServer, host_keys: HostKeys) -> None:
         target = server.target(identity_file=None, password="wrong")
         error = failure(target, host_keys, accept_fingerprint=server.fingerprint)
-        assert error.code == "remote.auth_failed"
+        assert error.code == "remote.password_not_taken"
         assert "publickey" in str(error.facts["allowed"])
         assert "wrong" not in str(error) + repr(target)
 
     def test_nothing_to_log_in_with(self, server: SshServer, host_keys: HostKeys) -> None:
         error = failure(server.target(identity_file=None), host_keys, accept_fingerprint=server.fingerprint)
-        assert error.code == "remote.auth_failed"
-        assert "no key" in str(error.facts["tried"])
+        assert error.code == "remote.no_credentials"
 
     def test_closing_leaves_no_thread(self, server: SshServer, host_keys: HostKeys) -> None:
         before = set(threading.enumerate())
@@ -83,7 +82,7 @@ class TestConnecting:
         error = failure(server.target(identity_file=locked, passphrase="no"), host_keys)
         assert error.code == "remote.passphrase_wrong"
         error = failure(server.target(identity_file=locked, passphrase="open sesame"), host_keys)
-        assert error.code == "remote.auth_failed"  # opened, but not this server's key
+        assert error.code == "remote.key_refused"  # opened, but not this server's key
 
 
 @contextmanager
@@ -121,12 +120,12 @@ class TestUnreachable:
         with listener(None) as port:
             started = time.monotonic()
             error = failure(SshTarget("127.0.0.1", port), host_keys, timeout_s=0.5)
-        assert error.code in {"remote.not_ssh", "remote.timeout"}
+        assert error.code == "remote.hung"
         assert time.monotonic() - started < 5
         assert set(threading.enumerate()) <= before
 
     @pytest.mark.parametrize(
-        "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x1b[2J\xff\n" * 200, b"SSH-1.5-old\r\n"]
+        "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x1b[2J\xff\n" * 200, b"SSH-1.5-old\r\n"]
     )
     def test_something_else_than_ssh(self, host_keys: HostKeys, answer: bytes) -> None:
         with listener(answer) as port:

@@ -1,0 +1,196 @@
+"""What the user's `~/.ssh/config` says about a host: the same short names as for `ssh`.
+
+Followed: Host, Match (without `exec`: no command is run to find out where to connect), Include, HostName, Port, User,
+IdentityFile, IdentityAgent none, ProxyJump. The meaning of each is that of ssh_config(5); the parsing is paramiko's,
+which knows no Include. A host reached by ProxyCommand is refused with the advice to use ProxyJump.
+"""
+
+import getpass
+import glob
+import ipaddress
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import paramiko
+
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.names import printable
+from core.remote.target import SSH_PORT, SshTarget
+
+CONFIG_VARIABLE = "RKDECK_SSH_CONFIG"
+_MAX_FILE_BYTES = 1 << 20
+_MAX_FILES = 64
+_MAX_DEPTH = 16  # as OpenSSH
+_MAX_HOPS = 8
+_HEADER = re.compile(r"\s*(host|match)\b[\s=]+(.*)", re.IGNORECASE)
+_INCLUDE = re.compile(r"\s*include[\s=]+(.*)", re.IGNORECASE)
+_EXEC = re.compile(r"(?:^|\s)!?exec\b", re.IGNORECASE)
+_NEVER = "Host !*\n"
+_HOP = re.compile(r"(?:ssh://)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@\[\]]+))(?::(\d{1,5}))?/?")
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """What is written about one host; None and empty: nothing.
+
+    Attributes:
+        address: HostName, or the name itself.
+        identity_files: in the order they are tried; some may not exist.
+        use_agent: False for `IdentityAgent none`.
+        jumps: `[USER@]HOST[:PORT]` of the hosts on the way, the one next to this computer first.
+    """
+
+    address: str
+    port: int | None = None
+    user: str | None = None
+    identity_files: tuple[Path, ...] = ()
+    use_agent: bool = True
+    jumps: tuple[str, ...] = ()
+
+
+def config_file() -> Path:
+    """The file that is read: `RKDECK_SSH_CONFIG`, else `~/.ssh/config`."""
+    chosen = os.environ.get(CONFIG_VARIABLE)
+    return Path(chosen) if chosen else Path.home() / ".ssh" / "config"
+
+
+def settings_for(name: str, file: Path | None = None) -> HostSettings:
+    """Look a host up by the name the user gave.
+
+    Args:
+        name: an alias, a host name or an address.
+        file: instead of `config_file()`.
+
+    Raises:
+        RefusedError: `remote.ssh_config_unusable`, `remote.proxy_command`.
+    """
+    file = file or config_file()
+    try:
+        found = paramiko.SSHConfig.from_text("".join(_lines(file, [], 0))).lookup(name)
+        port = int(found["port"]) if "port" in found else None
+    except RKDeckError:
+        raise
+    except (paramiko.SSHException, ValueError, KeyError, OSError, ImportError) as error:
+        raise _unusable(file, error) from error
+    jumps = _words(found.get("proxyjump"))
+    if found.get("proxycommand") and not jumps:
+        raise RefusedError("remote.proxy_command", host=printable(name), file=str(file))
+    return HostSettings(
+        address=found["hostname"],
+        port=port,
+        user=found.get("user"),
+        identity_files=tuple(Path(path) for path in found.get("identityfile", ()) if path.lower() != "none"),
+        use_agent=found.get("identityagent", "").lower() != "none",
+        jumps=jumps,
+    )
+
+
+def with_config(target: SshTarget, file: Path | None = None) -> SshTarget:
+    """The target with what the file adds: where its name leads, which keys, through which hosts.
+
+    User and port of the target stay as they are. Who names a loopback address means this computer: no host is on the
+    way to that.
+
+    Raises:
+        RefusedError: as `settings_for`, `remote.jump_loop`.
+    """
+    return _filled(target, settings_for(target.host, file), file, 0)
+
+
+def _filled(target: SshTarget, settings: HostSettings, file: Path | None, depth: int) -> SshTarget:
+    jump = target.jump
+    if jump is None and settings.jumps and not _is_loopback(target.host):
+        jump = _chain(settings.jumps, file, depth, target.host)
+    return replace(
+        target,
+        address=target.address or (settings.address if settings.address != target.host else None),
+        identity_files=target.identity_files or settings.identity_files,
+        use_agent=target.use_agent and settings.use_agent,
+        jump=jump,
+    )
+
+
+def _chain(hops: tuple[str, ...], file: Path | None, depth: int, host: str) -> SshTarget:
+    """The last of the hops, which is reached through the ones before it."""
+    if depth + len(hops) > _MAX_HOPS:
+        raise RefusedError("remote.jump_loop", host=printable(host), limit=_MAX_HOPS)
+    match = _HOP.fullmatch(hops[-1])
+    if match is None:
+        raise UsageError("remote.bad_host", host=printable(hops[-1]))
+    user, literal, name, port = match.groups()
+    settings = settings_for(literal or name, file)
+    target = SshTarget(
+        host=literal or name,
+        port=int(port) if port else settings.port or SSH_PORT,
+        user=user or settings.user or getpass.getuser(),
+        jump=_chain(hops[:-1], file, depth + 1, literal or name) if len(hops) > 1 else None,
+    )
+    return _filled(target, settings, file, depth + 1)
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    if text is None or text.strip().lower() == "none":
+        return ()
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
+
+
+def _lines(file: Path, seen: list[Path], depth: int) -> Iterator[str]:
+    """The lines of a file with those of included files in their place."""
+    seen.append(file)
+    if depth > _MAX_DEPTH or len(seen) > _MAX_FILES:
+        raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="too many Include lines")
+    header: str | None = None
+    for line in _read(file, is_first=depth == 0).splitlines():
+        if (match := _HEADER.match(line)) is not None:
+            never = match[1].lower() == "match" and _EXEC.search(match[2])
+            header = _NEVER if never else line + "\n"
+            yield header
+        elif (match := _INCLUDE.match(line)) is not None:
+            yield from _included(match[1], seen, depth, header)
+        else:
+            yield line + "\n"
+
+
+def _included(patterns: str, seen: list[Path], depth: int, header: str | None) -> Iterator[str]:
+    try:
+        words = shlex.split(patterns, comments=True)
+    except ValueError as error:
+        raise _unusable(seen[0], error) from error
+    for pattern in words:
+        full = Path(pattern).expanduser() if pattern.startswith("~") else seen[0].parent / pattern
+        for path in sorted(glob.glob(str(full))):
+            for line in _lines(Path(path), seen, depth + 1):
+                # Blocks of a file that is included for one host only are not for the others.
+                yield _NEVER if header is not None and _HEADER.match(line) else line
+            yield header or "Host *\n"
+
+
+def _read(file: Path, *, is_first: bool) -> str:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        if not is_first:
+            return ""  # as OpenSSH: what cannot be read is not included
+        raise _unusable(file, error) from error
+    if len(data) > _MAX_FILE_BYTES:
+        raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="it is larger than 1 MiB")
+    return data.decode("utf-8", "replace")
+
+
+def _unusable(file: Path, error: BaseException) -> RefusedError:
+    reason = printable(str(error)) or type(error).__name__
+    return RefusedError("remote.ssh_config_unusable", file=str(file), reason=reason)
