@@ -81,8 +81,9 @@ def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers
     Raises:
         RefusedError: what `load_private_key` raises for the key file that was asked for.
         RKDeckError: `remote.no_credentials`, `remote.password_refused`, `remote.password_not_taken`,
-            `remote.key_refused`, `remote.password_expired`, `remote.locked_out`, `remote.too_many_attempts`,
-            `remote.auth_failed` when more than one proof is wanted; `remote.closed` when the server hung up.
+            `remote.key_refused`, `remote.password_expired`, `remote.new_password_refused`, `remote.locked_out`,
+            `remote.too_many_attempts`, `remote.auth_failed` when more than one proof is wanted; `remote.closed`
+            when the server hung up.
     """
     login = _Login(transport, target, answers)
     try:
@@ -90,7 +91,7 @@ def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers
             if any(login.succeeds(label, attempt) for label, attempt in attempts):
                 return
     except (paramiko.SSHException, EOFError, OSError) as error:
-        if login.answers.asked_for_new:
+        if login.answers.asked_for_new and answers is None:
             raise RKDeckError("remote.password_expired", user=target.user, host=target.host) from error
         reason = transport.farewell or str(error) or "while logging in"
         raise RKDeckError(
@@ -146,6 +147,8 @@ class _Login:
             return RKDeckError("remote.too_many_attempts", user=user, host=host, port=port, tried=tried)
         if _SHUT.search(words):
             return RKDeckError("remote.locked_out", user=user, host=host, port=port, reason=words)
+        if self.answers.asked_for_new:
+            return RKDeckError("remote.new_password_refused", user=user, host=host, reason=words or None)
         if not self._transport.is_active() and len(self.tried) < 2 and not self._password_checked:
             # One wrong key makes no server hang up: something else ended the connection.
             reason = words or "the server hung up while logging in"

@@ -7,7 +7,7 @@ Nagle's algorithm on, which makes one command five times slower; the usual 2 MiB
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -223,11 +223,14 @@ class SshSession:
         Raises:
             RKDeckError: `remote.no_channel` when the server refuses, `remote.closed`.
         """
+        return self._open_session(lambda channel: channel.exec_command(line))
+
+    def _open_session(self, begin: Callable[[paramiko.Channel], None]) -> paramiko.Channel:
         channel: paramiko.Channel | None = None
         try:
             channel = self._transport.open_session(timeout=CONNECT_TIMEOUT_S)
             channel.settimeout(CONNECT_TIMEOUT_S)
-            channel.exec_command(line)
+            begin(channel)
         except (paramiko.SSHException, EOFError, OSError) as error:
             if channel is not None:
                 exchange.abandon(channel)
@@ -240,6 +243,14 @@ class SshSession:
                 ) from error
             raise self.closed_error(error) from error
         return channel
+
+    def open_terminal(self) -> paramiko.Channel:
+        """Start the account's login shell (or what the server runs in its place) on a terminal.
+
+        Raises:
+            RKDeckError: `remote.no_channel`, `remote.closed`.
+        """
+        return self._open_session(_on_terminal)
 
     def open_tunnel(self, port: int, host: str = "127.0.0.1", timeout_s: float = 10.0) -> paramiko.Channel:
         """Connect to a port on the board itself; the channel is used like a connected socket.
@@ -305,6 +316,11 @@ class SshSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _on_terminal(channel: paramiko.Channel) -> None:
+    channel.get_pty(term="dumb", width=200, height=50)
+    channel.invoke_shell()
 
 
 def _transport(link: Link, host_key_types: tuple[str, ...], timeout_s: float) -> NotingTransport:

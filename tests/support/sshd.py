@@ -142,12 +142,13 @@ def openssh(folder: Path, *options: str, sftp: bool = True) -> Iterator[SshServe
             f"AuthorizedKeysFile {authorized}",
             "PidFile none",
             "StrictModes no",
+            # The first value counts, so what a test wants stands above what it may leave out.
+            *options,
             "UsePAM no",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
             "LogLevel VERBOSE",
             f'SetEnv HOME="{home}"',
-            *options,
         ]
         if sftp:
             lines.append(f"Subsystem sftp {_SFTP_SERVER}")

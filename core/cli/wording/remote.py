@@ -146,7 +146,21 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "remote.password_expired": (
         "The password of {user} on {host} has expired; the board wants a new one before it runs anything.",
-        "Log in once with `ssh {user}@{host}`, choose a new password, then try again.",
+        "`rkdeck board add` sets a new one when you add --new-password-stdin and give the old and the new password on "
+        "two lines. Or log in once with `ssh {user}@{host}`.",
+    ),
+    "remote.password_not_expired": (
+        "The password of {user} on {host} has not expired; RKDeck changed nothing.",
+        "To change it all the same, log in with `ssh {user}@{host}` and run `passwd`.",
+    ),
+    "remote.bad_new_password": (
+        "This cannot be the new password: it is empty, the old one, longer than {limit} characters, or has "
+        "characters a terminal does not take.",
+        "Choose another one.",
+    ),
+    "remote.new_password_refused": (
+        "{host} did not take the new password of {user}: {reason}",
+        "Choose a longer one that is no word and not like the old one.",
     ),
     "remote.no_channel": (
         "{host} (port {port}) refuses to run commands: {reason}.",

@@ -1,5 +1,6 @@
 """Each way a connection fails has its own code, told from real servers and raw sockets."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -35,17 +36,17 @@ def failure(target: SshTarget, host_keys: HostKeys, **options: object) -> RKDeck
 
 
 @contextmanager
-def raw_server(serve: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
-    """A server on loopback that treats one connection as it likes."""
+def raw_server(
+    serve: Callable[[socket.socket, threading.Event], None], connections: int = 1
+) -> Iterator[int]:
+    """A server on loopback that treats its connections, one after the other, as it likes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         stop = threading.Event()
 
         def run() -> None:
-            with server.accept()[0] as link:
-                try:
+            for _ in range(connections):
+                with server.accept()[0] as link, contextlib.suppress(OSError):  # the client may hang up
                     serve(link, stop)
-                except OSError:
-                    return  # the client has hung up
 
         thread = threading.Thread(target=run)
         thread.start()
