@@ -34,4 +34,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Addresses may have changed: look which board is which. If you replaced the hardware, "
         "remove {name} and add it again.",
     ),
+    "boards.no_discovery": (
+        "This computer cannot listen for boards on the local network: {reason}.",
+        "Add the board by its address; your router lists the addresses it gave out.",
+    ),
 }
