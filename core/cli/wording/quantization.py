@@ -30,6 +30,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{bytes} bytes of packed 4-bit values do not match {count} weights.",
         "The file is damaged: convert the model again.",
     ),
+    "quantization.stored_dtype": (
+        "Numbers stored as {dtype} are no plain weights.",
+        "Choose the repository with the unquantized model.",
+    ),
+    "quantization.stored_length": (
+        "{bytes} bytes are no whole number of weights of type {dtype}.",
+        "The file is damaged: download it again.",
+    ),
     "forward.activation_bits": (
         "Activations of {bits} bits cannot be computed here.",
         "Choose 8-bit activations, or none.",

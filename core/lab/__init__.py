@@ -1,0 +1,1 @@
+"""The laboratory: what fewer bits do to a model."""
