@@ -51,6 +51,11 @@ class AppPaths:
         return self.home / "library"
 
     @property
+    def analyses(self) -> Path:
+        """What fewer bits do to models, one file each; made when the first is analysed."""
+        return self.home / "analyses"
+
+    @property
     def cache(self) -> Path:
         """Whatever can be fetched again."""
         return self.home / "cache"

@@ -30,7 +30,8 @@ OUTLIER_SIGMAS = 4.0
 BLOCK_WEIGHTS = 1 << 18
 _UNIT = 32
 _SENSIBLE = (2.0**-24, 2.0**24)
-_LARGEST = 2.0**126
+# float32 sums of larger weights overflow.
+LARGEST = 2.0**126
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
@@ -144,8 +145,8 @@ def measure_rows(
     sums = Sums(rows * inputs)
     lowest, highest = float(lows.min()), float(highs.max())
     # NaN compares as false either way.
-    if not (lowest >= -_LARGEST and highest <= _LARGEST):
-        sums.not_finite = int(np.count_nonzero(~(np.abs(weights) <= _LARGEST)))
+    if not (lowest >= -LARGEST and highest <= LARGEST):
+        sums.not_finite = int(np.count_nonzero(~(np.abs(weights) <= LARGEST)))
         sums.schemes = [SchemeSums() for _ in schemes]
         return sums
     sums.lowest, sums.highest = lowest, highest

@@ -1,0 +1,185 @@
+"""`rkdeck analyze`: what fewer bits do to a model's weights, or to one tensor of it."""
+
+import argparse
+from pathlib import Path
+
+from core.base.errors import JsonValue, UsageError
+from core.base.units import MIB, format_bytes, format_count
+from core.cli.command import Command, Context
+from core.cli.following import follow
+from core.cli.models import existing_path, is_path
+from core.cli.wording import word
+from core.lab.analysis import Analysis
+from core.lab.errors import TensorErrors
+from core.lab.suggest import Suggestion
+from core.library.library import LibraryItem
+from core.services import Services
+
+_SUFFERING = 5
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="MODEL", help="a model in the library, a folder starting with ./ or /, or a Hub id"
+    )
+    parser.add_argument("--tensor", metavar="NAME", help="only this tensor, also of a model on the Hub")
+    parser.add_argument("--platform", metavar="P", help="suggest a level for this platform (default rk3588)")
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
+    parser.add_argument("--again", action="store_true", help="measure again what was measured before")
+
+
+def _run(context: Context) -> int:
+    options = context.options
+    source = _local(context.services, options.model)
+    if options.tensor:
+        return _run_tensor(context, source)
+    if source is None:
+        raise UsageError("cli.model_not_local", model=options.model)
+    from core.estimate.platforms import get_platform
+    from core.usecases.lab import analyse_model, stored_analysis, suggestion
+
+    if options.platform:
+        get_platform(options.platform)  # a wrong name is told before the work, not after it
+    analysis = None if options.again else stored_analysis(context.services, source)
+    if analysis is None:
+        handle = analyse_model(context.services, source)
+        context.output.note(f"job {handle.id}")
+        follow(handle, context.output)
+        analysis = stored_analysis(context.services, source)
+        if analysis is None:
+            from core.base.errors import RKDeckError
+
+            raise RKDeckError("lab.model_changed", model=options.model)
+    advice = suggestion(context.services, source, analysis, options.platform)
+    context.output.document(_document(options.model, analysis.tensors, analysis, advice))
+    _show(context, analysis, advice)
+    return 0
+
+
+def _run_tensor(context: Context, source: LibraryItem | Path | None) -> int:
+    from core.lab.remote import HubModel
+    from core.usecases.lab import analyze_tensor
+
+    options, out = context.options, context.output
+
+    def advance(done: int, total: int) -> None:
+        out.progress(f"Fetching {done / total:4.0%} ({format_bytes(done)} of {format_bytes(total)})")
+
+    where = source if source is not None else HubModel(options.model, options.revision)
+    tensor = analyze_tensor(context.services, where, options.tensor, advance)
+    out.document(_document(options.model, (tensor,), None, None))
+    out.text(
+        f"{tensor.name}: {tensor.kind}, {' x '.join(map(str, tensor.shape))}, stored as {tensor.dtype}, "
+        f"{_share(tensor.outlier_share)} beyond 4 standard deviations of their channel"
+    )
+    rows = [
+        (
+            level.dtype, f"{level.mse:.4g}", _db(level.sqnr_db), _cosine(level.cosine), f"{level.max_abs_error:.4g}",
+            "-" if level.worst_channel is None else f"{level.worst_channel} ({_db(level.worst_channel_sqnr_db)} dB)",
+        )
+        for level in tensor.levels
+    ]  # fmt: skip
+    out.table(("LEVEL", "MSE", "SQNR dB", "COSINE", "MAX ERROR", "WORST CHANNEL"), rows, right=(1, 2, 3, 4))
+    return 0
+
+
+def _local(services: Services, model: str) -> LibraryItem | Path | None:
+    """The model on this computer: a path, or a source in the library by its id, Hub id, path or title."""
+    if is_path(model):
+        return existing_path(model)
+    for item in services.library.list():
+        if item.kind == "source" and model in {item.id, item.repo, str(item.path), item.title}:
+            return item
+    return None
+
+
+def _document(
+    model: str, tensors: tuple[TensorErrors, ...], analysis: Analysis | None, advice: Suggestion | None
+) -> dict[str, JsonValue]:
+    summary = analysis.levels if analysis is not None else tensors[0].levels
+    document: dict[str, JsonValue] = {
+        "model": model,
+        "tensors": [tensor.to_json() for tensor in tensors],
+        "levels": [level.to_json() for level in summary],
+        "suggestion": _suggestion(advice),
+    }
+    if analysis is not None:
+        document |= {
+            "left_out": [left.to_json() for left in analysis.left_out],
+            "kept": [kept.to_json() for kept in analysis.kept],
+            "weights": analysis.weights,
+            "bytes_read": analysis.bytes_read,
+            "seconds": analysis.seconds,
+        }
+    return document
+
+
+def _suggestion(advice: Suggestion | None) -> JsonValue:
+    if advice is None:
+        return None
+    return {
+        "dtype": advice.dtype,
+        "reason": word(advice.reason)[0],
+        "code": advice.reason.code,
+        "platform": advice.platform,
+        "hybrid_rate": advice.hybrid_rate,
+        "partner": advice.partner,
+        "price": advice.price.to_json(),
+        "prices": [price.to_json() for price in advice.prices],
+    }
+
+
+def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> None:
+    from core.lab.summary import suffering
+
+    out = context.output
+    out.text(
+        f"{analysis.model}: {len(analysis.tensors)} linear weights, {format_count(analysis.weights)} parameters, "
+        f"measured in {analysis.seconds:.1f} s; {len(analysis.kept)} other tensors keep their precision"
+    )
+    prices = {price.dtype: price for price in advice.prices} if advice else {}
+    rows = []
+    for level in analysis.levels:
+        price = prices.get(level.dtype)
+        rows.append(
+            (
+                level.dtype, f"{level.mse:.4g}", _db(level.sqnr_db), _cosine(level.cosine),
+                f"{level.max_abs_error:.4g}",
+                "-" if price is None or price.ram_bytes is None else f"{price.ram_bytes / MIB:.0f}",
+                "-" if price is None or price.tokens_per_s is None else f"{price.tokens_per_s:.1f}",
+                "-" if price is None or price.energy is None else f"{price.energy.joules * 1000:.3g}",
+            )
+        )  # fmt: skip
+    header = ("LEVEL", "MSE", "SQNR dB", "COSINE", "MAX ERROR", "RAM MiB", "TOKENS/S", "mJ/TOKEN (estimate)")
+    out.table(header, rows, right=(1, 2, 3, 4, 5, 6, 7))
+    for left in analysis.left_out:
+        out.text(f"  {left.dtype} left out: {word(left.problem)[0]}")
+    for problem in analysis.problems:
+        out.text(f"  not measured: {word(problem)[0]}")
+    worst = suffering(analysis, count=_SUFFERING)
+    if worst:
+        out.text("  suffer most at w4a16: " + ", ".join(_named(tensor) for tensor in worst))
+    if advice is not None:
+        rate = f" with hybrid_rate {advice.hybrid_rate:g} ({advice.partner})" if advice.partner else ""
+        out.text(f"  suggested for {advice.platform}: {advice.dtype}{rate}. {word(advice.reason)[0]}")
+
+
+def _named(tensor: TensorErrors) -> str:
+    error = tensor.level("w4a16")
+    place = "" if tensor.layer is None else f"layer {tensor.layer} "
+    return f"{place}{tensor.kind} {_db(error.sqnr_db if error else None)} dB"
+
+
+def _db(value: float | None) -> str:
+    return "exact" if value is None else f"{value:.2f}"
+
+
+def _cosine(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6f}"
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else f"{100 * value:.4f} %"
+
+
+COMMANDS = (Command("analyze", _configure, _run),)

@@ -1,0 +1,154 @@
+"""One tensor of a model that is still on the Hub: its bytes by range request, kept for the next look."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base import atomic
+from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
+from core.estimate.facts import INDEX_NAME, MAX_INDEX_BYTES, choose_weight_files
+from core.estimate.headers import LENGTH_BYTES, needed_header_bytes
+from core.hub.client import HubClient
+from core.hub.facts import fetch_facts
+from core.hub.records import ModelDetail
+from core.lab.weights import (
+    Place,
+    TensorRef,
+    check_readable,
+    classify,
+    find_tensor,
+    places_in_header,
+    weight_map,
+)
+
+MAX_TENSOR_BYTES = 768 << 20
+# What is kept of earlier looks; the oldest go first.
+MAX_CACHE_BYTES = 2 << 30
+_PIECE_BYTES = 8 << 20
+_FIRST_BYTES = 64 << 10
+
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model on the Hub; revision None is the newest."""
+
+    repo: str
+    revision: str | None = None
+
+
+class HubWeights:
+    """The tensors of one repository at its commit; only its headers were read."""
+
+    def __init__(self, client: HubClient, detail: ModelDetail, cache: Path) -> None:
+        self._client = client
+        self._detail = detail
+        self._cache = cache
+        self.facts = fetch_facts(client, detail)
+        self.tensors = classify(self.facts)
+
+    @classmethod
+    def open(cls, client: HubClient, model: HubModel, cache: Path) -> "HubWeights":
+        """Read the details and headers of a model.
+
+        Raises:
+            RKDeckError: as `core.hub.facts.fetch_model_facts`.
+        """
+        return cls(client, client.details(model.repo, model.revision), cache)
+
+    def find(self, name: str) -> TensorRef:
+        """Return a tensor by name.
+
+        Raises:
+            RKDeckError: `lab.no_tensor`.
+        """
+        return find_tensor(self.tensors, name)
+
+    def fetch(self, tensor: TensorRef, advance: Advance | None = None) -> Place:
+        """Bring one tensor here, or find it from an earlier look.
+
+        Args:
+            tensor: of this model.
+            advance: told (bytes here, bytes in all) after each piece; what it raises ends the fetching.
+
+        Raises:
+            RKDeckError: what makes a tensor unreadable (`core.lab.weights.check_readable`), and the Hub's.
+            RefusedError: `lab.tensor_too_large`.
+        """
+        check_readable(tensor)
+        shard = self._shard(tensor.name)
+        remote = self._remote_place(shard, tensor.name)
+        size_bytes = remote.info.size_bytes
+        if size_bytes > MAX_TENSOR_BYTES:
+            raise RefusedError(
+                "lab.tensor_too_large",
+                tensor=printable(tensor.name), size_bytes=size_bytes, limit_bytes=MAX_TENSOR_BYTES,
+            )  # fmt: skip
+        path = self._cache / self._file_name(shard, tensor.name)
+        if not (path.is_file() and path.stat().st_size == size_bytes):
+            self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_room(self._cache, size_bytes)
+            atomic.write_bytes(path, self._read(shard, remote, advance))
+        path.touch()
+        return Place(path, 0, remote.info)
+
+    def _read(self, shard: str, remote: Place, advance: Advance | None) -> bytes:
+        total, data = remote.info.size_bytes, bytearray()
+        while len(data) < total:
+            wanted = min(_PIECE_BYTES, total - len(data))
+            piece = self._client.read_range(
+                self._detail.repo, self._detail.commit, shard, remote.offset + len(data), wanted
+            )
+            if len(piece) != wanted:
+                raise RKDeckError("lab.unreadable", file=printable(shard), problem="data beyond the end of the file: "
+                                  "the file is cut short")  # fmt: skip
+            data += piece
+            if advance is not None:
+                advance(len(data), total)
+        return bytes(data)
+
+    def _shard(self, tensor: str) -> str:
+        names = {file.path for file in self._detail.files}
+        if INDEX_NAME in names:
+            index = self._client.read_file(
+                self._detail.repo, self._detail.commit, INDEX_NAME, MAX_INDEX_BYTES
+            )
+            found = weight_map(index).get(tensor)
+            if found in names:
+                return found
+        for name in choose_weight_files(names):
+            if any(place.info.name == tensor for place in self._header(name)):
+                return name
+        raise RKDeckError("hub.shard_missing", repo=self._detail.repo, file=printable(tensor))
+
+    def _remote_place(self, shard: str, tensor: str) -> Place:
+        for place in self._header(shard):
+            if place.info.name == tensor:
+                return place
+        raise RKDeckError("hub.shard_missing", repo=self._detail.repo, file=printable(tensor))
+
+    def _header(self, shard: str) -> tuple[Place, ...]:
+        sizes = {file.path: file.size_bytes for file in self._detail.files}
+        repo, commit = self._detail.repo, self._detail.commit
+        data = self._client.read_range(repo, commit, shard, 0, _FIRST_BYTES)
+        needed = needed_header_bytes(data[:LENGTH_BYTES])
+        if needed > len(data):
+            data += self._client.read_range(repo, commit, shard, len(data), needed - len(data))
+        return tuple(places_in_header(Path(shard), data, sizes[shard]))
+
+    def _file_name(self, shard: str, tensor: str) -> str:
+        parts = (self._client.endpoint, self._detail.repo, self._detail.commit, shard, tensor)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40] + ".bin"
+
+
+def _make_room(cache: Path, size_bytes: int) -> None:
+    held = sorted(cache.glob("*.bin"), key=lambda path: path.stat().st_mtime)
+    total = sum(path.stat().st_size for path in held) + size_bytes
+    for path in held:
+        if total <= MAX_CACHE_BYTES:
+            return
+        total -= path.stat().st_size
+        path.unlink(missing_ok=True)

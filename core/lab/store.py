@@ -1,0 +1,214 @@
+"""Analyses that were made, one JSON file each in the home folder, and what tells that they are still true."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.base import atomic
+from core.base.errors import JsonValue, RKDeckError, error_from_json
+from core.base.names import safe_component
+from core.estimate.facts import CONFIG_NAME, INDEX_NAME
+from core.lab.analysis import Analysis, Kept, LeftOut
+from core.lab.errors import LevelError, TensorErrors
+
+SCHEMA = 1
+# A mixture of experts with 18,000 tensors takes 20 MB.
+_MAX_BYTES = 128 << 20
+
+
+class AnalysisStore:
+    """The analyses in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def file(self, key: str) -> Path:
+        """Where the analysis of that key is, or would be."""
+        return self._folder / f"{safe_component(key)}.json"
+
+    def save(self, key: str, stamp: str, analysis: Analysis) -> Path:
+        """Keep an analysis; an earlier one of the same key is replaced in one step."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.file(key)
+        atomic.write_bytes(path, json.dumps(_analysis_json(stamp, analysis)).encode())
+        return path
+
+    def load(self, key: str, stamp: str) -> Analysis | None:
+        """Return the analysis, None when there is none or it was made of other files.
+
+        Raises:
+            RKDeckError: `lab.bad_result` for a damaged file.
+        """
+        path = self.file(key)
+        try:
+            value = atomic.read_json(path, _MAX_BYTES)
+            assert isinstance(value, dict)
+            if value["schema"] != SCHEMA or value["stamp"] != stamp:
+                return None
+            return _analysis(value)
+        except FileNotFoundError:
+            return None
+        except (AssertionError, KeyError, TypeError, ValueError, OSError, RKDeckError) as error:
+            reason = str(error) or "wrong type"
+            raise RKDeckError("lab.bad_result", file=str(path), reason=reason[:200]) from error
+
+
+def item_key(item_id: str, revision: str | None) -> str:
+    """The key of a library item: a new revision under the same id is another model."""
+    return f"{item_id}-{(revision or 'local')[:40]}"
+
+
+def folder_key(folder: Path) -> str:
+    """The key of a model folder that is not in the library."""
+    return (
+        "folder-" + hashlib.sha256(str(folder.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    )
+
+
+def stamp_of(folder: Path) -> str:
+    """Return what changes when a model's files change: their names, sizes and times.
+
+    Raises:
+        RKDeckError: `lab.unreadable`.
+    """
+    digest = hashlib.sha256()
+    try:
+        names = {CONFIG_NAME, INDEX_NAME} | {path.name for path in folder.glob("*.safetensors")}
+        for name in sorted(names):
+            path = folder / name
+            if path.is_file():
+                state = path.stat()
+                digest.update(
+                    f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
+                )
+    except OSError as error:
+        raise RKDeckError("lab.unreadable", file=str(folder), problem=error.strerror or "") from error
+    return digest.hexdigest()
+
+
+class Journal:
+    """Measured tensors of a running analysis, a line each: who is killed goes on behind the last of them."""
+
+    def __init__(self, path: Path, stamp: str) -> None:
+        self._path = path
+        self._stamp = stamp
+
+    def read(self) -> Iterator[TensorErrors]:
+        """Yield what an earlier run of the same files measured; a torn last line is left out."""
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                value = json.loads(line)
+                if value["stamp"] == self._stamp and value["schema"] == SCHEMA:
+                    yield _tensor(value["tensor"])
+            except (ValueError, KeyError, TypeError, AssertionError):
+                continue
+
+    def add(self, tensor: TensorErrors) -> None:
+        """Write a measured tensor down."""
+        line = json.dumps({"schema": SCHEMA, "stamp": self._stamp, "tensor": _tensor_json(tensor)})
+        with self._path.open("ab") as file:
+            # After a torn line the next begins on one of its own.
+            file.write(b"\n" + line.encode() + b"\n")
+
+
+def _analysis_json(stamp: str, analysis: Analysis) -> dict[str, JsonValue]:
+    return {
+        "schema": SCHEMA,
+        "stamp": stamp,
+        "made_unix_s": time.time(),
+        "model": analysis.model,
+        "tensors": [_tensor_json(tensor) for tensor in analysis.tensors],
+        "levels": [_level_json(level) for level in analysis.levels],
+        "left_out": [left.to_json() for left in analysis.left_out],
+        "kept": [kept.to_json() for kept in analysis.kept],
+        "weights": analysis.weights,
+        "bytes_read": analysis.bytes_read,
+        "seconds": analysis.seconds,
+    }
+
+
+def _analysis(value: dict[str, Any]) -> Analysis:
+    return Analysis(
+        model=str(value["model"]),
+        tensors=tuple(_tensor(tensor) for tensor in value["tensors"]),
+        levels=tuple(_level(level) for level in value["levels"]),
+        left_out=tuple(
+            LeftOut(left["dtype"], error_from_json(left["problem"])) for left in value["left_out"]
+        ),
+        kept=tuple(
+            Kept(kept["name"], kept["role"], kept["kind"], tuple(kept["shape"])) for kept in value["kept"]
+        ),
+        weights=int(value["weights"]),
+        bytes_read=int(value["bytes_read"]),
+        seconds=float(value["seconds"]),
+    )
+
+
+def _tensor_json(tensor: TensorErrors) -> dict[str, JsonValue]:
+    return {
+        "name": tensor.name,
+        "kind": tensor.kind,
+        "layer": tensor.layer,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "weights": tensor.weights,
+        "figures": [tensor.rms, tensor.lowest, tensor.highest, tensor.outlier_share],
+        "levels": [_level_json(level) for level in tensor.levels],
+        "problem": tensor.problem.to_json() if tensor.problem else None,
+    }
+
+
+def _tensor(value: dict[str, Any]) -> TensorErrors:
+    rms, lowest, highest, outliers = (_real(figure) for figure in value["figures"])
+    layer = value["layer"]
+    assert layer is None or isinstance(layer, int)
+    return TensorErrors(
+        name=str(value["name"]),
+        kind=str(value["kind"]),
+        layer=layer,
+        shape=tuple(int(size) for size in value["shape"]),
+        dtype=str(value["dtype"]),
+        weights=int(value["weights"]),
+        rms=rms,
+        lowest=lowest,
+        highest=highest,
+        outlier_share=outliers,
+        levels=tuple(_level(level) for level in value["levels"]),
+        problem=error_from_json(value["problem"]) if value["problem"] else None,
+    )
+
+
+def _level_json(level: LevelError) -> list[JsonValue]:
+    return [
+        level.dtype, level.weights, level.signal, level.noise, level.cross, level.max_abs_error,
+        level.worst_channel, level.worst_channel_sqnr_db,
+    ]  # fmt: skip
+
+
+def _level(value: Sequence[Any]) -> LevelError:
+    dtype, weights, signal, noise, cross, largest, channel, channel_db = value
+    assert isinstance(weights, int)
+    assert weights > 0
+    assert channel is None or isinstance(channel, int)
+    return LevelError(
+        str(dtype),
+        weights,
+        float(signal),
+        float(noise),
+        float(cross),
+        float(largest),
+        channel,
+        _real(channel_db),
+    )
+
+
+def _real(value: object) -> float | None:
+    assert value is None or isinstance(value, int | float)
+    return None if value is None else float(value)
