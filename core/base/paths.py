@@ -56,6 +56,11 @@ class AppPaths:
         return self.home / "analyses"
 
     @property
+    def perplexity(self) -> Path:
+        """What was measured of models, one file each; made when the first is."""
+        return self.home / "perplexity"
+
+    @property
     def cache(self) -> Path:
         """Whatever can be fetched again."""
         return self.home / "cache"

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "toolkit": ("toolkit", "list or add rkllm-toolkit environments"),
     "convert": ("convert", "convert a model with rkllm-toolkit"),
     "analyze": ("analyze", "tell what fewer bits do to a model's weights"),
+    "perplexity": ("perplexity", "measure what fewer bits cost a model: perplexity per level"),
     "inspect": ("inspect", "tell what a model file is, also on the Hub"),
     "board": ("board", "add, list, probe or remove boards"),
     "deploy": ("deploy", "send a model to boards, verified, and make it live"),

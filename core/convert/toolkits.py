@@ -7,8 +7,8 @@ from pathlib import Path
 
 from core.base.database import Database
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
-from core.convert.foreign import Message, run_foreign
 from core.convert.output import ToolkitOutput
+from core.jobs.foreign import Message, run_foreign
 
 # Importing torch and transformers from a slow disk takes its time.
 _CHECK_TIMEOUT_S = 180.0

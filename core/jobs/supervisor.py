@@ -194,7 +194,13 @@ class Supervisor:
         elif inbox.error is not None:
             self._fail(inbox.error)
         elif code < 0:
-            self._fail(RKDeckError("jobs.worker_killed", signal=-code, last_lines=list(log.last_lines())))
+            error = RKDeckError("jobs.worker_killed", signal=-code, last_lines=list(log.last_lines()))
+            if self._spec.resumable and -code == signal.SIGKILL:
+                # Out of memory, or a person's kill -9: what was done is on the disk, and a new run goes on.
+                self._writer.append("error", error=error.to_json())
+                self._writer.move(JobState.INTERRUPTED, "worker_killed")
+            else:
+                self._fail(error)
         elif code > 0:
             self._fail(RKDeckError("jobs.worker_exited", exit_code=code, last_lines=list(log.last_lines())))
         else:

@@ -1,0 +1,235 @@
+"""Perplexity as a front end uses it: texts, the start of a measurement, what was measured before."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.units import GIB
+from core.convert.host import measure_host
+from core.estimate.facts import ModelFacts
+from core.estimate.shape import ModelShape, build_shape
+from core.jobs.model import WorkerCommand
+from core.lab import texts
+from core.lab.fingerprint import fingerprint
+from core.lab.perplexity import DEFAULT_LEVELS, DEFAULT_WINDOW, spans
+from core.lab.perplexity_order import Engine, PerplexityOrder
+from core.lab.perplexity_store import PerplexityRun, PerplexityStore
+from core.lab.texts import LabText, text_file
+from core.library.library import LibraryItem
+from core.quantization.levels import Level, get_level
+from core.services import Services
+from core.usecases.library import local_facts
+
+if TYPE_CHECKING:
+    from core.jobs.manager import JobHandle
+
+# The model in float32, its originals in 16 bits, and torch with what it keeps of a window.
+_TORCH_BYTES_PER_PARAMETER = 6
+_TORCH_BYTES = 1 << 30
+_MOST_ANSWER_TOKENS = 1024
+_MOST_PROMPT_CHARACTERS = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class PerplexityOptions:
+    """What to measure.
+
+    Attributes:
+        levels: names of levels; unquantized ones are measured first, for the others to be compared with.
+        text: name of a built-in text, a file, or None for the first built-in one.
+        window: tokens of a window, None for 256 or the model's context if that is less.
+        stride: tokens between the beginnings of windows, None for separate windows.
+        windows: most windows, None for the whole text.
+        prompt: is answered greedily at each level; None for no answers.
+        answer_tokens: most tokens of an answer.
+        engine: "auto" takes our own forward pass for small models it knows, torch for all others.
+        python: the interpreter with torch and transformers; None takes the newest toolkit that has both.
+        device: where torch computes.
+        force: start although memory seems too small.
+    """
+
+    levels: tuple[str, ...] = DEFAULT_LEVELS
+    text: str | Path | None = None
+    window: int | None = None
+    stride: int | None = None
+    windows: int | None = None
+    prompt: str | None = None
+    answer_tokens: int = 48
+    engine: Literal["auto", "numpy", "torch"] = "auto"
+    python: Path | None = None
+    device: Literal["cpu", "cuda"] = "cpu"
+    force: bool = field(default=False, kw_only=True)
+
+
+def builtin_texts() -> tuple[LabText, ...]:
+    """The texts that come with RKDeck, the default first."""
+    return texts.builtin_texts()
+
+
+def start_perplexity(services: Services, item_id: str, options: PerplexityOptions) -> str:
+    """Start measuring a model of the library; returns the job's id. It goes on without the front end.
+
+    Raises:
+        UsageError: `library.unknown` and those of `measure`.
+        RefusedError: `perplexity.needs_source` for a converted file, and those of `measure`.
+    """
+    item = services.library.get(item_id)
+    return measure(services, item.path, options, item=item).id
+
+
+def measure(
+    services: Services, folder: Path, options: PerplexityOptions, *, item: LibraryItem | None = None
+) -> "JobHandle":
+    """Check what can be checked, then start the job, for who wants to follow it.
+
+    Raises:
+        UsageError: `quantization.unknown_level`, `perplexity.bad_window`, `perplexity.bad_option`.
+        RefusedError: `perplexity.needs_source`, `perplexity.text_*`, `perplexity.window_too_long`,
+            `perplexity.group_size`, `perplexity.already_quantized`, `perplexity.numpy_cannot`,
+            `perplexity.no_python`, `perplexity.not_enough_memory`.
+        RKDeckError: what is wrong with the model's files.
+    """
+    if item is not None and item.kind != "source":
+        raise RefusedError("perplexity.needs_source", model=item.title)
+    if item is None:
+        item = services.library.find(str(folder.absolute()))
+    facts = local_facts(folder)
+    shape = build_shape(facts)
+    levels = _levels(options.levels)
+    _check_options(options)
+    _check_levels(shape, levels)
+    window, stride = _window(options, shape)
+    text = _text(options.text)
+    title = item.title if item else folder.resolve().name
+    engine = _engine(options, folder, facts)
+    order = PerplexityOrder(
+        source=folder.absolute(),
+        item=item.id if item else None,
+        title=title,
+        revision=item.revision if item else None,
+        fingerprint=fingerprint(folder),
+        text_name=text.name,
+        text_path=text.path,
+        text_language=text.language,
+        text_sha256=text.sha256,
+        window=window,
+        stride=stride,
+        limit=options.windows,
+        levels=tuple(level.name for level in levels),
+        prompt=options.prompt,
+        answer_tokens=options.answer_tokens,
+        engine=engine,
+        python=_python(services, options) if engine == "torch" else None,
+        device=options.device if engine == "torch" else "cpu",
+    )
+    if engine == "torch" and not options.force:
+        _check_memory(services, shape)
+    return services.jobs.submit(
+        kind="perplexity",
+        lane="perplexity",
+        title=title,
+        params=order.to_json(),
+        worker=WorkerCommand(module="core.workers.perplexity"),
+        survives_front_end=True,
+        resumable=True,
+    )
+
+
+def stored_perplexity(services: Services, item: LibraryItem) -> tuple[PerplexityRun, ...]:
+    """What was measured of a model, the newest run first; a run of other files is marked as not current."""
+    return stored_for_folder(services, item.path, item)
+
+
+def stored_for_folder(
+    services: Services, folder: Path, item: LibraryItem | None = None
+) -> tuple[PerplexityRun, ...]:
+    """The same for a model folder that may not be in the library."""
+    try:
+        now = fingerprint(folder) if folder.is_dir() else None
+    except RKDeckError:
+        now = None
+    source = folder.absolute()
+    return PerplexityStore(services.paths.perplexity).runs(item.id if item else None, source, now)
+
+
+def _levels(names: tuple[str, ...]) -> tuple[Level, ...]:
+    found = list(dict.fromkeys(get_level(name) for name in names))
+    if not found:
+        raise UsageError("perplexity.bad_option", option="level", value=None)
+    return tuple(sorted(found, key=lambda level: level.bits < 16))
+
+
+def _check_options(options: PerplexityOptions) -> None:
+    if not 1 <= options.answer_tokens <= _MOST_ANSWER_TOKENS:
+        raise UsageError("perplexity.bad_option", option="answer_tokens", value=options.answer_tokens)
+    if options.prompt is not None and not 0 < len(options.prompt.strip()) <= _MOST_PROMPT_CHARACTERS:
+        raise UsageError("perplexity.bad_option", option="prompt", value=len(options.prompt))
+
+
+def _check_levels(shape: ModelShape, levels: tuple[Level, ...]) -> None:
+    if shape.quantization is not None:
+        raise RefusedError("perplexity.already_quantized", how=shape.quantization)
+    for level in levels:
+        bad = shape.indivisible_by(level.group_size, inputs=True) if level.group_size else None
+        if bad is not None:
+            raise RefusedError(
+                "perplexity.group_size",
+                tensor=bad.name, group_size=level.group_size, inputs=bad.inputs,
+            )  # fmt: skip
+
+
+def _window(options: PerplexityOptions, shape: ModelShape) -> tuple[int, int]:
+    context = shape.max_positions
+    window = options.window
+    if window is None:
+        window = DEFAULT_WINDOW if context is None else min(DEFAULT_WINDOW, context)
+    stride = window if options.stride is None else options.stride
+    spans(0, window, stride, options.windows)  # for its checks
+    if context is not None and window > context:
+        raise RefusedError("perplexity.window_too_long", window=window, context=context)
+    return window, stride
+
+
+def _text(wanted: str | Path | None) -> LabText:
+    if isinstance(wanted, Path):
+        return text_file(wanted)
+    known = builtin_texts()
+    if wanted is None:
+        return known[0]
+    found = texts.builtin_text(wanted)
+    if found is None:
+        raise UsageError("perplexity.no_such_text", text=wanted, known=", ".join(text.name for text in known))
+    return found
+
+
+def _engine(options: PerplexityOptions, folder: Path, facts: ModelFacts) -> Engine:
+    if options.engine == "torch":
+        return "torch"
+    from core.lab.checkpoint import numpy_can
+
+    can = numpy_can(folder, facts)
+    if options.engine == "numpy" and not can:
+        raise RefusedError("perplexity.numpy_cannot")
+    return "numpy" if can else "torch"
+
+
+def _python(services: Services, options: PerplexityOptions) -> Path:
+    if options.python is not None:
+        return options.python.absolute()
+    for toolkit in services.toolkits.list():
+        companions = toolkit.facts.get("companions")
+        if isinstance(companions, dict) and companions.get("torch") and companions.get("transformers"):
+            return toolkit.python
+    raise RefusedError("perplexity.no_python")
+
+
+def _check_memory(services: Services, shape: ModelShape) -> None:
+    needed_bytes = _TORCH_BYTES + _TORCH_BYTES_PER_PARAMETER * shape.parameters
+    available_bytes = measure_host(services.paths.home).ram_available_bytes
+    if available_bytes is not None and available_bytes < needed_bytes:
+        raise RefusedError(
+            "perplexity.not_enough_memory",
+            needed_gib=round(needed_bytes / GIB, 1),
+            available_gib=round(available_bytes / GIB, 1),
+        )
