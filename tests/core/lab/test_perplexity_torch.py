@@ -108,7 +108,7 @@ def test_a_model_with_a_beginning_token_and_a_tied_head(services: Services, tmp_
     del weights["lm_head.weight"]
     chance = np.random.default_rng(1)
     for name in [name for name in weights if name.split(".")[-2] in {"q_proj", "k_proj", "v_proj"}]:
-        bias = chance.standard_normal(weights[name].shape[0]) * 0.1
+        bias = chance.normal(0.0, 0.1, weights[name].shape[:1])
         weights[name.replace("weight", "bias")] = bias.astype(np.float16)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
