@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.names import printable
-from core.base.units import GIB, format_count
+from core.base.units import GIB, format_bytes, format_count
 from core.estimate.badge import Badge
 from core.hub.records import ModelSummary
 from gui.icons import pixmap
@@ -105,16 +105,18 @@ def badge_text(badge: Badge) -> str:
         return tr("not known yet") if not badge.exact else tr("unknown")
     if badge.dtype is None:
         return tr("not for the NPU")
-    text = f"{verdict_text(badge.verdict)} {badge.dtype}"
+    text = verdict_text(badge.verdict)
+    if badge.verdict != "no":
+        text = f"{text} {badge.dtype}"
     return text if badge.exact else f"~ {text}"
 
 
 def memory_text(badge: Badge) -> str:
-    """Memory in GiB: a number, or the bounds of a guess; empty when nothing is known."""
+    """Expected memory: a number, or the bounds of a guess in GiB; empty when nothing is known."""
     if badge.ram_bytes is None or badge.ram_low_bytes is None or badge.ram_high_bytes is None:
         return ""
     if badge.exact:
-        return f"{badge.ram_bytes / GIB:.1f} GiB"
+        return format_bytes(badge.ram_bytes)
     return f"~ {badge.ram_low_bytes / GIB:.1f}-{badge.ram_high_bytes / GIB:.1f} GiB"
 
 

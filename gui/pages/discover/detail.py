@@ -45,7 +45,7 @@ class ModelPane(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(tr("Progress of the download"))
-        self.problem = label(role="warn", wrap=True, selectable=True)
+        self.problem = label(role="problem", wrap=True, selectable=True)
         self.memory, self.files, self.card = MemoryTab(desk), FilesTab(), CardView()
         self.ready = ReadyTab(desk)
         self.ready.wanted.connect(self._on_file_wanted)
@@ -96,6 +96,8 @@ class ModelPane(QWidget):
         self.memory.summary.setText(tr("Reading the model's headers ..."))
         self.files.show_files(())
         self.ready.show_files(None, ())
+        if self.tabs.currentWidget() is self.ready:
+            self.tabs.setCurrentWidget(self.memory)
         self.tabs.setTabVisible(self.tabs.indexOf(self.ready), False)
         self.card.setPlainText("")
         self._show_state()

@@ -48,8 +48,8 @@ class LevelTable(QTableView):
         header = self.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 78), (2, 84), (3, 76), (4, 74), (5, 100)):
-            self.setColumnWidth(column, width)
+        for column in range(1, 6):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.setAccessibleName(tr("Quantization levels"))
 
     def show_rows(self, rows: tuple[LevelEstimate, ...]) -> None:

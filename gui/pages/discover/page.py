@@ -83,6 +83,7 @@ class DiscoverPage(Page):
         self.badges = Badges(desk, self)
         self.badges.changed.connect(self._on_badge)
         self.badges.reset.connect(self._on_badges_reset)
+        self.badges.moved.connect(self._on_scrolled)
         self._found: list[ModelSummary] = []
         self._delegate = ResultDelegate(self.badges, self)
         self.view = self._list()

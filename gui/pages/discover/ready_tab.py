@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.observable import ObservableList
-from core.base.units import GIB, format_bytes
+from core.base.units import format_bytes
 from core.boards.runtime import RuntimeMatch
 from core.convert.inspect import fields_of_name
 from core.hub.records import ModelDetail, RepoFile
@@ -66,7 +66,7 @@ class ReadyTab(QWidget):
         self.view.verticalHeader().hide()
         self.view.verticalHeader().setDefaultSectionSize(26)
         self.view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 76), (2, 84), (3, 86)):
+        for column, width in ((1, 84), (2, 104), (3, 86)):
             self.view.setColumnWidth(column, width)
         self.view.setAccessibleName(tr("Ready-made files"))
         self.view.setMinimumHeight(84)
@@ -201,7 +201,7 @@ class ReadyTab(QWidget):
             (tr("Base model"), printable(report.base) if report.base else None, None),
         ]
         if ram is not None:
-            expected = f"{ram.value / GIB:.2f} GiB ({ram.low / GIB:.2f} - {ram.high / GIB:.2f})"
+            expected = f"{format_bytes(ram.value)} ({format_bytes(ram.low)} - {format_bytes(ram.high)})"
             known = verdict.estimate is not None and verdict.estimate.row is not None
             basis = tr("from the base model's shape") if known else tr("guessed from the file's size")
             lines.append((tr("Memory"), f"{expected}, {basis}", None))

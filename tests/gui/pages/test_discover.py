@@ -74,7 +74,7 @@ def test_rows_in_view_get_their_exact_badge_by_and_by(page: DiscoverPage, qtbot:
     assert wait_exact(page, STRANGE, qtbot) == "not for the NPU"
     model = next(model for model in page.results.records if model.repo == FITS)
     badge = page.badges.of(model)
-    assert memory_text(badge).endswith(" GiB")
+    assert memory_text(badge).endswith("iB")
     assert "~" not in memory_text(badge)
     assert "headers" in badge_tip(badge)
 
