@@ -19,6 +19,8 @@ from core.quantization.levels import Level
 
 # More threads wait for Python's lock longer than they compute (`python -m tests.bench quantization`).
 THREADS = 2
+# What is wrong with a tensor itself; anything else (a cancellation, a disk that fails) ends the measuring.
+_PROBLEMS = frozenset({"lab.not_linear", "lab.empty", "lab.dtype", "lab.row_too_long", "lab.not_finite"})
 
 Advance = Callable[[int], None]
 
@@ -164,7 +166,7 @@ class Measurer:
             sums = self._sums(place, tensor, [found for _, found in fitting], advance or _nothing)
             return _errors(tensor, [level for level, _ in fitting], sums)
         except RKDeckError as error:
-            if error.code == "lab.unreadable":
+            if error.code not in _PROBLEMS:
                 raise
             return _unmeasured(tensor, error)
 

@@ -79,21 +79,23 @@ class HubWeights:
             RefusedError: `lab.tensor_too_large`.
         """
         check_readable(tensor)
-        shard = self._shard(tensor.name)
-        remote = self._remote_place(shard, tensor.name)
-        size_bytes = remote.info.size_bytes
+        info = next(info for info in self.facts.tensors if info.name == tensor.name)
+        size_bytes = info.size_bytes
         if size_bytes > MAX_TENSOR_BYTES:
             raise RefusedError(
                 "lab.tensor_too_large",
-                tensor=printable(tensor.name), size_bytes=size_bytes, limit_bytes=MAX_TENSOR_BYTES,
-            )  # fmt: skip
-        path = self._cache / self._file_name(shard, tensor.name)
+                tensor=printable(tensor.name),
+                size_bytes=size_bytes,
+                limit_bytes=MAX_TENSOR_BYTES,
+            )
+        path = self._cache / self._file_name(tensor.name)
         if not (path.is_file() and path.stat().st_size == size_bytes):
+            shard, remote = self._remote_place(tensor.name)
             self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make_room(self._cache, size_bytes)
             atomic.write_bytes(path, self._read(shard, remote, advance))
         path.touch()
-        return Place(path, 0, remote.info)
+        return Place(path, 0, info)
 
     def _read(self, shard: str, remote: Place, advance: Advance | None) -> bytes:
         total, data = remote.info.size_bytes, bytearray()
@@ -110,24 +112,20 @@ class HubWeights:
                 advance(len(data), total)
         return bytes(data)
 
-    def _shard(self, tensor: str) -> str:
+    def _remote_place(self, tensor: str) -> tuple[str, Place]:
+        """The shard that holds a tensor, and where; the index says which, or every header is looked at."""
         names = {file.path for file in self._detail.files}
+        shards = choose_weight_files(names)
         if INDEX_NAME in names:
             index = self._client.read_file(
                 self._detail.repo, self._detail.commit, INDEX_NAME, MAX_INDEX_BYTES
             )
-            found = weight_map(index).get(tensor)
-            if found in names:
-                return found
-        for name in choose_weight_files(names):
-            if any(place.info.name == tensor for place in self._header(name)):
-                return name
-        raise RKDeckError("hub.shard_missing", repo=self._detail.repo, file=printable(tensor))
-
-    def _remote_place(self, shard: str, tensor: str) -> Place:
-        for place in self._header(shard):
-            if place.info.name == tensor:
-                return place
+            named = weight_map(index).get(tensor)
+            shards = (named,) if named in names else shards
+        for shard in shards:
+            for place in self._header(shard):
+                if place.info.name == tensor:
+                    return shard, place
         raise RKDeckError("hub.shard_missing", repo=self._detail.repo, file=printable(tensor))
 
     def _header(self, shard: str) -> tuple[Place, ...]:
@@ -139,8 +137,8 @@ class HubWeights:
             data += self._client.read_range(repo, commit, shard, len(data), needed - len(data))
         return tuple(places_in_header(Path(shard), data, sizes[shard]))
 
-    def _file_name(self, shard: str, tensor: str) -> str:
-        parts = (self._client.endpoint, self._detail.repo, self._detail.commit, shard, tensor)
+    def _file_name(self, tensor: str) -> str:
+        parts = (self._client.endpoint, self._detail.repo, self._detail.commit, tensor)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40] + ".bin"
 
 

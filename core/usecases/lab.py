@@ -1,6 +1,7 @@
 """The laboratory as a front end uses it: what fewer bits do to a model, or to one of its tensors."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 ModelSource = LibraryItem | Path | HubModel
 # Told (bytes here, bytes in all) while a tensor comes from the Hub; what it raises ends that.
 Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTensor:
+    """A tensor whose bytes are on this computer."""
+
+    tensor: TensorRef
+    place: Place
 
 
 def start_analysis(services: Services, item_id: str) -> str:
@@ -114,9 +123,9 @@ def analyze_tensor(
         RefusedError: `lab.not_a_source`, `lab.tensor_too_large`.
         RKDeckError: `lab.no_tensor`, `lab.not_linear`, `lab.empty`, `lab.dtype`, `lab.not_finite`, ...
     """
-    place, tensor = _find(services, source, name, advance)
+    opened = open_tensor(services, source, name, advance)
     with Measurer() as measurer:
-        found = measurer.measure(place, tensor, analysed_levels())
+        found = measurer.measure(opened.place, opened.tensor, analysed_levels())
     if found.problem is not None:
         raise found.problem
     return found
@@ -146,20 +155,33 @@ def tensor_picture(
     Raises:
         As `analyze_tensor`, and `lab.group_does_not_fit`, `lab.no_channel`, `lab.no_input`, `lab.beyond_float16`.
     """
-    place, tensor = _find(services, source, name, advance)
-    return draw(place, tensor, scheme, channel, column)
+    return picture_of(open_tensor(services, source, name, advance), scheme, channel=channel, column=column)
 
 
-def _find(
-    services: Services, source: ModelSource, name: str, advance: Advance | None
-) -> tuple[Place, TensorRef]:
+def open_tensor(
+    services: Services, source: ModelSource, name: str, advance: Advance | None = None
+) -> OpenTensor:
+    """Find a tensor, and fetch it when it is on the Hub, for who draws it many times (`picture_of`).
+
+    Raises:
+        As `analyze_tensor`.
+    """
     if isinstance(source, HubModel):
         remote = HubWeights.open(services.hub, source, _cache(services))
         tensor = remote.find(name)
-        return remote.fetch(tensor, advance), tensor
+        return OpenTensor(tensor, remote.fetch(tensor, advance))
     folder = open_folder(_folder(source))
     tensor = folder.find(name)
-    return folder.places[tensor.name], tensor
+    return OpenTensor(tensor, folder.places[tensor.name])
+
+
+def picture_of(opened: OpenTensor, scheme: Scheme, *, channel: int = 0, column: int = 0) -> TensorPicture:
+    """`tensor_picture` of a tensor that was opened: what a slider asks for on each move.
+
+    Raises:
+        As `tensor_picture`.
+    """
+    return draw(opened.place, opened.tensor, scheme, channel, column)
 
 
 def _folder(source: LibraryItem | Path) -> Path:
