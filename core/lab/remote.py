@@ -8,10 +8,9 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.estimate.facts import INDEX_NAME, MAX_INDEX_BYTES, choose_weight_files
+from core.estimate.facts import INDEX_NAME, MAX_INDEX_BYTES, ModelFacts, choose_weight_files
 from core.estimate.headers import LENGTH_BYTES, needed_header_bytes
 from core.hub.client import HubClient
-from core.hub.facts import fetch_facts
 from core.hub.records import ModelDetail
 from core.lab.weights import (
     Place,
@@ -41,23 +40,18 @@ class HubModel:
 
 
 class HubWeights:
-    """The tensors of one repository at its commit; only its headers were read."""
+    """The tensors of one repository at its commit, by its facts.
 
-    def __init__(self, client: HubClient, detail: ModelDetail, cache: Path) -> None:
+    Raises:
+        RKDeckError: as `core.lab.weights.classify`.
+    """
+
+    def __init__(self, client: HubClient, detail: ModelDetail, facts: ModelFacts, cache: Path) -> None:
         self._client = client
         self._detail = detail
         self._cache = cache
-        self.facts = fetch_facts(client, detail)
-        self.tensors = classify(self.facts)
-
-    @classmethod
-    def open(cls, client: HubClient, model: HubModel, cache: Path) -> "HubWeights":
-        """Read the details and headers of a model.
-
-        Raises:
-            RKDeckError: as `core.hub.facts.fetch_model_facts`.
-        """
-        return cls(client, client.details(model.repo, model.revision), cache)
+        self.facts = facts
+        self.tensors = classify(facts)
 
     def find(self, name: str) -> TensorRef:
         """Return a tensor by name.

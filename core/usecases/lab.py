@@ -19,6 +19,7 @@ from core.lab.suggest import Suggestion, suggest
 from core.lab.weights import Place, TensorRef, open_folder
 from core.library.library import LibraryItem
 from core.services import Services
+from core.usecases.fitting import cached_facts
 
 if TYPE_CHECKING:
     from core.jobs.manager import JobHandle
@@ -110,7 +111,7 @@ def list_tensors(services: Services, source: ModelSource) -> tuple[TensorRef, ..
         RefusedError: `lab.not_a_source`; RKDeckError: what is wrong with the model's headers.
     """
     if isinstance(source, HubModel):
-        return HubWeights.open(services.hub, source, _cache(services)).tensors
+        return _hub_weights(services, source).tensors
     return open_folder(_folder(source)).tensors
 
 
@@ -167,7 +168,7 @@ def open_tensor(
         As `analyze_tensor`.
     """
     if isinstance(source, HubModel):
-        remote = HubWeights.open(services.hub, source, _cache(services))
+        remote = _hub_weights(services, source)
         tensor = remote.find(name)
         return OpenTensor(tensor, remote.fetch(tensor, advance))
     folder = open_folder(_folder(source))
@@ -200,5 +201,6 @@ def _key(services: Services, source: LibraryItem | Path) -> str:
     return item_key(item.id, item.revision) if item is not None else folder_key(source)
 
 
-def _cache(services: Services) -> Path:
-    return services.paths.cache / "tensors"
+def _hub_weights(services: Services, model: HubModel) -> HubWeights:
+    detail = services.hub.details(model.repo, model.revision)
+    return HubWeights(services.hub, detail, cached_facts(services, detail), services.paths.cache / "tensors")
