@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from core.base.digest import sha256_of
 from core.base.errors import RefusedError
 from core.estimate.facts import CONFIG_NAME
 
@@ -25,9 +26,10 @@ def fingerprint(folder: Path) -> str:
     try:
         for name in _WHOLE:
             if (folder / name).is_file():
-                digest.update(f"{name}\0".encode() + hashlib.sha256((folder / name).read_bytes()).digest())
+                digest.update(f"{name}\0".encode() + sha256_of(folder / name).encode())
         for path in sorted(folder.glob("*.safetensors")):
-            _add_samples(digest, path)
+            if path.is_file():
+                _add_samples(digest, path)
     except OSError as error:
         raise RefusedError(
             "perplexity.model_unreadable", path=str(folder), reason=error.strerror or str(error)

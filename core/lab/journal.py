@@ -60,9 +60,14 @@ class Journal:
 
     def _append(self, value: dict[str, JsonValue]) -> None:
         line = json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n"
-        with self._path.open("ab") as file:
-            file.write(line.encode())
-            atomic.fsync_file(file)
+        try:
+            with self._path.open("ab") as file:
+                file.write(line.encode())
+                atomic.fsync_file(file)
+        except OSError as error:
+            raise RKDeckError(
+                "perplexity.cannot_write", file=str(self._path), reason=error.strerror or str(error)
+            ) from error
 
     def _read(self) -> None:
         try:

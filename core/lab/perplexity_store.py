@@ -77,10 +77,10 @@ class PerplexityRun:
 
 
 class PerplexityStore:
-    """The results of one home folder."""
+    """The results of one home folder, in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def add(self, item: str | None, source: Path, run: dict[str, JsonValue]) -> None:
         """Keep a run; levels measured again under the same conditions replace the older ones.
@@ -88,7 +88,7 @@ class PerplexityStore:
         Raises:
             OSError: when it cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(item, source)
         with FileLock(path.with_suffix(".lock")):
             runs = [_joined(old, run) if _same(old, run) else old for old in self._read(path)]
@@ -118,7 +118,7 @@ class PerplexityStore:
             if item
             else "path-" + hashlib.sha256(str(source).encode("utf-8", "surrogateescape")).hexdigest()[:24]
         )
-        return self._folder / f"{key}.json"
+        return self.folder / f"{key}.json"
 
     def _read(self, path: Path) -> list[dict[str, JsonValue]]:
         try:

@@ -1,5 +1,6 @@
 """Perplexity as a front end uses it: texts, the start of a measurement, what was measured before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +13,7 @@ from core.estimate.shape import ModelShape, build_shape
 from core.jobs.model import WorkerCommand
 from core.lab import texts
 from core.lab.fingerprint import fingerprint
-from core.lab.perplexity import DEFAULT_LEVELS, DEFAULT_WINDOW, spans
+from core.lab.perplexity import DEFAULT_LEVELS, DEFAULT_WINDOW, PerplexityResult, spans
 from core.lab.perplexity_order import Engine, PerplexityOrder
 from core.lab.perplexity_store import PerplexityRun, PerplexityStore
 from core.lab.texts import LabText, text_file
@@ -151,6 +152,15 @@ def stored_for_folder(
         now = None
     source = folder.absolute()
     return PerplexityStore(services.paths.perplexity).runs(item.id if item else None, source, now)
+
+
+def perplexity_by_level(runs: Iterable[PerplexityRun]) -> dict[str, PerplexityResult]:
+    """The results to show beside the estimate's levels: those of the newest run of the model as it is now.
+
+    Results of different texts or windows are not comparable, so they are never mixed.
+    """
+    newest = next((run for run in runs if run.current), None)
+    return {} if newest is None else {result.level: result for result in newest.results}
 
 
 def _levels(names: tuple[str, ...]) -> tuple[Level, ...]:

@@ -39,7 +39,13 @@ def main(context: WorkerContext) -> dict[str, JsonValue]:
     else:
         _Torch(context, order, measurement).run(words)
     run = measurement.finish(context.job_id)
-    PerplexityStore(AppPaths(context.home).perplexity).add(order.item, order.source, run)
+    store = PerplexityStore(AppPaths(context.home).perplexity)
+    try:
+        store.add(order.item, order.source, run)
+    except OSError as error:
+        raise RKDeckError(
+            "perplexity.cannot_write", file=str(store.folder), reason=error.strerror or str(error)
+        ) from error
     return run
 
 

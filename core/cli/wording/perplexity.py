@@ -16,6 +16,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Line {line} of {file} is no finished window.",
         "The file is damaged: start the measurement again instead of going on.",
     ),
+    "perplexity.cannot_write": (
+        "A finished window could not be written to {file}: {reason}.",
+        "Make room on the disk, then go on with `rkdeck jobs retry`: what was written before counts.",
+    ),
     "perplexity.no_text": ("There is no built-in text {text}.", _FAULT),
     "perplexity.no_such_text": (
         "There is no text named {text}.",

@@ -21,6 +21,7 @@ from core.jobs.model import JobState
 from core.lab.perplexity import spans
 from core.services import Services
 from core.usecases.perplexity import PerplexityOptions, measure, stored_for_folder
+from tests.support.waiting import wait_until
 
 DEMO = Path(str(resources.files("resources"))) / "demo" / "wonderland-1m"
 SLACK_S = 60.0
@@ -115,6 +116,18 @@ def test_losses_that_are_no_numbers(services: Services, tmp_path: Path) -> None:
     window = '{"event":"window","level":"fp16","index":0,"nll":NaN,"tokens":255,"seconds":1}'
     lines = "".join(f"echo '{line}' >&$RKDECK_EVENTS_FD\n" for line in (PREPARED, window))
     assert failure(services, script(tmp_path, lines)).code == "perplexity.not_finite"
+
+
+def test_cancel_ends_the_program_too(services: Services, tmp_path: Path) -> None:
+    waiting = script(tmp_path, f"echo '{PREPARED}' >&$RKDECK_EVENTS_FD\nexec sleep 600\n")
+    wanted = PerplexityOptions(("fp16",), engine="torch", python=waiting, force=True)
+    handle = measure(services, DEMO, wanted)
+    journal = services.paths.jobs / handle.id / "windows.jsonl"
+    wait_until(lambda: journal.exists() and b'"begin"' in journal.read_bytes(), SLACK_S)
+    assert len(process.marked(handle.id)) >= 2
+    handle.cancel()
+    assert handle.wait(SLACK_S).state is JobState.CANCELLED
+    assert not process.marked(handle.id)
 
 
 def test_both_sides_cut_the_same_windows() -> None:

@@ -28,6 +28,7 @@ from core.usecases.perplexity import (
     PerplexityOptions,
     builtin_texts,
     measure,
+    perplexity_by_level,
     start_perplexity,
     stored_for_folder,
     stored_perplexity,
@@ -210,6 +211,7 @@ def test_results_of_other_weights_are_marked(services: Services, tmp_path: Path)
     save_file({name: array * 2 for name, array in load_file(weights).items()}, weights)
     (run,) = stored_perplexity(services, item)
     assert not run.current
+    assert perplexity_by_level((run,)) == {}
 
 
 @pytest.mark.parametrize(

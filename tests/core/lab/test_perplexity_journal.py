@@ -74,6 +74,17 @@ def test_a_damaged_line_is_told(tmp_path: Path, line: str) -> None:
     assert (caught.value.code, caught.value.facts["line"]) == ("perplexity.bad_journal", 2)
 
 
+def test_a_disk_that_takes_no_more_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    journal = Journal(folder / "w.jsonl")
+    folder.rmdir()
+    with pytest.raises(RKDeckError) as caught:
+        journal.add_window("fp16", SCORE)
+    assert caught.value.code == "perplexity.cannot_write"
+    assert journal.scores == {}
+
+
 def run(*levels: str, **changes: JsonValue) -> dict[str, JsonValue]:
     result = [
         PerplexityResult(level, 10.0, None, None, 2.3, None, 100, 1, 0.5, False).to_json() for level in levels
