@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from core.base.errors import JsonValue, UsageError
+from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.base.names import printable
 from core.base.units import MIB, format_bytes, format_count
 from core.cli.command import Command, Context
 from core.cli.following import follow
@@ -47,10 +48,13 @@ def _run(context: Context) -> int:
         follow(handle, context.output)
         analysis = stored_analysis(context.services, source)
         if analysis is None:
-            from core.base.errors import RKDeckError
-
             raise RKDeckError("lab.model_changed", model=options.model)
-    advice = suggestion(context.services, source, analysis, options.platform)
+    advice = None
+    try:
+        advice = suggestion(context.services, source, analysis, options.platform)
+    except RKDeckError as error:
+        # The errors of the weights stand without an estimate.
+        context.output.note("no suggestion: " + word(error)[0])
     context.output.document(_document(options.model, analysis.tensors, analysis, advice))
     _show(context, analysis, advice)
     return 0
@@ -69,7 +73,8 @@ def _run_tensor(context: Context, source: LibraryItem | Path | None) -> int:
     tensor = analyze_tensor(context.services, where, options.tensor, advance)
     out.document(_document(options.model, (tensor,), None, None))
     out.text(
-        f"{tensor.name}: {tensor.kind}, {' x '.join(map(str, tensor.shape))}, stored as {tensor.dtype}, "
+        f"{printable(tensor.name)}: {printable(tensor.kind)}, {' x '.join(map(str, tensor.shape))}, "
+        f"stored as {tensor.dtype}, "
         f"{_share(tensor.outlier_share)} beyond 4 standard deviations of their channel"
     )
     rows = [
@@ -134,8 +139,9 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
 
     out = context.output
     out.text(
-        f"{analysis.model}: {len(analysis.tensors)} linear weights, {format_count(analysis.weights)} parameters, "
-        f"measured in {analysis.seconds:.1f} s; {len(analysis.kept)} other tensors keep their precision"
+        f"{printable(analysis.model)}: {len(analysis.tensors)} linear weights, "
+        f"{format_count(analysis.weights)} parameters, measured in {analysis.seconds:.1f} s; "
+        f"{len(analysis.kept)} other tensors keep their precision"
     )
     prices = {price.dtype: price for price in advice.prices} if advice else {}
     rows = []
@@ -167,7 +173,7 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
 def _named(tensor: TensorErrors) -> str:
     error = tensor.level("w4a16")
     place = "" if tensor.layer is None else f"layer {tensor.layer} "
-    return f"{place}{tensor.kind} {_db(error.sqnr_db if error else None)} dB"
+    return f"{place}{printable(tensor.kind)} {_db(error.sqnr_db if error else None)} dB"
 
 
 def _db(value: float | None) -> str:

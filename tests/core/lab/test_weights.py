@@ -187,13 +187,15 @@ def test_memory_stays_bounded_on_a_file_larger_than_the_limit(tmp_path: Path) ->
     model = write_sparse_model(tmp_path / "m", layers=2, rows=38_400)
     assert (model / "model.safetensors").stat().st_size > 1.2e9
     code = (
-        "import resource, sys; from pathlib import Path; from core.lab.analysis import analyse;"
+        "import sys; from pathlib import Path; from core.lab.analysis import analyse;"
         "from core.lab.weights import open_folder; from core.quantization.levels import get_level;"
         "found = analyse(open_folder(Path(sys.argv[1])), levels=[get_level('w8a8')]);"
-        "assert found.bytes_read > 1.2e9; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "assert found.bytes_read > 1.2e9; print(Path('/proc/self/status').read_text())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(model)], capture_output=True, text=True, cwd=ROOT, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) / 1024 < PEAK_LIMIT_MIB
+    # Not getrusage: its peak begins with that of the process that started this one.
+    peak = next(line for line in done.stdout.splitlines() if line.startswith("VmHWM"))
+    assert int(peak.split()[1]) / 1024 < PEAK_LIMIT_MIB

@@ -212,3 +212,32 @@ def test_analyze_takes_one_tensor_of_a_model_on_the_hub_but_not_the_whole(
     assert "download" in refused["error"]["hint"].lower()
     unknown = rkdeck(tmp_path / "home", hub, "analyze", str(DEMO), "--platform", "rk9", exit_code=2)
     assert unknown["error"]["code"] == "estimate.unknown_platform"
+
+
+def test_names_from_files_reach_the_terminal_harmless(tmp_path: Path, hub: DemoHub) -> None:
+    hostile = "model.layers.0.\x1b[2J\u202e.weight"
+    weights = normal(64, 64).tobytes()
+    folder = write_model(
+        tmp_path / "m", {hostile: ("F32", (64, 64), weights), Q_PROJ: ("I8", (2, 64), bytes(128))}
+    )
+    for arguments in ((), ("--tensor", hostile)):
+        done = subprocess.run(
+            [sys.executable, "-m", "gui.main", "--home", str(tmp_path / "home"), "analyze", str(folder), *arguments],
+            cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "HF_ENDPOINT": hub.url},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "w4a16_g32" in done.stdout
+        assert not {"\x1b", "\u202e"} & set(done.stdout + done.stderr)
+        assert ("not measured: The tensor " + Q_PROJ in done.stdout) == (not arguments)
+
+
+def test_what_was_measured_is_shown_again_without_work(tmp_path: Path, hub: DemoHub) -> None:
+    first = rkdeck(tmp_path / "home", hub, "analyze", str(DEMO))
+    jobs = tmp_path / "home" / "jobs"
+    assert len(list(jobs.iterdir())) == 1
+    again = rkdeck(tmp_path / "home", hub, "analyze", str(DEMO), "--platform", "rk3576")
+    assert len(list(jobs.iterdir())) == 1
+    assert again["levels"] == first["levels"]
+    assert again["suggestion"]["platform"] == "rk3576"
+    rkdeck(tmp_path / "home", hub, "analyze", str(DEMO), "--again")
+    assert len(list(jobs.iterdir())) == 2
