@@ -70,7 +70,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """
     config = parse_config((folder / "config.json").read_bytes())
     settings = _small_json(folder / "tokenizer_config.json")
-    tokenizer = _tokenizer(folder / TOKENIZER_NAME)
+    tokenizer, prefix = load_tokenizer(folder)
     template = settings.get("chat_template")
     words = {
         key: str(value.get("content", "") if isinstance(value, dict) else value)
@@ -81,11 +81,21 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         config=dict(config),
         weights=dict(_tensors(folder)),
         tokenizer=tokenizer,
-        prefix=_prefix(tokenizer),
+        prefix=prefix,
         end_tokens=_end_tokens(config, _small_json(folder / "generation_config.json")),
         template=template if isinstance(template, str) else None,
         words=words,
     )
+
+
+def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, ...]]:
+    """Return a model's tokenizer, and the tokens it puts before any text by itself.
+
+    Raises:
+        RefusedError: `perplexity.bad_tokenizer`.
+    """
+    tokenizer = _tokenizer(folder / TOKENIZER_NAME)
+    return tokenizer, _prefix(tokenizer)
 
 
 def render_chat(checkpoint: Checkpoint, prompt: str) -> str | None:

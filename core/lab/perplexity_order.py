@@ -1,13 +1,13 @@
 """What one perplexity job is to do, as its params keep it, and what its engine is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
 from core.base.errors import JsonValue, RKDeckError
 from core.quantization.levels import Level, get_level
 
-Engine = Literal["numpy", "torch"]
+Engine = Literal["numpy", "torch", "toolkit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class PerplexityOrder:
         levels: names, in the order they are measured.
         prompt: to be answered greedily at each level, None for no answers.
         answer_tokens: most tokens of an answer.
-        engine: who computes; python: the interpreter with torch, device: where torch computes.
+        engine: who computes; python: the interpreter with torch or the toolkit, device: where it computes.
+        calls: level -> the toolkit's calls before its logits; toolkit: what it is; both for that engine only.
     """
 
     source: Path
@@ -43,6 +44,8 @@ class PerplexityOrder:
     engine: Engine
     python: Path | None
     device: str
+    calls: dict[str, JsonValue] = field(default_factory=dict)
+    toolkit: dict[str, JsonValue] = field(default_factory=dict)
 
     def levels_found(self) -> tuple[Level, ...]:
         """The levels themselves."""
@@ -71,6 +74,8 @@ class PerplexityOrder:
             "engine": self.engine,
             "python": str(self.python) if self.python else None,
             "device": self.device,
+            "calls": self.calls,
+            "toolkit": self.toolkit,
         }
 
 
@@ -85,7 +90,7 @@ def order_from_json(value: dict[str, JsonValue]) -> PerplexityOrder:
         assert isinstance(text, dict)
         assert isinstance(levels, list)
         engine = str(value["engine"])
-        assert engine in {"numpy", "torch"}
+        assert engine in {"numpy", "torch", "toolkit"}
         return PerplexityOrder(
             source=Path(str(value["source"])),
             item=_optional(value["item"]),
@@ -105,9 +110,17 @@ def order_from_json(value: dict[str, JsonValue]) -> PerplexityOrder:
             engine=cast("Engine", engine),
             python=_path(value["python"]),
             device=str(value["device"]),
+            calls=_members(value["calls"]),
+            toolkit=_members(value["toolkit"]),
         )
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise RKDeckError("perplexity.bad_order", reason=str(error) or "wrong type") from error
+
+
+def _members(value: JsonValue) -> dict[str, JsonValue]:
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    return value
 
 
 def _optional(value: JsonValue) -> str | None:

@@ -25,7 +25,7 @@ class PerplexityRun:
         text: name of the text; text_sha256, text_language: which it was.
         window, stride, windows: tokens of a window, tokens between their beginnings, how many were measured.
         text_tokens: tokens of the whole text.
-        engine: "numpy" or "torch"; engine_facts: versions and the like.
+        engine: "numpy", "torch" or "toolkit"; engine_facts: versions and the like.
         results: in the order measured; answers: to `prompt`, the same levels.
         created_unix_s: of the newest result.
         current: whether the model's files are still those that were measured.

@@ -1,15 +1,20 @@
 """Perplexity as a front end uses it: texts, the start of a measurement, what was measured before."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.units import GIB
 from core.convert.host import measure_host
+from core.convert.plan import calls
+from core.convert.recipe import Recipe
 from core.estimate.facts import ModelFacts
+from core.estimate.platforms import Platform, context_limits, get_platform, load_platforms
 from core.estimate.shape import ModelShape, build_shape
+from core.estimate.table import support_reason
 from core.jobs.model import WorkerCommand
 from core.lab import texts
 from core.lab.fingerprint import fingerprint
@@ -37,16 +42,21 @@ class PerplexityOptions:
     """What to measure.
 
     Attributes:
-        levels: names of levels; unquantized ones are measured first, for the others to be compared with.
+        levels: names of levels; unquantized ones are measured first, for the others to be compared with. The
+            toolkit builds none but its own, and of the default levels those.
         text: name of a built-in text, a file, or None for the first built-in one.
         window: tokens of a window, None for 256 or the model's context if that is less.
         stride: tokens between the beginnings of windows, None for separate windows.
         windows: most windows, None for the whole text.
         prompt: is answered greedily at each level; None for no answers.
         answer_tokens: most tokens of an answer.
-        engine: "auto" takes our own forward pass for small models it knows, torch for all others.
-        python: the interpreter with torch and transformers; None takes the newest toolkit that has both.
-        device: where torch computes.
+        engine: "auto" takes our own forward pass for small models it knows, torch for all others; "toolkit" takes
+            what rkllm-toolkit computes after its own build of each level (its `get_logits`), without answers.
+        python: the interpreter with torch and transformers, or of the toolkit; None takes the newest toolkit
+            that has what is needed.
+        device: where torch or the toolkit computes.
+        platform: the toolkit builds for; None takes the first that has the level.
+        dataset: calibration data for the toolkit's builds.
         force: start although memory seems too small.
     """
 
@@ -57,9 +67,11 @@ class PerplexityOptions:
     windows: int | None = None
     prompt: str | None = None
     answer_tokens: int = 48
-    engine: Literal["auto", "numpy", "torch"] = "auto"
+    engine: Literal["auto", "numpy", "torch", "toolkit"] = "auto"
     python: Path | None = None
     device: Literal["cpu", "cuda"] = "cpu"
+    platform: str | None = None
+    dataset: Path | None = None
     force: bool = field(default=False, kw_only=True)
 
 
@@ -97,7 +109,7 @@ def measure(
         item = services.library.find(str(folder.absolute()))
     facts = local_facts(folder)
     shape = build_shape(facts)
-    levels = _levels(options.levels)
+    levels = _levels(options)
     _check_options(options)
     _check_levels(shape, levels)
     window, stride = _window(options, shape)
@@ -122,9 +134,11 @@ def measure(
         answer_tokens=options.answer_tokens,
         engine=engine,
         python=_python(services, options) if engine == "torch" else None,
-        device=options.device if engine == "torch" else "cpu",
+        device=options.device if engine != "numpy" else "cpu",
     )
-    if engine == "torch" and not options.force:
+    if engine == "toolkit":
+        order = _with_toolkit(services, order, options, shape)
+    if engine != "numpy" and not options.force:
         _check_memory(services, shape)
     return services.jobs.submit(
         kind="perplexity",
@@ -163,8 +177,10 @@ def perplexity_by_level(runs: Iterable[PerplexityRun]) -> dict[str, PerplexityRe
     return {} if newest is None else {result.level: result for result in newest.results}
 
 
-def _levels(names: tuple[str, ...]) -> tuple[Level, ...]:
-    found = list(dict.fromkeys(get_level(name) for name in names))
+def _levels(options: PerplexityOptions) -> tuple[Level, ...]:
+    found = list(dict.fromkeys(get_level(name) for name in options.levels))
+    if options.engine == "toolkit" and options.levels == DEFAULT_LEVELS:
+        found = [level for level in found if level.kind == "rkllm"]
     if not found:
         raise UsageError("perplexity.bad_option", option="level", value=None)
     return tuple(sorted(found, key=lambda level: level.bits < 16))
@@ -214,8 +230,8 @@ def _text(wanted: str | Path | None) -> LabText:
 
 
 def _engine(options: PerplexityOptions, folder: Path, facts: ModelFacts) -> Engine:
-    if options.engine == "torch":
-        return "torch"
+    if options.engine in {"torch", "toolkit"}:
+        return options.engine
     from core.lab.checkpoint import numpy_can
 
     can = numpy_can(folder, facts)
@@ -232,6 +248,48 @@ def _python(services: Services, options: PerplexityOptions) -> Path:
         if isinstance(companions, dict) and companions.get("torch") and companions.get("transformers"):
             return toolkit.python
     raise RefusedError("perplexity.no_python")
+
+
+def _with_toolkit(
+    services: Services, order: PerplexityOrder, options: PerplexityOptions, shape: ModelShape
+) -> PerplexityOrder:
+    """The order with the toolkit's calls for each level."""
+    from core.lab.checkpoint import load_tokenizer
+
+    if options.prompt is not None:
+        raise UsageError("perplexity.bad_option", option="prompt", value="toolkit")
+    if options.dataset is not None and not options.dataset.is_file():
+        raise RefusedError("convert.input_missing", path=str(options.dataset))
+    toolkit = services.toolkits.choose(None if options.python is None else str(options.python))
+    _, prefix = load_tokenizer(order.source)
+    limits = context_limits()
+    steps = math.ceil((order.window + len(prefix)) / limits.multiple)
+    made: dict[str, JsonValue] = {}
+    for level in order.levels_found():
+        recipe = Recipe(
+            _platform(shape, level, options.platform).name, level.name,
+            max(limits.min, steps * limits.multiple), dataset=options.dataset, device=options.device,
+        )  # fmt: skip
+        # The last call is the export.
+        made[level.name] = calls(order.source, recipe, get_platform(recipe.platform), toolkit.version)[:-1]
+    facts: dict[str, JsonValue] = {
+        "toolkit": toolkit.version, "simulated": toolkit.simulated, "device": options.device,
+        "platform": options.platform, "dataset": options.dataset.name if options.dataset else None,
+    }  # fmt: skip
+    return replace(order, python=toolkit.python, calls=made, toolkit=facts)
+
+
+def _platform(shape: ModelShape, level: Level, wanted: str | None) -> Platform:
+    choice = load_platforms().values() if wanted is None else (get_platform(wanted),)
+    for platform in choice:
+        if support_reason(shape, platform, level) is None:
+            return platform
+    asked = next(iter(choice))
+    reason = support_reason(shape, asked, level)
+    raise RefusedError(
+        "convert.unsupported",
+        dtype=level.name, platform=asked.display_name, reason=reason.text() if reason else "",
+    )  # fmt: skip
 
 
 def _check_memory(services: Services, shape: ModelShape) -> None:

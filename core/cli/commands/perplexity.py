@@ -28,10 +28,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--windows", type=int, metavar="N", help="measure at most N windows")
     parser.add_argument("--prompt", metavar="TEXT", help="answer this greedily at each level")
     parser.add_argument("--answer-tokens", type=int, default=48, metavar="N")
-    parser.add_argument("--engine", choices=("auto", "numpy", "torch"), default="auto")
+    parser.add_argument("--engine", choices=("auto", "numpy", "torch", "toolkit"), default="auto")
     parser.add_argument(
         "--python", metavar="PYTHON", help="a Python with torch and transformers (default: a toolkit's)"
     )
+    parser.add_argument("--platform", metavar="P", help="with --engine toolkit: what it builds for")
+    parser.add_argument("--dataset", metavar="F", help="with --engine toolkit: its calibration data")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--force", action="store_true", help="start although memory seems too small")
     parser.add_argument("--stored", action="store_true", help="only show what was measured before")
@@ -56,6 +58,8 @@ def _run(context: Context) -> int:
         engine=options.engine,
         python=Path(options.python) if options.python else None,
         device=options.device,
+        platform=options.platform,
+        dataset=Path(options.dataset) if options.dataset else None,
         force=options.force,
         **({"levels": levels} if levels else {}),
     )
@@ -103,7 +107,7 @@ def _show(context: Context, run: dict[str, JsonValue]) -> None:
     assert isinstance(answers, list)
     out.text(
         f"{printable(str(run['title']))}: perplexity on {printable(str(text['name']))}, {run['windows']} windows of "
-        f"{run['window']} tokens, {run['engine']}"
+        f"{run['window']} tokens, {run['engine']}{_marked(run['engine_facts'])}"
     )
     rows = [_row(level) for level in levels if isinstance(level, dict)]
     header = ("LEVEL", "PERPLEXITY", "95 %", "RATIO", "RATIO 95 %", "TOKENS", "TIME")
@@ -111,6 +115,10 @@ def _show(context: Context, run: dict[str, JsonValue]) -> None:
     for answer in answers:
         if isinstance(answer, dict):
             out.text(f"  {answer['level']}: {printable(str(answer['text']), limit=2000)}")
+
+
+def _marked(facts: JsonValue) -> str:
+    return "  (SIMULATED toolkit)" if isinstance(facts, dict) and facts.get("simulated") is True else ""
 
 
 def _row(level: dict[str, JsonValue]) -> tuple[str, ...]:

@@ -141,5 +141,9 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The program that computes ended during {stage} with exit code {exit_code}. Its last words: {said}",
         "`rkdeck jobs log` shows everything it printed; `rkdeck jobs retry` goes on after the last window.",
     ),
+    "perplexity.toolkit_failed": (
+        "The answer of rkllm-toolkit was {returned} during {stage}: {said}",
+        "Its log (`rkdeck jobs log`) tells more; the same build would fail in a conversion.",
+    ),
     "perplexity.engine_fault": ("The program that computes told something impossible: {what}.", _FAULT),
 }

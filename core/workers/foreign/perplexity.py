@@ -315,6 +315,7 @@ def measure(wire, order):
         "torch": torch.__version__, "transformers": transformers.__version__, "device": order["device"],
         "unquantized_weights": model.unquantized(),
     }  # fmt: skip
+    check_vocabulary(model, prefix + ids)
     usable = None if context is None else context - len(prefix)
     wire.send("prepared", tokens=len(ids), context=usable, engine=facts)
     if context is not None and order["window"] + len(prefix) > context:
@@ -322,6 +323,14 @@ def measure(wire, order):
     windows = spans(len(ids), order["window"], order["stride"], order["limit"])
     for level in order["levels"]:
         measure_level(wire, order, level, model, prefix, ids, windows)
+
+
+def check_vocabulary(model, ids):
+    # type: (Model, list[int]) -> None
+    """Refuse a tokenizer that is not the model's: torch would only say that an index is out of range."""
+    embedding = model.model.get_input_embeddings()
+    if embedding is not None and ids and max(ids) >= embedding.weight.shape[0]:
+        raise Refused("forward.token_range", vocabulary=embedding.weight.shape[0])
 
 
 def measure_level(wire, order, level, model, prefix, ids, windows):

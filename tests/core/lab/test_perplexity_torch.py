@@ -27,6 +27,9 @@ from core.usecases.perplexity import PerplexityOptions, measure
 from tests.support.models import write_random_model
 from tests.support.waiting import wait_until
 
+# Each run imports torch and transformers anew, which takes seconds.
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("torch", reason="torch is not installed (dependency group `model`)")
 pytest.importorskip("transformers", reason="transformers is not installed (dependency group `model`)")
 
