@@ -1,5 +1,7 @@
 # Receives one file: sh -c THIS rkdeck-receive PARTIAL TOTAL SHA256 TAKEOVER FINAL
-# Needs sh, cat, df, mkdir, mv, rm, sha256sum, sync, tr, wc (coreutils or busybox).
+# Needs sh, cat, dd, df, ls, mkdir, mv, rm, sha256sum, sleep, sync (coreutils or busybox); openssl, where there is one, is
+# several times as fast as sha256sum.
+# The digest is computed from the file while it arrives, so that it is ready when the last byte is.
 # Lines starting with @ are for RKDeck:
 #   @there                 FINAL is already this very file
 #   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, he is ended instead
@@ -19,7 +21,8 @@ alive() { # PID START: whether exactly this process still runs; PID alone: print
  [ -z "$w" ] && { echo "${20}"; return 0; }
  [ "$w" = "${20}" ]
 }
-size() { if [ -f "$P" ]; then wc -c <"$P" | tr -d ' '; else echo 0; fi; }
+size() { if [ -f "$P" ]; then ls -ln "$P" | { read -r _ _ _ _ b _; echo "$b"; }; else echo 0; fi; }
+flush() { sync "$1" 2>/dev/null || sync; }
 free() { df -Pk "${P%/*}" 2>/dev/null | { read -r _; read -r _ _ _ f _; case $f in *[!0-9]*|"") echo -;; *) echo "$f";; esac; }; }
 take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$)" >"$L/owner"; }
 busy() { echo "@busy $(size)"; exit 75; }
@@ -37,13 +40,33 @@ steal() { # under a guard, so that two who find the same dead lock do not both t
  done
  rm -rf "$L"; take; r=$?; rmdir "$G"; [ $r = 0 ] || busy
 }
-for c in cat df sha256sum; do command -v $c >/dev/null || { echo "@missing $c"; exit 69; }; done
+d=sha256sum
+case $(openssl dgst -sha256 -r </dev/null 2>/dev/null) in
+e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) d="openssl dgst -sha256 -r";;
+esac
+for c in cat dd df ls ${d%% *}; do command -v $c >/dev/null || { echo "@missing $c"; exit 69; }; done
 mkdir -p "${P%/*}" || { echo @readonly; exit 73; }
 take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }; steal "$4"; }
 trap 'rm -rf "$L"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ -L "$P" ] && rm -f "$P"
-sum() { h=$(sha256sum <"$1"); h=${h%% *}; }
+sum() { h=$($d <"$1"); h=${h%% *}; }
+follow() { # print the file as it grows, until $L/going is gone; what is stored is read back in whole MiB
+ o=0; f=0
+ while :; do
+  e=; [ -f "$L/going" ] && kill -0 $$ 2>/dev/null || e=1
+  m=$(($(size)/1048576))
+  if [ "$m" -gt $o ]; then
+   dd if="$P" bs=1048576 skip=$o count=$((m-o)) 2>/dev/null || return
+   o=$m
+   [ $((o-f)) -ge 256 ] && { f=$o; wait; flush "$P" >/dev/null 2>&1 & }
+  elif [ -n "$e" ]; then break
+  else sleep 0.1 2>/dev/null || sleep 1
+  fi
+ done
+ dd if="$P" bs=1048576 skip=$o 2>/dev/null
+ wait
+}
 if [ -n "$Z" ] && [ -f "$Z" ] && sum "$Z" && [ "$h" = "$H" ]; then
  rm -f "$P"; rm -rf "$L"; trap - EXIT; echo @there; exit 0
 fi
@@ -54,6 +77,9 @@ echo "@have $n $h $(free)"
 read -r k || exit 1
 [ "$k" = "$n" ] || true >"$P"
 exec 3<&0
+: >"$L/going"
+follow 3<&- </dev/null | $d >"$L/sum" 3<&- &
+j=$!
 ( { read -r m _; } </proc/self/stat; echo "$m $(alive "$m")" >"$L/writer"; exec cat <&3 >>"$P" ) &
 wait $!
 r=$?
@@ -65,12 +91,14 @@ if [ $r != 0 ]; then
 fi
 echo "@wrote $n"
 [ "$n" = "$T" ] || exit 1
-sync "$P" 2>/dev/null || sync
-sum "$P"
+flush "$P"
+rm -f "$L/going"; wait $j
+h=; { read -r h _; } 2>/dev/null <"$L/sum"
+[ -n "$h" ] || sum "$P"
 if [ "$h" != "$H" ]; then rm -f "$P"
 elif [ -n "$Z" ]; then
  mkdir -p "${Z%/*}" && mv -f "$P" "$Z" || { echo @readonly; exit 73; }
- sync "${Z%/*}" 2>/dev/null || sync
+ flush "${Z%/*}"
 fi
 rm -rf "$L"; trap - EXIT
 echo "@sum $h"

@@ -17,7 +17,6 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult, upload
 from tests.support.sshd import ROOT, SshServer, demo_board, openssh
-from tests.support.waiting import wait_until
 
 SIZE = 6 * (1 << 20) + 12345
 
@@ -262,17 +261,34 @@ def test_missing_file(session: SshSession, tmp_path: Path) -> None:
     assert caught.value.code == "remote.source_missing"
 
 
-def test_damage_on_the_board_is_found_and_the_file_removed(
-    session: SshSession, local: Path, partial: Path
+def test_byte_damaged_on_the_way_is_found_and_the_file_removed(
+    tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path
 ) -> None:
-    def damage() -> None:
-        wait_until(lambda: partial.stat().st_size > 1000)
-        with partial.open("r+b") as file:
-            file.write(b"X" * 100)
-
-    error = failure(session, local, partial, progress=at(0.5, damage))
+    """Between the server and the disk; on the line itself SSH would notice."""
+    damage = (
+        "import os, sys\n"
+        "done = 0\n"
+        "while data := os.read(0, 65536):\n"
+        "    at = 3_000_000 - done\n"
+        "    if 0 <= at < len(data): data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]\n"
+        "    done += len(data)\n"
+        "    sys.stdout.buffer.write(data)\n"
+        "    sys.stdout.flush()\n"
+    )
+    program = tmp_path / "damage.py"
+    program.write_text(damage)
+    login = tmp_path / "login.sh"
+    login.write_text(f'#!/bin/sh\n{sys.executable} {program} | sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    login.chmod(0o755)
+    with (
+        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        server.connect(host_keys) as session,
+    ):
+        final = partial.with_name("blob")
+        error = failure(session, local, partial, final=str(final))
     assert error.code == "remote.digest_mismatch"
     assert not partial.exists()
+    assert not final.exists()
 
 
 def test_somebody_else_writes_to_the_part(
@@ -368,7 +384,9 @@ def test_busybox_board(
         pytest.skip("busybox is not installed")
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "cat", "df", "mkdir", "rm", "rmdir", "sha256sum", "sync", "wc", "tr", "kill", "mv"):
+    for name in (
+        "sh", "cat", "dd", "df", "kill", "ls", "mkdir", "mv", "rm", "rmdir", "sha256sum", "sleep", "sync",
+    ):  # fmt: skip
         (tools / name).symlink_to(busybox)
     login = tmp_path / "login.sh"
     login.write_text(f'#!/bin/sh\nPATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
@@ -404,7 +422,7 @@ def test_unknown_free_space_is_not_taken_for_none(
 def test_board_without_sha256sum(tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "cat", "df"):
+    for name in ("sh", "cat", "dd", "df", "ls"):
         (tools / name).symlink_to(f"/bin/{name}")
     login = tmp_path / "login.sh"
     login.write_text(f'#!/bin/sh\nPATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
