@@ -19,7 +19,7 @@ from core.quantization.affine import Float32, dequantize, integer_range, quantiz
 from core.quantization.approximate import round_to_bfloat16
 from core.quantization.storage import widen_into
 
-SAMPLED_WEIGHTS = 1 << 20
+SAMPLED_WEIGHTS = 1 << 19
 BINS = 128
 # Weights of a channel drawn original beside restored.
 SHOWN_WEIGHTS = 256

@@ -30,11 +30,23 @@ class AnalysisStore:
         return self._folder / f"{safe_component(key)}.json"
 
     def save(self, key: str, stamp: str, analysis: Analysis) -> Path:
-        """Keep an analysis; an earlier one of the same key is replaced in one step."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Keep an analysis; an earlier one of the same key is replaced in one step.
+
+        Raises:
+            RKDeckError: `lab.cannot_write`.
+        """
         path = self.file(key)
-        atomic.write_bytes(path, json.dumps(_analysis_json(stamp, analysis)).encode())
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            atomic.write_bytes(path, json.dumps(_analysis_json(stamp, analysis)).encode())
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         return path
+
+    def forget(self, item_id: str) -> None:
+        """Drop what is kept of a library item, of whatever revision."""
+        for path in self._folder.glob(f"{safe_component(item_id)}-*.json"):
+            path.unlink(missing_ok=True)
 
     def load(self, key: str, stamp: str) -> Analysis | None:
         """Return the analysis, None when there is none or it was made of other files.
@@ -111,11 +123,22 @@ class Journal:
                 continue
 
     def add(self, tensor: TensorErrors) -> None:
-        """Write a measured tensor down."""
+        """Write a measured tensor down.
+
+        Raises:
+            RKDeckError: `lab.cannot_write`.
+        """
         line = json.dumps({"schema": SCHEMA, "stamp": self._stamp, "tensor": _tensor_json(tensor)})
-        with self._path.open("ab") as file:
-            # After a torn line the next begins on one of its own.
-            file.write(b"\n" + line.encode() + b"\n")
+        try:
+            with self._path.open("ab") as file:
+                # After a torn line the next begins on one of its own.
+                file.write(b"\n" + line.encode() + b"\n")
+        except OSError as error:
+            raise _cannot_write(self._path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> RKDeckError:
+    return RKDeckError("lab.cannot_write", file=str(path), reason=error.strerror or str(error))
 
 
 def _analysis_json(stamp: str, analysis: Analysis) -> dict[str, JsonValue]:

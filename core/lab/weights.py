@@ -121,12 +121,16 @@ def open_folder(folder: Path) -> WeightFolder:
     """Read the headers of a model folder; the weights are not touched.
 
     Raises:
-        RKDeckError: as `core.estimate.facts.load_local_facts`; `lab.no_weights` when no tensor is there.
+        RKDeckError: as `core.estimate.facts.load_local_facts`; `lab.no_weights` when no tensor is there,
+            `lab.unreadable`.
     """
-    facts = load_local_facts(folder)
     places: dict[str, Place] = {}
-    for name in _shard_names(folder):
-        places.update({place.info.name: place for place in _places(folder / name)})
+    try:
+        facts = load_local_facts(folder)
+        for name in _shard_names(folder):
+            places.update({place.info.name: place for place in _places(folder / name)})
+    except OSError as error:
+        raise RKDeckError("lab.unreadable", file=str(folder), problem=error.strerror or "") from error
     if not places:
         raise RKDeckError("lab.no_weights", folder=str(folder))
     return WeightFolder(facts, classify(facts), places)

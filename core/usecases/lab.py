@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RefusedError
-from core.estimate.facts import load_local_facts
 from core.estimate.platforms import get_platform
 from core.jobs.model import WorkerCommand
 from core.lab.analysis import Analysis
@@ -20,6 +19,7 @@ from core.lab.weights import Place, TensorRef, open_folder
 from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases.fitting import cached_facts
+from core.usecases.library import local_facts
 
 if TYPE_CHECKING:
     from core.jobs.manager import JobHandle
@@ -98,7 +98,7 @@ def suggestion(
     """
     return suggest(
         analysis,
-        load_local_facts(_folder(source)),
+        local_facts(_folder(source)),
         get_platform(platform or services.settings.default_platform),
         context=context or services.settings.default_context,
     )

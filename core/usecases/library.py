@@ -35,7 +35,11 @@ def remove_item(services: Services, item_id: str) -> LibraryItem:
         UsageError: `library.unknown`.
         RKDeckError: `library.cannot_delete`; the item is then still listed.
     """
-    return services.library.remove(item_id)
+    from core.lab.store import AnalysisStore
+
+    item = services.library.remove(item_id)
+    AnalysisStore(services.paths.analyses).forget(item.id)
+    return item
 
 
 def verify_item(services: Services, item_id: str) -> tuple[RKDeckError, ...]:

@@ -13,6 +13,7 @@ from core.cli.wording import word
 from core.lab.analysis import Analysis
 from core.lab.errors import TensorErrors
 from core.lab.suggest import Suggestion
+from core.lab.summary import Gain
 from core.library.library import LibraryItem
 from core.services import Services
 
@@ -135,7 +136,7 @@ def _suggestion(advice: Suggestion | None) -> JsonValue:
 
 
 def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> None:
-    from core.lab.summary import suffering
+    from core.lab.summary import group_gains, suffering
 
     out = context.output
     out.text(
@@ -165,6 +166,9 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
     worst = suffering(analysis, count=_SUFFERING)
     if worst:
         out.text("  suffer most at w4a16: " + ", ".join(_named(tensor) for tensor in worst))
+    gains = group_gains(analysis)
+    if gains:
+        out.text("  groups at 4 bits buy: " + ", ".join(_gain(gain) for gain in gains))
     if advice is not None:
         rate = f" with hybrid_rate {advice.hybrid_rate:g} ({advice.partner})" if advice.partner else ""
         out.text(f"  suggested for {advice.platform}: {advice.dtype}{rate}. {word(advice.reason)[0]}")
@@ -174,6 +178,11 @@ def _named(tensor: TensorErrors) -> str:
     error = tensor.level("w4a16")
     place = "" if tensor.layer is None else f"layer {tensor.layer} "
     return f"{place}{printable(tensor.kind)} {_db(error.sqnr_db if error else None)} dB"
+
+
+def _gain(gain: Gain) -> str:
+    won = "nothing" if gain.gain_db is None else f"{gain.gain_db:+.2f} dB"
+    return f"{gain.group_size} {won} for {gain.extra_bits:g} bits a weight"
 
 
 def _db(value: float | None) -> str:

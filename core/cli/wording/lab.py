@@ -39,6 +39,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The file {file} cannot be read: {problem}.",
         "Check that it is still there and whole.",
     ),
+    "lab.cannot_write": (
+        "What was measured cannot be written to {file}: {reason}.",
+        "Make room on the disk, then try the job again: what was written before counts.",
+    ),
     "lab.not_finite": (
         "The tensor {tensor} holds {count} weights that are infinite, no number, or beyond float32 arithmetic.",
         "Verify the download; if the file is as its author made it, the model is broken.",

@@ -68,6 +68,16 @@ def test_a_model_of_the_library_is_analysed_once_for_everybody(services: Service
     assert advice.price.tokens_per_s is not None
 
 
+def test_a_model_that_left_the_library_takes_its_analysis_along(services: Services, tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", {Q_PROJ: ("F32", (64, 64), normal(64, 64).tobytes())})
+    item = library.add_path(services, folder)
+    services.jobs.attach(use.start_analysis(services, item.id)).result(SLACK_S)
+    assert len(list(services.paths.analyses.iterdir())) == 1
+    library.remove_item(services, item.id)
+    assert list(services.paths.analyses.iterdir()) == []
+    assert use.stored_analysis(services, folder) is None
+
+
 def test_other_files_under_the_same_name_need_another_analysis(services: Services, tmp_path: Path) -> None:
     folder = write_model(tmp_path / "m", {Q_PROJ: ("F32", (64, 64), normal(64, 64).tobytes())})
     use.analyse_model(services, folder).result(SLACK_S)
