@@ -168,12 +168,17 @@ def stored_for_folder(
     return PerplexityStore(services.paths.perplexity).runs(item.id if item else None, source, now)
 
 
+def newest_run(runs: Iterable[PerplexityRun]) -> PerplexityRun | None:
+    """The newest run of the model as it is now."""
+    return next((run for run in runs if run.current), None)
+
+
 def perplexity_by_level(runs: Iterable[PerplexityRun]) -> dict[str, PerplexityResult]:
     """The results to show beside the estimate's levels: those of the newest run of the model as it is now.
 
     Results of different texts or windows are not comparable, so they are never mixed.
     """
-    newest = next((run for run in runs if run.current), None)
+    newest = newest_run(runs)
     return {} if newest is None else {result.level: result for result in newest.results}
 
 

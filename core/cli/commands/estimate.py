@@ -1,9 +1,14 @@
 """`rkdeck estimate`: what fits and how fast, per quantization level, before the download."""
 
 import argparse
+from typing import TYPE_CHECKING
 
+from core.base.names import printable
 from core.base.units import GIB, format_count
 from core.cli.command import Command, Context
+
+if TYPE_CHECKING:
+    from core.lab.perplexity_store import PerplexityRun
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +45,31 @@ def _run(context: Context) -> int:
         board_ram_bytes=board_ram_bytes,
     )
     context.output.document(estimate.to_json())
-    show_estimate(context, estimate.to_json())
+    if not context.output.json:
+        show_estimate(context, estimate.to_json(), _measured(context))
     return 0
 
 
-def show_estimate(context: Context, document: dict) -> None:  # type: ignore[type-arg]
-    """Print the level table for people."""
+def _measured(context: Context) -> "PerplexityRun | None":
+    """The newest perplexities of the model as it lies here, if any were measured."""
+    from core.cli.models import existing_path, is_path
+    from core.usecases.perplexity import newest_run, stored_for_folder
+
+    options, services = context.options, context.services
+    path = existing_path(options.model) if is_path(options.model) else None
+    item = services.library.find(str(path or options.model))
+    if item is not None and options.revision not in {None, item.revision}:
+        return None
+    folder = path or (item.path if item else None)
+    return None if folder is None else newest_run(stored_for_folder(services, folder, item))
+
+
+def show_estimate(
+    context: Context,
+    document: dict,  # type: ignore[type-arg]
+    measured: "PerplexityRun | None" = None,
+) -> None:
+    """Print the level table for people, with the perplexities that were measured."""
     out = context.output
     out.text(
         f"{document['model']}: {document['architecture']}, {format_count(document['parameters'])} parameters; "
@@ -65,13 +89,37 @@ def show_estimate(context: Context, document: dict) -> None:  # type: ignore[typ
                 _gib(level["file_bytes"]),
                 _number(level["tokens_per_s"], 1),
                 _number(level["ttft_ms"], 0),
+                *_perplexity(measured, level["dtype"]),
                 refused,
             )
         )
-    header = ("LEVEL", "RULE GiB", "RAM GiB", "RANGE GiB", "FILE GiB", "TOKENS/S", "TTFT ms", "NOTE")
-    out.table(header, rows, right=(1, 2, 3, 4, 5, 6))
+    perplexity = ("PERPLEXITY",) if measured else ()
+    header = (
+        "LEVEL",
+        "RULE GiB",
+        "RAM GiB",
+        "RANGE GiB",
+        "FILE GiB",
+        "TOKENS/S",
+        "TTFT ms",
+        *perplexity,
+        "NOTE",
+    )
+    out.table(header, rows, right=tuple(range(1, len(header) - 1)))
+    if measured:
+        out.text(
+            f"  perplexity: measured on {printable(measured.text)}, {measured.windows} windows of "
+            f"{measured.window} tokens, by {measured.engine}"
+        )
     for note in document["notes"]:
         out.text(f"  note: {note}")
+
+
+def _perplexity(measured: "PerplexityRun | None", level: str) -> tuple[str, ...]:
+    if measured is None:
+        return ()
+    result = measured.result(level)
+    return (_number(result.perplexity if result else None, 3),)
 
 
 def _gib(size_bytes: int | None) -> str:

@@ -65,6 +65,27 @@ def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "8-bit inputs simulated" in out[3]
 
 
+def test_the_estimate_shows_what_was_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ("--home", str(tmp_path / "home"))
+    estimate = ["estimate", str(DEMO), "--context", "512", *home]
+    assert rkdeck(estimate) == 0
+    assert "PERPLEXITY" not in capsys.readouterr().out
+    assert rkdeck(["perplexity", str(DEMO), "--level", "fp16", "w8a8", *QUICK, *home]) == 0
+    figure = capsys.readouterr().out.splitlines()[3].split()[4]
+    assert rkdeck(estimate) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert "PERPLEXITY" in out[1]
+    (row,) = [line.split() for line in out if line.startswith("w8a8 ")]
+    (other,) = [line.split() for line in out if line.startswith("w8a8_g128 ")]
+    assert row[7] == figure
+    assert other[7] == "-"
+    assert "  perplexity: measured on en, 3 windows of 64 tokens, by numpy" in out
+    assert rkdeck([*estimate, "--json"]) == 0
+    # The document's members are fixed; `perplexity --stored --json` has the figures.
+    document = json.loads(capsys.readouterr().out)
+    assert "perplexity" not in {*document, *document["levels"][0]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "code"),
     [
