@@ -29,6 +29,7 @@ def connect(
     *,
     password: str | None = None,
     accept_fingerprint: str | None = None,
+    replace_fingerprint: str | None = None,
 ) -> SshSession:
     """Connect to a board.
 
@@ -38,10 +39,13 @@ def connect(
         secrets: where its password may be kept.
         password: instead of the kept one; workers are given it by their front end.
         accept_fingerprint: `SHA256:...` the user has compared, for the first contact.
+        replace_fingerprint: of another key than before that the user lets pass this once.
 
     Raises:
         RKDeckError: as `SshSession.connect`.
     """
     if password is None:
         password = board_password(board, secrets)
-    return SshSession.connect(target_of(board, password), host_keys, accept_fingerprint=accept_fingerprint)
+    return SshSession.connect(
+        target_of(board, password), host_keys, accept_fingerprint, replace_fingerprint=replace_fingerprint
+    )

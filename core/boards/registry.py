@@ -11,6 +11,7 @@ from core.base.database import Database
 from core.base.errors import JsonValue, RefusedError, UsageError
 from core.base.names import printable
 from core.boards.facts import BoardFacts, facts_from_json
+from core.boards.identity import compare
 from core.boards.store import check_store_path
 from core.remote.target import SshTarget
 
@@ -70,11 +71,11 @@ class Board:
         }
 
 
-def parse_address(text: str) -> tuple[str | None, str, int]:
+def split_address(text: str) -> tuple[str | None, str, int | None]:
     """Read `[USER@]HOST[:PORT]`; an IPv6 address with a port is written `[ADDRESS]:PORT`.
 
     Returns:
-        user (None: not given), host, port.
+        user and port (None: not given) and the host: a name, an address or a name of `~/.ssh/config`.
 
     Raises:
         UsageError: `boards.bad_address`, `remote.bad_host`, `remote.bad_user`, `remote.bad_port`.
@@ -83,8 +84,9 @@ def parse_address(text: str) -> tuple[str | None, str, int]:
     if match is None:
         raise UsageError("boards.bad_address", address=printable(text))
     host = match["literal"] or match["host"]
-    target = SshTarget(host, int(match["port"] or DEFAULT_PORT), match["user"] or DEFAULT_USER)
-    return match["user"], target.host, target.port
+    port = int(match["port"]) if match["port"] else None
+    SshTarget(host, DEFAULT_PORT if port is None else port, match["user"] or DEFAULT_USER)
+    return match["user"], host, port
 
 
 class BoardRegistry:
@@ -174,15 +176,36 @@ class BoardRegistry:
 
         Raises:
             UsageError: `boards.unknown`.
-            RefusedError: `boards.other_hardware` when another board answers at this address.
+            RefusedError: `boards.other_hardware` when another board answers at this address,
+                `boards.unclear_hardware` when it may be the same one with a new system.
         """
         board = self.get(name)
-        known, found = board.identity, facts.identity
-        if known is not None and found is not None and known != found and not replaced:
+        match = "same" if replaced else compare(board.identity, board.facts, facts)
+        if match == "other":
             raise RefusedError("boards.other_hardware", name=name, host=board.host, model=facts.title)
+        if match == "unclear":
+            raise RefusedError("boards.unclear_hardware", name=name, host=board.host, model=facts.title)
         self._database.execute(
             "UPDATE boards SET identity = ?, facts = ?, store = ? WHERE name = ?",
-            (found or known, json.dumps(facts.to_json()), board.store or facts.store_proposal, name),
+            (
+                facts.identity or board.identity,
+                json.dumps(facts.to_json()),
+                board.store or facts.store_proposal,
+                name,
+            ),
+        )
+        return self.get(name)
+
+    def move(self, name: str, host: str, port: int, user: str) -> Board:
+        """Reach a board in another way from now on.
+
+        Raises:
+            UsageError: `boards.unknown`, and what `SshTarget` refuses.
+        """
+        self.get(name)
+        SshTarget(host, port, user)
+        self._database.execute(
+            "UPDATE boards SET host = ?, port = ?, user = ? WHERE name = ?", (host, port, user, name)
         )
         return self.get(name)
 

@@ -19,7 +19,7 @@ from core.base.log import register_secret
 from core.base.paths import AppPaths
 from core.jobs import process
 from core.monitor.sample import BoardSample, down_sample, sample_from_json
-from core.monitor.watching import Backoff
+from core.remote.backoff import Backoff
 
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.2, 3600.0
 _GRACE_S = 1.2

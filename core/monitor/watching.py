@@ -15,34 +15,15 @@ from core.base.errors import RKDeckError
 from core.boards.registry import Board
 from core.monitor.sample import BoardSample, down_sample
 from core.monitor.sampler import BoardSampler, ShellSource
-from core.remote.authentication import LOGIN_REFUSED
+from core.remote.backoff import Backoff
 from core.serve.service import state_file
 
 Lookup = Callable[[str], Board]
 Connect = Callable[[Board, str | None], AbstractContextManager[ShellSource]]
 Report = Callable[[BoardSample], None]
 
-_FIRST_DELAY_S, _LAST_DELAY_S = 1.0, 30.0
-_LOGIN_REFUSED_DELAY_S = 300.0
 _CHECK_RECORD_EVERY_S = 10.0
 _log = logging.getLogger(__name__)
-
-
-class Backoff:
-    """Waiting times that double from 1 s to 30 s until `reset`."""
-
-    def __init__(self) -> None:
-        self._next_s = _FIRST_DELAY_S
-
-    def reset(self) -> None:
-        """Begin with the shortest again."""
-        self._next_s = _FIRST_DELAY_S
-
-    def next_s(self) -> float:
-        """The time to wait now, in seconds."""
-        delay_s = self._next_s
-        self._next_s = min(_LAST_DELAY_S, 2 * delay_s)
-        return delay_s
 
 
 class Pace:
@@ -163,8 +144,7 @@ class _BoardWatch:
                 self._follow(session, board)
         except RKDeckError as error:
             self._tell(down_sample(self._name, time.time(), error))
-            if error.code in LOGIN_REFUSED:
-                return _LOGIN_REFUSED_DELAY_S
+            return self._delays.after(error)
         except Exception as error:  # noqa: BLE001  # the thread's outermost frame: the window must hear of it
             if self._pace.ended:
                 return 0.0

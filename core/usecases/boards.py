@@ -12,9 +12,10 @@ from core.base.tasks import CancelToken
 from core.boards.connect import connect
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
-from core.boards.registry import DEFAULT_USER, Board, parse_address
+from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board, split_address
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
+from core.remote.sshconfig import settings_for
 from core.serve.records import Serving
 from core.serve.service import current_serving, npu_tenants
 from core.services import Services
@@ -26,7 +27,7 @@ class BoardDraft:
     """A board as somebody typed it in.
 
     Attributes:
-        address: `[USER@]HOST[:PORT]`.
+        address: `[USER@]HOST[:PORT]`; HOST may be a name of `~/.ssh/config`.
         identity_file: private key; `~` is the home folder.
         password: or the key's passphrase; kept only when the board was reached.
         store: folder for models on the board; None: the one the probe proposes.
@@ -118,7 +119,7 @@ def add_board(
     token = cancel or CancelToken()
     if draft.password:
         register_secret(draft.password)
-    board = services.boards.check(_board_of(draft))
+    board = services.boards.check(board_of(draft))
     was_known = bool(services.host_keys.lookup(board.host, board.port))
     try:
         # Without the kept secrets: one left over from an earlier board of this name is not for this host.
@@ -137,21 +138,29 @@ def add_board(
             raise
     except BaseException:
         if not was_known:
-            _forget_key(services, board)
+            forget_key(services, board)
         raise
     return board
 
 
-def probe(services: Services, name: str, accept_fingerprint: str | None = None) -> Board:
+def probe(
+    services: Services, name: str, accept_fingerprint: str | None = None, *, replaced: bool = False
+) -> Board:
     """Ask a board anew what it is, and remember that.
 
+    Args:
+        services: the core.
+        name: of the board.
+        accept_fingerprint: `SHA256:...` the user has compared, for the first contact.
+        replaced: the user says that other hardware bears this name from now on.
+
     Raises:
-        RefusedError: `boards.other_hardware`, and as connecting does.
+        RefusedError: `boards.other_hardware`, `boards.unclear_hardware`, and as connecting does.
         RKDeckError: as connecting and probing do.
     """
     board = services.boards.get(name)
     with services.connect(board, accept_fingerprint) as session:
-        return services.boards.remember(name, probe_board(session, board.sysroot))
+        return services.boards.remember(name, probe_board(session, board.sysroot), replaced=replaced)
 
 
 def refresh_board(services: Services, name: str, accept_fingerprint: str | None = None) -> BoardStatus:
@@ -193,7 +202,7 @@ def remove_board(services: Services, name: str) -> Board:
     """
     board = services.boards.remove(name)
     services.secrets.delete(board.secret_name)
-    _forget_key(services, board)
+    forget_key(services, board)
     return board
 
 
@@ -213,13 +222,20 @@ def is_unknown_key(error: RKDeckError) -> bool:
     return error.code == "remote.host_key_unknown"
 
 
-def _board_of(draft: BoardDraft) -> Board:
-    user, host, port = parse_address(draft.address.strip())
+def board_of(draft: BoardDraft) -> Board:
+    """The board as it would be entered; user and port that are not given come from `~/.ssh/config`.
+
+    Raises:
+        UsageError: `boards.bad_address`, `remote.bad_*`; RefusedError: `remote.ssh_config_unusable`,
+            `remote.proxy_command`, `remote.identity_missing`.
+    """
+    user, host, port = split_address(draft.address.strip())
+    settings = settings_for(host)
     return Board(
         name=draft.name.strip(),
         host=host,
-        port=port,
-        user=user or DEFAULT_USER,
+        port=port or settings.port or DEFAULT_PORT,
+        user=user or settings.user or DEFAULT_USER,
         identity_file=_at_home(draft.identity_file) if draft.identity_file is not None else None,
         store=draft.store or None,
         sysroot=draft.sysroot,
@@ -244,7 +260,7 @@ def _keep_password(
         on_kept(place)
 
 
-def _forget_key(services: Services, board: Board) -> None:
+def forget_key(services: Services, board: Board) -> None:
     """The next board at this address shows its key anew, unless one of the registry lives there."""
     if not any((other.host, other.port) == (board.host, board.port) for other in services.boards.list()):
         services.host_keys.forget(board.host, board.port)

@@ -122,13 +122,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def openssh(folder: Path, *options: str, sftp: bool = True) -> Iterator[SshServer]:
-    """Run OpenSSH's server below `folder`; `options` are lines of sshd_config."""
+def openssh(
+    folder: Path, *options: str, sftp: bool = True, like: SshServer | None = None
+) -> Iterator[SshServer]:
+    """Run OpenSSH's server below `folder`; `options` are lines of sshd_config, `like` lends its keys."""
     program = find_program("sshd")
     separation = Path("/run/sshd")
     if os.geteuid() == 0 and not separation.exists():
         separation.mkdir(mode=0o755)
-    key, host_key, authorized = _keys(folder)
+    key, host_key, authorized = _keys(folder, like)
     config = folder / "sshd_config"
     # Whoever runs the tests keeps their home and their shell's start-up files out of this.
     home = folder / "account"
@@ -249,9 +251,14 @@ SERVERS: dict[str, Callable[[Path], AbstractContextManager[SshServer]]] = {
 }
 
 
-def _keys(folder: Path) -> tuple[Path, Path, Path]:
+def _keys(folder: Path, like: SshServer | None = None) -> tuple[Path, Path, Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    key, host_key = new_key(folder / "user_key"), new_key(folder / "host_key")
+    if like is None:
+        key, host_key = new_key(folder / "user_key"), new_key(folder / "host_key")
+    else:
+        for name in ("user_key", "user_key.pub", "host_key", "host_key.pub"):
+            shutil.copy(like.key_file.parent / name, folder / name)
+        key, host_key = folder / "user_key", folder / "host_key"
     authorized = folder / "authorized_keys"
     authorized.write_text((folder / "user_key.pub").read_text())
     authorized.chmod(0o600)

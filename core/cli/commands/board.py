@@ -5,29 +5,59 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.base.errors import RefusedError, UsageError
+from core.base.errors import JsonValue, RefusedError, UsageError
 from core.base.names import printable
 from core.base.secrets import Place
 from core.base.units import format_bytes
+from core.boards.discovery import DEFAULT_SECONDS
 from core.boards.facts import BoardFacts
 from core.boards.registry import Board
+from core.cli.asking import accepting, logging_in, wants_new_key
 from core.cli.command import Command, Context
 from core.usecases import boards as use
+from core.usecases import reaching
+from core.usecases.discovery import discover_boards
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", nargs="?", choices=("list", "add", "remove", "probe"), default="list")
+    parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS), default="list")
     parser.add_argument("name", nargs="?", metavar="NAME")
-    parser.add_argument("address", nargs="?", metavar="[USER@]HOST[:PORT]")
+    parser.add_argument(
+        "address", nargs="?", metavar="[USER@]HOST[:PORT]", help="HOST may be a name of ~/.ssh/config"
+    )
     parser.add_argument("--identity", metavar="F", help="private key file")
-    parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    parser.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read the password (or the key's passphrase) from standard input",
+    )
+    parser.add_argument(
+        "--new-password-stdin",
+        action="store_true",
+        help="when the password has expired, set the one on the second line of standard input",
+    )
     parser.add_argument("--store", metavar="DIR", help="folder for models on the board")
-    parser.add_argument("--accept-host-key", metavar="SHA256:...", help="the fingerprint you have compared")
+    parser.add_argument(
+        "--accept-host-key",
+        metavar="SHA256:...",
+        action="append",
+        help="the fingerprint you have compared; probe: also in place of another key, when the hardware is the same",
+    )
+    parser.add_argument(
+        "--replaced", action="store_true", help="probe: other hardware bears this name from now on"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=DEFAULT_SECONDS,
+        metavar="S",
+        help="discover: how long to listen (default: %(default)g)",
+    )
     parser.add_argument("--sysroot", default="", help=argparse.SUPPRESS)
 
 
 def _run(context: Context) -> int:
-    return {"list": _list, "add": _add, "remove": _remove, "probe": _probe}[context.options.action](context)
+    return _ACTIONS[context.options.action](context)
 
 
 def _list(context: Context) -> int:
@@ -55,27 +85,51 @@ def _name(context: Context) -> str:
     return name
 
 
+def _address(context: Context) -> str:
+    address: str | None = context.options.address
+    if not address:
+        raise UsageError("cli.board_address")
+    return address
+
+
 def _add(context: Context) -> int:
     options = context.options
-    if not options.address:
-        raise UsageError("cli.board_address")
+    address = _address(context)
+    reads = options.password_stdin or options.new_password_stdin
     draft = use.BoardDraft(
         name=_name(context),
-        address=options.address,
+        address=address,
         identity_file=Path(options.identity) if options.identity else None,
-        password=_password() if options.password_stdin else None,
+        password=_password() if reads else None,
         store=options.store,
         sysroot=options.sysroot,
     )
+    new_password = _password() if options.new_password_stdin else None
 
     def tell_place(place: Place) -> None:
         if place == "memory":
             context.output.note("This computer has no keyring: the password is kept for this command only.")
 
     def add(fingerprint: str | None) -> Board:
-        return use.add_board(context.services, draft, fingerprint, on_password_kept=tell_place)
+        return logging_in(
+            context,
+            draft,
+            lambda current: use.add_board(
+                context.services, current, fingerprint, on_password_kept=tell_place
+            ),
+            lambda current, new: reaching.renew_password(context.services, current, new, fingerprint),
+            new_password,
+        )
 
-    return _tell(context, _accepting(context, add))
+    board = accepting(context, add)
+    twins = use.same_hardware(context.services, board)
+    if twins:
+        known = context.services.boards.get(twins[0])
+        context.output.note(
+            f"This is the board you have already added as {known.name} ({known.user}@{known.host}:{known.port}). If "
+            f"its address has changed: rkdeck board remove {board.name}, then rkdeck board move {known.name} {address}"
+        )
+    return _tell(context, board, same_hardware_as=list(twins))
 
 
 def _password() -> str:
@@ -83,26 +137,6 @@ def _password() -> str:
     if not password:
         raise UsageError("cli.password_missing")
     return password
-
-
-def _accepting(context: Context, action: Callable[[str | None], Board]) -> Board:
-    """Do something with a board; an unknown host key is shown and asked about when somebody is there to answer."""
-    accepted: str | None = context.options.accept_host_key
-    try:
-        return action(accepted)
-    except RefusedError as error:
-        if not use.is_unknown_key(error) or accepted or not sys.stdin.isatty() or context.output.json:
-            raise
-        fingerprint = str(error.facts["fingerprint"])
-        context.output.note(
-            f"The board {error.facts['host']} shows this host key for the first time:\n  {fingerprint}"
-        )
-        context.output.note(
-            "Compare it with the board's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        )
-        if input("Is it the same? Then RKDeck remembers it. [y/N] ").strip().lower() not in {"y", "yes"}:
-            raise
-    return action(fingerprint)
 
 
 def _remove(context: Context) -> int:
@@ -113,13 +147,56 @@ def _remove(context: Context) -> int:
 
 
 def _probe(context: Context) -> int:
-    name = _name(context)
-    return _tell(context, _accepting(context, lambda accepted: use.probe(context.services, name, accepted)))
+    name, replaced = _name(context), context.options.replaced
+
+    def probe(fingerprint: str | None) -> Board:
+        try:
+            return use.probe(context.services, name, fingerprint, replaced=replaced)
+        except RefusedError as error:
+            if not reaching.is_changed_key(error) or not wants_new_key(context, error, fingerprint):
+                raise
+            shown = str(error.facts["fingerprint"])
+        found = reaching.accept_new_key(context.services, name, shown, replaced=replaced)
+        if found.match == "same":
+            context.output.note("The hardware is the same as before: the new host key is remembered.")
+        return found.board
+
+    return _tell(context, accepting(context, probe))
 
 
-def _tell(context: Context, board: Board) -> int:
+def _move(context: Context) -> int:
+    name, address = _name(context), _address(context)
+    found = accepting(
+        context, lambda accepted: reaching.move_board(context.services, name, address, accepted)
+    )
+    return _tell(context, found.board)
+
+
+def _discover(context: Context) -> int:
+    context.output.note(f"Listening for {context.options.seconds:g} s ...")
+    found = discover_boards(context.services, context.options.seconds)
+    context.output.document({"candidates": [entry.to_json() for entry in found]})
+    if not found:
+        context.output.text(
+            "No computer announced itself. Many images do not: look for the board's address in your router."
+        )
+        return 0
+    rows = [
+        (
+            entry.candidate.name,
+            entry.candidate.address,
+            "ssh" if entry.candidate.port is not None else "",
+            f"{entry.board} (moved)" if entry.moved else entry.board or "",
+        )
+        for entry in found
+    ]
+    context.output.table(("NAME", "ADDRESS", "ANNOUNCES", "KNOWN AS"), rows)
+    return 0
+
+
+def _tell(context: Context, board: Board, **more: JsonValue) -> int:
     assert board.facts is not None
-    context.output.document({"board": board.to_json()})
+    context.output.document({"board": board.to_json(), **more})
     for line in describe(board, board.facts):
         context.output.text(printable(line))
     return 0
@@ -146,5 +223,14 @@ def describe(board: Board, facts: BoardFacts) -> list[str]:
         f"  runtimes: {runtimes}",
     ]
 
+
+_ACTIONS: dict[str, Callable[[Context], int]] = {
+    "list": _list,
+    "add": _add,
+    "remove": _remove,
+    "move": _move,
+    "probe": _probe,
+    "discover": _discover,
+}
 
 COMMANDS = (Command("board", _configure, _run),)

@@ -31,8 +31,13 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "boards.other_hardware": (
         "At the address of {name} ({host}) another board answers now: {model}.",
-        "Addresses may have changed: look which board is which. If you replaced the hardware, "
-        "remove {name} and add it again.",
+        "Addresses may have changed: look which board is which (`rkdeck board discover`), then `rkdeck board move "
+        "{name} ADDRESS`. If you replaced the hardware: `rkdeck board probe {name} --replaced`.",
+    ),
+    "boards.unclear_hardware": (
+        "At the address of {name} ({host}) a board answers ({model}) with the same network card but another system, "
+        "and it shows no serial number: it is the same board with a new card, or a clone.",
+        "Look at the board itself. If it is {name}: `rkdeck board probe {name} --replaced`.",
     ),
     "boards.no_discovery": (
         "This computer cannot listen for boards on the local network: {reason}.",

@@ -23,7 +23,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "cli.board_name": ("`board {action}` needs the board's name.", "`rkdeck board` lists them."),
     "cli.board_address": (
-        "`board add` needs a name and an address.",
+        "`board add` and `board move` need a name and an address.",
         "For example: rkdeck board add desk orangepi@192.168.1.40",
     ),
     "cli.model_not_local": (

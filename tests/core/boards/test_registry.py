@@ -15,7 +15,7 @@ from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Mount
 from core.boards.known import board_name
 from core.boards.probe import facts_of, parse_lines
-from core.boards.registry import Board, BoardRegistry, parse_address
+from core.boards.registry import Board, BoardRegistry, split_address
 from core.boards.store import check_store_path, propose_store
 from core.remote.hostkeys import HostKeys
 from tests.support.sshd import SshServer
@@ -96,14 +96,14 @@ def test_store_can_be_changed(registry: BoardRegistry) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("10.0.0.2", (None, "10.0.0.2", 22)),
+        ("10.0.0.2", (None, "10.0.0.2", None)),
         ("pi@board.local:2222", ("pi", "board.local", 2222)),
-        ("fe80::1%eth0", (None, "fe80::1%eth0", 22)),
+        ("fe80::1%eth0", (None, "fe80::1%eth0", None)),
         ("root@[fe80::1]:2222", ("root", "fe80::1", 2222)),
     ],
 )
 def test_addresses(text: str, expected: tuple[str | None, str, int]) -> None:
-    assert parse_address(text) == expected
+    assert split_address(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_addresses(text: str, expected: tuple[str | None, str, int]) -> None:
 )
 def test_hostile_addresses(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_address(text)
+        split_address(text)
 
 
 @pytest.mark.parametrize(
