@@ -1,6 +1,7 @@
 """First passwords that have expired: the dialogue with `passwd`, on real terminals of OpenSSH."""
 
 import contextlib
+import os
 import pwd
 import subprocess
 import threading
@@ -24,7 +25,7 @@ from tests.support.sshd import SshServer, openssh
 from tests.support.waiting import wait_until
 
 OLD, NEW = "ubuntu", "Kirschbaum-42 blüht"
-ACCOUNT = "rkdeck-expired"
+ACCOUNT = f"rkdeck-old-{os.getpid()}"
 
 # What OpenSSH runs for an account whose password has expired, with a state of its own; a real terminal, echo off.
 PASSWD = r"""#!/bin/sh
