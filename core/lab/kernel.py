@@ -113,8 +113,10 @@ class Workspace:
 
 
 def unit_for(inputs: int) -> int:
-    """Return the run of weights that divides every group size of the toolkit, or the whole row."""
-    return _UNIT if inputs % _UNIT == 0 else inputs
+    """Return the run of weights that divides every group size of the toolkit; without groups, what divides the row."""
+    if inputs % _UNIT == 0:
+        return _UNIT
+    return next((unit for unit in range(2 * _UNIT, 7, -1) if inputs % unit == 0), inputs)
 
 
 def rows_per_block(inputs: int) -> int:

@@ -43,13 +43,15 @@ class HubWeights:
     """The tensors of one repository at its commit, by its facts.
 
     Raises:
-        RKDeckError: as `core.lab.weights.classify`.
+        RKDeckError: `lab.no_weights`, and as `core.lab.weights.classify`.
     """
 
     def __init__(self, client: HubClient, detail: ModelDetail, facts: ModelFacts, cache: Path) -> None:
         self._client = client
         self._detail = detail
         self._cache = cache
+        if not facts.tensors:
+            raise RKDeckError("lab.no_weights", folder=detail.repo)
         self.facts = facts
         self.tensors = classify(facts)
 

@@ -1,10 +1,11 @@
 """Reading an analysis: which layers suffer, what groups buy, the map of layers and kinds."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.lab.analysis import Analysis, add_up
-from core.lab.errors import TensorErrors
+from core.lab.errors import LevelError, TensorErrors
 from core.quantization.levels import get_level
 
 # S and Z of a group, as the file keeps them.
@@ -56,6 +57,17 @@ def suffering(analysis: Analysis, dtype: str = "w4a16", count: int = 5) -> tuple
         if (error := tensor.level(dtype)) is not None and error.sqnr_db is not None
     ]
     return tuple(tensor for _, _, tensor in sorted(found, key=lambda entry: entry[:2])[:count])
+
+
+def by_layer(analysis: Analysis, dtype: str = "w4a16") -> tuple[tuple[int | None, LevelError], ...]:
+    """Return each layer's error at a level, all its tensors together, the worst first; None holds the head."""
+    held: dict[int | None, list[LevelError]] = {}
+    for tensor in analysis.tensors:
+        error = tensor.level(dtype)
+        if error is not None:
+            held.setdefault(tensor.layer, []).append(error)
+    found = [(layer, add_up(dtype, parts)) for layer, parts in held.items()]
+    return tuple(sorted(found, key=lambda entry: math.inf if entry[1].sqnr_db is None else entry[1].sqnr_db))
 
 
 def group_gains(analysis: Analysis, plain: str = "w4a16") -> tuple[Gain, ...]:

@@ -112,7 +112,8 @@ def find_tensor(tensors: tuple[TensorRef, ...], name: str) -> TensorRef:
     """
     found = [tensor for tensor in tensors if tensor.name == name]
     if not found:
-        near = [tensor.name for tensor in tensors if tensor.role == "linear"][:3]
+        # Linear weights stand first.
+        near = [tensor.name for tensor in tensors][:3]
         raise RKDeckError("lab.no_tensor", tensor=printable(name), examples=", ".join(map(printable, near)))
     return min(found, key=lambda tensor: tensor.role != "linear")
 

@@ -17,7 +17,7 @@ from core.lab.energy import energy_per_bit, token_energy
 from core.lab.errors import LevelError, TensorErrors
 from core.lab.store import AnalysisStore, Journal, folder_key, item_key, stamp_of
 from core.lab.suggest import suggest
-from core.lab.summary import group_gains, heat_map, suffering
+from core.lab.summary import by_layer, group_gains, heat_map, suffering
 from core.lab.weights import open_folder
 from core.quantization.approximate import approximate, measure
 from core.quantization.levels import get_level
@@ -93,6 +93,17 @@ def test_the_worst_come_first(demo: Analysis) -> None:
     decibels = [error.sqnr_db for error in found if error is not None and error.sqnr_db is not None]
     assert decibels == sorted(decibels)
     assert len(decibels) == 3
+
+
+def test_layers_are_compared_by_all_their_weights(demo: Analysis) -> None:
+    found = by_layer(demo)
+    assert {layer for layer, _ in found} == {0, 1, 2, 3, None}
+    decibels = [error.sqnr_db for _, error in found if error.sqnr_db is not None]
+    assert decibels == sorted(decibels)
+    assert sum(error.weights for _, error in found) == demo.weights
+    whole = demo.level("w4a16")
+    assert whole is not None
+    assert sum(error.noise for _, error in found) == pytest.approx(whole.noise)
 
 
 # Suggestions: figures by hand, on the demo model's shape.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.lab.kernel import OUTLIER_SIGMAS, Sums, Workspace, measure_rows, rows_per_block
+from core.lab.kernel import OUTLIER_SIGMAS, Sums, Workspace, measure_rows, rows_per_block, unit_for
 from core.lab.scheme import Scheme, analysed_levels, level_scheme, scheme
 from core.quantization.affine import Float32
 from core.quantization.approximate import approximate, measure
@@ -46,7 +46,7 @@ def test_the_figures_are_those_of_the_plain_way(level: object, rows: int) -> Non
 @given(
     weights=hnp.arrays(
         np.float32,
-        st.tuples(st.integers(1, 4), st.sampled_from([1, 3, 31, 32, 64, 96])),
+        st.tuples(st.integers(1, 4), st.sampled_from([1, 3, 31, 32, 50, 64, 96])),
         elements=st.floats(-1e4, 1e4, width=32, allow_subnormal=False),
     ),
     bits=st.sampled_from([4, 8]),
@@ -134,6 +134,12 @@ def test_parts_add_up_to_the_whole() -> None:
     for mine, theirs in zip(whole.schemes, once.schemes, strict=True):
         assert mine.noise == pytest.approx(theirs.noise)
         assert (mine.largest, mine.worst_channel) == (theirs.largest, theirs.worst_channel)
+
+
+@pytest.mark.parametrize(("inputs", "unit"), [(4096, 32), (96, 32), (1000, 50), (1002, 1002), (7, 7), (9, 9)])
+def test_units_divide_the_row(inputs: int, unit: int) -> None:
+    assert unit_for(inputs) == unit
+    assert inputs % unit == 0
 
 
 def test_blocks_are_bounded_and_never_empty() -> None:

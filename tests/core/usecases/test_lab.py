@@ -39,7 +39,10 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
     root = tmp_path_factory.mktemp("repos")
     weights = normal(2048, 64)
     single = write_model(root / "single", {Q_PROJ: ("F32", weights.shape, weights.tobytes())})
-    with DemoHub({REPO: DEMO, "someone/single": single}) as hub:
+    (root / "gguf").mkdir()
+    (root / "gguf" / "config.json").write_bytes((DEMO / "config.json").read_bytes())
+    (root / "gguf" / "m.gguf").write_bytes(b"GGUF" + bytes(100))
+    with DemoHub({REPO: DEMO, "someone/single": single, "someone/gguf": root / "gguf"}) as hub:
         yield hub
 
 
@@ -168,6 +171,7 @@ def test_what_is_not_on_the_hub_is_told(services: Services) -> None:
     for source, name, code in (
         (HubModel(REPO), "nothing", "lab.no_tensor"),
         (HubModel("someone/nobody"), DOWN, "hub.not_found"),
+        (HubModel("someone/gguf"), DOWN, "lab.no_weights"),
         (HubModel(REPO), "model.norm.weight", "lab.not_linear"),
     ):
         with pytest.raises(RKDeckError) as caught:
