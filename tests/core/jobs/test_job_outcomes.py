@@ -70,6 +70,23 @@ def test_progress_is_throttled_to_five_a_second(jobs: JobManager) -> None:
     assert sent[-1].data["done"] == calls
 
 
+def test_a_killed_worker_of_a_job_that_can_go_on_is_interrupted(jobs: JobManager) -> None:
+    handle = jobs.submit(
+        kind="test",
+        lane="killed",
+        title="die_nine",
+        params={"mode": "die_nine"},
+        worker=WORKER,
+        resumable=True,
+    )
+    record = handle.wait(SLACK_S)
+    assert (record.state, record.reason) == (JobState.INTERRUPTED, "worker_killed")
+    # What happened is not lost with it.
+    assert record.error is not None
+    assert record.error["code"] == "jobs.worker_killed"
+    assert jobs.resume(handle.id).wait(SLACK_S).state is JobState.INTERRUPTED
+
+
 @pytest.mark.parametrize(
     ("mode", "code"),
     [
