@@ -8,6 +8,7 @@ from core.estimate.notes import Note
 from core.jobs.model import JobRecord, JobState, Progress
 from gui.text import tr
 
+_MEASURING = "Measuring "
 STATE_ROLES = {
     JobState.QUEUED: "muted",
     JobState.RUNNING: "info",
@@ -25,6 +26,8 @@ def kind_text(kind: str) -> str:
         "download": tr("Download@@noun"),
         "convert": tr("Conversion"),
         "deploy": tr("Deployment"),
+        "analyze": tr("Measuring weights"),
+        "perplexity": tr("Measuring perplexity"),
         "run": tr("From the Hub to a board"),
         "selftest": tr("Self-test"),
     }.get(kind, printable(kind, 40))
@@ -45,7 +48,11 @@ def state_text(state: JobState) -> str:
 
 def phase_text(phase: str) -> str:
     """What a job is doing now; what a toolkit calls its own stages stays in its words."""
+    if phase.startswith(_MEASURING):
+        return tr("Measuring {level}", level=printable(phase.removeprefix(_MEASURING), 40))
     return {
+        "Analysing": tr("Rounding and comparing weights"),
+        "Reading the model": tr("Reading the model"),
         "hash": tr("Computing the checksum"),
         "upload": tr("Sending"),
         "starting": tr("Loading the model"),

@@ -35,6 +35,7 @@ PAGES = (
     PageEntry("discover", "Discover", "gui.pages.discover.page", "DiscoverPage"),
     PageEntry("library", "Library", "gui.pages.library.page", "LibraryPage"),
     PageEntry("convert", "Convert", "gui.pages.convert.page", "ConvertPage"),
+    PageEntry("lab", "Lab", "gui.pages.lab.page", "LabPage"),
     PageEntry("boards", "Boards", "gui.pages.boards.page", "BoardsPage"),
     PageEntry("monitor", "Monitor", "gui.pages.monitor.page", "MonitorPage"),
     PageEntry("jobs", "Jobs", "gui.pages.jobs.page", "JobsPage"),

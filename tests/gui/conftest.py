@@ -5,6 +5,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -13,6 +14,9 @@ from PySide6.QtCore import QAbstractAnimation, QAbstractItemModel, QCoreApplicat
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
+
+if TYPE_CHECKING:
+    from pytestqt.modeltest import ModelTester
 
 from core.base.paths import AppPaths
 from core.services import Services
@@ -104,7 +108,7 @@ def check_model(qtbot: QtBot) -> Iterator[Callable[[QAbstractItemModel], None]]:
     attached: list[QObject] = []
 
     def attach(model: QAbstractItemModel) -> None:
-        from pytestqt.modeltest import ModelTester
+        from pytestqt.modeltest import ModelTester  # the plugin has to be configured first
 
         python = ModelTester(None)
         python.check(model, force_py=True)
@@ -113,8 +117,11 @@ def check_model(qtbot: QtBot) -> Iterator[Callable[[QAbstractItemModel], None]]:
             assert model.rowCount(model.index(0, 0)) == 0
         testers.append(python)
 
-    testers: list[object] = []
+    testers: list[ModelTester] = []
     yield attach
+    for python in testers:
+        # It would go on to look at a model that is being deleted, which takes the process down.
+        python._cleanup()
     for tester in attached:
         tester.deleteLater()
     flush()

@@ -1,0 +1,1 @@
+"""The Lab page: what fewer bits do to a model."""

@@ -1,0 +1,113 @@
+"""The map of a model's layers: how much of each tensor survives, in dB, as numbers on a tint."""
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from core.base.names import printable
+from core.lab.summary import HeatMap
+from gui.text import tr
+from gui.theme import colour, number_font
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+class HeatModel(QAbstractTableModel):
+    """Layers by kinds of tensor."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.map: HeatMap | None = None
+
+    def show_map(self, heat: HeatMap | None) -> None:
+        """Show another map."""
+        self.beginResetModel()
+        self.map = heat
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's default
+        """Layers."""
+        return 0 if parent.isValid() or self.map is None else len(self.map.layers)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  # Qt's default
+        """Kinds."""
+        return 0 if parent.isValid() or self.map is None else len(self.map.kinds)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """A number of dB, its tint, and the tensor's name."""
+        if self.map is None or not index.isValid():
+            return None
+        cell = self.map.cells[index.row()][index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return "" if cell is None else f"{cell:.1f}"
+        if role == Qt.ItemDataRole.BackgroundRole and cell is not None:
+            return self._tint(cell)
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return printable(self.name(index) or "", 200)
+        return None
+
+    def name(self, index: Index) -> str | None:
+        """The tensor behind a cell."""
+        if self.map is None or not index.isValid():
+            return None
+        return self.map.names[index.row()][index.column()]
+
+    def headerData(  # Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        """Kinds above, layers at the left."""
+        if self.map is None or role != Qt.ItemDataRole.DisplayRole:
+            return None
+        if orientation == Qt.Orientation.Horizontal:
+            return printable(self.map.kinds[section], 40) if section < len(self.map.kinds) else None
+        if section >= len(self.map.layers):
+            return None
+        layer = self.map.layers[section]
+        return tr("head") if layer is None else str(layer)
+
+    def _tint(self, cell: float) -> QColor:
+        """The lower, the warmer; the number says the same."""
+        assert self.map is not None
+        low, high = self.map.lowest, self.map.highest
+        assert low is not None
+        assert high is not None
+        share = 0.0 if high <= low else (high - cell) / (high - low)
+        good, bad = colour("surface"), colour("warn_soft")
+        return QColor.fromRgbF(
+            good.redF() + (bad.redF() - good.redF()) * share,
+            good.greenF() + (bad.greenF() - good.greenF()) * share,
+            good.blueF() + (bad.blueF() - good.blueF()) * share,
+        )
+
+
+class HeatView(QTableView):
+    """The map; a cell leads to its tensor.
+
+    Signals:
+        picked: name of the tensor of a cell that was activated or clicked.
+    """
+
+    picked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("heatView")
+        self.heat = HeatModel(self)
+        self.setModel(self.heat)
+        self.setFont(number_font(self.font()))
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.verticalHeader().setDefaultSectionSize(22)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.setAccessibleName(tr("SQNR in dB by layer and kind of tensor"))
+        self.activated.connect(self._on_activated)
+        self.clicked.connect(self._on_activated)
+
+    @Slot(QModelIndex)
+    def _on_activated(self, index: QModelIndex) -> None:
+        name = self.heat.name(index)
+        if name is not None:
+            self.picked.emit(name)
