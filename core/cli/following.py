@@ -2,7 +2,7 @@
 
 from core.base.errors import CancelledError, JsonValue, RKDeckError
 from core.base.names import printable
-from core.base.units import format_bytes, format_rate
+from core.base.units import format_bytes, format_duration, format_rate
 from core.cli.output import Output
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobEvent
@@ -63,6 +63,10 @@ def progress_line(data: dict[str, JsonValue]) -> str:
     if data.get("unit") == "bytes":
         amounts = f"{format_bytes(done)} of {format_bytes(total)}"
         speed = f", {format_rate(rate)}" if rate is not None else ""
+        if data.get("stalled") is True:
+            speed = ", stalled"
+        elif (left := number(data.get("eta_s"))) is not None:
+            speed += f", {format_duration(left)} left"
     else:
         amounts = f"{done:g}" + (f" of {total:g}" if total is not None else "") if done is not None else ""
         speed = ""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,21 +19,19 @@ from core.convert.inspect import inspect_file
 from core.deploy.deployments import list_versions, switch
 from core.deploy.layout import Deployment, next_version
 from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
+from core.deploy.sending import Link, Sending
 from core.jobs.worker import WorkerContext
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult, upload
 
-_BUSY_POLL_S = 1.0
-# A sender from whom nothing came for this long has lost its connection.
-_SILENT_S = 30.0
-
 
 def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
     """Send a file to a board, verify it there and make it the current version of its name.
 
-    Parameters of the job: `board`, `file`, `name` or None, `title` or None, `force`. Nothing on the board
-    changes its meaning before the last step, a rename; whatever happens before can be done again.
+    Parameters of the job: `board`, `file`, `name` or None, `title` or None, `force`, `limit_bytes_per_s` or None.
+    Nothing on the board changes its meaning before the last step, a rename; whatever happens before can be done
+    again.
 
     Returns:
         `{"board","name","sha256","path","size_bytes","bytes_sent","resumed_from_bytes","transfer_seconds",
@@ -49,8 +48,9 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
         board = registry.get(str(params["board"]))
         file = Path(str(params["file"]))
         inspection = inspect_file(file)
-        with connect(board, HostKeys(paths.known_hosts), SecretStore(), password=context.secret) as session:
-            facts = probe_board(session, board.sysroot)
+        keys, secrets = HostKeys(paths.known_hosts), SecretStore()
+        with Link(lambda: connect(board, keys, secrets, password=context.secret)) as link:
+            facts = probe_board(link.session, board.sysroot)
             board = registry.remember(board.name, facts)
             context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
             model = _local_model(context, file, title if isinstance(title, str) else file.stem)
@@ -64,9 +64,9 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
                 force=force,
             )
             context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
-            sent = _send(context, session, plan)
+            sent = _send(context, link, plan)
             context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent)
-            version = _activate(session, plan)
+            version = _activate(link.session, plan)
             context.step("activated", version=version)
     return {
         "board": board.name,
@@ -98,31 +98,24 @@ def _local_model(context: WorkerContext, file: Path, title: str) -> LocalModel:
     return LocalModel(file, digest, size, title)
 
 
-def _send(context: WorkerContext, session: SshSession, plan: DeployPlan) -> UploadResult:
-    """Upload the blob; when another program is sending the same one, wait for it and use its work."""
-    seen, since = -1, time.monotonic()
-    while True:
-        silent_s = time.monotonic() - since
-        try:
-            return upload(
-                session,
-                plan.model.path,
-                plan.partial,
-                plan.model.sha256,
-                final=plan.blob,
-                takeover=silent_s > _SILENT_S,
-                progress=lambda done, total: context.progress("upload", done, total),
-            )
-        except RKDeckError as error:
-            if error.code != "remote.upload_busy":
-                raise
-            now = error.facts.get("seen_bytes")
-            if seen < 0:
-                context.log("another program is sending this file to the board; waiting for it")
-            if isinstance(now, int) and now != seen:
-                seen, since = now, time.monotonic()
-            context.progress("waiting", max(seen, 0), plan.model.size_bytes)
-            time.sleep(_BUSY_POLL_S)
+def _send(context: WorkerContext, link: Link, plan: DeployPlan) -> UploadResult:
+    """Upload the blob, over new connections when one breaks; the work of another sender is waited for and used."""
+    limit = context.params.get("limit_bytes_per_s")
+
+    def send(session: SshSession, takeover: bool, progress: Callable[[int, int], None]) -> UploadResult:
+        return upload(
+            session,
+            plan.model.path,
+            plan.partial,
+            plan.model.sha256,
+            final=plan.blob,
+            takeover=takeover,
+            progress=progress,
+            limit_bytes_per_s=limit if isinstance(limit, int) and limit > 0 else None,
+            sender=context.job_id,
+        )
+
+    return Sending(context, link, plan.model.size_bytes).run(send)
 
 
 def _activate(session: SshSession, plan: DeployPlan) -> str:

@@ -19,6 +19,7 @@ def start_deploy(
     title: str | None = None,
     force: bool = False,
     secret: str | None = None,
+    limit_bytes_per_s: int | None = None,
 ) -> JobHandle:
     """Send a model file to a board, in a job that goes on after an interruption where it stopped.
 
@@ -29,13 +30,21 @@ def start_deploy(
         name: of the deployment; None: made from the title.
         title: what people call the model; None: the file's name.
         force: override the checks that can be.
+        limit_bytes_per_s: send no faster than this; None or 0: as fast as the line.
         secret: the board's password, when it is not in the system's keyring.
     """
     return jobs.submit(
         kind=KIND,
         lane=board.lane,
         title=f"{printable(title or file.name)} to {board.name}",
-        params={"board": board.name, "file": str(file), "name": name, "title": title, "force": force},
+        params={
+            "board": board.name,
+            "file": str(file),
+            "name": name,
+            "title": title,
+            "force": force,
+            "limit_bytes_per_s": limit_bytes_per_s,
+        },
         worker=WorkerCommand(module="core.workers.deploy"),
         resumable=True,
         board=board.name,

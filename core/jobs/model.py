@@ -152,13 +152,20 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is; `total` and the rate are None while unknown."""
+    """How far a job is; `total`, the rate and the time left are None while unknown.
+
+    Attributes:
+        eta_s: seconds left, where the worker tells that itself.
+        stalled: nothing moves, though the work goes on trying.
+    """
 
     phase: str
     done: float
     total: float | None
     unit: str
     rate_per_s: float | None
+    eta_s: float | None = None
+    stalled: bool = False
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the event's members."""
@@ -168,6 +175,8 @@ class Progress:
             "total": self.total,
             "unit": self.unit,
             "rate_per_s": self.rate_per_s,
+            "eta_s": self.eta_s,
+            "stalled": self.stalled,
         }
 
 

@@ -330,7 +330,7 @@ def _record(folder: JobFolder) -> JobRecord:
 
 
 def _progress(data: dict[str, JsonValue]) -> Progress | None:
-    done, total, rate = (data.get(key) for key in ("done", "total", "rate_per_s"))
+    done, total, rate, eta = (data.get(key) for key in ("done", "total", "rate_per_s", "eta_s"))
     if not isinstance(done, int | float):
         return None
     return Progress(
@@ -339,6 +339,8 @@ def _progress(data: dict[str, JsonValue]) -> Progress | None:
         total if isinstance(total, int | float) else None,
         str(data.get("unit", "")),
         rate if isinstance(rate, int | float) else None,
+        eta if isinstance(eta, int | float) else None,
+        data.get("stalled") is True,
     )
 
 

@@ -15,6 +15,8 @@ from core.base.log import redact, register_secret
 from core.jobs.model import spec_from_json
 from core.workers.foreign._wire import Wire, WireClosed
 
+# What telling raises when nobody listens any more; for helpers of a worker's own (stages import no worker).
+ListenerGone = WireClosed
 _PROGRESS_INTERVAL_S = 0.2
 _RATE_SMOOTHING = 0.3
 
@@ -38,15 +40,31 @@ class WorkerContext:
     _sent_s: float = 0.0
     _base: tuple[float, float] = (0.0, 0.0)
     _rate_per_s: float | None = None
-    _pending: tuple[float, float | None, str] | None = None
+    _pending: tuple[float, float | None, str, dict[str, JsonValue]] | None = None
 
-    def progress(self, phase: str, done: float, total: float | None, unit: str = "bytes") -> None:
-        """Tell how far the work is; sent at most five times a second, the last one of a phase always."""
+    def progress(
+        self,
+        phase: str,
+        done: float,
+        total: float | None,
+        unit: str = "bytes",
+        *,
+        figures: dict[str, JsonValue] | None = None,
+    ) -> None:
+        """Tell how far the work is; sent at most five times a second, the last one of a phase always.
+
+        Args:
+            phase: what is being done.
+            done: so far, in `unit`.
+            total: of the phase; None while unknown.
+            unit: of both.
+            figures: more members of the event, as `eta_s`, `stalled`.
+        """
         now = time.monotonic()
         if phase != self._phase:
             self._flush()
             self._phase, self._sent_s, self._base, self._rate_per_s = phase, 0.0, (now, done), None
-        self._pending = (done, total, unit)
+        self._pending = (done, total, unit, figures or {})
         if now - self._sent_s >= _PROGRESS_INTERVAL_S or done == total:
             self._measure(now, done)
             self._sent_s = now
@@ -60,6 +78,15 @@ class WorkerContext:
         """Tell that a step was done, with its figures."""
         self._flush()
         self.wire.send("step", **{"step": step, **figures})
+
+    def raise_if_cancelled(self) -> None:
+        """Raise the cancellation again where a library may have swallowed it (paramiko does while it writes).
+
+        Raises:
+            CancelledError: `jobs.cancelled`.
+        """
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:  # so `_on_terminate` leaves it
+            raise CancelledError("jobs.cancelled", job=self.job_id)
 
     def finish(self) -> None:
         """Send what is still held back."""
@@ -75,9 +102,17 @@ class WorkerContext:
 
     def _flush(self) -> None:
         if self._pending is not None:
-            (done, total, unit), self._pending = self._pending, None
+            (done, total, unit, figures), self._pending = self._pending, None
             self.wire.send(
-                "progress", phase=self._phase, done=done, total=total, unit=unit, rate_per_s=self._rate_per_s
+                "progress",
+                **{
+                    "phase": self._phase,
+                    "done": done,
+                    "total": total,
+                    "unit": unit,
+                    "rate_per_s": self._rate_per_s,
+                    **figures,
+                },
             )
 
 

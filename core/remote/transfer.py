@@ -54,6 +54,7 @@ def upload(
     takeover: bool = False,
     final: str | None = None,
     limit_bytes_per_s: int | None = None,
+    sender: str = "",
 ) -> UploadResult:
     """Send `local` to `remote_partial`; on return it is complete, flushed and has the digest `sha256`.
 
@@ -72,6 +73,7 @@ def upload(
         final: absolute path the complete file is renamed to, on the same disk. A right file that is already
             there is not sent again.
         limit_bytes_per_s: send no faster than this.
+        sender: who sends, one word; a sender of this name that lost its connection is ended at once.
 
     Raises:
         RefusedError: `remote.no_space`, `remote.source_changed`, `remote.not_writable`, `remote.no_tool`.
@@ -87,7 +89,7 @@ def upload(
     with file:
         source = SourceFile(file, local, sha256)
         size = source.size_bytes
-        arguments = [remote_partial, str(size), sha256, str(int(takeover)), final or ""]
+        arguments = [remote_partial, str(size), sha256, str(int(takeover)), final or "", sender]
         command = remote_command(["sh", "-c", receive_script(), "rkdeck-receive", *arguments])
         receiver = Receiver(session, remote_partial, session.open_exec(command))
         try:

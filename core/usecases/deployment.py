@@ -237,6 +237,7 @@ def start_deploys(
     title: str | None = None,
     name: str | None = None,
     force: bool = False,
+    limit_bytes_per_s: int | None = None,
 ) -> tuple[str, ...]:
     """Start one job per board, so that a failing board does not hold the others.
 
@@ -247,6 +248,7 @@ def start_deploys(
         title: what people call the model; None: the file's name without its ending.
         name: of the deployment; None: made from the title.
         force: go on where a check can be overridden.
+        limit_bytes_per_s: for each board; None: what the settings say, 0: as fast as the line.
 
     Returns:
         The jobs' ids, in the order of the boards.
@@ -255,6 +257,8 @@ def start_deploys(
         UsageError: `boards.unknown`, before any job was started.
     """
     found = [services.boards.get(board) for board in dict.fromkeys(boards)]
+    if limit_bytes_per_s is None:
+        limit_bytes_per_s = services.settings.upload_limit_bytes_per_s
     return tuple(
         start_deploy(
             services.jobs,
@@ -264,6 +268,7 @@ def start_deploys(
             title=title,
             force=force,
             secret=services.secrets.get(board.secret_name),
+            limit_bytes_per_s=limit_bytes_per_s,
         ).id
         for board in found
     )

@@ -1,10 +1,10 @@
-# Receives one file: sh -c THIS rkdeck-receive PARTIAL TOTAL SHA256 TAKEOVER FINAL
+# Receives one file: sh -c THIS rkdeck-receive PARTIAL TOTAL SHA256 TAKEOVER FINAL SENDER
 # Needs sh, cat, dd, df, ls, mkdir, mv, rm, sha256sum, sleep, sync (coreutils or busybox); openssl, where there is one, is
 # several times as fast as sha256sum.
 # The digest is computed from the file while it arrives, so that it is ready when the last byte is.
 # Lines starting with @ are for RKDeck:
 #   @there                 FINAL is already this very file
-#   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, he is ended instead
+#   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, or when it is the same SENDER, he is ended instead
 #   @have SIZE SHA FREE_K  what is here already (FREE_K is - when df does not tell); then one line "SIZE" or "0" is read, and the rest is data
 #   @wrote SIZE            all data was written
 #   @sum SHA               of all of it after sync; a wrong file is removed, a right one renamed to FINAL if given
@@ -13,7 +13,7 @@
 # A lock holds the pids and start times of shell and writer, so a dead or silent sender never blocks for ever.
 LC_ALL=C; export LC_ALL
 umask 022
-P=$1; T=$2; H=$3; Z=$5; L=$1.lock; G=$1.lock.steal
+P=$1; T=$2; H=$3; Z=$5; I=$6; L=$1.lock; G=$1.lock.steal
 alive() { # PID START: whether exactly this process still runs; PID alone: print its start time
  s=; { read -r s; } 2>/dev/null <"/proc/$1/stat" || return 1
  w=$2; s=${s##*) }; set -- $s
@@ -24,13 +24,13 @@ alive() { # PID START: whether exactly this process still runs; PID alone: print
 size() { if [ -f "$P" ]; then ls -ln "$P" | { read -r _ _ _ _ b _; echo "$b"; }; else echo 0; fi; }
 flush() { sync "$1" 2>/dev/null || sync; }
 free() { df -Pk "${P%/*}" 2>/dev/null | { read -r _; read -r _ _ _ f _; case $f in *[!0-9]*|"") echo -;; *) echo "$f";; esac; }; }
-take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$)" >"$L/owner"; }
+take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$) $I" >"$L/owner"; }
 busy() { echo "@busy $(size)"; exit 75; }
 steal() { # under a guard, so that two who find the same dead lock do not both take it
  [ "$1" = 1 ] && rmdir "$G" 2>/dev/null
  mkdir "$G" 2>/dev/null || busy
  for f in "$L/owner" "$L/writer"; do
-  p=; a=; { read -r p a; } 2>/dev/null <"$f"
+  p=; a=; { read -r p a _; } 2>/dev/null <"$f"
   if [ -z "$p" ]; then [ "$1" = 1 ] || [ "$f" = "$L/writer" ] || { rmdir "$G"; busy; }
   elif alive "$p" "$a"; then
    [ "$1" = 1 ] && kill -9 "$p"
@@ -46,7 +46,11 @@ e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) d="openssl dg
 esac
 for c in cat dd df ls ${d%% *}; do command -v $c >/dev/null || { echo "@missing $c"; exit 69; }; done
 mkdir -p "${P%/*}" || { echo @readonly; exit 73; }
-take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }; steal "$4"; }
+take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }
+ x=$4; i=; { read -r _ _ i; } 2>/dev/null <"$L/owner"
+ [ -n "$I" ] && [ "$i" = "$I" ] && x=1
+ steal "$x"
+}
 trap 'rm -rf "$L"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ -L "$P" ] && rm -f "$P"

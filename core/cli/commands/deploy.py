@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.names import printable
 from core.base.units import format_bytes, format_duration, format_rate
 from core.boards.registry import Board
 from core.cli.command import Command, Context
@@ -22,6 +23,23 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", metavar="N", help="name of the deployment (default: the model's title)")
     parser.add_argument("--serve", action="store_true", help="serve it when it has arrived")
     parser.add_argument("--force", action="store_true", help="override the checks that can be overridden")
+    parser.add_argument(
+        "--limit",
+        metavar="BYTES_PER_S",
+        type=_rate,
+        help="send no faster than this to each board; K, M and G are 1024 steps (default: the settings; 0: no limit)",
+    )
+
+
+def _rate(text: str) -> int:
+    """Bytes per second from `--limit`; argparse words what is wrong."""
+    factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:].lower(), 1)
+    digits = text[:-1] if factor > 1 else text
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 16):
+        raise argparse.ArgumentTypeError(
+            f"{printable(text)} is not a number of bytes per second, such as 20M"
+        )
+    return int(digits) * factor
 
 
 def _run(context: Context) -> int:
@@ -29,7 +47,15 @@ def _run(context: Context) -> int:
     path, title = _file(context, options.file)
     boards = [services.boards.get(name) for name in dict.fromkeys(options.boards)]
     names = [board.name for board in boards]
-    started = use.start_deploys(services, path, names, title=title, name=options.name, force=options.force)
+    started = use.start_deploys(
+        services,
+        path,
+        names,
+        title=title,
+        name=options.name,
+        force=options.force,
+        limit_bytes_per_s=options.limit,
+    )
     handles = [services.jobs.attach(job_id) for job_id in started]
     outcomes = _follow_all(context, boards, handles)
     codes = [_conclude(context, board, outcome) for board, outcome in zip(boards, outcomes, strict=True)]

@@ -1,6 +1,7 @@
 """Deployments as jobs: real workers, a real SSH server, kill -9."""
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -218,7 +219,7 @@ paths = AppPaths(Path(sys.argv[1]))
 with closing(Database(paths.database_file)) as database:
     board = BoardRegistry(database).get("bench")
 with closing(JobManager(paths)) as jobs:
-    handle = start_deploy(jobs, board, Path(sys.argv[2]))
+    handle = start_deploy(jobs, board, Path(sys.argv[2]), limit_bytes_per_s=32 << 20)
     print(handle.id, flush=True)
     handle.wait()
 """
@@ -254,7 +255,7 @@ def test_front_end_killed_while_sending_then_resumed(
 ) -> None:
     place: Site = request.getfixturevalue(kind)
     make = simulated_file if kind == "demo" else real_file
-    file = make(tmp_path / "big_w8a8_rk3588.rkllm", 160 << 20)
+    file = make(tmp_path / "big_w8a8_rk3588.rkllm", 64 << 20)
     job_id = interrupted(place, file, lambda process: process.send_signal(signal.SIGKILL))
     handle = place.jobs.attach(job_id)
     assert handle.wait(30).state is JobState.INTERRUPTED
@@ -268,21 +269,72 @@ def test_front_end_killed_while_sending_then_resumed(
     assert Path(str(result["path"])).read_bytes() == file.read_bytes()
 
 
-def test_cut_connection_fails_clearly_and_the_next_job_goes_on(real: Site, tmp_path: Path) -> None:
-    file = real_file(tmp_path / "big_rk3588.rkllm", 160 << 20)
-    job_id = interrupted(real, file, lambda _: real.server.kill_connections())
-    record = real.jobs.attach(job_id).wait(30)
+def progress_events(site: Site, job_id: str) -> list[dict[str, object]]:
+    """What a job told of its upload."""
+    text = (site.paths.jobs / job_id / "events.jsonl").read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    found = [event.get("data", event) for event in events if event.get("event") == "progress"]
+    return [event for event in found if event.get("phase") == "upload"]
+
+
+def blob_at(site: Site, share: float, size: int) -> bool:
+    """Whether this share of a file of that size has arrived."""
+    return any(path.stat().st_size >= share * size for path in (site.store / "incoming").glob("*.partial"))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_cut_connection_is_made_again_and_little_is_sent_twice(
+    real: Site, tmp_path: Path, share: float
+) -> None:
+    """As a pulled cable or a rebooting board: every process of the connection dies."""
+    size = 48 << 20
+    file = real_file(tmp_path / "big_rk3588.rkllm", size)
+    handle = start_deploy(real.jobs, real.board, file, limit_bytes_per_s=24 << 20)
+    wait_until(lambda: blob_at(real, share, size), timeout_s=30)
+    arrived = max(path.stat().st_size for path in (real.store / "incoming").glob("*.partial"))
+    real.server.kill_connections()
+    result = handle.result(60)
+    assert Path(str(result["path"])).read_bytes() == file.read_bytes()
+    twice = int(str(result["bytes_sent"])) - file.stat().st_size
+    assert 0 <= twice <= 8 << 20, (twice, arrived)
+    done = [float(str(event["done"])) for event in progress_events(real, handle.id)]
+    assert done == sorted(done)
+
+
+def test_board_that_stays_away_fails_clearly_and_the_next_job_goes_on(real: Site, tmp_path: Path) -> None:
+    file = real_file(tmp_path / "big_rk3588.rkllm", 48 << 20)
+    old = deployed_small(real, tmp_path)
+    handle = start_deploy(real.jobs, real.board, file, name="m", limit_bytes_per_s=12 << 20)
+    wait_until(lambda: blob_at(real, 0.2, 48 << 20), timeout_s=30)
+    key = real.server.key_file
+    key.rename(key.with_suffix(".away"))
+    real.server.kill_connections()
+    record = handle.wait(60)
+    key.with_suffix(".away").rename(key)
     assert record.state is JobState.FAILED
-    assert record.error is not None
-    assert record.error["code"] in {"remote.closed", "remote.write_failed"}
-    nothing_half_done(real)
-    result = real.deploy(file)
+    assert current_versions(real) == {"m": old}
+    result = real.deploy(file, name="m")
     assert int(str(result["resumed_from_bytes"])) > 0
     assert Path(str(result["path"])).read_bytes() == file.read_bytes()
 
 
+def deployed_small(site: Site, tmp_path: Path) -> str:
+    """Deploy a small model called m; returns its digest."""
+    return str(site.deploy(real_file(tmp_path / "old_rk3588.rkllm"), name="m")["sha256"])
+
+
+def current_versions(site: Site) -> dict[str, str]:
+    """Names and digests of what is live; each blob is read and must have its digest."""
+    with site.connect() as session:
+        found = list_deployments(session, str(site.store))
+    for deployment in found:
+        content = Path(deployment.path).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == deployment.sha256
+    return {deployment.name: deployment.sha256 for deployment in found}
+
+
 def test_cancelled_deployment_ends_soon_and_leaves_no_half_file(real: Site, tmp_path: Path) -> None:
-    file = real_file(tmp_path / "big_rk3588.rkllm", 160 << 20)
+    file = real_file(tmp_path / "big_rk3588.rkllm", 64 << 20)
     started: list[float] = []
 
     def cancel(_: object) -> None:

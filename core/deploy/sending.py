@@ -1,0 +1,195 @@
+"""Sending a deployment's files over a connection that may break: wait, connect again, go on."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from core.base.errors import JsonValue, RKDeckError
+from core.base.names import printable
+from core.jobs.worker import ListenerGone, WorkerContext
+from core.remote.pace import Meter
+from core.remote.session import SshSession
+from core.remote.transfer import UploadResult
+
+Send = Callable[[SshSession, bool, Callable[[int, int], None]], UploadResult]
+
+# What a pulled cable, a rebooting board or a lost network looks like; anything else is told at once.
+_LINK = frozenset({
+    "remote.closed", "remote.stalled", "remote.timeout", "remote.refused", "remote.no_route",
+    "remote.no_connection", "remote.no_channel", "remote.not_ssh",
+})  # fmt: skip
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 15.0
+# A board that is back up within this time goes on where it was; then the job fails, and can be resumed.
+PATIENCE_S = 600.0
+_BUSY_POLL_S = 1.0
+# A sender from whom nothing came for this long has lost its connection.
+_SILENT_S = 30.0
+_TICK_S = 1.0
+
+
+class Link:
+    """A session that can be opened again."""
+
+    def __init__(self, connect: Callable[[], SshSession]) -> None:
+        """Connect for the first time; raises what `connect` raises."""
+        self._connect = connect
+        self.session = connect()
+
+    def reconnect(self) -> None:
+        """Close what is left of the old session and connect anew."""
+        self.session.close()
+        self.session = self._connect()
+
+    def close(self) -> None:
+        """End the session."""
+        self.session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Sending:
+    """One file on its way, as many connections as that takes."""
+
+    def __init__(
+        self, context: WorkerContext, link: Link, size_bytes: int, patience_s: float = PATIENCE_S
+    ) -> None:
+        """Prepare to send a file of `size_bytes`; give up when nothing moved for `patience_s`."""
+        self._context = context
+        self._link = link
+        self._size_bytes = size_bytes
+        self._patience_s = patience_s
+        self._meter = Meter()
+        self._lock = threading.Lock()
+        self._phase = "upload"
+        self._best = 0
+        self._moved_s = time.monotonic()
+        self._sent = 0
+        self._first: int | None = None
+        self._here: int | None = None
+
+    def run(self, send: Send) -> UploadResult:
+        """Call `send(session, takeover, progress)` until it has ended well.
+
+        Returns:
+            The last call's result, with the bytes all calls sent and what was there before the first.
+
+        Raises:
+            RKDeckError: what `send` raises that waiting does not cure, or that lasted too long.
+        """
+        over = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(over,), name="transfer pace", daemon=True)
+        ticker.start()
+        started = time.monotonic()
+        try:
+            result = self._persist(send)
+        finally:
+            over.set()
+            ticker.join()
+        return UploadResult(
+            size_bytes=result.size_bytes,
+            bytes_sent=self._sent,
+            resumed_from_bytes=self._first or 0,
+            was_there=result.was_there and self._sent == 0,
+            seconds=time.monotonic() - started,
+        )
+
+    def _persist(self, send: Send) -> UploadResult:
+        pause_s, seen, seen_s, told = _FIRST_PAUSE_S, -1, time.monotonic(), False
+        while True:
+            self._here = None
+            try:
+                return send(self._link.session, time.monotonic() - seen_s > _SILENT_S, self._progress)
+            except RKDeckError as error:
+                self._context.raise_if_cancelled()
+                if error.code == "remote.upload_busy":
+                    if not told:
+                        self._context.log("another program is sending this file to the board; waiting for it")
+                        told = True
+                    now = error.facts.get("seen_bytes")
+                    if isinstance(now, int) and now != seen:
+                        seen, seen_s = now, time.monotonic()
+                    self._wait_for_other(max(seen, 0))
+                    continue
+                if not self._is_broken(error):
+                    raise
+                if self._came_through():
+                    pause_s = _FIRST_PAUSE_S
+                self._context.log(
+                    f"the connection broke off ({printable(error.code)}); going on when it is back"
+                )
+                pause_s = self._come_back(pause_s)
+
+    def _came_through(self) -> bool:
+        """Whether the last connection got as far as sending."""
+        return self._here is not None
+
+    def _is_broken(self, error: RKDeckError) -> bool:
+        if error.code not in _LINK and (error.code != "remote.write_failed" or self._link.session.is_open):
+            return False
+        return time.monotonic() - self._moved_s < self._patience_s
+
+    def _come_back(self, pause_s: float) -> float:
+        """Connect again, however often that takes; returns how long to wait the next time."""
+        while True:
+            with self._lock:
+                self._phase = "upload"
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            try:
+                self._link.reconnect()
+            except RKDeckError as error:
+                self._context.raise_if_cancelled()
+                if not self._is_broken(error):
+                    raise
+            else:
+                self._meter.restart()
+                return pause_s
+
+    def _wait_for_other(self, there: int) -> None:
+        with self._lock:
+            self._phase = "waiting"
+            self._context.progress("waiting", there, self._size_bytes)
+        self._moved_s = time.monotonic()
+        time.sleep(_BUSY_POLL_S)
+
+    def _progress(self, done: int, total: int) -> None:
+        """Told by the sender; what people see never goes backwards."""
+        if self._here is None:
+            self._here = done
+            self._first = done if self._first is None else self._first
+        self._sent += done - self._here
+        self._here = done
+        if done > self._best or done == 0:
+            self._best, self._moved_s = max(done, self._best), time.monotonic()
+        self._meter.move(done, total)
+        with self._lock:
+            self._phase = "upload"
+        self._report()
+
+    def _report(self) -> None:
+        pace = self._meter.pace()
+        with self._lock:
+            if self._phase != "upload":
+                return
+            figures: dict[str, JsonValue] = {
+                "rate_bytes_per_s": None if pace.rate_bytes_per_s is None else round(pace.rate_bytes_per_s),
+                "eta_s": None if pace.eta_s is None else round(pace.eta_s, 1),
+                "stalled": pace.stalled,
+            }
+            self._context.progress("upload", self._best, self._size_bytes, figures=figures)
+
+    def _tick(self, over: threading.Event) -> None:
+        """Report also while nothing moves, so that a stall is seen as one."""
+        with contextlib.suppress(ListenerGone):  # the sender hears of it as well
+            while not over.wait(_TICK_S):
+                self._report()
