@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from core.lab.picture import Grid, Histogram
@@ -13,6 +13,14 @@ from gui.widgets.basic import label, row
 
 # More lines than this are a grey area: 8 bits are drawn as every 16th step.
 _MOST_LINES = 32
+
+
+class _Plot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is untyped
+    """A plot that is content with little room; pyqtgraph's asks for 640 x 480."""
+
+    def sizeHint(self) -> QSize:
+        """Small."""
+        return QSize(200, 110)
 
 
 class StillChart(QFrame):
@@ -24,7 +32,7 @@ class StillChart(QFrame):
         self.title = label(title, "heading")
         self.note = label(role="muted")
         self.across = label(across, "muted")
-        self.plot = pg.PlotWidget(enableMenu=False)
+        self.plot = _Plot(enableMenu=False)
         # pyqtgraph makes it without a parent, also where it is switched off: it would outlive the chart.
         menu = self.plot.getPlotItem().ctrlMenu
         menu.setParent(self, menu.windowFlags())

@@ -1,8 +1,15 @@
 """The map of a model's layers: how much of each tensor survives, in dB, as numbers on a tint."""
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from core.base.names import printable
 from core.lab.summary import HeatMap
@@ -10,6 +17,7 @@ from gui.text import tr
 from gui.theme import colour, number_font
 
 Index = QModelIndex | QPersistentModelIndex
+_FEW_KINDS = 9
 
 
 class HeatModel(QAbstractTableModel):
@@ -61,7 +69,9 @@ class HeatModel(QAbstractTableModel):
         if self.map is None or role != Qt.ItemDataRole.DisplayRole:
             return None
         if orientation == Qt.Orientation.Horizontal:
-            return printable(self.map.kinds[section], 40) if section < len(self.map.kinds) else None
+            # The cell's tip has the whole name.
+            kinds = self.map.kinds
+            return printable(kinds[section].removesuffix("_proj"), 40) if section < len(kinds) else None
         if section >= len(self.map.layers):
             return None
         layer = self.map.layers[section]
@@ -82,6 +92,16 @@ class HeatModel(QAbstractTableModel):
         )
 
 
+class _TintDelegate(QStyledItemDelegate):
+    """Paints the tint itself: a style sheet's items take no background from the model."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        tint = index.data(Qt.ItemDataRole.BackgroundRole)
+        if isinstance(tint, QColor):
+            painter.fillRect(option.rect, tint)
+        super().paint(painter, option, index)
+
+
 class HeatView(QTableView):
     """The map; a cell leads to its tensor.
 
@@ -96,6 +116,7 @@ class HeatView(QTableView):
         self.setObjectName("heatView")
         self.heat = HeatModel(self)
         self.setModel(self.heat)
+        self.setItemDelegate(_TintDelegate(self))
         self.setFont(number_font(self.font()))
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTabKeyNavigation(False)
@@ -105,6 +126,13 @@ class HeatView(QTableView):
         self.setAccessibleName(tr("SQNR in dB by layer and kind of tensor"))
         self.activated.connect(self._on_activated)
         self.clicked.connect(self._on_activated)
+
+    def show_map(self, heat: HeatMap | None) -> None:
+        """Show another map; its columns share the width while that is enough for numbers."""
+        self.heat.show_map(heat)
+        few = heat is not None and len(heat.kinds) <= _FEW_KINDS
+        mode = QHeaderView.ResizeMode.Stretch if few else QHeaderView.ResizeMode.ResizeToContents
+        self.horizontalHeader().setSectionResizeMode(mode)
 
     @Slot(QModelIndex)
     def _on_activated(self, index: QModelIndex) -> None:

@@ -88,9 +88,9 @@ class Overview(QWidget):
         header = view.horizontalHeader()
         header.setHighlightSections(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        header.setStretchLastSection(True)
         view.setAccessibleName(tr("Levels of this model"))
-        view.setMinimumHeight(150)
+        view.setMinimumHeight(250)
         return view
 
     def _filled(self) -> QWidget:
@@ -116,7 +116,7 @@ class Overview(QWidget):
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(scrolled(left))
         splitter.addWidget(right)
-        splitter.setSizes([600, 480])
+        splitter.setSizes([570, 510])
         splitter.setChildrenCollapsible(False)
         return splitter
 
@@ -195,7 +195,7 @@ class Overview(QWidget):
     def _on_level(self, _place: int = 0) -> None:
         name = self.level.currentText()
         known = self._analysis is not None and bool(name)
-        self.heat.heat.show_map(heat_map(self._analysis, name) if known and self._analysis else None)
+        self.heat.show_map(heat_map(self._analysis, name) if known and self._analysis else None)
 
 
 def printable_lines(lines: list[str]) -> str:

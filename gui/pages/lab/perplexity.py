@@ -114,7 +114,8 @@ class PerplexityTab(QWidget):
         view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         view.setAccessibleName(tr("Perplexity by level"))
-        view.setMinimumHeight(160)
+        view.setMinimumHeight(150)
+        view.setMaximumHeight(240)
         return view
 
     def _lay_out(self) -> None:
@@ -165,7 +166,7 @@ class PerplexityTab(QWidget):
         self.about.setText(
             tr(
                 "{text}: {windows} windows of {window} tokens, computed by {engine}",
-                text=printable(run.text, 80), windows=run.windows, window=run.window, engine=run.engine,
+                text=_title(run.text), windows=run.windows, window=run.window, engine=run.engine,
             )
         )  # fmt: skip
         self.explain.setText(_explain(run))
@@ -298,6 +299,12 @@ def _explain(run: PerplexityRun) -> str:
             "At w8a8 the inputs of each layer are rounded to 8 bits, too: outliers among them cost most."
         )
     return text
+
+
+def _title(name: str) -> str:
+    """What people call a built-in text; a file's name else."""
+    known = {text.name: text.title for text in use.builtin_texts()}
+    return known.get(name, printable(name, 80))
 
 
 def _columns() -> tuple[Column[PerplexityResult], ...]:
