@@ -18,10 +18,9 @@ from core.remote.target import SshTarget
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 # OpenSSH's server hangs up after six failed tries; the password needs one of them.
 _MAX_KEYS = 5
-# pam_faillock, pam_tally2, pam_nologin, pam_acct_mgmt and sshd's own words for an account that is shut.
+# Words of pam_faillock, pam_tally2, pam_unix and pam_nologin for an account that is shut.
 _SHUT = re.compile(
-    r"account (?:is |has been |has )?(?:temporarily )?(?:locked|expired|disabled)|too many (?:login|failed)"
-    r"|not permitted to log in|maximum number of attempts",
+    r"account (?:is |has been |has )?(?:temporarily )?(?:locked|expired|disabled)|not permitted to log in",
     re.IGNORECASE,
 )
 _TOO_MANY = re.compile(r"too many authentication failures", re.IGNORECASE)
@@ -88,7 +87,7 @@ def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers
     login = _Login(transport, target, answers)
     try:
         with contextlib.closing(login.attempts()) as attempts:
-            if any(login.succeeds(label, attempt) for label, attempt in attempts):
+            if login.is_open_to_all() or any(login.succeeds(label, attempt) for label, attempt in attempts):
                 return
     except (paramiko.SSHException, EOFError, OSError) as error:
         if login.answers.asked_for_new and answers is None:
@@ -111,9 +110,23 @@ class _Login:
         self.tried: list[str] = []
         self.allowed: tuple[str, ...] = ()
         self.locked: RKDeckError | None = None
+        self._banner = ""
         self._password_checked = False
+        self._password_unwanted = False
         self._half_way = False
         self._keys_left = _MAX_KEYS
+
+    def is_open_to_all(self) -> bool:
+        """Ask what the server takes, so that it is spared, and not told, what it does not (RFC 4252, 5.2)."""
+        try:
+            return not self._transport.auth_none(self._target.user)
+        except paramiko.BadAuthenticationType as error:
+            self.allowed = tuple(error.allowed_types)
+        except paramiko.AuthenticationException:
+            pass  # it does not say: everything is tried
+        finally:
+            self._note_banner()
+        return False
 
     def succeeds(self, label: str, attempt: Callable[[], Sequence[str]]) -> bool:
         """Make one try; False when another must follow."""
@@ -136,6 +149,7 @@ class _Login:
             self._half_way = True
             self.allowed = tuple(rest)
             label += " (accepted)"
+        self._note_banner()
         self.tried.append(label)
         return False
 
@@ -155,33 +169,46 @@ class _Login:
             return RKDeckError("remote.closed", host=host, port=port, reason=reason)
         if self.locked is not None and (self._target.identity_file is not None or not self.tried):
             return self.locked
-        if not self.tried:
-            return RKDeckError("remote.no_credentials", user=user, host=host, port=port)
+        if not self.tried and not self._password_unwanted:
+            return RKDeckError("remote.no_credentials", user=user, host=host, port=port, allowed=allowed)
         if self._half_way:
             return RKDeckError(
                 "remote.auth_failed", user=user, host=host, port=port, tried=tried, allowed=allowed
             )
         if self._password_checked:
             return RKDeckError("remote.password_refused", user=user, host=host, port=port, tried=tried)
-        if "password" in self.tried:
-            return RKDeckError(
-                "remote.password_not_taken", user=user, host=host, port=port, tried=tried, allowed=allowed
-            )
+        if self._password_unwanted or "password" in self.tried:
+            return RKDeckError("remote.password_not_taken", user=user, host=host, port=port, allowed=allowed)
         return RKDeckError(
             "remote.key_refused", user=user, host=host, port=port, tried=tried, allowed=allowed
         )
 
     def _words(self) -> str:
         """What the server said about it, in any of the places where it can say something."""
-        handler = self._transport.auth_handler
-        banner = getattr(handler, "banner", None)
-        parts = [self._transport.farewell or "", *self.answers.said]
-        if isinstance(banner, bytes):
-            parts.append(banner[:4096].decode("utf-8", "replace"))
+        parts = [self._transport.farewell or "", *self.answers.said, self._banner]
         return printable(" ".join(part.strip() for part in parts if part.strip()), limit=300)
+
+    def _note_banner(self) -> None:
+        """Keep what the server said before this try; paramiko forgets it with the next."""
+        banner = getattr(self._transport.auth_handler, "banner", None)
+        if isinstance(banner, bytes):
+            self._banner = banner[:4096].decode("utf-8", "replace")
 
     def attempts(self) -> Generator[tuple[str, Callable[[], Sequence[str]]]]:
         """Yield what to try; an agent stays connected until the generator is closed, since it signs."""
+        if self._takes("publickey"):
+            yield from self._key_attempts()
+        if self._target.password is None:
+            return
+        if self._takes("password") or self._takes("keyboard-interactive"):
+            yield "password", self._try_password
+        else:
+            self._password_unwanted = True
+
+    def _takes(self, method: str) -> bool:
+        return not self.allowed or method in self.allowed
+
+    def _key_attempts(self) -> Generator[tuple[str, Callable[[], Sequence[str]]]]:
         target = self._target
         if target.identity_file is not None:
             yield self._file_attempt(target.identity_file)
@@ -193,8 +220,6 @@ class _Login:
         for path in self._usual_files():
             if self._takes_turn():
                 yield self._file_attempt(path)
-        if target.password is not None:
-            yield "password", self._try_password
 
     def _usual_files(self) -> list[Path]:
         target = self._target

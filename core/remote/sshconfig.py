@@ -1,8 +1,9 @@
 """What the user's `~/.ssh/config` says about a host: the same short names as for `ssh`.
 
-Followed: Host, Match (without `exec`: no command is run to find out where to connect), Include, HostName, Port, User,
-IdentityFile, IdentityAgent none, ProxyJump. The meaning of each is that of ssh_config(5); the parsing is paramiko's,
-which knows no Include. A host reached by ProxyCommand is refused with the advice to use ProxyJump.
+Followed: Host, Match (by host and user; a block with another criterion, such as `exec`, is left out: no command is run
+to find out where to connect), Include, HostName, Port, User, IdentityFile, IdentityAgent none, ProxyJump. The meaning
+of each is that of ssh_config(5); the parsing is paramiko's, which knows no Include. A host reached by ProxyCommand is
+refused with the advice to use ProxyJump.
 """
 
 import getpass
@@ -11,9 +12,11 @@ import ipaddress
 import os
 import re
 import shlex
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
@@ -26,9 +29,12 @@ _MAX_FILE_BYTES = 1 << 20
 _MAX_FILES = 64
 _MAX_DEPTH = 16  # as OpenSSH
 _MAX_HOPS = 8
+_TOKEN = re.compile(r"%[A-Za-z%]")
 _HEADER = re.compile(r"\s*(host|match)\b[\s=]+(.*)", re.IGNORECASE)
 _INCLUDE = re.compile(r"\s*include[\s=]+(.*)", re.IGNORECASE)
-_EXEC = re.compile(r"(?:^|\s)!?exec\b", re.IGNORECASE)
+# The criteria that are judged here; paramiko takes a block with any other one for a match.
+_CRITERIA = frozenset({"host", "originalhost", "user", "localuser"})
+_PLAIN_CRITERIA = frozenset({"all", "canonical", "final"})
 _NEVER = "Host !*\n"
 _HOP = re.compile(r"(?:ssh://)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@\[\]]+))(?::(\d{1,5}))?/?")
 
@@ -52,6 +58,29 @@ class HostSettings:
     jumps: tuple[str, ...] = ()
 
 
+class _Config(paramiko.SSHConfig):
+    """With values filled in without asking DNS for this computer's full name, which can take many seconds."""
+
+    def _tokenize(self, config: Mapping[str, Any], target_hostname: str, key: str, value: str) -> str:
+        if key not in {"hostname", "identityfile", "proxyjump"}:
+            return value
+        user = getpass.getuser()
+        name = target_hostname if key == "hostname" else config.get("hostname", target_hostname)
+        tokens = {
+            "%%": "%",
+            "%d": str(Path.home()),
+            "%h": name,
+            "%L": socket.gethostname().partition(".")[0],
+            "%n": target_hostname,
+            "%p": str(config.get("port", SSH_PORT)),
+            "%r": config.get("user", user),
+            "%u": user,
+        }
+        filled = _TOKEN.sub(lambda match: tokens.get(match[0], match[0]), value)
+        home = key == "identityfile" and filled.startswith("~/")
+        return str(Path.home()) + filled[1:] if home else filled
+
+
 def config_file() -> Path:
     """The file that is read: `RKDECK_SSH_CONFIG`, else `~/.ssh/config`."""
     chosen = os.environ.get(CONFIG_VARIABLE)
@@ -70,7 +99,7 @@ def settings_for(name: str, file: Path | None = None) -> HostSettings:
     """
     file = file or config_file()
     try:
-        found = paramiko.SSHConfig.from_text("".join(_lines(file, [], 0))).lookup(name)
+        found = _Config.from_text("".join(_lines(file, [], 0))).lookup(name)
         port = int(found["port"]) if "port" in found else None
     except RKDeckError:
         raise
@@ -132,6 +161,17 @@ def _chain(hops: tuple[str, ...], file: Path | None, depth: int, host: str) -> S
     return _filled(target, settings, file, depth + 1)
 
 
+def _can_judge(criteria: str) -> bool:
+    words = criteria.split("#", maxsplit=1)[0].split()
+    while words:
+        criterion = words.pop(0).lstrip("!").lower()
+        if criterion in _CRITERIA:
+            words[:1] = []
+        elif criterion not in _PLAIN_CRITERIA:
+            return False
+    return True
+
+
 def _words(text: str | None) -> tuple[str, ...]:
     if text is None or text.strip().lower() == "none":
         return ()
@@ -153,8 +193,8 @@ def _lines(file: Path, seen: list[Path], depth: int) -> Iterator[str]:
     header: str | None = None
     for line in _read(file, is_first=depth == 0).splitlines():
         if (match := _HEADER.match(line)) is not None:
-            never = match[1].lower() == "match" and _EXEC.search(match[2])
-            header = _NEVER if never else line + "\n"
+            known = match[1].lower() == "host" or _can_judge(match[2])
+            header = line + "\n" if known else _NEVER
             yield header
         elif (match := _INCLUDE.match(line)) is not None:
             yield from _included(match[1], seen, depth, header)

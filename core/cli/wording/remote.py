@@ -102,7 +102,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "right password.",
     ),
     "remote.no_credentials": (
-        "There is neither a key nor a password to log in to {host} (port {port}) as {user}.",
+        "There is nothing to log in with to {host} (port {port}) as {user}. The server takes: {allowed}.",
         "Give the password with --password-stdin, or make a key (`ssh-keygen -t ed25519`) and copy it with "
         "`ssh-copy-id {user}@{host}`.",
     ),
@@ -112,7 +112,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "or root. Some images take no password for root at all.",
     ),
     "remote.password_not_taken": (
-        "{host} (port {port}) takes no passwords from {user}, only: {allowed}. Tried: {tried}.",
+        "{host} (port {port}) takes no passwords from {user}, only: {allowed}. The password was not sent.",
         "Log in with a key: name it with --identity, or load it into your agent with `ssh-add`.",
     ),
     "remote.key_refused": (

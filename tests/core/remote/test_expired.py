@@ -242,3 +242,16 @@ def test_a_real_account(tmp_path: Path, host_keys: HostKeys, pam: str) -> None:
         with pytest.raises(RKDeckError) as caught:
             SshSession.connect(target, host_keys)
         assert caught.value.code == "remote.password_refused"
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("pam", ["yes", "no"])
+def test_a_real_account_that_is_shut(tmp_path: Path, host_keys: HostKeys, pam: str) -> None:
+    """OpenSSH tells nobody that an account is locked; PAM says that it has expired."""
+    options = ("PasswordAuthentication yes", f"UsePAM {pam}")
+    with account() as user, openssh(tmp_path / "server", *options) as server:
+        target = server.target(user=user, identity_file=None, password=f"{OLD}-first")
+        subprocess.run(["usermod", "--expiredate", "1", user], check=True)
+        with pytest.raises(RKDeckError) as caught:
+            SshSession.connect(target, host_keys, server.fingerprint)
+        assert caught.value.code == ("remote.locked_out" if pam == "yes" else "remote.password_refused")

@@ -125,6 +125,30 @@ def test_commands_are_not_run(tmp_path: Path) -> None:
     assert settings_for("x", file).jumps == ()
 
 
+@pytest.mark.parametrize(
+    "criterion",
+    ["localnetwork 10.0.0.0/8", "host x tagged y", "!exec false", "version OpenSSH*", "host x nonsense z"],
+)
+def test_criteria_that_cannot_be_judged_do_not_match(tmp_path: Path, criterion: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(f"Match {criterion}\n User no\nMatch host x user {getpass.getuser()}\n User yes\n")
+    assert settings_for("x", file).user == "yes"
+
+
+def test_values_are_filled_in_without_asking_dns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> str:
+        raise AssertionError("DNS was asked")
+
+    monkeypatch.setattr("socket.getfqdn", never)
+    monkeypatch.setattr("socket.getaddrinfo", never)
+    file = tmp_path / "config"
+    file.write_text("Host x\n HostName %h.lab\n User u\n IdentityFile ~/%n-%r-%%-%l\n ProxyJump %r@gate\n")
+    found = settings_for("x", file)
+    assert found.address == "x.lab"
+    assert found.identity_files == (Path.home() / "x-u-%-%l",)
+    assert found.jumps == ("u@gate",)
+
+
 def test_blocks_included_for_one_host_are_not_for_others(tmp_path: Path) -> None:
     file = tmp_path / "config"
     (tmp_path / "part").write_text("Port 7\nHost other\n Port 8\n")
