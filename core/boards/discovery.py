@@ -6,7 +6,9 @@ whatever is announced is hostile text: names are made printable, addresses are c
 
 import ipaddress
 import re
+import socket
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -94,6 +96,7 @@ def discover(
     try:
         network = Zeroconf(interfaces=InterfaceChoice.All if interfaces is None else list(interfaces))
     except OSError as error:
+        _close_left_socket(error)
         raise RKDeckError("boards.no_discovery", reason=error.strerror or str(error)) from error
     collected = _Collected(network, on_found)
     try:
@@ -106,6 +109,14 @@ def discover(
     finally:
         network.close()
     return collected.candidates()
+
+
+def _close_left_socket(error: OSError) -> None:
+    """Close the socket that zeroconf 0.154 leaves open when one interface cannot be used."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        left = frame.f_locals.get("listen_socket")
+        if isinstance(left, socket.socket):
+            left.close()
 
 
 class _Collected:
