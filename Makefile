@@ -1,14 +1,14 @@
 # The only set-up is one of these:
 #   make demo   the whole path on the built-in hub, board and toolkit stand-in
 #   make test   the test suite
-# Further: make run (the window on your own home), make shots, make bench, make lint, make root-test.
+# Further: make run (the window on your own home), make shots, make bench, make lint, make root-test, make model-tools.
 # Both make the environment in .venv and install what they need, system packages included.
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint run shots bench root-test clean
+.PHONY: demo test lint run shots bench root-test model-tools clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)-run
@@ -33,6 +33,10 @@ bench: $(STAMP)-dev
 # Real accounts, mounts and a server with privileges; leaves the machine as it was.
 root-test: $(STAMP)-dev
 	$(PY) -m pytest -m needs_root -p no:cacheprovider $(TESTS)
+
+# torch and transformers, with which the tests compare the forward pass, the mapping and perplexity where they are there.
+model-tools: $(STAMP)-dev
+	@$(PY) -m pip install --quiet --group model
 
 lint: $(STAMP)-dev
 	$(VENV)/bin/ruff check .
