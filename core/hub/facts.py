@@ -1,6 +1,7 @@
 """A model's facts without its weights: config.json and safetensors headers by range request, all bounded."""
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
 from core.estimate.facts import (
     CONFIG_NAME,
     INDEX_NAME,
@@ -18,6 +19,7 @@ from core.hub.client import HubClient
 from core.hub.records import ModelDetail
 
 _MAX_SHARDS = 512
+_ADAPTER = "adapter_config.json"
 # 512 first requests make 32 MiB; padded headers of a hostile repository would make gigabytes.
 _MAX_HEADERS_BYTES = 96 << 20
 # Most headers fit into the first request; the rest takes one more.
@@ -28,7 +30,8 @@ def fetch_model_facts(client: HubClient, repo: str, revision: str | None = None)
     """Read what the estimate needs: one details request, config.json, and the header of each weight file.
 
     Raises:
-        RKDeckError: as `HubClient` does; `hub.no_config` when there is no config.json; `hub.shard_missing`;
+        RKDeckError: as `HubClient` does; `hub.no_config` when there is no config.json; `hub.adapter_only` with the
+            name of its base when there is an adapter instead; `hub.shard_missing`;
             the estimate's errors for files that are damaged or hostile.
         RefusedError: `hub.too_many_files`, `hub.headers_too_large`.
     """
@@ -44,6 +47,8 @@ def fetch_facts(client: HubClient, detail: ModelDetail) -> ModelFacts:
     reader = _Reader(client, detail)
     names = {file.path: file.size_bytes for file in detail.files}
     if CONFIG_NAME not in names:
+        if _ADAPTER in names:
+            raise _adapter_only(reader)
         raise RKDeckError("hub.no_config", repo=detail.repo)
     config = parse_config(reader.read_file(CONFIG_NAME, MAX_CONFIG_BYTES))
     if INDEX_NAME in names:
@@ -61,6 +66,19 @@ def fetch_facts(client: HubClient, detail: ModelDetail) -> ModelFacts:
         bytes_fetched=reader.bytes_read,
         quantization=detect_quantization(config, tensors),
     )
+
+
+def _adapter_only(reader: "_Reader") -> RKDeckError:
+    """An adapter has no shape of its own: say whose it is."""
+    base: object = None
+    try:
+        base = parse_config(reader.read_file(_ADAPTER, MAX_CONFIG_BYTES)).get("base_model_name_or_path")
+    except RKDeckError as error:
+        if not error.code.startswith("estimate."):  # the Hub's own trouble is told as that
+            return error
+    if not isinstance(base, str) or not base:
+        return RKDeckError("hub.adapter_without_base", repo=reader.repo)
+    return RKDeckError("hub.adapter_only", repo=reader.repo, base=printable(base, 120))
 
 
 class _Reader:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError
-from core.estimate.facts import ModelFacts
+from core.estimate.facts import CONFIG_NAME, ModelFacts
 from core.estimate.shape import ModelShape, build_shape
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
@@ -78,6 +78,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     try:
         facts = _facts(services, detail)
         shape = build_shape(facts)
+        problem = problem or _other_weights(detail)
     except RKDeckError as error:
         problem = error
     item = _source_of(services, repo)
@@ -166,11 +167,20 @@ def download(
 def _facts(services: Services, detail: ModelDetail) -> ModelFacts:
     suffixes = {file.path.lower().rpartition(".")[2] for file in detail.files}
     if "safetensors" not in suffixes:
-        if "gguf" in suffixes:
+        has_config = any(file.path == CONFIG_NAME for file in detail.files)
+        if "gguf" in suffixes and not has_config:
             raise RKDeckError("hub.gguf_only", repo=detail.repo)
-        if "rkllm" in suffixes:
+        if "rkllm" in suffixes and not has_config:
             raise RKDeckError("hub.rkllm_only", repo=detail.repo)
     return cached_facts(services, detail)
+
+
+def _other_weights(detail: ModelDetail) -> RKDeckError | None:
+    """What stands against converting a repository whose shape is known all the same."""
+    suffixes = {file.path.lower().rpartition(".")[2] for file in detail.files}
+    if "safetensors" in suffixes or "rkllm" in suffixes:
+        return None
+    return RKDeckError("hub.gguf_only", repo=detail.repo) if "gguf" in suffixes else None
 
 
 def _source_of(services: Services, repo: str) -> LibraryItem | None:

@@ -126,7 +126,7 @@ class ModelPane(QWidget):
         if report.rkllm_files:
             self.tabs.setTabVisible(self.tabs.indexOf(self.ready), True)
             self.ready.show_files(detail, report.rkllm_files)
-            if report.facts is None:
+            if not _is_source(report):
                 # Nothing to convert here: what is ready is what one came for.
                 self.problem.hide()
                 self.tabs.setCurrentWidget(self.ready)
@@ -175,9 +175,8 @@ class ModelPane(QWidget):
         self.download.setVisible(item is None)
         self.download.setEnabled(size is not None and not running)
         self.convert.setVisible(item is not None)
-        ready_only = (
-            self._report is not None and self._report.facts is None and bool(self._report.rkllm_files)
-        )
+        report = self._report
+        ready_only = report is not None and bool(report.rkllm_files) and not _is_source(report)
         # The one thing to do with ready-made files is on their own tab.
         set_role(self.download, "" if ready_only else "primary")
         retint_button(self.download)
@@ -235,6 +234,11 @@ class ModelPane(QWidget):
         )
         if item is not None:
             self._desk.go("convert", item.id)
+
+
+def _is_source(report: ModelReport) -> bool:
+    """Whether there is a model to convert, and not only a config.json beside ready-made files."""
+    return report.facts is not None and bool(report.facts.tensors)
 
 
 def _about(model: ModelSummary) -> str:

@@ -58,7 +58,12 @@ def hub(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoH
         "some/gguf": folder_with(root / "gguf", config__json=config, tiny_Q4__gguf=b"GGUF" + bytes(100)),
         "some/converted": folder_with(root / "converted", b__RKLLM=b"x"),
         "some/both": folder_with(root / "both", config__json=config, a__rkllm=b"RKLLM", m__gguf=b"GGUF"),
-        "some/adapter": folder_with(root / "adapter", adapter_config__json=b"{}"),
+        "some/adapter": folder_with(
+            root / "adapter", adapter_config__json=b'{"base_model_name_or_path": "some/tiny"}'
+        ),
+        "some/odd-adapter": folder_with(root / "odd-adapter", adapter_config__json=b"[[["),
+        "some/only-gguf": folder_with(root / "only-gguf", tiny_Q4__gguf=b"GGUF" + bytes(100)),
+        "some/bin": folder_with(root / "bin", config__json=config, pytorch_model__bin=bytes(200)),
         "some/weightless": folder_with(root / "weightless", config__json=config),
         "some/nonsense": folder_with(root / "nonsense", config__json=b"[]"),
         "some/shards": folder_with(
@@ -103,10 +108,10 @@ def test_a_report_has_what_the_estimate_and_a_download_need(services: Services, 
     ("repo", "code"),
     [
         ("some/locked", "hub.gated"),
-        ("some/gguf", "hub.gguf_only"),
-        ("some/both", "hub.gguf_only"),
+        ("some/only-gguf", "hub.gguf_only"),
         ("some/converted", "hub.rkllm_only"),
-        ("some/adapter", "hub.no_config"),
+        ("some/adapter", "hub.adapter_only"),
+        ("some/odd-adapter", "hub.adapter_without_base"),
         ("some/nonsense", "estimate.bad_config"),
         ("some/damaged", "estimate.header_too_large"),
         ("some/shards", "hub.shard_missing"),
@@ -123,6 +128,30 @@ def test_what_keeps_the_facts_away_is_told_beside_the_details(
     assert all(word(report.problem))
     assert report.detail is not None
     assert (report.download_bytes is None) == (repo == "some/empty")
+
+
+@pytest.mark.parametrize(
+    ("repo", "code"), [("some/gguf", "hub.gguf_only"), ("some/bin", None), ("some/both", None)]
+)
+def test_other_weights_are_estimated_from_the_configuration_alone_and_less_certainly(
+    services: Services, repo: str, code: str | None
+) -> None:
+    report = use.hub_report(services, repo)
+    assert report.facts is not None
+    assert report.facts.tensors == ()
+    assert (report.problem.code if report.problem else None) == code
+    estimate = estimate_model(report.facts, get_platform("rk3588"), context=256, shape=report.shape)
+    assert "config_only" in {note.code for note in estimate.notes}
+    assert estimate.confidence != "calibrated"
+    row = estimate.row("w8a8")
+    assert row is not None
+    assert row.ram is not None
+
+
+def test_an_adapter_names_its_base(services: Services) -> None:
+    problem = use.hub_report(services, "some/adapter").problem
+    assert problem is not None
+    assert "some/tiny" in word(problem)[0]
 
 
 def test_ready_made_files_are_named_so_that_they_can_be_inspected(services: Services) -> None:
