@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import GIB, format_bytes
+from core.estimate.platforms import Platform
 from core.lab.analysis import Analysis
 from core.lab.energy import energy_per_bit
 from core.lab.suggest import Suggestion
@@ -57,6 +58,7 @@ class Overview(QWidget):
         self.worst = label(wrap=True)
         self.kept = label(role="muted", wrap=True)
         self.explain = label(role="muted", wrap=True)
+        self.offered = label(role="muted", wrap=True)
         self.heat = HeatView()
         self.heat.picked.connect(self.tensor_picked)
         self.level = QComboBox()
@@ -98,7 +100,8 @@ class Overview(QWidget):
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 8, 0)
         for widget in (
-            self.levels, self.advice, self.why, self.price, self.gains, self.worst, self.explain, self.kept,
+            self.levels, self.advice, self.why, self.price, self.gains, self.worst, self.explain, self.offered,
+            self.kept,
         ):  # fmt: skip
             column.addWidget(widget)
         column.addStretch(1)
@@ -120,8 +123,8 @@ class Overview(QWidget):
         splitter.setChildrenCollapsible(False)
         return splitter
 
-    def show_view(self, view: LabView | None) -> None:
-        """Show a model; without an analysis, the way to one."""
+    def show_view(self, view: LabView | None, platform: Platform | None = None) -> None:
+        """Show a model, with what a platform makes of it; without an analysis, the way to one."""
         self._analysis = view.analysis if view is not None else None
         self._rows.replace_all(view.rows if view is not None else (), key=_dtype)
         if view is None or view.analysis is None:
@@ -130,6 +133,7 @@ class Overview(QWidget):
         self._stack.setCurrentIndex(_FILLED)
         self._show_advice(view)
         self._show_findings(view.analysis)
+        self.offered.setText(_offered(view.analysis, platform) if platform is not None else "")
         self._fill_levels(view.analysis)
 
     def retint(self) -> None:
@@ -211,6 +215,22 @@ def _explain(analysis: Analysis) -> str:
         "SQNR says how much louder the weights are than the error of rounding them. Each bit is worth about 6 dB:"
         " 8 bits reach {eight} dB here, 4 bits {four} dB. What it does to words is measured on the Perplexity tab.",
         eight=f"{eight.sqnr_db:.1f}", four=f"{four.sqnr_db:.1f}",
+    )  # fmt: skip
+
+
+def _offered(analysis: Analysis, platform: Platform) -> str:
+    """What a platform takes, with this model's bytes (SDK manual 1.3.0, table 3-3; rknn-llm #107 and #535)."""
+    eight, four = format_bytes(analysis.weights), format_bytes(analysis.weights // 2)
+    if "w4a16" in platform.dtypes or "w4a16_g32" in platform.dtypes:
+        return tr(
+            "{soc} takes 4-bit weights beside 16-bit inputs: {four} of weights instead of {eight}, and only the weights"
+            " lose precision.",
+            soc=platform.display_name, four=four, eight=eight,
+        )  # fmt: skip
+    return tr(
+        "{soc} multiplies 8-bit weights with 8-bit inputs: w8a8. 4-bit weights beside 16-bit inputs (w4a16) are refused"
+        " by the toolkit there, and the vendor plans no support: these {eight} of weights cannot become {four} on it.",
+        soc=platform.display_name, four=four, eight=eight,
     )  # fmt: skip
 
 

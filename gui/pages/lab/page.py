@@ -164,7 +164,7 @@ class LabPage(Page):
     def _on_view(self, view: LabView) -> None:
         self._task = None
         self.view = view
-        self.overview.show_view(view)
+        self.overview.show_view(view, self.desk.active.target.platform)
         self.tensor.show_source(view.item)
         self.perplexity.show_item(view.item, view.runs)
         self._show()

@@ -72,6 +72,7 @@ def test_a_measured_model_shows_levels_advice_and_map(
     assert "Suggested for RK3588" in page.overview.advice.text()
     assert page.overview.heat.heat.rowCount() >= 2
     assert "6 dB" in texts(page)
+    assert "RK3588 multiplies 8-bit weights with 8-bit inputs" in texts(page)
     shots(page, "lab-weights")
 
 
