@@ -1,6 +1,6 @@
 """What is deployed on a board: list, find, switch back, remove, verify."""
 
-from collections import defaultdict
+from dataclasses import replace
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
@@ -64,24 +64,31 @@ def resolve(session: SshSession, store: str, name: str, *, board: str = "the boa
     raise UsageError("deploy.unknown_deployment", name=printable(name), board=board, known=known)
 
 
-def rollback(session: SshSession, store: str, name: str, *, board: str = "the board") -> Deployment:
-    """Go back to the version before the one in use; its file must still be there.
+def rollback(
+    session: SshSession, store: str, name: str, version: str | None = None, *, board: str = "the board"
+) -> Deployment:
+    """Go back to the version before the one in use, or to a named one; its file must still be there.
 
     Raises:
-        UsageError: `deploy.unknown_deployment`.
+        UsageError: `deploy.unknown_deployment`, `deploy.unknown_version`.
         RefusedError: `deploy.no_older_version`.
         RKDeckError: `deploy.switch_failed`, `deploy.blob_gone`.
     """
     now = resolve(session, store, name, board=board)
-    older = [
-        deployment
-        for deployment in list_versions(session, store)
-        if deployment.name == name and deployment.version < now.version
-    ]
-    if not older:
-        raise RefusedError("deploy.no_older_version", name=name, board=board)
-    switch(session, deployment_folder(store, name), older[-1], manifest="")
-    return older[-1]
+    versions = [deployment for deployment in list_versions(session, store) if deployment.name == name]
+    if version is None:
+        wanted = [deployment for deployment in versions if deployment.version < now.version]
+        if not wanted:
+            raise RefusedError("deploy.no_older_version", name=name, board=board)
+    else:
+        wanted = [deployment for deployment in versions if deployment.version == version]
+        if not wanted:
+            known = ", ".join(deployment.version for deployment in versions)
+            raise UsageError(
+                "deploy.unknown_version", version=printable(version), name=name, board=board, known=known
+            )
+    switch(session, deployment_folder(store, name), wanted[-1], manifest="")
+    return replace(wanted[-1], current=True)
 
 
 def undeploy(session: SshSession, store: str, name: str, *, board: str = "the board") -> Deployment:
@@ -92,12 +99,10 @@ def undeploy(session: SshSession, store: str, name: str, *, board: str = "the bo
         RKDeckError: `deploy.remove_failed`.
     """
     now = resolve(session, store, name, board=board)
-    users: dict[str, set[str]] = defaultdict(set)
-    for deployment in list_versions(session, store):
-        users[deployment.sha256].add(deployment.name)
-    only_here = sorted(sha256 for sha256, names in users.items() if names == {name})
+    versions = [deployment for deployment in list_versions(session, store) if deployment.name == name]
+    digests = sorted({digest for version in versions for digest in version.digests})
     result = session.run(
-        scripts.REMOVE, [store, deployment_folder(store, name), *only_here], timeout_s=_TIMEOUT_S
+        scripts.REMOVE, [store, deployment_folder(store, name), *digests], timeout_s=_TIMEOUT_S
     )
     if result.exit_status:
         raise RKDeckError(

@@ -2,7 +2,8 @@
 
     STORE/incoming/SHA256.partial            a file that is still arriving
     STORE/blobs/SHA256.rkllm                 complete and verified, named by its content
-    STORE/deployments/NAME/VERSION.json      one version of a deployment: which blob, what it is
+    STORE/blobs/SHA256.file                  a small file that belongs to a model: tokenizer, template, licence
+    STORE/deployments/NAME/VERSION.json      one version of a deployment: which blobs, what it is
     STORE/deployments/NAME/current           the version in use; replaced in one step
 
 What a board answers is hostile text: names must match the patterns below, and the path of a blob is always
@@ -12,18 +13,68 @@ computed from its digest, never read.
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from core.base.errors import JsonValue
 from core.base.names import printable
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = "%Y%m%dT%H%M%SZ"
 _MAX_TEXT = 200
+_MAX_FILES = 64
+# A manifest that is longer is not read back (`scripts.LIST`).
+_MAX_RECIPE_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedFile:
+    """A small file that belongs to a deployment; `name` is what it is called beside the model."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The member of the manifest."""
+        return {"name": self.name, "sha256": self.sha256, "size_bytes": self.size_bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model came from and how it was made, as far as that is known.
+
+    Attributes:
+        files: of the set, without the model itself.
+        repo, revision: on the Hub.
+        licence: as its publisher names it.
+        chat_template_sha256: of the template's text.
+        recipe: what it was converted with.
+    """
+
+    files: tuple[DeployedFile, ...] = ()
+    repo: str | None = None
+    revision: str | None = None
+    licence: str | None = None
+    chat_template_sha256: str | None = None
+    recipe: dict[str, JsonValue] | None = field(default=None, hash=False)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The members of the manifest; a recipe too long for it is left out."""
+        recipe = self.recipe
+        if recipe is not None and len(json.dumps(recipe)) > _MAX_RECIPE_BYTES:
+            recipe = None
+        return {
+            "files": [file.to_json() for file in self.files],
+            "repo": self.repo,
+            "revision": self.revision,
+            "licence": self.licence,
+            "chat_template_sha256": self.chat_template_sha256,
+            "recipe": recipe,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +86,7 @@ class Deployment:
         dtype, platform, toolkit_version, max_context: of the file, as far as it was known when it was sent.
         simulated: a file of the stand-in toolkit.
         current: whether this version is the one in use.
+        origin: what else belongs to it.
     """
 
     name: str
@@ -50,6 +102,12 @@ class Deployment:
     max_context: int | None = None
     deployed_unix_s: float | None = None
     current: bool = True
+    origin: Origin = Origin()
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Of everything in the store it needs."""
+        return frozenset({self.sha256, *(file.sha256 for file in self.origin.files)})
 
     def to_json(self) -> dict[str, JsonValue]:
         """The members, as `rkdeck deployments --json` shows them."""
@@ -70,6 +128,7 @@ class Deployment:
             "toolkit_version": self.toolkit_version,
             "max_context": self.max_context,
             "deployed_unix_s": self.deployed_unix_s,
+            **self.origin.to_json(),
         }
 
 
@@ -100,6 +159,11 @@ def _just_after(version: str) -> datetime | None:
 def blob_path(store: str, sha256: str) -> str:
     """Where a model file lies."""
     return f"{store}/blobs/{sha256}.rkllm"
+
+
+def file_blob_path(store: str, sha256: str) -> str:
+    """Where a file that belongs to a model lies."""
+    return f"{store}/blobs/{sha256}.file"
 
 
 def partial_path(store: str, sha256: str) -> str:
@@ -140,7 +204,34 @@ def read_manifest(text: str, store: str, name: str, version: str, *, current: bo
         max_context=context if isinstance(context, int) and not isinstance(context, bool) else None,
         deployed_unix_s=float(when) if isinstance(when, int | float) and not isinstance(when, bool) else None,
         current=current,
+        origin=_origin(value),
     )
+
+
+def _origin(value: dict[str, object]) -> Origin:
+    template, recipe, files = (value.get(key) for key in ("chat_template_sha256", "recipe", "files"))
+    found = [_file(entry) for entry in files[:_MAX_FILES]] if isinstance(files, list) else []
+    return Origin(
+        files=tuple(file for file in found if file is not None),
+        repo=_text(value.get("repo")),
+        revision=_text(value.get("revision")),
+        licence=_text(value.get("licence")),
+        chat_template_sha256=template if isinstance(template, str) and DIGEST.fullmatch(template) else None,
+        recipe=recipe if isinstance(recipe, dict) else None,
+    )
+
+
+def _file(value: object) -> DeployedFile | None:
+    if not isinstance(value, dict):
+        return None
+    name, sha256, size = value.get("name"), value.get("sha256"), value.get("size_bytes")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return None
+    if not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
+        return None
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        return None
+    return DeployedFile(name, sha256, size)
 
 
 def _text(value: object) -> str | None:

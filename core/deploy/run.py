@@ -1,10 +1,8 @@
 """One deployment from start to end, inside its worker process."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from core.base.database import Database
@@ -16,11 +14,14 @@ from core.boards.connect import connect
 from core.boards.probe import probe_board
 from core.boards.registry import Board, BoardRegistry
 from core.convert.inspect import inspect_file
-from core.deploy.deployments import list_versions, switch
-from core.deploy.layout import Deployment, next_version
-from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
+from core.deploy.activation import activate
+from core.deploy.companions import Companion, find_companions, origin_of
+from core.deploy.layout import Origin, file_blob_path, partial_path
+from core.deploy.plan import LocalModel, plan_deployment
+from core.deploy.pruning import prune
 from core.deploy.sending import Link, Sending
 from core.jobs.worker import WorkerContext
+from core.library.library import Library
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult, upload
@@ -29,9 +30,9 @@ from core.remote.transfer import UploadResult, upload
 def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
     """Send a file to a board, verify it there and make it the current version of its name.
 
-    Parameters of the job: `board`, `file`, `name` or None, `title` or None, `force`, `limit_bytes_per_s` or None.
-    Nothing on the board changes its meaning before the last step, a rename; whatever happens before can be done
-    again.
+    Parameters of the job: `board`, `file`, `name` or None, `title` or None, `force`; and where wanted
+    `limit_bytes_per_s`, `keep` (versions of each deployment) and `budget_bytes` (of the store). Nothing
+    on the board changes its meaning before the last step, a rename; whatever happens before can be done again.
 
     Returns:
         `{"board","name","sha256","path","size_bytes","bytes_sent","resumed_from_bytes","transfer_seconds",
@@ -63,11 +64,14 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
                 name=name if isinstance(name, str) else None,
                 force=force,
             )
+            companions, origin = _belongings(database, paths, file)
             context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
-            sent = _send(context, link, plan)
+            _send_companions(context, link, plan.store, companions)
+            sent = _send(context, link, model, plan.partial, plan.blob)
             context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent)
-            version = _activate(link.session, plan)
+            version = activate(link.session, plan, origin).version
             context.step("activated", version=version)
+            _tidy(context, link.session, plan.store)
     return {
         "board": board.name,
         "name": plan.name,
@@ -98,46 +102,59 @@ def _local_model(context: WorkerContext, file: Path, title: str) -> LocalModel:
     return LocalModel(file, digest, size, title)
 
 
-def _send(context: WorkerContext, link: Link, plan: DeployPlan) -> UploadResult:
-    """Upload the blob, over new connections when one breaks; the work of another sender is waited for and used."""
+def _send(
+    context: WorkerContext, link: Link, local: LocalModel, partial: str, final: str, phase: str = "upload"
+) -> UploadResult:
+    """Upload a file, over new connections when one breaks; another sender's work is waited for and used."""
     limit = context.params.get("limit_bytes_per_s")
 
     def send(session: SshSession, takeover: bool, progress: Callable[[int, int], None]) -> UploadResult:
         return upload(
             session,
-            plan.model.path,
-            plan.partial,
-            plan.model.sha256,
-            final=plan.blob,
+            local.path,
+            partial,
+            local.sha256,
+            final=final,
             takeover=takeover,
             progress=progress,
             limit_bytes_per_s=limit if isinstance(limit, int) and limit > 0 else None,
             sender=context.job_id,
         )
 
-    return Sending(context, link, plan.model.size_bytes).run(send)
+    return Sending(context, link, local.size_bytes, phase=phase).run(send)
 
 
-def _activate(session: SshSession, plan: DeployPlan) -> str:
-    """Make the blob the current version of its name; the same file again stays the version it is."""
-    known = [version for version in list_versions(session, plan.store) if version.name == plan.name]
-    for version in known:
-        if version.current and version.sha256 == plan.model.sha256:
-            return version.version
-    now = datetime.now(UTC)
-    deployment = Deployment(
-        name=plan.name,
-        version=next_version(now, plan.model.sha256, (version.version for version in known)),
-        path=plan.blob,
-        sha256=plan.model.sha256,
-        size_bytes=plan.model.size_bytes,
-        dtype=plan.inspection.dtype,
-        platform=plan.inspection.platform,
-        simulated=plan.inspection.simulated,
-        title=plan.title,
-        toolkit_version=plan.inspection.toolkit_version,
-        max_context=plan.inspection.max_context,
-        deployed_unix_s=now.timestamp(),
-    )
-    switch(session, plan.folder, deployment, json.dumps(deployment.manifest(), ensure_ascii=True))
-    return deployment.version
+def _send_companions(
+    context: WorkerContext, link: Link, store: str, companions: tuple[Companion, ...]
+) -> None:
+    for companion in companions:
+        file = companion.file
+        local = LocalModel(companion.path, file.sha256, file.size_bytes, file.name)
+        final = file_blob_path(store, file.sha256)
+        _send(context, link, local, partial_path(store, file.sha256), final, phase="files")
+
+
+def _belongings(database: Database, paths: AppPaths, file: Path) -> tuple[tuple[Companion, ...], Origin]:
+    """The small files that go with a model file, and what is known of its origin."""
+    item = Library(database, paths.library).find(str(file))
+    if item is None or item.kind != "rkllm":
+        companions = find_companions(file, of_a_repository=False)
+        return companions, origin_of(companions)
+    # Only a download has a folder of its own that holds its repository and nothing else.
+    downloaded = item.repo is not None and item.provenance.get("commit") is not None
+    companions = find_companions(file, of_a_repository=downloaded)
+    return companions, origin_of(companions, item.repo, item.revision)
+
+
+def _tidy(context: WorkerContext, session: SshSession, store: str) -> None:
+    """Remove what is older than what shall be kept; the deployment is done, so trouble is only told."""
+    keep, budget = (context.params.get(key) for key in ("keep", "budget_bytes"))
+    if not isinstance(keep, int) or not isinstance(budget, int) or not (keep or budget):
+        return
+    try:
+        done = prune(session, store, keep, budget)
+    except RKDeckError as error:
+        context.log(f"older versions could not be removed: {error.code}", level="warning")
+        return
+    if done.versions or done.blobs:
+        context.step("pruned", versions=len(done.versions), freed_bytes=done.freed_bytes)

@@ -24,22 +24,88 @@ mkdir -p "$1" || exit 73
 [ -L "$1" ] && { echo "it is a symbolic link" >&2; exit 73; }
 t=$1/.new.$$
 if [ -n "$3" ]; then put "$1/$2.json" "$3" || exit 73; fi
+# Once more, now that the manifest protects it from whoever tidies up.
+[ -f "$4" ] || { [ -n "$3" ] && rm -f "$1/$2.json"; exit 75; }
 [ -f "$1/$2.json" ] || { echo "there is no such version" >&2; exit 73; }
 put "$1/current" "$2" || exit 73
 flush "$1"
 """
 
-# $1 STORE, $2 folder of the deployment, then the digests of blobs nobody else needs.
+# $1 STORE, $2 folder of the deployment, then the digests its versions need.
 REMOVE = r"""
 s=$1; d=$2; shift 2
 [ -L "$d" ] && exit 73
 rm -f "$d/current" && rm -rf "$d" || exit 73
-for h; do rm -f "$s/blobs/$h.rkllm" || exit 73; done
+for h; do
+ grep -qsF "$h" "$s"/deployments/*/*.json && continue
+ rm -f "$s/blobs/$h.rkllm" "$s/blobs/$h.file" || exit 73
+done
+sync
+"""
+
+# $1 STORE. Prints NAME, SIZE, LINKS, "old" (nobody wrote it for an hour) or "new", "link" or "file", by tabs.
+BLOBS = r"""
+cd "$1/blobs" 2>/dev/null || exit 0
+for f in *; do
+ [ -f "$f" ] || [ -L "$f" ] || continue
+ ls -ln "./$f" | { read -r _ n _ _ b _; printf '%s\t%s\t%s' "$f" "$b" "$n"; }
+ if [ -n "$(find "./$f" -mmin +60 2>/dev/null)" ]; then printf '\told'; else printf '\tnew'; fi
+ if [ -L "$f" ]; then printf '\tlink\n'; else printf '\tfile\n'; fi
+done
+"""
+
+# $1 STORE, then v:NAME/VERSION for versions and b:FILE for blobs. What is current and what somebody needs stays,
+# whatever is asked for: it may have changed meanwhile. Prints what was removed.
+PRUNE = r"""
+s=$1; shift
+for x; do
+ p=${x#?:}
+ case $x in
+ v:*) d=$s/deployments/${p%%/*}; v=${p#*/}
+  [ -L "$d" ] && continue
+  c=; { read -r c; } 2>/dev/null <"$d/current"
+  [ -n "$c" ] && [ "$c" != "$v" ] && [ -f "$d/$v.json" ] || continue
+  rm -f "$d/$v.json" || exit 73;;
+ b:*) grep -qsF "${p%%.*}" "$s"/deployments/*/*.json && continue
+  rm -f "$s/blobs/$p" || exit 73;;
+ esac
+ echo "$x"
+done
+sync
+"""
+
+# $1 folder. Prints SIZE, a tab and the path of every model file in it and in the two levels below.
+FIND = r"""
+[ -d "$1" ] || exit 75
+find "$1" -maxdepth 3 -type f -name '*.rkllm' 2>/dev/null | while IFS= read -r f; do
+ [ -f "$f" ] && ls -ln "$f" | { read -r _ _ _ _ b _; printf '%s\t%s\n' "$b" "$f"; }
+done
+exit 0
+"""
+
+# $1 file. Prints its size and "file"; 75: it is not there, or no regular file.
+SIZE_OF = r"""
+[ -f "$1" ] && [ -r "$1" ] || exit 75
+ls -lnL "$1" | { read -r _ _ _ _ b _; echo "$b"; }
+"""
+
+# $1 file, $2 its place in the store. A second name where the file system can, else a reference.
+LINK = r"""
+[ -f "$1" ] || exit 75
+[ -f "$2" ] && exit 0
+umask 022
+mkdir -p "${2%/*}" || exit 73
+t=$2.new.$$
+ln "$1" "$t" 2>/dev/null && [ ! -L "$t" ] || { rm -f "$t"; ln -s "$1" "$t" || exit 73; }
+mv -f "$t" "$2" || { rm -f "$t"; exit 73; }
 sync
 """
 
 # $1 file. Prints its SHA-256; 75: it is not there.
 DIGEST_OF = r"""
 [ -f "$1" ] || exit 75
+case $(openssl dgst -sha256 -r </dev/null 2>/dev/null) in
+e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) exec openssl dgst -sha256 -r <"$1";;
+esac
 sha256sum <"$1"
 """

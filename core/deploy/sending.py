@@ -60,17 +60,15 @@ class Link:
 class Sending:
     """One file on its way, as many connections as that takes."""
 
-    def __init__(
-        self, context: WorkerContext, link: Link, size_bytes: int, patience_s: float = PATIENCE_S
-    ) -> None:
-        """Prepare to send a file of `size_bytes`; give up when nothing moved for `patience_s`."""
+    def __init__(self, context: WorkerContext, link: Link, size_bytes: int, *, phase: str = "upload") -> None:
+        """Prepare to send a file of `size_bytes`, under this name for the phase."""
         self._context = context
         self._link = link
         self._size_bytes = size_bytes
-        self._patience_s = patience_s
+        self._name = phase
         self._meter = Meter()
         self._lock = threading.Lock()
-        self._phase = "upload"
+        self._phase = self._name
         self._best = 0
         self._moved_s = time.monotonic()
         self._sent = 0
@@ -136,13 +134,13 @@ class Sending:
     def _is_broken(self, error: RKDeckError) -> bool:
         if error.code not in _LINK and (error.code != "remote.write_failed" or self._link.session.is_open):
             return False
-        return time.monotonic() - self._moved_s < self._patience_s
+        return time.monotonic() - self._moved_s < PATIENCE_S
 
     def _come_back(self, pause_s: float) -> float:
         """Connect again, however often that takes; returns how long to wait the next time."""
         while True:
             with self._lock:
-                self._phase = "upload"
+                self._phase = self._name
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             try:
@@ -173,20 +171,20 @@ class Sending:
             self._best, self._moved_s = max(done, self._best), time.monotonic()
         self._meter.move(done, total)
         with self._lock:
-            self._phase = "upload"
+            self._phase = self._name
         self._report()
 
     def _report(self) -> None:
         pace = self._meter.pace()
         with self._lock:
-            if self._phase != "upload":
+            if self._phase != self._name:
                 return
             figures: dict[str, JsonValue] = {
                 "rate_bytes_per_s": None if pace.rate_bytes_per_s is None else round(pace.rate_bytes_per_s),
                 "eta_s": None if pace.eta_s is None else round(pace.eta_s, 1),
                 "stalled": pace.stalled,
             }
-            self._context.progress("upload", self._best, self._size_bytes, figures=figures)
+            self._context.progress(self._name, self._best, self._size_bytes, figures=figures)
 
     def _tick(self, over: threading.Event) -> None:
         """Report also while nothing moves, so that a stall is seen as one."""

@@ -20,6 +20,8 @@ def start_deploy(
     force: bool = False,
     secret: str | None = None,
     limit_bytes_per_s: int | None = None,
+    keep: int = 0,
+    budget_bytes: int = 0,
 ) -> JobHandle:
     """Send a model file to a board, in a job that goes on after an interruption where it stopped.
 
@@ -31,6 +33,8 @@ def start_deploy(
         title: what people call the model; None: the file's name.
         force: override the checks that can be.
         limit_bytes_per_s: send no faster than this; None or 0: as fast as the line.
+        keep: newest versions of each deployment that stay on the board; 0: all.
+        budget_bytes: for all files in the store, what is in use excepted; 0: no budget.
         secret: the board's password, when it is not in the system's keyring.
     """
     return jobs.submit(
@@ -44,6 +48,8 @@ def start_deploy(
             "title": title,
             "force": force,
             "limit_bytes_per_s": limit_bytes_per_s,
+            "keep": keep,
+            "budget_bytes": budget_bytes,
         },
         worker=WorkerCommand(module="core.workers.deploy"),
         resumable=True,

@@ -10,11 +10,16 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.units import GIB
 from core.boards.facts import BoardFacts, Mount
+from core.boards.probe import probe_board
 from core.boards.registry import Board
 from core.convert.inspect import Inspection, inspect_file
 from core.deploy import deployments
+from core.deploy.adopting import FoundFile, find_files
+from core.deploy.adopting import adopt as adopt_file
 from core.deploy.layout import Deployment
 from core.deploy.plan import Check, checks, not_a_model
+from core.deploy.pruning import Pruning
+from core.deploy.pruning import prune as remove_old
 from core.deploy.start import start_deploy
 from core.estimate.constants import limits
 from core.estimate.fit import fit_board
@@ -269,6 +274,8 @@ def start_deploys(
             force=force,
             secret=services.secrets.get(board.secret_name),
             limit_bytes_per_s=limit_bytes_per_s,
+            keep=services.settings.keep_deployments,
+            budget_bytes=services.settings.deployments_budget_bytes,
         ).id
         for board in found
     )
@@ -281,15 +288,20 @@ def list_versions(services: Services, board: str) -> tuple[Deployment, ...]:
         return tuple(deployments.list_versions(session, found.store)) if found.store else ()
 
 
-def rollback(services: Services, board: str, name: str) -> Deployment:
-    """Go back to the version before the one in use.
+def list_deployments(services: Services, board: str) -> tuple[Deployment, ...]:
+    """The deployments on a board, each in the version in use."""
+    return tuple(version for version in list_versions(services, board) if version.current)
+
+
+def rollback(services: Services, board: str, name: str, version: str | None = None) -> Deployment:
+    """Go back to the version before the one in use, or to a named one.
 
     Raises:
         UsageError, RefusedError, RKDeckError: as `core.deploy.deployments.rollback`.
     """
     found = services.boards.get(board)
     with services.connect(found) as session:
-        return deployments.rollback(session, found.store or "", name, board=board)
+        return deployments.rollback(session, store_of(found), name, version, board=board)
 
 
 def undeploy(services: Services, board: str, name: str) -> Deployment:
@@ -300,7 +312,81 @@ def undeploy(services: Services, board: str, name: str) -> Deployment:
     """
     found = services.boards.get(board)
     with services.connect(found) as session:
-        return deployments.undeploy(session, found.store or "", name, board=board)
+        return deployments.undeploy(session, store_of(found), name, board=board)
+
+
+def find_adoptable(services: Services, board: str, folder: str | None = None) -> tuple[FoundFile, ...]:
+    """Model files on a board that could become deployments without being sent; the store's own are left out.
+
+    Args:
+        services: the core.
+        board: its name.
+        folder: absolute, on the board; None: the store.
+
+    Raises:
+        RefusedError, RKDeckError: as `core.deploy.adopting.find_files`.
+    """
+    found = services.boards.get(board)
+    store = store_of(found)
+    with services.connect(found) as session:
+        files = find_files(session, folder or store)
+    ours = (f"{store}/blobs/", f"{store}/incoming/")
+    return tuple(file for file in files if not file.path.startswith(ours))
+
+
+def adopt(
+    services: Services, board: str, path: str, *, name: str | None = None, force: bool = False
+) -> Deployment:
+    """Make a model file that is on a board already the current version of a deployment; nothing is sent.
+
+    The board computes its digest, which takes a while for large files.
+
+    Raises:
+        RefusedError, RKDeckError: as `core.deploy.adopting.adopt`.
+    """
+    found = services.boards.get(board)
+    with services.connect(found) as session:
+        facts = probe_board(session, found.sysroot)
+        found = services.boards.remember(found.name, facts)
+        return adopt_file(session, facts, store_of(found), path, board=board, name=name, force=force)
+
+
+def prune(
+    services: Services,
+    board: str,
+    *,
+    keep: int | None = None,
+    budget_bytes: int | None = None,
+    dry_run: bool = False,
+) -> Pruning:
+    """Remove old versions from a board and the files nobody refers to; what is in use always stays.
+
+    Args:
+        services: the core.
+        board: its name.
+        keep: newest versions of each deployment that stay; None: what the settings say, 0: all.
+        budget_bytes: for all files; None: what the settings say, 0: no budget.
+        dry_run: only say what would go and how much that would free.
+
+    Raises:
+        RKDeckError: as `core.deploy.pruning.prune`.
+    """
+    found, settings = services.boards.get(board), services.settings
+    keep = settings.keep_deployments if keep is None else keep
+    budget_bytes = settings.deployments_budget_bytes if budget_bytes is None else budget_bytes
+    with services.connect(found) as session:
+        return remove_old(session, store_of(found), keep, budget_bytes, dry_run=dry_run)
+
+
+def store_of(board: Board) -> str:
+    """The folder for models on a board.
+
+    Raises:
+        RefusedError: `boards.no_store`.
+    """
+    if board.store is None:
+        raise RefusedError("boards.no_store", name=board.name, user=board.user)
+    return board.store
 
 
 def _gib(size_bytes: int) -> str:

@@ -26,19 +26,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         metavar="BYTES_PER_S",
-        type=_rate,
+        type=_amount,
         help="send no faster than this to each board; K, M and G are 1024 steps (default: the settings; 0: no limit)",
     )
 
 
-def _rate(text: str) -> int:
-    """Bytes per second from `--limit`; argparse words what is wrong."""
+def _amount(text: str) -> int:
+    """A number of bytes from `--limit` or `--budget`; argparse words what is wrong."""
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:].lower(), 1)
     digits = text[:-1] if factor > 1 else text
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 16):
-        raise argparse.ArgumentTypeError(
-            f"{printable(text)} is not a number of bytes per second, such as 20M"
-        )
+        raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of bytes, such as 20M")
     return int(digits) * factor
 
 
@@ -135,9 +133,16 @@ def _configure_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
 
 
+def _configure_rollback(parser: argparse.ArgumentParser) -> None:
+    _configure_name(parser)
+    parser.add_argument(
+        "--version", metavar="V", help="as `rkdeck deployments` lists it (default: the one before)"
+    )
+
+
 def _rollback(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
-    now = use.rollback(context.services, board.name, context.options.name)
+    now = use.rollback(context.services, board.name, context.options.name, context.options.version)
     context.output.document({"board": board.name, "deployment": now.to_json()})
     context.output.text(f"{now.name} on {board.name} is back at {now.version}")
     return 0
@@ -151,9 +156,68 @@ def _undeploy(context: Context) -> int:
     return 0
 
 
+def _configure_adopt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+    parser.add_argument(
+        "path",
+        nargs="?",
+        metavar="PATH",
+        help="a model file on the board, or a folder to look in (default: the store)",
+    )
+    parser.add_argument("--name", metavar="N", help="name of the deployment (default: the file's name)")
+    parser.add_argument("--force", action="store_true", help="override the checks that can be overridden")
+
+
+def _adopt(context: Context) -> int:
+    options, services = context.options, context.services
+    board = services.boards.get(options.board)
+    if options.path is not None and options.path.endswith(".rkllm"):
+        context.output.note("the board is computing the file's checksum ...")
+        now = use.adopt(services, board.name, options.path, name=options.name, force=options.force)
+        context.output.document({"board": board.name, "deployment": now.to_json()})
+        context.output.text(f"{now.name} is live on {board.name}; nothing was sent")
+        return 0
+    found = use.find_adoptable(services, board.name, options.path)
+    context.output.document({"board": board.name, "files": [file.to_json() for file in found]})
+    if not found:
+        context.output.text(f"No .rkllm file was found there on {board.name}.")
+        return 0
+    rows = [(printable(file.path), format_bytes(file.size_bytes)) for file in found]
+    context.output.table(("PATH", "SIZE"), rows, right=(1,))
+    return 0
+
+
+def _configure_prune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD")
+    parser.add_argument("--keep", type=int, metavar="N", help="versions of each deployment that stay; 0: all")
+    parser.add_argument(
+        "--budget", type=_amount, metavar="BYTES", help="for all files; K, M and G are 1024 steps; 0: none"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+
+
+def _prune(context: Context) -> int:
+    options = context.options
+    board = context.services.boards.get(options.board)
+    done = use.prune(
+        context.services, board.name, keep=options.keep, budget_bytes=options.budget, dry_run=options.dry_run
+    )
+    context.output.document({"board": board.name, "dry_run": options.dry_run, **done.to_json()})
+    for entry in done.versions:
+        context.output.text(f"{entry.name} {entry.version}")
+    word = "would be" if options.dry_run else "were"
+    context.output.text(
+        f"{len(done.versions)} old versions and {len(done.blobs)} files {word} removed from {board.name}: "
+        f"{format_bytes(done.freed_bytes)}"
+    )
+    return 0
+
+
 COMMANDS = (
     Command("deploy", _configure, _run, lines=True),
     Command("deployments", _configure_list, _list),
-    Command("rollback", _configure_name, _rollback),
+    Command("rollback", _configure_rollback, _rollback),
     Command("undeploy", _configure_name, _undeploy),
+    Command("adopt", _configure_adopt, _adopt),
+    Command("prune", _configure_prune, _prune),
 )

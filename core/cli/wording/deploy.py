@@ -77,4 +77,28 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{name} could not be removed from {store} on {host}: {reason}.",
         "Check the folder's permissions on the board.",
     ),
+    "deploy.unknown_version": (
+        "{name} on {board} has no version {version}. There is: {known}.",
+        "`rkdeck deployments {board}` lists what is there.",
+    ),
+    "deploy.prune_failed": (
+        "Old versions could not be removed from {store} on {host}: {reason}. What is in use was not touched.",
+        "Check the folder's permissions on the board.",
+    ),
+    "deploy.bad_remote_path": (
+        "{path} is not a path on a board: it must start with /.",
+        "Give the whole path, as `ls` on the board shows it.",
+    ),
+    "deploy.no_such_folder": (
+        "There is no folder {folder} on {host}, or it may not be read.",
+        "Look for it with `ls` on the board.",
+    ),
+    "deploy.no_such_file": (
+        "There is no file {path} on {host}, or it may not be read.",
+        "`rkdeck adopt BOARD FOLDER` lists the model files in a folder.",
+    ),
+    "deploy.adopt_failed": (
+        "{path} on {host} could not be taken into the store: {reason}. The file itself was not changed.",
+        "Check space and permissions on the board.",
+    ),
 }

@@ -18,7 +18,7 @@ from core.base.database import Database
 from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.boards.registry import Board, BoardRegistry
-from core.deploy.deployments import list_deployments
+from core.deploy.deployments import list_deployments, list_versions
 from core.deploy.start import start_deploy
 from core.jobs.manager import JobManager
 from core.jobs.model import JobState
@@ -371,3 +371,20 @@ def test_password_reaches_the_worker_and_nothing_else(real: Site, tmp_path: Path
     for path in real.paths.home.rglob("*"):
         if path.is_file():
             assert b"correct horse" not in path.read_bytes(), path
+
+
+def test_recipe_travels_with_the_model_and_old_versions_go(real: Site, tmp_path: Path) -> None:
+    file = tmp_path / "m_rk3588.rkllm"
+    recipe = {"recipe": {"dtype": "w8a8"}, "repo": "a/b", "revision": "main"}
+    file.with_name(file.name + ".json").write_text(json.dumps(recipe))
+    for _ in range(4):
+        real.deploy(real_file(file), keep=2)
+    with real.connect() as session:
+        found = list_versions(session, str(real.store))
+    assert [version.current for version in found] == [False, True]
+    for version in found:
+        assert (version.origin.repo, version.origin.recipe) == ("a/b", {"dtype": "w8a8"})
+        (small,) = version.origin.files
+        blob = real.store / "blobs" / f"{small.sha256}.file"
+        assert json.loads(blob.read_text()) == recipe
+    assert len(list((real.store / "blobs").iterdir())) == 3

@@ -433,6 +433,7 @@ def test_from_a_drop_to_two_versions_and_back(desk: Services, tmp_path: Path) ->
 def test_versions_are_in_the_order_in_which_they_were_sent(desk: Services, tmp_path: Path) -> None:
     """Also within one second; an older file that is sent again is the newest version."""
     path, sent = tmp_path / "alice.rkllm", list[object]()
+    desk.settings = replace(desk.settings, keep_deployments=0)
     for seed in (1, 2, 3, 4, 1):
         write_tiny_model(path, seed=seed)
         (job_id,) = use.start_deploys(desk, path, ["desk"])

@@ -1,0 +1,150 @@
+"""Model files that are on a board already become deployments without being sent."""
+
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.names import printable
+from core.boards.facts import BoardFacts
+from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
+from core.deploy import scripts
+from core.deploy.activation import activate
+from core.deploy.layout import Deployment, Origin
+from core.deploy.plan import LocalModel, plan_deployment
+from core.remote.session import RemoteResult, SshSession
+
+_GONE = 75
+_TIMEOUT_S = 60.0
+_SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
+_MAX_LIST_BYTES = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A model file on a board; `path` is hostile text until it was made printable."""
+
+    path: str
+    size_bytes: int
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The member of `rkdeck adopt --json`."""
+        return {"path": self.path, "size_bytes": self.size_bytes}
+
+
+def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:
+    """The .rkllm files in a folder on the board and two levels below; names with control characters stay out.
+
+    Raises:
+        RefusedError: `deploy.bad_remote_path`.
+        RKDeckError: `deploy.no_such_folder`.
+    """
+    folder = check_remote_path(folder)
+    result = session.run(scripts.FIND, [folder], timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_LIST_BYTES)
+    if result.exit_status:
+        raise RKDeckError("deploy.no_such_folder", folder=printable(folder), host=session.target.host)
+    inside = folder.rstrip("/") + "/"
+    found = []
+    for line in result.text.split("\n"):
+        size, _, path = line.partition("\t")
+        if size.isdecimal() and path.startswith(inside) and path.isprintable():
+            found.append(FoundFile(path, int(size)))
+    return tuple(sorted(found, key=lambda file: file.path))
+
+
+def adopt(
+    session: SshSession,
+    facts: BoardFacts,
+    store: str,
+    path: str,
+    *,
+    board: str,
+    name: str | None = None,
+    force: bool = False,
+) -> Deployment:
+    """Hash a model file on the board, give it a place in the store and make it current.
+
+    The file stays where it is; the store gets a second name for it, or refers to it when it lies on another
+    disk. It is checked like a file that is sent.
+
+    Args:
+        session: to the board.
+        facts: of the board, fresh.
+        store: folder for models on the board.
+        path: absolute, on the board.
+        board: its name, for messages.
+        name: of the deployment; None: made from the file's name.
+        force: go on where a check can be overridden.
+
+    Raises:
+        RefusedError: `deploy.bad_remote_path`, and what `plan_deployment` raises.
+        RKDeckError: `deploy.no_such_file`, `deploy.adopt_failed`, and what `activate` raises.
+    """
+    path = check_remote_path(path)
+    size = _size(session, path)
+    base = posixpath.basename(path)
+    inspection = inspect_bytes(
+        _bytes(session, ["head", "-c", str(HEAD_BYTES), path], path),
+        _bytes(session, ["tail", "-c", str(min(TAIL_BYTES, size)), path], path),
+        size,
+        base,
+    )
+    # The checks first: hashing takes a while. The digest only names the places in the store.
+    unknown = LocalModel(Path(base), "0" * 64, size, base.removesuffix(".rkllm"))
+    plan_deployment(inspection, unknown, facts, store, board=board, name=name, force=force)
+    model = LocalModel(unknown.path, _digest(session, path, size), size, unknown.title)
+    plan = plan_deployment(inspection, model, facts, store, board=board, name=name, force=force)
+    result = session.run(scripts.LINK, [path, plan.blob], timeout_s=_TIMEOUT_S)
+    if result.exit_status == _GONE:
+        raise _no_such_file(session, path)
+    if result.exit_status:
+        raise _failed(session, path, result)
+    return activate(session, plan, Origin())
+
+
+def check_remote_path(path: str) -> str:
+    """An absolute path on a board, in its shortest form.
+
+    Raises:
+        RefusedError: `deploy.bad_remote_path`.
+    """
+    if not path.startswith("/") or "\0" in path or len(path.encode("utf-8", "replace")) > 4000:
+        raise RefusedError("deploy.bad_remote_path", path=printable(path))
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _size(session: SshSession, path: str) -> int:
+    result = session.run(scripts.SIZE_OF, [path], timeout_s=_TIMEOUT_S)
+    text = result.text.strip()
+    if result.exit_status == _GONE:
+        raise _no_such_file(session, path)
+    if result.exit_status or not text.isdecimal():
+        raise _failed(session, path, result)
+    return int(text)
+
+
+def _bytes(session: SshSession, command: list[str], path: str) -> bytes:
+    result = session.run(command, timeout_s=_TIMEOUT_S)
+    if result.exit_status:
+        raise _failed(session, path, result)
+    return result.stdout
+
+
+def _digest(session: SshSession, path: str, size: int) -> str:
+    timeout_s = _TIMEOUT_S + size / _SLOWEST_DIGEST_BYTES_PER_S
+    result = session.run(scripts.DIGEST_OF, [path], timeout_s=timeout_s)
+    found = _DIGEST.match(result.text)
+    if result.exit_status or found is None:
+        raise _failed(session, path, result)
+    return found[0]
+
+
+def _no_such_file(session: SshSession, path: str) -> RKDeckError:
+    return RKDeckError("deploy.no_such_file", path=printable(path), host=session.target.host)
+
+
+def _failed(session: SshSession, path: str, result: RemoteResult) -> RKDeckError:
+    reason = result.complaint or f"exit status {result.exit_status}"
+    return RKDeckError("deploy.adopt_failed", path=printable(path), host=session.target.host, reason=reason)

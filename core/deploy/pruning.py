@@ -1,0 +1,151 @@
+"""Which old versions and files a store can do without, and removing them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.base.errors import JsonValue, RKDeckError
+from core.deploy import scripts
+from core.deploy.deployments import list_versions
+from core.deploy.layout import Deployment
+from core.remote.session import SshSession
+
+_BLOB = re.compile(r"([0-9a-f]{64})\.(rkllm|file)")
+_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file of the store.
+
+    Attributes:
+        size_bytes: on the disk; 0 for one that also lies elsewhere on the board, since removing it frees nothing.
+        settled: nobody wrote to it for an hour, so no deployment is about to refer to it.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What is, or would be, removed.
+
+    Attributes:
+        versions: of deployments, never one in use.
+        blobs: files nobody refers to then.
+        freed_bytes: on the board's disk.
+        kept_bytes: of the store's files that stay.
+    """
+
+    versions: tuple[Deployment, ...]
+    blobs: tuple[Blob, ...]
+    freed_bytes: int
+    kept_bytes: int
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The document of `rkdeck prune --json`."""
+        return {
+            "versions": [{"name": entry.name, "version": entry.version} for entry in self.versions],
+            "blobs": [blob.name for blob in self.blobs],
+            "freed_bytes": self.freed_bytes,
+            "kept_bytes": self.kept_bytes,
+        }
+
+
+def plan_pruning(
+    versions: Sequence[Deployment], blobs: Iterable[Blob], keep: int, budget_bytes: int = 0
+) -> Pruning:
+    """Choose what goes: first what is beyond `keep`, then the oldest until the rest is within the budget.
+
+    Args:
+        versions: all of a store.
+        blobs: all of a store.
+        keep: newest versions of each deployment that stay, the one in use counted in; 0: all.
+        budget_bytes: for all files together; 0: no budget. What is in use stays whatever it costs.
+    """
+    sizes = {blob.name: blob for blob in blobs}
+    by_name: dict[str, list[Deployment]] = defaultdict(list)
+    for version in versions:
+        by_name[version.name].append(version)
+    gone = [old for entries in by_name.values() for old in _beyond(entries, keep)]
+    kept = [version for version in versions if version not in gone]
+    if budget_bytes:
+        for version in sorted(kept, key=_age):
+            if _size(kept, sizes.values()) <= budget_bytes:
+                break
+            if not version.current:
+                kept.remove(version)
+                gone.append(version)
+    needed = {digest for version in kept for digest in version.digests}
+    losing = {digest for version in gone for digest in version.digests}
+    free = tuple(
+        blob
+        for blob in sizes.values()
+        if blob.sha256 not in needed and (blob.settled or blob.sha256 in losing)
+    )
+    freed = sum(blob.size_bytes for blob in free)
+    return Pruning(
+        tuple(sorted(gone, key=_age)), free, freed, sum(blob.size_bytes for blob in sizes.values()) - freed
+    )
+
+
+def prune(
+    session: SshSession, store: str, keep: int, budget_bytes: int = 0, *, dry_run: bool = False
+) -> Pruning:
+    """Remove what `plan_pruning` chooses; the board checks again that nobody needs it.
+
+    Returns:
+        What was removed, or with `dry_run` would be.
+
+    Raises:
+        RKDeckError: `deploy.list_failed`, `deploy.prune_failed`.
+    """
+    plan = plan_pruning(list_versions(session, store), _blobs(session, store), keep, budget_bytes)
+    if dry_run or not (plan.versions or plan.blobs):
+        return plan
+    words = [f"v:{version.name}/{version.version}" for version in plan.versions]
+    words += [f"b:{blob.name}" for blob in plan.blobs]
+    result = session.run(scripts.PRUNE, [store, *words], timeout_s=_TIMEOUT_S)
+    if result.exit_status:
+        reason = result.complaint or f"exit status {result.exit_status}"
+        raise RKDeckError("deploy.prune_failed", host=session.target.host, store=store, reason=reason)
+    done = set(result.text.split())
+    versions = tuple(entry for entry in plan.versions if f"v:{entry.name}/{entry.version}" in done)
+    blobs = tuple(blob for blob in plan.blobs if f"b:{blob.name}" in done)
+    freed = sum(blob.size_bytes for blob in blobs)
+    return Pruning(versions, blobs, freed, plan.kept_bytes + plan.freed_bytes - freed)
+
+
+def _beyond(entries: Sequence[Deployment], keep: int) -> list[Deployment]:
+    """The versions of one deployment that are too old; one in use stays and takes one of the places."""
+    if keep <= 0:
+        return []
+    old = sorted((entry for entry in entries if not entry.current), key=lambda entry: entry.version)
+    places = keep - sum(entry.current for entry in entries)
+    return old[: len(old) - max(0, places)]
+
+
+def _age(version: Deployment) -> tuple[str, str]:
+    return version.version, version.name
+
+
+def _size(kept: Iterable[Deployment], blobs: Iterable[Blob]) -> int:
+    needed = {digest for version in kept for digest in version.digests}
+    return sum(blob.size_bytes for blob in blobs if blob.sha256 in needed)
+
+
+def _blobs(session: SshSession, store: str) -> list[Blob]:
+    """The files in a store that bear a name RKDeck gives."""
+    result = session.run(scripts.BLOBS, [store], timeout_s=_TIMEOUT_S)
+    found = []
+    for line in result.text.splitlines():
+        words = line.split("\t")
+        match = _BLOB.fullmatch(words[0])
+        if match and len(words) == 5 and words[1].isdecimal() and words[2].isdecimal():
+            elsewhere = words[4] == "link" or int(words[2]) > 1
+            found.append(Blob(words[0], match[1], 0 if elsewhere else int(words[1]), words[3] == "old"))
+    return found
