@@ -132,12 +132,13 @@ class _Collected:
         """An announcement; the arguments' names are zeroconf's."""
         key = (service_type, name)
         with self._lock:
-            is_new = key not in self._found
-            if is_new and len(self._found) >= _MAX_SERVICES:
+            before = self._found.get(key)
+            if key not in self._found and len(self._found) >= _MAX_SERVICES:
                 return
-            candidate = self._read(*key, request_ms=0) or self._found.get(key)
+            candidate = self._read(*key, request_ms=0) or before
             self._found[key] = candidate
-        if is_new and candidate is not None and self._on_found is not None:
+        # Addresses may come after the name.
+        if before is None and candidate is not None and self._on_found is not None:
             self._on_found(candidate)
 
     def ask_for_the_rest(self) -> None:

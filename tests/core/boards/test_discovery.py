@@ -1,15 +1,19 @@
 """Discovery with zeroconf's own responder on the loopback interface."""
 
+import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from zeroconf import ServiceInfo, Zeroconf
 
 from core.base.errors import RKDeckError
+from core.base.locks import FileLock
 from core.base.tasks import CancelToken
 from core.boards.discovery import Candidate, discover
 
@@ -41,14 +45,18 @@ SERVICES = (
 
 @contextmanager
 def announced(*infos: ServiceInfo) -> Iterator[Zeroconf]:
-    network = Zeroconf(interfaces=LOOPBACK)
-    try:
-        for info in infos:
-            # Without the probing for another owner of the name, which takes a second each.
-            network.register_service(info, cooperating_responders=True)
-        yield network
-    finally:
-        network.close()
+    """A responder of its own; test processes take turns, for they share the loopback interface."""
+    turn = FileLock(Path(tempfile.gettempdir()) / f"rkdeck-test-mdns-{os.getuid()}.lock")
+    turn.acquire(timeout_s=120)
+    with turn:
+        network = Zeroconf(interfaces=LOOPBACK)
+        try:
+            for info in infos:
+                # Without the probing for another owner of the name, which takes a second each.
+                network.register_service(info, cooperating_responders=True)
+            yield network
+        finally:
+            network.close()
 
 
 def discover_until(count: int) -> tuple[tuple[Candidate, ...], list[Candidate]]:
@@ -118,10 +126,11 @@ def test_a_flood_is_bounded() -> None:
 
 def test_it_can_be_called_off() -> None:
     token, before = CancelToken(), set(threading.enumerate())
-    timer = threading.Timer(0.2, token.cancel)
-    timer.start()
-    started = time.monotonic()
-    assert discover(60, interfaces=LOOPBACK, cancel=token) == ()
+    with announced():
+        timer = threading.Timer(0.2, token.cancel)
+        timer.start()
+        started = time.monotonic()
+        assert discover(60, interfaces=LOOPBACK, cancel=token) == ()
     timer.join()
     assert time.monotonic() - started < 10
     assert set(threading.enumerate()) <= before
