@@ -81,5 +81,5 @@ def test_the_demo_takes_the_window_along_and_draws_every_page(tmp_path: Path) ->
     assert any("fits" in step.get("verdict", "") for step in window)
     assert any(step.get("longest_block_ms", 1e9) < 250 for step in window)
     pictures = sorted(path.name for path in (tmp_path / "shots").iterdir())
-    assert len(pictures) == 7 * 2 * 2 + 1
+    assert len(pictures) == 8 * 2 * 2 + 1
     assert all((tmp_path / "shots" / name).stat().st_size > 5000 for name in pictures)

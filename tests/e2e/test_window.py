@@ -77,7 +77,7 @@ def test_the_path_by_mouse(window: Desktop, tmp_path: Path, shots: Path) -> None
     window.shot(shots / "mouse-2-convert.png")
     window.click("convertButton")
     wait_job(home, "convert")
-    window.key("ctrl+4")
+    window.key("ctrl+5")
     window.wait(f"boardCard:{BOARD}", lambda found: "RK3588" in found["text"])
     window.key("ctrl+2")
     # Library and boards are two pages: the model is carried over the rail, which opens the page under the mouse.
@@ -98,7 +98,7 @@ def test_the_path_by_mouse(window: Desktop, tmp_path: Path, shots: Path) -> None
     window.click("sendButton")
     window.wait("drawer", lambda found: "tokens/s" in found["text"])
     window.shot(shots / "mouse-6-asked.png")
-    window.key("ctrl+5")
+    window.key("ctrl+6")
     window.wait("chart:npu")
     time.sleep(2)  # the picture is to show charts that have moved
     window.shot(shots / "mouse-7-watched.png")
@@ -136,7 +136,7 @@ def test_the_path_by_keyboard_alone(window: Desktop, tmp_path: Path, shots: Path
     focus(window, "convertButton")
     window.key("space")
     wait_job(home, "convert")
-    window.key("ctrl+4")
+    window.key("ctrl+5")
     window.wait(f"boardCard:{BOARD}", lambda found: "RK3588" in found["text"])
     window.key("ctrl+2")
     window.row("libraryView", "W8A8")
@@ -146,7 +146,7 @@ def test_the_path_by_keyboard_alone(window: Desktop, tmp_path: Path, shots: Path
     choose_in_menu(window, BOARD)
     wait_job(home, "deploy")
     window.shot(shots / "keyboard-1-deployed.png")
-    window.key("ctrl+4")
+    window.key("ctrl+5")
     focus(window, "serveButton")
     window.key("space")
     wait_until(lambda: window.ask("menu") or window.ask("where", name="chatButton"), 60)
@@ -159,7 +159,7 @@ def test_the_path_by_keyboard_alone(window: Desktop, tmp_path: Path, shots: Path
     window.type(PROMPT)
     window.key("Return")
     window.wait("drawer", lambda found: "tokens/s" in found["text"])
-    window.key("Escape", "ctrl+5")
+    window.key("Escape", "ctrl+6")
     window.wait("chart:npu")
     time.sleep(2)
     window.shot(shots / "keyboard-2-watched.png")
@@ -203,7 +203,7 @@ def test_a_killed_window_loses_nothing_and_the_next_one_goes_on(
     with Desktop(display, tmp_path / "again", "--home", str(home)) as again:
         again.key("ctrl+2")
         again.row("libraryView", "W8A8")
-        again.key("ctrl+6")
+        again.key("ctrl+7")
         again.row("jobsView", "wonderland")
         again.shot(shots / "killed-reopened.png")
         assert JobStore(AppPaths(home).jobs).get(job_id).state is JobState.SUCCEEDED

@@ -110,6 +110,8 @@ def test_no_is_an_answer(tmp_path: Path) -> None:
         assert rkdeck(home, "list") == {"boards": []}
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 def test_an_expired_password_at_a_terminal(tmp_path: Path) -> None:
     root, home = orange_pi(tmp_path / "root"), tmp_path / "home"
     with expired(tmp_path) as server:
@@ -122,6 +124,8 @@ def test_an_expired_password_at_a_terminal(tmp_path: Path) -> None:
         assert NEW not in terminal.shown
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 @pytest.mark.parametrize(("new", "exit_code"), [(NEW, 0), ("kurz", 1)])
 def test_an_expired_password_in_a_script(tmp_path: Path, new: str, exit_code: int) -> None:
     root, home = orange_pi(tmp_path / "root"), tmp_path / "home"

@@ -88,6 +88,8 @@ def change(server: SshServer, host_keys: HostKeys, old: str = OLD, new: str = NE
     )
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 @pytest.mark.parametrize("words", [ENGLISH, SPANISH, CHINESE], ids=["en", "es", "zh"])
 def test_the_dialogue(tmp_path: Path, host_keys: HostKeys, words: dict[str, str]) -> None:
     with expired(tmp_path, **words) as server:
@@ -103,6 +105,8 @@ def test_the_dialogue(tmp_path: Path, host_keys: HostKeys, words: dict[str, str]
         assert caught.value.code == "remote.password_not_expired"
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 def test_the_servers_words_when_it_refuses(tmp_path: Path, host_keys: HostKeys) -> None:
     with expired(tmp_path) as server, pytest.raises(RKDeckError) as caught:
         change(server, host_keys, new="kurz")
@@ -111,6 +115,8 @@ def test_the_servers_words_when_it_refuses(tmp_path: Path, host_keys: HostKeys) 
     assert caught.value.facts["reason"] == "You must choose a longer password than ***."
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 def test_wrong_old_password(tmp_path: Path, host_keys: HostKeys) -> None:
     with expired(tmp_path) as server, pytest.raises(RKDeckError) as caught:
         change(server, host_keys, old="wrong")
@@ -129,6 +135,8 @@ def test_no_new_password(host_keys: HostKeys, new: str) -> None:
 EXPIRED = "[ -t 0 ] || { echo 'Your password has expired.' >&2; exit 1; }\n"
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 @pytest.mark.parametrize(
     ("body", "code"),
     [

@@ -217,6 +217,8 @@ class TestNewCard:
         assert (before.identity[:8], after.identity[:7]) == ("machine:", "serial:")
 
 
+# A server without privileges cannot hand out a terminal.
+@pytest.mark.needs_root
 class TestExpiredPassword:
     def test_it_is_renewed_and_the_board_added(self, services: Services, tmp_path: Path) -> None:
         root = orange_pi(tmp_path / "root")
