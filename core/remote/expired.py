@@ -25,7 +25,9 @@ _MAX_BYTES = 64 << 10
 _MAX_PASSWORD = 200
 # A question about a password: a line that is not ended, with a colon last. "WARNING: " is none.
 _QUESTION = re.compile(
-    r"(?:passw|passphrase|contrase|mot de passe|密码|口令|UNIX)[^\r\n]*[:\uff1a]\s*\Z", re.IGNORECASE
+    r"(?:passw|passphrase|contrase|mot de passe|senha|hasło|парол|密码|口令|パスワード|암호|UNIX)"
+    r"[^\r\n]*[:\uff1a]\s*\Z",
+    re.IGNORECASE,
 )
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.")
 
@@ -89,6 +91,11 @@ def is_expired(session: SshSession) -> bool:
     return False
 
 
+def is_question(line: str) -> bool:
+    """Whether a line that has not ended asks for a password; another question is never answered."""
+    return _QUESTION.search(line) is not None
+
+
 class _Terminal:
     """`passwd` on a terminal of the server."""
 
@@ -137,9 +144,9 @@ class _Terminal:
                 raise self._too_slow()
             else:
                 arrival.wait(left_s)
-            lines = self._text.splitlines()
-            if lines and _QUESTION.search(lines[-1]):
-                answer = self._answers.to_prompt(lines[-1])
+            line = self._text.rpartition("\n")[2]
+            if is_question(line):
+                answer = self._answers.to_prompt(line)
                 if answer is None:
                     raise self._refused()
                 self._text = ""
@@ -171,7 +178,7 @@ class _Terminal:
     def _refused(self) -> RKDeckError:
         """What it said after the last answer, without the question it repeats and without a secret it echoes."""
         lines = [line.strip() for line in _ESCAPES.sub("", self._text).splitlines()]
-        words = " ".join(line for line in lines if line and not _QUESTION.search(line))
+        words = " ".join(line for line in lines if line and not is_question(line))
         for secret in self._secrets:
             words = words.replace(secret, "***")
         target = self._session.target

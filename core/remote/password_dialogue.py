@@ -7,10 +7,11 @@ import paramiko
 
 # How PAM and shadow's passwd word their questions, in the languages boards are sold with.
 _AGAIN = re.compile(
-    r"retype|re-?enter|again|repeat|confirm|verify|vuelva|repita|de nuevo|wiederhol|retapez|重新|再次|确认",
+    r"retype|re-?enter|again|repeat|confirm|verify|vuelva|repita|de nuevo|wiederhol|retapez|ripet|redigite|ponownie"
+    r"|повтор|重新|再次|确认|もう一度|다시",
     re.IGNORECASE,
 )
-_NEW = re.compile(r"\bnew\b|nueva|neues|nouveau|新", re.IGNORECASE)
+_NEW = re.compile(r"\bnew\b|nueva|neues|nouveau|nuova|\bnova\b|\bnowe\b|нов|新|새", re.IGNORECASE)
 _MAX_SAID = 16
 
 

@@ -24,7 +24,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "remote.refused": (
         "{host} is there, but nothing answers on port {port}.",
         "Switch on SSH on the board, or give the right port as HOST:PORT. A board that just booted "
-        "needs a moment.",
+        "needs a moment. After several wrong passwords some boards shut a computer out for ten minutes (fail2ban).",
     ),
     "remote.timeout": (
         "{host} did not answer on port {port} within {seconds} s.",

@@ -1,7 +1,6 @@
 """First passwords that have expired: the dialogue with `passwd`, on real terminals of OpenSSH."""
 
 import contextlib
-import grp
 import os
 import pwd
 import subprocess
@@ -17,8 +16,9 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from paramiko.server import InteractiveQuery
 
 from core.base.errors import RKDeckError, UsageError
-from core.remote.expired import change_expired_password
+from core.remote.expired import change_expired_password, is_question
 from core.remote.hostkeys import HostKeys
+from core.remote.password_dialogue import Answers
 from core.remote.session import SshSession
 from core.remote.target import SshTarget
 from tests.core.remote.test_failures import raw_server
@@ -61,19 +61,8 @@ SPANISH = {
 CHINESE = {"current": "当前的密码\uff1a", "new": "新的密码\uff1a", "again": "重新输入新的密码\uff1a"}
 
 
-def need_terminals() -> None:
-    """Skip where OpenSSH cannot hand out a terminal unless it is root (session.c, pty_setowner)."""
-    master, slave = os.openpty()
-    group = os.fstat(slave).st_gid
-    os.close(master)
-    os.close(slave)
-    if os.geteuid() != 0 and group != grp.getgrnam("tty").gr_gid:
-        pytest.skip("terminals are not given to the group tty here (devpts is mounted without gid=5)")
-
-
 @contextmanager
 def expired(folder: Path, text: str = PASSWD, **words: str) -> Iterator[SshServer]:
-    need_terminals()
     login = folder / "login.sh"
     values = {**ENGLISH, "old": OLD, "user": "ubuntu", "state": str(folder / "state"), **words}
     login.write_text(text.format(**values) if text is PASSWD else text)
@@ -86,6 +75,32 @@ def change(server: SshServer, host_keys: HostKeys, old: str = OLD, new: str = NE
     change_expired_password(
         server.target(), host_keys, old, new, accept_fingerprint=server.fingerprint, **more
     )
+
+
+@pytest.mark.parametrize(
+    "questions",
+    [
+        ("(current) UNIX password: ", "Enter new UNIX password: ", "Retype new UNIX password: "),
+        ("Current password: ", "New password: ", "Re-enter new password: "),
+        ("Aktuelles Passwort: ", "Neues Passwort: ", "Neues Passwort wiederholen: "),
+        (
+            "Mot de passe actuel\u00a0: ",
+            "Nouveau mot de passe\u00a0: ",
+            "Retapez le nouveau mot de passe\u00a0: ",
+        ),
+        ("Password attuale: ", "Nuova password: ", "Ripetere la nuova password: "),
+        ("Senha atual: ", "Nova senha: ", "Redigite a nova senha: "),
+    ],
+    ids=["unix", "en", "de", "fr", "it", "pt"],
+)
+def test_each_secret_goes_to_its_question(questions: tuple[str, str, str]) -> None:
+    answers = Answers("old", "new")
+    assert [answers.to_prompt(question) for question in questions] == ["old", "new", "new"]
+    assert answers.new_was_given
+    # Whatever is asked once more was refused: nothing is given a second time.
+    assert [answers.to_prompt(question) for question in questions] == [None, None, None]
+    assert all(is_question(question) for question in questions)
+    assert not is_question("WARNING: Your password has expired.")
 
 
 # A server without privileges cannot hand out a terminal.
@@ -145,6 +160,7 @@ EXPIRED = "[ -t 0 ] || { echo 'Your password has expired.' >&2; exit 1; }\n"
         ("while :; do printf 'New password: '; read -r x; done", "remote.new_password_refused"),
         ("exit 0", "remote.password_refused"),
         ("printf 'New password: '; read -r x; kill -9 $$", "remote.new_password_refused"),
+        ("echo 'Your new password:'; read -r x; echo $x >{state}.leak", "remote.command_timeout"),
         ("printf 'PIN of your bank card: '; read -r x; echo $x >{state}.leak", "remote.command_timeout"),
     ],
 )
