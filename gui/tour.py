@@ -98,6 +98,7 @@ class Tour(Hand):
         self.watch.start()
         self.find()
         self.download()
+        self.weigh()
         item = self.convert()
         self.drop(item)
         self.ask()
@@ -137,6 +138,18 @@ class Tour(Hand):
             lambda: any(item.repo == DEMO_REPO for item in self.desk.library.items), "the library"
         )
         self.say("window", f"downloaded {record.spec.title}")
+
+    def weigh(self) -> None:
+        """Measure in the lab what each level does to the weights."""
+        self.step("measuring")
+        page = self.open("lab")
+        self.click("analyzeButton", page)
+        self.wait_job("analyze")
+        levels = self.get(QAbstractItemView, "labLevels", page)
+        self.wait_until(lambda: self.row_with(levels, "w4a16") is not None, "the measured levels")
+        heat = self.get(QAbstractItemView, "heatView", page)
+        self.wait_until(lambda: heat.model().rowCount() > 0, "the map of the layers")
+        self.say("window", f"measured what {levels.model().rowCount()} levels do to its weights")
 
     def convert(self) -> LibraryItem:
         """Choose a level and convert; returns the new item."""

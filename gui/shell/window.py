@@ -46,6 +46,7 @@ _FOOT_PX = 34
 _SIZE = (1280, 800)
 _STATE_DELAY_MS = 1000
 _WARM_DELAY_MS = 600
+_HEAVY = ("numpy", "core.usecases.lab_view")
 
 
 class MainWindow(QMainWindow):
@@ -218,10 +219,10 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_warm(self) -> None:
-        """Load what the charts need while nobody waits for it: numpy beside, pyqtgraph (it is of Qt) here."""
-        self.desk.bridge.run(importlib.import_module, "numpy", done=self._on_numpy)
+        """Load what charts and lab need while nobody waits for it: numpy and the core beside, pyqtgraph (of Qt) here."""
+        self.desk.bridge.run(_import_heavy, done=self._on_imported)
 
-    def _on_numpy(self, _module: object) -> None:
+    def _on_imported(self, _nothing: None) -> None:
         importlib.import_module("pyqtgraph")
 
     @Slot(object)
@@ -281,3 +282,9 @@ class MainWindow(QMainWindow):
     @Slot()
     def _keep_state(self) -> None:
         self.desk.bridge.run(preferences.keep_window_state, self.desk.services, self.state())
+
+
+def _import_heavy() -> None:
+    """On a thread of the pool: nothing of Qt is among these."""
+    for name in _HEAVY:
+        importlib.import_module(name)
