@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_warm(self) -> None:
-        """Load what charts and lab need while nobody waits for it: numpy and the core beside, pyqtgraph (of Qt) here."""
+        """Load what charts and lab need while nobody waits: numpy and the core beside, pyqtgraph (of Qt) here."""
         self.desk.bridge.run(_import_heavy, done=self._on_imported)
 
     def _on_imported(self, _nothing: None) -> None:
