@@ -25,7 +25,7 @@ case $1 in
   err) while :; do printf '%s\n' "$line" >&2; done ;;
   both) while :; do printf '%s\n' "$line"; printf '%s\n' "$line" >&2; done ;;
   line) while :; do printf '%4000s' x; done ;;
-  mute) exec sleep 600 ;;
+  mute) exec sleep 10 ;;
 esac
 """
 
