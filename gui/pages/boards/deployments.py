@@ -3,14 +3,17 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMessageBox, QTableView, QVBoxLayout, QWidget
 
+from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
 from core.deploy.layout import Deployment
+from core.deploy.pruning import Pruning
 from core.usecases import deployment as use
 from gui.desk import Desk
 from gui.feeds.boards import BoardView
 from gui.models.list_model import Column, RecordModel
+from gui.pages.boards.adopting import AdoptBox
 from gui.text import tr
 from gui.widgets.basic import button, label, row
 from gui.words import ago_text
@@ -63,11 +66,20 @@ class DeploymentsPanel(QWidget):
         self.off = button(tr("Remove"), "danger", "trash")
         self.off.setObjectName("undeployButton")
         self.off.clicked.connect(self._on_off)
+        self.tidy = button(
+            tr("Free space ..."), icon_name="trash", tip=tr("Old versions, and files nobody refers to, go")
+        )
+        self.tidy.setObjectName("pruneButton")
+        self.tidy.clicked.connect(self._on_tidy)
+        self.adopting = AdoptBox(desk, view.name)
+        self.adopting.adopted.connect(self._on_changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.about)
         layout.addLayout(row(self.serve, self.back, None, self.off))
+        layout.addLayout(row(self.tidy, None))
+        layout.addWidget(self.adopting)
         self.setFocusProxy(self.table)
         desk.boards.changed.connect(self._on_board_changed)
         self._show(view)
@@ -94,6 +106,10 @@ class DeploymentsPanel(QWidget):
         older = chosen is not None and sum(version.name == chosen.name for version in self._versions) > 1
         self.serve.setEnabled(chosen is not None)
         self.back.setEnabled(older)
+        # Any older version can be chosen; of the one in use, the one before it.
+        another = chosen is not None and not chosen.current
+        self.back.setText(tr("Use this version") if another else tr("Roll back"))
+        self.tidy.setEnabled(len(self._versions) > 0)
         self.off.setEnabled(chosen is not None)
         self.about.setText(_about(chosen) if chosen is not None else tr("Nothing is deployed here yet."))
 
@@ -107,9 +123,70 @@ class DeploymentsPanel(QWidget):
     def _on_back(self) -> None:
         chosen = self._selected()
         if chosen is not None:
+            version = None if chosen.current else chosen.version
             self._desk.bridge.run(
-                use.rollback, self._desk.services, self.board, chosen.name, done=self._on_changed
+                use.rollback, self._desk.services, self.board, chosen.name, version, done=self._on_changed
             )
+
+    @Slot()
+    def _on_tidy(self) -> None:
+        """Ask the board first what would go."""
+        self.tidy.setEnabled(False)
+        self._desk.bridge.run(
+            use.prune, self._desk.services, self.board, dry_run=True,
+            done=self._on_counted, failed=self._on_tidy_failed,
+        )  # fmt: skip
+
+    def _on_counted(self, pruning: Pruning) -> None:
+        self.tidy.setEnabled(True)
+        if not pruning.versions and not pruning.blobs:
+            self._desk.notice(tr("Nothing on {board} is old enough to go.", board=self.board))
+            return
+        names = ", ".join(sorted({printable(version.name, 60) for version in pruning.versions}))
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(tr("Free space on {board}", board=self.board))
+        box.setText(
+            tr(
+                "Remove {n} old versions and free {size}?",
+                n=len(pruning.versions), size=format_bytes(pruning.freed_bytes),
+            )
+        )  # fmt: skip
+        box.setInformativeText(
+            (f"{names}. " if names else "")
+            + tr("What is in use stays; Settings say how many versions are kept.")
+        )
+        remove = box.addButton(tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
+        remove.setObjectName("confirmPrune")
+        keep = box.addButton(tr("Keep"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(keep)
+        box.finished.connect(self._on_tidy_answered)
+        self._question = box
+        box.open()
+
+    @Slot(int)
+    def _on_tidy_answered(self, _result: int) -> None:
+        box, self._question = self._question, None
+        if box is None:
+            return
+        pressed = box.clickedButton()
+        if pressed and pressed.objectName() == "confirmPrune":
+            self._desk.bridge.run(
+                use.prune, self._desk.services, self.board, done=self._on_tidied, failed=self._on_tidy_failed
+            )
+        box.deleteLater()
+
+    def _on_tidied(self, pruning: Pruning) -> None:
+        self._desk.notice(
+            tr("{size} freed on {board}.", size=format_bytes(pruning.freed_bytes), board=self.board),
+            kind="ok",
+        )
+        self._desk.boards.visit(self.board)
+
+    def _on_tidy_failed(self, error: RKDeckError) -> None:
+        self.tidy.setEnabled(True)
+        self._desk.report(error)
 
     @Slot()
     def _on_off(self) -> None:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.errors import RKDeckError
+from core.base.units import MIB
 from core.estimate.platforms import context_limits, load_platforms
 from core.usecases.environment import EnvironmentFacts, check_hub, describe_environment
 from gui.crash import about_text
@@ -123,7 +124,17 @@ class SettingsPage(Page):
         self.context.setSuffix(" " + tr("tokens"))
         self.context.setValue(settings.default_context)
         self.context.editingFinished.connect(self._on_context)
-        return _form((tr("Platform"), self.platform), (tr("Context"), self.context))
+        self.keep = _spin("keepVersionsBox", 0, 99, settings.keep_deployments)
+        self.keep.setSpecialValueText(tr("all"))
+        self.keep.editingFinished.connect(self._on_keep)
+        self.limit = _spin("uploadLimitBox", 0, 10_000, settings.upload_limit_bytes_per_s // MIB)
+        self.limit.setSpecialValueText(tr("as fast as the line"))
+        self.limit.setSuffix(" MiB/s")
+        self.limit.editingFinished.connect(self._on_limit)
+        return _form(
+            (tr("Platform"), self.platform), (tr("Context"), self.context),
+            (tr("Versions kept on a board"), self.keep), (tr("Sending to boards"), self.limit),
+        )  # fmt: skip
 
     def _about_part(self) -> QWidget:
         self.home = label(selectable=True, wrap=True)
@@ -189,6 +200,14 @@ class SettingsPage(Page):
         self.desk.settings.change(default_context=self.context.value())
 
     @Slot()
+    def _on_keep(self) -> None:
+        self.desk.settings.change(keep_deployments=self.keep.value())
+
+    @Slot()
+    def _on_limit(self) -> None:
+        self.desk.settings.change(upload_limit_bytes_per_s=self.limit.value() * MIB)
+
+    @Slot()
     def _on_open_home(self) -> None:
         if self._facts is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._facts.home)))
@@ -204,6 +223,15 @@ class SettingsPage(Page):
         if self._facts is not None:
             lines += [self._facts.system, f"home {self._facts.home}", f"hub {self._facts.hub}"]
         QApplication.clipboard().setText("\n".join(lines))
+
+
+def _spin(name: str, low: int, high: int, value: int) -> QSpinBox:
+    made = QSpinBox()
+    made.setObjectName(name)
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setKeyboardTracking(False)
+    return made
 
 
 def _form(*rows: tuple[str, QWidget]) -> QWidget:
