@@ -1,7 +1,6 @@
 """Deployments as jobs: real workers, a real SSH server, kill -9."""
 
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,13 +18,19 @@ from core.base.paths import AppPaths
 from core.boards.registry import Board, BoardRegistry
 from core.deploy.deployments import list_deployments, list_versions
 from core.deploy.start import start_deploy
-from core.jobs.manager import JobManager
 from core.jobs.model import JobState
-from core.remote.hostkeys import HostKeys
-from core.remote.session import SshSession
 from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file, simulated_file
-from tests.support.sshd import ROOT, SshServer, demo_board, openssh
+from tests.core.deploy.site import (
+    Site,
+    blob_at,
+    current_versions,
+    deployed_small,
+    progress_events,
+    site,
+    snapshot,
+)
+from tests.support.sshd import ROOT, demo_board
 from tests.support.waiting import wait_until
 
 RESULT = {
@@ -42,39 +46,6 @@ RESULT = {
 }
 
 
-@dataclass
-class Site:
-    """A home folder with one board in its registry, and that board."""
-
-    paths: AppPaths
-    jobs: JobManager
-    board: Board
-    server: SshServer
-    folder: Path
-
-    @property
-    def store(self) -> Path:
-        assert self.board.store is not None
-        return Path(self.board.store)
-
-    def deploy(self, file: Path, **options: object) -> dict[str, object]:
-        return dict(start_deploy(self.jobs, self.board, file, **options).result(60))  # type: ignore[arg-type]
-
-    def connect(self) -> SshSession:
-        return self.server.connect(HostKeys(self.paths.known_hosts))
-
-
-@contextlib.contextmanager
-def site(paths: AppPaths, server: SshServer, store: Path, sysroot: Path) -> Iterator[Site]:
-    with contextlib.closing(Database(paths.database_file)) as database:
-        board = BoardRegistry(database).add(
-            Board("bench", server.host, server.port, server.user, server.key_file, str(store), str(sysroot))
-        )
-    server.connect(HostKeys(paths.known_hosts)).close()
-    with contextlib.closing(JobManager(paths)) as jobs:
-        yield Site(paths, jobs, board, server, store.parent)
-
-
 @pytest.fixture
 def demo(paths: AppPaths, tmp_path: Path) -> Iterator[Site]:
     """The demo board as a program: a simulated RK3588."""
@@ -83,26 +54,6 @@ def demo(paths: AppPaths, tmp_path: Path) -> Iterator[Site]:
         write_tree(folder / "root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
         with site(paths, server, folder / "store", folder / "root") as ready:
             yield ready
-
-
-@pytest.fixture
-def real(paths: AppPaths, tmp_path: Path) -> Iterator[Site]:
-    """An OpenSSH account whose /proc says RK3588."""
-    sysroot = write_tree(tmp_path / "board/root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
-    with (
-        openssh(tmp_path / "server") as server,
-        site(paths, server, tmp_path / "board/store", sysroot) as ready,
-    ):
-        yield ready
-
-
-def snapshot(folder: Path, store: Path) -> dict[str, tuple[int, int, int]]:
-    """Everything below `folder` but the store: inode, change time, size."""
-    return {
-        str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns, path.lstat().st_size)
-        for path in sorted(folder.rglob("*"))
-        if not path.is_relative_to(store) and path != folder
-    }
 
 
 def test_file_arrives_and_a_second_time_nothing_is_sent(demo: Site, tmp_path: Path) -> None:
@@ -269,25 +220,12 @@ def test_front_end_killed_while_sending_then_resumed(
     assert Path(str(result["path"])).read_bytes() == file.read_bytes()
 
 
-def progress_events(site: Site, job_id: str) -> list[dict[str, object]]:
-    """What a job told of its upload."""
-    text = (site.paths.jobs / job_id / "events.jsonl").read_text()
-    events = [json.loads(line) for line in text.splitlines()]
-    found = [event.get("data", event) for event in events if event.get("event") == "progress"]
-    return [event for event in found if event.get("phase") == "upload"]
-
-
-def blob_at(site: Site, share: float, size: int) -> bool:
-    """Whether this share of a file of that size has arrived."""
-    return any(path.stat().st_size >= share * size for path in (site.store / "incoming").glob("*.partial"))
-
-
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_cut_connection_is_made_again_and_little_is_sent_twice(
     real: Site, tmp_path: Path, share: float
 ) -> None:
     """As a pulled cable or a rebooting board: every process of the connection dies."""
-    size = 48 << 20
+    size = 24 << 20
     file = real_file(tmp_path / "big_rk3588.rkllm", size)
     handle = start_deploy(real.jobs, real.board, file, limit_bytes_per_s=24 << 20)
     wait_until(lambda: blob_at(real, share, size), timeout_s=30)
@@ -302,10 +240,10 @@ def test_cut_connection_is_made_again_and_little_is_sent_twice(
 
 
 def test_board_that_stays_away_fails_clearly_and_the_next_job_goes_on(real: Site, tmp_path: Path) -> None:
-    file = real_file(tmp_path / "big_rk3588.rkllm", 48 << 20)
+    file = real_file(tmp_path / "big_rk3588.rkllm", 24 << 20)
     old = deployed_small(real, tmp_path)
     handle = start_deploy(real.jobs, real.board, file, name="m", limit_bytes_per_s=12 << 20)
-    wait_until(lambda: blob_at(real, 0.2, 48 << 20), timeout_s=30)
+    wait_until(lambda: blob_at(real, 0.2, 24 << 20), timeout_s=30)
     key = real.server.key_file
     key.rename(key.with_suffix(".away"))
     real.server.kill_connections()
@@ -316,21 +254,6 @@ def test_board_that_stays_away_fails_clearly_and_the_next_job_goes_on(real: Site
     result = real.deploy(file, name="m")
     assert int(str(result["resumed_from_bytes"])) > 0
     assert Path(str(result["path"])).read_bytes() == file.read_bytes()
-
-
-def deployed_small(site: Site, tmp_path: Path) -> str:
-    """Deploy a small model called m; returns its digest."""
-    return str(site.deploy(real_file(tmp_path / "old_rk3588.rkllm"), name="m")["sha256"])
-
-
-def current_versions(site: Site) -> dict[str, str]:
-    """Names and digests of what is live; each blob is read and must have its digest."""
-    with site.connect() as session:
-        found = list_deployments(session, str(site.store))
-    for deployment in found:
-        content = Path(deployment.path).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == deployment.sha256
-    return {deployment.name: deployment.sha256 for deployment in found}
 
 
 def test_cancelled_deployment_ends_soon_and_leaves_no_half_file(real: Site, tmp_path: Path) -> None:
