@@ -67,6 +67,10 @@ def mine(panel: DeploymentsPanel, tmp_path: Path) -> list[int]:
     return [place for place, name in enumerate(rows(panel.table)) if name == tmp_path.name]
 
 
+def wait_count(panel: DeploymentsPanel, tmp_path: Path, wanted: int, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: len(mine(panel, tmp_path)) == wanted, timeout=SLACK_MS)
+
+
 def test_an_older_version_is_used_again(
     panel: DeploymentsPanel, tmp_path: Path, qtbot: QtBot, shots: Callable[[QWidget, str], Path]
 ) -> None:
@@ -86,16 +90,14 @@ def test_space_is_freed_only_when_somebody_agrees(
 ) -> None:
     assert len(mine(panel, tmp_path)) == 2
     ready.settings = replace(ready.settings, keep_deployments=1)
-    left = {"Keep": 2, "Remove": 1}
-    for answer in left:
+    for answer, wanted in (("Keep", 2), ("Remove", 1)):
         qtbot.mouseClick(panel.tidy, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: panel._question is not None, timeout=SLACK_MS)
         box = panel._question
         assert isinstance(box, QMessageBox)
         assert "free" in box.text()
         next(button for button in box.buttons() if button.text() == answer).click()
-        wanted = left[answer]
-        qtbot.waitUntil(lambda: len(mine(panel, tmp_path)) == wanted, timeout=SLACK_MS)  # noqa: B023  # at once
+        wait_count(panel, tmp_path, wanted, qtbot)
 
 
 def test_a_file_on_the_board_becomes_a_deployment_without_being_sent(
