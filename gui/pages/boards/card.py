@@ -44,7 +44,7 @@ class BoardCard(QFrame):
 
     Signals (each with this card):
         hovered: a drag came over it (card, QMimeData). left: it went away. dropped: (card, overriding).
-        asked: (card, what): "chat", "serve", "stop", "refresh", "panel", "deploy", "remove", "password",
+        asked: (card, what): "new_key", "chat", "serve", "stop", "refresh", "panel", "deploy", "remove", "password",
             "cancel_job", "retry_job", "force", "forget_offer", "cancel_start".
         serve_wanted: (card, name of the deployment).
     """
@@ -74,6 +74,9 @@ class BoardCard(QFrame):
         self.model = label(role="muted", wrap=True)
         self.simulated = label(tr("SIMULATED"), "simulated")
         self.simulated.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.new_key = button(tr("Compare the keys ..."))
+        self.new_key.setObjectName("newKeyButton")
+        self.new_key.clicked.connect(self._on_new_key)
         self.figures = Figures()
         self.serving = label(wrap=True)
         self.verdict_label = label(wrap=True)
@@ -130,6 +133,7 @@ class BoardCard(QFrame):
         about = row(self.simulated, self.model, spacing=8)
         about.setStretch(1, 1)
         layout.addLayout(about)
+        layout.addLayout(row(self.new_key, None))
         layout.addWidget(self.figures)
         layout.addLayout(row(self.serving, None, self.panel))
         layout.addWidget(self.verdict_state)
@@ -168,6 +172,7 @@ class BoardCard(QFrame):
         title = f"{printable(facts.title, 80)} · {soc}" if facts is not None else tr("not visited yet")
         error = view.error
         self.model.setText(f"{title}\n{word_error(error, language())[0]}" if error is not None else title)
+        self.new_key.setVisible(error is not None and error.code == "remote.host_key_changed")
         self.figures.show_view(view)
         self._show_serving(view)
         self._show_job(view)
@@ -323,6 +328,10 @@ class BoardCard(QFrame):
     @Slot()
     def _on_stop(self) -> None:
         self.asked.emit(self, "cancel_start" if self._starting else "stop")
+
+    @Slot()
+    def _on_new_key(self) -> None:
+        self.asked.emit(self, "new_key")
 
     @Slot()
     def _on_refresh(self) -> None:

@@ -23,6 +23,7 @@ from core.jobs.model import JobRecord, JobState
 from core.usecases import boards as use
 from gui.desk import Desk, Destination
 from gui.dialogs.add_board import AddBoardDialog
+from gui.dialogs.changed_key import ChangedKeyDialog
 from gui.feeds.boards import BoardView
 from gui.pages.boards.card import BoardCard
 from gui.pages.boards.chat import ChatPanel
@@ -229,7 +230,7 @@ class BoardsPage(Page):
         actions = {
             "chat": self._chat, "panel": self._panel, "refresh": self._visit, "deploy": self._choose_file,
             "remove": self._ask_removal, "password": self._ask_password, "stop": self._stop,
-            "cancel_start": self._cancel_start,
+            "cancel_start": self._cancel_start, "new_key": self._compare_keys,
         }  # fmt: skip
         if what in actions:
             actions[what](name)
@@ -251,6 +252,13 @@ class BoardsPage(Page):
                 self.desk.jobs.resume(job_id)
             else:
                 self.desk.jobs.retry(job_id)
+
+    def _compare_keys(self, name: str) -> None:
+        view = self.desk.boards.get(name)
+        if view is not None and view.error is not None:
+            dialog = ChangedKeyDialog(self.desk, name, view.error, self)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
 
     def _visit(self, name: str) -> None:
         self.desk.monitor.retry(name)

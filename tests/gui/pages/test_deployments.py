@@ -1,4 +1,4 @@
-"""What is deployed on a board: another version, space, files that are there already."""
+"""A board in the window: another version, space, files that are there already, a key that has changed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,8 +13,11 @@ from core.cli.demo_parts import BOARD_NAME, DemoParts, prepare, running_parts
 from core.services import Services
 from core.usecases import deployment
 from gui.desk import Desk
+from gui.dialogs.changed_key import ChangedKeyDialog
 from gui.pages.boards.deployments import DeploymentsPanel
+from gui.pages.boards.page import BoardsPage
 from gui.theme import ThemeSwitch
+from tests.core.usecases.test_reaching import OTHER_KEY
 from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS, Ear, rows
 from tests.support.tiny_model import write_tiny_model
@@ -121,3 +124,38 @@ def test_a_folder_that_is_not_there_is_told(panel: DeploymentsPanel, qtbot: QtBo
     panel.adopting.look.click()
     qtbot.waitUntil(lambda: "/no/such/folder" in panel.adopting.state.text(), timeout=SLACK_MS)
     assert panel.adopting.look.isEnabled()
+
+
+def test_a_changed_key_is_compared_and_taken_with_the_same_hardware(
+    ready: Services, desk: Desk, themes: ThemeSwitch, qtbot: QtBot, shots: Callable[[QWidget, str], Path]
+) -> None:
+    board = ready.boards.get(BOARD_NAME)
+    (present,) = ready.host_keys.lookup(board.host, board.port)
+    ready.host_keys.replace(board.host, board.port, OTHER_KEY)
+    ear = Ear(desk)
+    page = BoardsPage(desk)
+    page.resize(1000, 640)
+    page.show()
+    desk.start()
+    page.enter(None)
+    qtbot.waitUntil(lambda: BOARD_NAME in page._cards, timeout=SLACK_MS)
+    card = page._cards[BOARD_NAME]
+    qtbot.waitUntil(card.new_key.isVisible, timeout=SLACK_MS)
+    shots(page, "boards-changed-key")
+    qtbot.mouseClick(card.new_key, Qt.MouseButton.LeftButton)
+    dialog = page.findChild(ChangedKeyDialog)
+    assert isinstance(dialog, ChangedKeyDialog)
+    assert dialog.old_key.text() == OTHER_KEY.fingerprint
+    assert dialog.new_key.text() == present.fingerprint
+    shots(dialog, "changed-key")
+    qtbot.mouseClick(dialog.take, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(
+        lambda: any("its hardware says so" in notice.text for notice in ear.noticed), timeout=SLACK_MS
+    )
+    assert [key.fingerprint for key in ready.host_keys.lookup(board.host, board.port)] == [
+        present.fingerprint
+    ]
+    qtbot.waitUntil(lambda: not card.new_key.isVisible(), timeout=SLACK_MS)
+    page.close()
+    page.deleteLater()
+    flush()

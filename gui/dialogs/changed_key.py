@@ -1,0 +1,107 @@
+"""A board that shows another key than before: both are shown, and the new one is taken only with the same hardware."""
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.usecases import reaching as use
+from core.usecases.reaching import Recognised
+from gui.desk import Desk
+from gui.dialogs.host_key import COMMAND
+from gui.text import language, tr
+from gui.widgets.basic import label
+from gui.wording import word_error
+
+# The key is right by the user's eyes, but the machine behind it is another one, or does not say.
+_HARDWARE = frozenset({"boards.other_hardware", "boards.unclear_hardware"})
+
+
+class ChangedKeyDialog(QDialog):
+    """Closes itself when the new key was taken."""
+
+    def __init__(self, desk: Desk, board: str, error: RKDeckError, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("changedKeyDialog")
+        self.setWindowTitle(tr("Another key on {board}", board=printable(board, 60)))
+        self._desk = desk
+        self._board = board
+        self._replaced = False
+        self.fingerprint = str(error.facts.get("fingerprint"))
+        known = printable(str(error.facts.get("known_fingerprint")))
+        text = label(
+            tr(
+                "RKDeck sent nothing. Another computer may answer in the board's place, or the board got a new system."
+                " Take the new key only if you reinstalled it and the board's own screen shows the same fingerprint."
+            ),
+            wrap=True,
+        )
+        keys = QGridLayout()
+        keys.setColumnStretch(1, 1)
+        keys.setHorizontalSpacing(14)
+        self.old_key = label(known, selectable=True, wrap=True)
+        self.new_key = label(printable(self.fingerprint), "heading", selectable=True, wrap=True)
+        for place, (title, shown) in enumerate(((tr("Known"), self.old_key), (tr("Now"), self.new_key))):
+            keys.addWidget(label(title, "muted"), place, 0)
+            keys.addWidget(shown, place, 1)
+        how = label(tr("On the board (a screen, or a serial line), this prints it:"), "muted", wrap=True)
+        command = label(COMMAND, selectable=True, wrap=True)
+        self.problem = label(role="problem", wrap=True, selectable=True)
+        self.problem.hide()
+        buttons = QDialogButtonBox()
+        self.take = QPushButton(tr("I reinstalled it: take the new key"))
+        self.take.setObjectName("takeKeyButton")
+        self.other = QPushButton(tr("It is other hardware: take it all the same"))
+        self.other.setObjectName("takeHardwareButton")
+        self.other.hide()
+        refuse = QPushButton(tr("Keep the old key"))
+        buttons.addButton(self.take, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(self.other, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(refuse, QDialogButtonBox.ButtonRole.RejectRole)
+        refuse.setDefault(True)
+        self.take.clicked.connect(self._on_take)
+        self.other.clicked.connect(self._on_other)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addWidget(text)
+        layout.addLayout(keys)
+        for widget in (how, command, self.problem, buttons):
+            layout.addWidget(widget)
+        self.setMinimumWidth(580)
+
+    @Slot()
+    def _on_take(self) -> None:
+        self._accept_key(replaced=False)
+
+    @Slot()
+    def _on_other(self) -> None:
+        self._accept_key(replaced=True)
+
+    def _accept_key(self, *, replaced: bool) -> None:
+        for button in (self.take, self.other):
+            button.setEnabled(False)
+        self.problem.hide()
+        self._desk.bridge.run(
+            use.accept_new_key, self._desk.services, self._board, self.fingerprint, replaced=replaced,
+            done=self._on_accepted, failed=self._on_failed,
+        )  # fmt: skip
+
+    def _on_accepted(self, recognised: Recognised) -> None:
+        name = printable(self._board, 60)
+        text = (
+            tr("{board} is the same board: its hardware says so. The new key is remembered.", board=name)
+            if recognised.match == "same"
+            else tr("The new key of {board} is remembered.", board=name)
+        )
+        self._desk.notice(text, kind="ok")
+        self._desk.monitor.retry(self._board)
+        self._desk.boards.visit(self._board)
+        self.accept()
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        for button in (self.take, self.other):
+            button.setEnabled(True)
+        self.other.setVisible(error.code in _HARDWARE)
+        self.problem.setText(" ".join(word_error(error, language())))
+        self.problem.show()
