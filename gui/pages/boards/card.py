@@ -132,6 +132,7 @@ class BoardCard(QFrame):
         layout.addLayout(row(self.name, None, self.state, self.refresh, self.more, spacing=6))
         about = row(self.simulated, self.model, spacing=8)
         about.setStretch(1, 1)
+        about.setAlignment(self.simulated, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(about)
         layout.addLayout(row(self.new_key, None))
         layout.addWidget(self.figures)
