@@ -33,6 +33,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "deployments": ("deploy", "list what a board holds"),
     "rollback": ("deploy", "go back to the version before"),
     "undeploy": ("deploy", "remove a deployment from a board"),
+    "adopt": ("deploy", "make a model file on a board a deployment without sending it"),
+    "prune": ("deploy", "remove old versions from a board"),
     "serve": ("serve", "start serving a deployed model"),
     "stop": ("serve", "stop what a board serves"),
     "chat": ("serve", "ask the served model"),

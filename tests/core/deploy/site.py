@@ -42,10 +42,12 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(paths: AppPaths, server: SshServer, store: Path, sysroot: Path) -> Iterator[Site]:
+def site(
+    paths: AppPaths, server: SshServer, store: Path, sysroot: Path, name: str = "bench"
+) -> Iterator[Site]:
     with contextlib.closing(Database(paths.database_file)) as database:
         board = BoardRegistry(database).add(
-            Board("bench", server.host, server.port, server.user, server.key_file, str(store), str(sysroot))
+            Board(name, server.host, server.port, server.user, server.key_file, str(store), str(sysroot))
         )
     server.connect(HostKeys(paths.known_hosts)).close()
     with contextlib.closing(JobManager(paths)) as jobs:
