@@ -1,7 +1,7 @@
 """What is deployed on a board: versions, back, off, serve; in the drawer."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMessageBox, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QMessageBox, QTableView, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
@@ -16,6 +16,7 @@ from gui.models.list_model import Column, RecordModel
 from gui.pages.boards.adopting import AdoptBox
 from gui.text import tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.tables import dress_table
 from gui.words import ago_text
 
 
@@ -43,18 +44,12 @@ class DeploymentsPanel(QWidget):
         )
         self._model = RecordModel(self._versions, columns, self)
         self.table = QTableView()
-        self.table.setObjectName("deploymentsView")
         self.table.setModel(self._model)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setShowGrid(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
+        dress_table(self.table, "deploymentsView", tr("Deployments"))
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column, width in ((1, 80), (2, 80), (3, 60)):
             self.table.setColumnWidth(column, width)
         self.table.selectionModel().currentRowChanged.connect(self._on_selected)
-        self.table.setAccessibleName(tr("Deployments"))
         self.about = label(role="muted", wrap=True, selectable=True)
         self.serve = button(tr("Serve"), icon_name="play")
         self.serve.clicked.connect(self._on_serve)

@@ -1,7 +1,7 @@
 """A repository's files; ready-made ones for boards come first, each with its own download."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from core.base.names import printable
 from core.base.observable import ObservableList
@@ -10,6 +10,7 @@ from core.hub.records import RepoFile
 from gui.models.list_model import Column, RecordModel
 from gui.text import tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.tables import dress_table
 
 
 class FilesTab(QWidget):
@@ -31,18 +32,11 @@ class FilesTab(QWidget):
         )
         self._model = RecordModel(self._files, columns, self)
         self.view = QTableView()
-        self.view.setObjectName("filesView")
         self.view.setModel(self._model)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.view.setShowGrid(False)
-        self.view.setTabKeyNavigation(False)
-        self.view.verticalHeader().hide()
-        self.view.verticalHeader().setDefaultSectionSize(26)
+        dress_table(self.view, "filesView", tr("Files"))
         self.view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.view.setColumnWidth(1, 90)
         self.view.setColumnWidth(2, 110)
-        self.view.setAccessibleName(tr("Files"))
         self.view.selectionModel().currentRowChanged.connect(self._on_selected)
         self.note = label(role="muted", wrap=True)
         self.download = button(tr("Download this file"), icon_name="download")

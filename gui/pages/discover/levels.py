@@ -1,14 +1,15 @@
 """The level table: what each quantization level needs and gives, refused ones with their reason."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
 from core.base.observable import ObservableList
 from core.base.units import GIB
 from core.estimate.records import LevelEstimate, Number
 from gui.models.list_model import Column, RecordModel
 from gui.text import tr
-from gui.theme import colour, number_font
+from gui.theme import colour
+from gui.widgets.tables import dress_table
 from gui.words import note_text, verdict_text
 
 Index = QModelIndex | QPersistentModelIndex
@@ -33,24 +34,14 @@ class LevelTable(QTableView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("levelTable")
         self._rows: ObservableList[LevelEstimate] = ObservableList()
         self.levels = LevelModel(self._rows, _columns(), self)
         self.setModel(self.levels)
-        self.setFont(number_font(self.font()))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setShowGrid(False)
-        self.setAlternatingRowColors(True)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
+        dress_table(self, "levelTable", tr("Quantization levels"), striped=True)
         header = self.horizontalHeader()
-        header.setHighlightSections(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, 6):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.setAccessibleName(tr("Quantization levels"))
 
     def show_rows(self, rows: tuple[LevelEstimate, ...]) -> None:
         """Show an estimate's rows; the selected level stays selected."""

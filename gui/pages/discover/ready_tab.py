@@ -2,7 +2,6 @@
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QGridLayout,
     QHeaderView,
@@ -28,6 +27,7 @@ from gui.models.list_model import Column, RecordModel
 from gui.shell.status import show_progress
 from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
+from gui.widgets.tables import dress_table
 from gui.wording import word_error
 from gui.words import VERDICT_ROLES, job_line, note_text, verdict_text
 
@@ -57,18 +57,11 @@ class ReadyTab(QWidget):
         )
         self._model = RecordModel(self._files, columns, self)
         self.view = QTableView()
-        self.view.setObjectName("readyView")
         self.view.setModel(self._model)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.view.setShowGrid(False)
-        self.view.setTabKeyNavigation(False)
-        self.view.verticalHeader().hide()
-        self.view.verticalHeader().setDefaultSectionSize(26)
+        dress_table(self.view, "readyView", tr("Ready-made files"))
         self.view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column, width in ((1, 84), (2, 104), (3, 86)):
             self.view.setColumnWidth(column, width)
-        self.view.setAccessibleName(tr("Ready-made files"))
         self.view.setMinimumHeight(84)
         self.view.selectionModel().currentRowChanged.connect(self._on_selected)
         self.verdict = StateLabel()

@@ -2,7 +2,6 @@
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QHeaderView,
     QSplitter,
@@ -24,11 +23,11 @@ from core.usecases.lab_view import LabView, LevelRow
 from gui.models.list_model import Column, RecordModel
 from gui.pages.lab.heat import HeatView
 from gui.text import language, tr
-from gui.theme import number_font
 from gui.widgets.basic import StateLabel, label, row
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.scrolled import Column as ScrolledColumn
 from gui.widgets.scrolled import scrolled
+from gui.widgets.tables import dress_table
 from gui.wording import word_error
 
 _EMPTY, _FILLED = 0, 1
@@ -77,21 +76,10 @@ class Overview(QWidget):
 
     def _table(self) -> QTableView:
         view = QTableView()
-        view.setObjectName("labLevels")
         view.setModel(self._model)
-        view.setFont(number_font(view.font()))
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        view.setShowGrid(False)
-        view.setAlternatingRowColors(True)
-        view.setTabKeyNavigation(False)
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(24)
-        header = view.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
-        view.setAccessibleName(tr("Levels of this model"))
+        dress_table(view, "labLevels", tr("Levels of this model"), row_px=24, striped=True)
+        view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        view.horizontalHeader().setStretchLastSection(True)
         view.setMinimumHeight(250)
         return view
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QComboBox,
     QFileDialog,
@@ -31,10 +30,10 @@ from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
 from gui.shell.status import show_progress
 from gui.text import language, tr
-from gui.theme import number_font
 from gui.widgets.basic import button, label, row
 from gui.widgets.scrolled import Column as ScrolledColumn
 from gui.widgets.scrolled import scrolled
+from gui.widgets.tables import dress_table
 from gui.wording import word_error
 from gui.words import job_line
 
@@ -102,18 +101,10 @@ class PerplexityTab(QWidget):
 
     def _table(self) -> QTableView:
         view = QTableView()
-        view.setObjectName("perplexityView")
         view.setModel(self._model)
-        view.setFont(number_font(view.font()))
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setShowGrid(False)
-        view.setAlternatingRowColors(True)
-        view.setTabKeyNavigation(False)
-        view.verticalHeader().hide()
-        view.verticalHeader().setDefaultSectionSize(24)
+        dress_table(view, "perplexityView", tr("Perplexity by level"), row_px=24, striped=True)
         view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        view.setAccessibleName(tr("Perplexity by level"))
         view.setMinimumHeight(150)
         view.setMaximumHeight(240)
         return view
