@@ -26,9 +26,10 @@ from core.remote.transfer import RESERVE_BYTES
 from core.services import Services
 from core.usecases import boards
 from core.usecases import deployment as use
-from core.usecases.boards import BoardDraft, BoardStatus
+from core.usecases.boards import BoardStatus
 from core.usecases.deployment import DropFile
 from tests.core.deploy.models import real_file
+from tests.support.boards import add_demo_board
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
 
@@ -398,14 +399,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 @pytest.fixture
 def desk(services: Services, server: SshServer, tmp_path: Path) -> Services:
     """The services, with the demo board as "desk" and a store of its own."""
-    store = server.home.parent / f"store-{tmp_path.name}"
-    store.mkdir()
-    draft = BoardDraft(
-        "desk", f"{server.user}@127.0.0.1:{server.port}", server.key_file,
-        store=str(store), sysroot=str(server.home.parent / "root"),
-    )  # fmt: skip
-    boards.add_board(services, draft, server.fingerprint)
-    return services
+    return add_demo_board(services, server, tmp_path)
 
 
 def test_from_a_drop_to_two_versions_and_back(desk: Services, tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ from core.base.errors import UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.services import Services
-from core.usecases import boards
 from core.usecases import deployment as use
-from core.usecases.boards import BoardDraft
+from tests.support.boards import add_demo_board
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
 
@@ -32,14 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 @pytest.fixture
 def desk(services: Services, server: SshServer, tmp_path: Path) -> Services:
     """The services, with the demo board as "desk" and a store of its own."""
-    store = server.home.parent / f"store-{tmp_path.name}"
-    store.mkdir()
-    draft = BoardDraft(
-        "desk", f"{server.user}@127.0.0.1:{server.port}", server.key_file,
-        store=str(store), sysroot=str(server.home.parent / "root"),
-    )  # fmt: skip
-    boards.add_board(services, draft, server.fingerprint)
-    return services
+    return add_demo_board(services, server, tmp_path)
 
 
 def test_adopting_and_tidying_up(desk: Services, tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from core.estimate.platforms import get_platform
 from core.hub.records import ModelDetail, ModelSummary
 from core.services import Services
 from core.usecases import boards, fitting, ready
-from core.usecases.boards import BoardDraft
 from core.usecases.fitting import FitTarget
 from core.usecases.ready import ReadyReport
 from tests.core.deploy.models import real_file
+from tests.support.boards import add_demo_board
 from tests.support.models import write_random_model
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
@@ -180,14 +180,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 @pytest.fixture
 def desk(services: Services, server: SshServer, tmp_path: Path) -> Services:
     """The services, with the demo board as "desk" and a store of its own."""
-    store = server.home.parent / f"store-{tmp_path.name}"
-    store.mkdir()
-    draft = BoardDraft(
-        "desk", f"{server.user}@127.0.0.1:{server.port}", server.key_file,
-        store=str(store), sysroot=str(server.home.parent / "root"),
-    )  # fmt: skip
-    boards.add_board(services, draft, server.fingerprint)
-    return services
+    return add_demo_board(services, server, tmp_path)
 
 
 def test_one_step_from_the_hub_to_a_served_model(desk: Services) -> None:
