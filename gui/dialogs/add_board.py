@@ -15,13 +15,16 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.errors import RKDeckError
+from core.base.names import safe_component
 from core.base.tasks import CancelToken
 from core.boards.registry import Board
 from core.usecases import boards as use
 from core.usecases.boards import BoardDraft
+from core.usecases.discovery import Found
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.dialogs.host_key import HostKeyDialog
+from gui.dialogs.nearby import Nearby
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.wording import word_error
@@ -52,6 +55,8 @@ class AddBoardDialog(QDialog):
         choose = button(tr("Choose a file"))
         choose.clicked.connect(self._on_choose)
         self.store = _field("boardStoreField", tr("the disk with most room"))
+        self.nearby = Nearby(desk)
+        self.nearby.chosen.connect(self._on_nearby)
         form = QFormLayout()
         for text, widget in (
             (tr("Name"), self.name), (tr("User and address"), self.address), (tr("Password"), self.password),
@@ -87,6 +92,7 @@ class AddBoardDialog(QDialog):
                 wrap=True,
             )
         )
+        layout.addWidget(self.nearby)
         layout.addLayout(form)
         layout.addWidget(self.message)
         layout.addWidget(self.buttons)
@@ -102,6 +108,22 @@ class AddBoardDialog(QDialog):
             password=self.password.text() or None,
             store=store or None,
         )
+
+    @Slot(object)
+    def _on_nearby(self, found: Found) -> None:
+        """Fill in what was announced; the user's name stays, nobody announces that."""
+        user, separator, _ = self.address.text().rpartition("@")
+        self.address.setText(f"{user}{separator}{found.candidate.address}")
+        if not self.name.text():
+            self.name.setText(safe_component(found.candidate.name, 40))
+        self.address.setFocus()
+        if not user:
+            self.address.setCursorPosition(0)
+
+    def done(self, result: int) -> None:
+        """Closed, one way or the other."""
+        self.nearby.stop()
+        super().done(result)
 
     def reject(self) -> None:
         """Cancel; a connection under way is not waited for."""
