@@ -36,6 +36,7 @@ from gui.contact_sheet import contact_sheet
 from gui.desk import Desk
 from gui.gc_guard import GcGuard
 from gui.hand import Hand
+from gui.loop_watch import empty_loop_ms
 from gui.shell.window import PAGES, MainWindow
 from gui.text import LANGUAGES
 from gui.theme import DARK, LIGHT, ThemeSwitch
@@ -44,6 +45,7 @@ DTYPE, CONTEXT_TOKENS = "w8a8_g128", 512
 PROMPT = "Who stole the tarts?"
 _WATCH_S = 12.0
 _SETTLE_S = 0.8
+_EMPTY_S = 1.0
 _SIZE = (1280, 800)
 
 
@@ -104,12 +106,15 @@ class Tour(Hand):
         self.ask()
         self.look()
         self.watch.stop()
+        took = format_duration(time.monotonic() - began_s)
+        empty_ms = empty_loop_ms(_EMPTY_S)
         self.say(
             "window",
-            f"the same path by its widgets in {format_duration(time.monotonic() - began_s)}; longest event-loop block "
-            f"{self.watch.longest_ms:.0f} ms ({self.watch.at}), {self.watch.over_50_ms} over 50 ms",
+            f"the same path by its widgets in {took}; longest event-loop block {self.watch.longest_ms:.0f} ms "
+            f"({self.watch.at}), {self.watch.over_50_ms} over 50 ms; of an empty loop here {empty_ms:.0f} ms",
             longest_block_ms=round(self.watch.longest_ms, 1),
             blocks_over_50_ms=self.watch.over_50_ms,
+            empty_loop_ms=round(empty_ms, 1),
         )
 
     def find(self) -> None:

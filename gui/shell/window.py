@@ -45,7 +45,7 @@ _RAIL_PX = 158
 _FOOT_PX = 34
 _SIZE = (1280, 800)
 _STATE_DELAY_MS = 1000
-_WARM_DELAY_MS = 600
+_WARM_DELAY_MS = 200
 _HEAVY = ("numpy", "core.usecases.lab_view")
 
 

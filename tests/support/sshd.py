@@ -22,6 +22,7 @@ import pytest
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.target import SshTarget
+from tests.support.processes import command_of
 
 ROOT = Path(__file__).parents[2]
 _START_TIMEOUT_S = 15.0
@@ -75,7 +76,7 @@ class SshServer:
 
 def _is_keeper(process: psutil.Process) -> bool:
     try:
-        return any("board_keeper" in word for word in process.cmdline())
+        return any("board_keeper" in word for word in command_of(process))
     except psutil.Error:
         return False
 

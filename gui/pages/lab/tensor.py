@@ -1,6 +1,7 @@
 """One tensor under the glass: its histogram with the integer grid, the formula with its numbers, what comes back."""
 
 from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
@@ -50,9 +51,7 @@ class TensorTab(QWidget):
         )
         self.status = label(role="muted", wrap=True)
         self.problem = label(role="problem", wrap=True, selectable=True)
-        self.grid_chart = StillChart(tr("Weights and the values that can be stored"), tr("weight"))
-        self.error_chart = StillChart(tr("Error of the whole tensor"), tr("restored - original"))
-        self.pair_chart = StillChart(tr("Original and restored"), tr("weights of this group"))
+        self._charts: _Charts | None = None
         self.formula = label(wrap=True, selectable=True)
         self.formula.setObjectName("formula")
         self.formula.setFont(number_font(self.formula.font()))
@@ -91,17 +90,12 @@ class TensorTab(QWidget):
         inner = QVBoxLayout(formula)
         inner.addWidget(self.formula)
         inner.addWidget(self.explain)
-        charts = QGridLayout()
-        charts.addWidget(self.grid_chart, 0, 0, 1, 2)
-        charts.addWidget(self.pair_chart, 1, 0)
-        charts.addWidget(self.error_chart, 1, 1)
-        charts.setRowStretch(0, 3)
-        charts.setRowStretch(1, 2)
+        self._place = QVBoxLayout()
         body = Column()
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 4, 0)
         column.addWidget(self.problem)
-        column.addLayout(charts, 1)
+        column.addLayout(self._place, 1)
         column.addWidget(formula)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 8, 0, 0)
@@ -150,9 +144,17 @@ class TensorTab(QWidget):
 
     def retint(self) -> None:
         """Another theme."""
-        for chart in (self.grid_chart, self.error_chart, self.pair_chart):
-            chart.retint()
+        if self._charts is not None:
+            self._charts.retint()
         self._show_picture(self.picture)
+
+    def showEvent(self, event: QShowEvent) -> None:  # Qt's name
+        """The charts are made when they are first seen: a plotting library takes its time to begin."""
+        super().showEvent(event)
+        if self._charts is None:
+            self._charts = _Charts()
+            self._place.addWidget(self._charts)
+            self._show_picture(self.picture)
 
     def _on_listed(self, tensors: tuple[TensorRef, ...]) -> None:
         self.status.setText("")
@@ -261,33 +263,58 @@ class TensorTab(QWidget):
 
     def _show_picture(self, picture: TensorPicture | None) -> None:
         self.picture = picture
-        for chart in (self.grid_chart, self.error_chart, self.pair_chart):
-            chart.clear()
+        if self._charts is not None:
+            self._charts.show_picture(picture)
         self.formula.setText("")
         self.explain.setText("")
-        if picture is None:
-            return
-        top = max(picture.group_histogram.counts, default=1)
-        if picture.grid is not None:
-            self.grid_chart.draw_grid(picture.grid, float(top))
-        self.grid_chart.draw_histogram(picture.group_histogram)
-        self.grid_chart.note.setText(
-            tr(
-                "channel {channel}, weights {first} to {last}",
-                channel=picture.channel,
-                first=picture.first_column,
-                last=picture.last_column,
-            )
-        )
-        self.error_chart.draw_histogram(picture.errors, 3)
-        if picture.sqnr_db is not None:
-            self.error_chart.note.setText(f"SQNR {picture.sqnr_db:.1f} dB")
-        self.pair_chart.draw_line(picture.originals, 0)
-        self.pair_chart.draw_line(picture.restored, 1, dashed=True)
-        if picture.walk is not None and picture.grid is not None:
-            self.grid_chart.mark(picture.walk.weight)
+        if picture is not None and picture.walk is not None and picture.grid is not None:
             self.formula.setText(formula_text(picture.grid, picture.walk))
             self.explain.setText(explain_text(picture, picture.grid))
+
+
+class _Charts(QWidget):
+    """The three charts of one picture."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = StillChart(tr("Weights and the values that can be stored"), tr("weight"))
+        self._error = StillChart(tr("Error of the whole tensor"), tr("restored - original"))
+        self._pair = StillChart(tr("Original and restored"), tr("weights of this group"))
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._grid, 0, 0, 1, 2)
+        layout.addWidget(self._pair, 1, 0)
+        layout.addWidget(self._error, 1, 1)
+        layout.setRowStretch(0, 3)
+        layout.setRowStretch(1, 2)
+
+    def retint(self) -> None:
+        """Another theme."""
+        for chart in (self._grid, self._error, self._pair):
+            chart.retint()
+
+    def show_picture(self, picture: TensorPicture | None) -> None:
+        """Draw a picture; None draws nothing."""
+        for chart in (self._grid, self._error, self._pair):
+            chart.clear()
+        if picture is None:
+            return
+        if picture.grid is not None:
+            self._grid.draw_grid(picture.grid, float(max(picture.group_histogram.counts, default=1)))
+        self._grid.draw_histogram(picture.group_histogram)
+        self._grid.note.setText(
+            tr(
+                "channel {channel}, weights {first} to {last}",
+                channel=picture.channel, first=picture.first_column, last=picture.last_column,
+            )
+        )  # fmt: skip
+        if picture.walk is not None:
+            self._grid.mark(picture.walk.weight)
+        self._error.draw_histogram(picture.errors, 3)
+        if picture.sqnr_db is not None:
+            self._error.note.setText(f"SQNR {picture.sqnr_db:.1f} dB")
+        self._pair.draw_line(picture.originals, 0)
+        self._pair.draw_line(picture.restored, 1, dashed=True)
 
 
 def formula_text(grid: Grid, walk: Walk) -> str:

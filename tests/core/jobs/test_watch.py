@@ -15,6 +15,7 @@ from core.jobs.joblog import read_log
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobRecord, JobState, WorkerCommand
 from core.jobs.watch import JobsSeen, JobWatcher
+from tests.support.processes import command_of
 from tests.support.waiting import wait_until
 
 WORKER = WorkerCommand(script=str(Path(__file__).parents[2] / "support" / "bad_worker.py"))
@@ -103,7 +104,7 @@ def test_a_killed_supervisor_is_noticed_and_the_job_is_interrupted(
     handle = start(jobs, "hang")
     watched.wait_state(handle.id, JobState.RUNNING)
     for process in psutil.Process().children(recursive=True):
-        if handle.id in " ".join(process.cmdline()):
+        if handle.id in " ".join(command_of(process)):
             process.kill()
     assert watched.wait_state(handle.id, JobState.INTERRUPTED).reason == "supervisor_gone"
 

@@ -34,6 +34,7 @@ from core.usecases.perplexity import (
     stored_perplexity,
 )
 from tests.support.models import write_random_model
+from tests.support.processes import command_of
 from tests.support.waiting import wait_until
 
 DEMO = Path(str(resources.files("resources"))) / "demo" / "wonderland-1m"
@@ -58,7 +59,7 @@ def worker_of(handle: JobHandle) -> psutil.Process:
     (found,) = [
         candidate
         for candidate in process.marked(handle.id)
-        if any("core.workers.perplexity" in part for part in candidate.cmdline())
+        if any("core.workers.perplexity" in part for part in command_of(candidate))
     ]
     return found
 
@@ -167,6 +168,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.services import Services
 from core.usecases.perplexity import PerplexityOptions, measure
+from tests.support.processes import command_of
 from pathlib import Path
 services = Services(AppPaths(Path({str(paths.home)!r})), Settings())
 print(measure(services, Path({str(DEMO)!r}), PerplexityOptions(("fp16",), "en-long", window=128)).id, flush=True)

@@ -18,6 +18,7 @@ from core.services import Services
 from core.usecases.conversion import add_toolkit
 from core.usecases.perplexity import PerplexityOptions, measure, stored_for_folder
 from tests.support.models import write_random_model
+from tests.support.processes import command_of
 from tests.support.waiting import wait_until
 
 DEMO = Path(str(resources.files("resources"))) / "demo" / "wonderland-1m"
@@ -65,7 +66,7 @@ def test_a_killed_worker_goes_on(services: Services) -> None:
     path = services.paths.jobs / handle.id / "windows.jsonl"
     wait_until(lambda: path.exists() and path.read_bytes().count(b'"window"') >= 3, SLACK_S)
     for one in process.marked(handle.id):
-        if any("core.workers.perplexity" in part for part in one.cmdline()):
+        if any("core.workers.perplexity" in part for part in command_of(one)):
             one.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
     before = Journal(path).scores

@@ -25,6 +25,7 @@ from core.quantization.levels import get_level
 from core.services import Services
 from core.usecases.perplexity import PerplexityOptions, measure
 from tests.support.models import write_random_model
+from tests.support.processes import command_of
 from tests.support.waiting import wait_until
 
 # Each run imports torch and transformers anew, which takes seconds.
@@ -91,7 +92,7 @@ def test_a_killed_program_goes_on_to_the_same_figure(services: Services) -> None
     path = services.paths.jobs / handle.id / "windows.jsonl"
     wait_until(lambda: path.exists() and path.read_bytes().count(b'"window"') >= 3, SLACK_S)
     for one in process.marked(handle.id):
-        if any("core.workers.perplexity" in part for part in one.cmdline()):
+        if any("core.workers.perplexity" in part for part in command_of(one)):
             one.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
     assert not process.marked(handle.id)
