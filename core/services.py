@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.client import HubClient
     from core.hub.facts_cache import FactsCache
+    from core.hub.records import ModelDetail, RepoFile
     from core.jobs.manager import JobManager
     from core.jobs.model import JobRecord, JobSpec
     from core.library.library import Library, LibraryItem
@@ -196,8 +197,6 @@ class Services:
         Raises:
             UsageError: `convert.bad_hub_file`; RKDeckError: as the Hub answers.
         """
-        from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
-
         parts = text.split("/", 2)
         if len(parts) != 3:
             raise UsageError("convert.bad_hub_file", file=text)
@@ -206,10 +205,23 @@ class Services:
         file = next((file for file in detail.files if file.path == name), None)
         if file is None:
             raise RKDeckError("hub.file_not_found", what=text)
-        head = self.hub.read_range(repo, detail.commit, name, 0, HEAD_BYTES)
+        return self.inspect_repo_file(detail, file)
+
+    def inspect_repo_file(self, detail: "ModelDetail", file: "RepoFile") -> "Inspection":
+        """Inspect a file of a repository: at most 256 KiB of it are read.
+
+        Raises:
+            RKDeckError: as the Hub answers.
+        """
+        from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
+
+        where = detail.repo, detail.commit, file.path
+        head = self.hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
         start = max(0, file.size_bytes - TAIL_BYTES)
-        tail = self.hub.read_range(repo, detail.commit, name, start, TAIL_BYTES)
-        return inspect_bytes(head, tail, file.size_bytes, name.rsplit("/", maxsplit=1)[-1])
+        tail = (
+            head[start:] if file.size_bytes <= len(head) else self.hub.read_range(*where, start, TAIL_BYTES)
+        )
+        return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
 
     def close(self) -> None:
         """Close what was opened, the latest first; jobs that end with the program are interrupted here."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from core.base.errors import RKDeckError, UsageError
 from core.boards.facts import BoardFacts
 from core.boards.runtime import RuntimeMatch, match_runtime
-from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
+from core.convert.inspect import Inspection
 from core.estimate.facts import ModelFacts
 from core.estimate.notes import Note, reason_note
 from core.estimate.platforms import get_platform, load_platforms
@@ -61,15 +61,7 @@ def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> Re
     Raises:
         RKDeckError: as the Hub answers for the file itself; a base that cannot be read is left out.
     """
-    hub = services.hub
-    head = hub.read_range(detail.repo, detail.commit, file.path, 0, min(HEAD_BYTES, file.size_bytes))
-    start = max(0, file.size_bytes - TAIL_BYTES)
-    tail = (
-        head[start:]
-        if file.size_bytes <= len(head)
-        else hub.read_range(detail.repo, detail.commit, file.path, start, TAIL_BYTES)
-    )
-    inspection = inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
+    inspection = services.inspect_repo_file(detail, file)
     base = base_model(detail)
     return ReadyReport(detail.repo, detail.commit, file, inspection, base, _base_facts(services, base))
 

@@ -16,7 +16,7 @@ from gui.bridge import Task
 from gui.desk import Desk
 
 _AT_ONCE = 3
-_MOST_KEPT = 2000
+_MOST_KEPT = 20_000
 _STEP_BYTES = 256 << 20
 
 
