@@ -2,8 +2,10 @@
 
 import logging
 import os
+import subprocess
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,28 @@ def _no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RKDECK_SSH_CONFIG", os.devnull)
 
 
+class _Started:
+    """The processes this one started: one that ended unseen would be blamed on whichever test runs at the time."""
+
+    def __init__(self) -> None:
+        self._known: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
+        started, known = subprocess.Popen.__init__, self._known
+
+        def start(process: subprocess.Popen[bytes], *args: object, **options: object) -> None:
+            started(process, *args, **options)  # type: ignore[call-overload]  # passed on as given
+            known.add(process)
+
+        subprocess.Popen.__init__ = start  # type: ignore[method-assign,assignment]
+
+    def see_out(self) -> None:
+        """Take notice of those that have ended."""
+        for process in list(self._known):
+            process.poll()
+
+
+_started = _Started()
+
+
 @pytest.fixture(autouse=True)
 def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail the guilty test when it leaves a child process or a non-daemon thread behind."""
@@ -61,6 +85,7 @@ def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
             thread for thread in threading.enumerate() if thread not in before_threads and not thread.daemon
         ]
         if not children and not threads:
+            _started.see_out()
             return
         if time.monotonic() > deadline:
             break

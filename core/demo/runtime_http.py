@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -89,13 +90,13 @@ class _Handler(BaseHTTPRequestHandler):
             # The words of the vendor's flask_server.py.
             message = "RKLLM_Server is busy! Maybe you can try again later."
             raise RequestError(503, "busy", message)
-        try:
+        with ExitStack() as turn:
+            turn.callback(self.server.busy.release)
             prompt = self.server.engine.prompt_tokens(messages)
-            self._answer(prompt, sampling, stream=request.get("stream") is True)
-        finally:
-            self.server.busy.release()
+            self._answer(prompt, sampling, turn, stream=request.get("stream") is True)
 
-    def _answer(self, prompt: list[int], sampling: Sampling, *, stream: bool) -> None:
+    def _answer(self, prompt: list[int], sampling: Sampling, turn: ExitStack, *, stream: bool) -> None:
+        """Compute and send; the turn ends before the last words leave: who has read them may ask again at once."""
         run = Run()
         shell = {
             "id": f"chatcmpl-{uuid.uuid4().hex}",
@@ -104,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         pieces = self.server.engine.generate(prompt, sampling, run)
         if stream:
-            self._stream(pieces, shell, run)
+            self._stream(pieces, shell, run, turn)
         else:
             kept = list(pieces)
             choice = {
@@ -114,9 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
                 "finish_reason": run.finish_reason,
             }
             self.server.on_run(run)
+            turn.close()
             self._send(200, {**shell, "object": "chat.completion", "choices": [choice], **_figures(run)})
 
-    def _stream(self, pieces: Iterator[Piece], shell: dict[str, Any], run: Run) -> None:
+    def _stream(self, pieces: Iterator[Piece], shell: dict[str, Any], run: Run, turn: ExitStack) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-store")
@@ -131,6 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
             role = {}
         last = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": run.finish_reason}
         self.server.on_run(run)
+        turn.close()
         self._event({**shell, "choices": [last], **_figures(run)})
         self._chunk(b"data: [DONE]\n\n")
         self.wfile.write(b"0\r\n\r\n")

@@ -224,6 +224,11 @@ def test_stream_equals_the_whole_answer(runtime: Runtime, count: int) -> None:
         assert len(entry["top_logprobs"]) == 3
 
 
+def test_who_has_an_answer_may_ask_again_at_once(runtime: Runtime) -> None:
+    for _ in range(40):
+        assert runtime.chat("tell", max_tokens=1)["choices"]
+
+
 def test_chance_needs_a_temperature_and_follows_its_seed(runtime: Runtime) -> None:
     def text(**options: object) -> str:
         answer = runtime.chat("tell", max_tokens=20, **options)
