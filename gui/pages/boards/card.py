@@ -33,6 +33,7 @@ from gui.pages.boards.verdict import verdict_line
 from gui.shell.status import show_progress
 from gui.text import language, tr, trn
 from gui.widgets.basic import StateLabel, button, label, row, set_role
+from gui.widgets.elided import breakable
 from gui.wording import word_error
 from gui.words import job_line, job_title
 
@@ -215,7 +216,7 @@ class BoardCard(QFrame):
             )
             rate = f" · {speed:.1f} tokens/s" if speed is not None else ""
             self.serving.setText(
-                tr("serves {name}", name=printable(serving.name or serving.model, 60)) + rate
+                tr("serves {name}", name=breakable(printable(serving.name or serving.model, 60))) + rate
             )
         elif status is not None and status.tenants:
             self.serving.setText(tr("the NPU is used by {name}", name=printable(status.tenants[0][1], 40)))

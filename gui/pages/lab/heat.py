@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
 
 from core.base.names import printable
 from core.lab.summary import HeatMap
+from core.lab.weights import HEAD_KIND
 from gui.text import tr
 from gui.theme import colour, number_font
 
@@ -71,7 +72,10 @@ class HeatModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal:
             # The cell's tip has the whole name.
             kinds = self.map.kinds
-            return printable(kinds[section].removesuffix("_proj"), 40) if section < len(kinds) else None
+            if section >= len(kinds):
+                return None
+            kind = kinds[section]
+            return tr("head") if kind == HEAD_KIND else printable(kind.removesuffix("_proj"), 40)
         if section >= len(self.map.layers):
             return None
         layer = self.map.layers[section]

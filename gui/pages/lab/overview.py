@@ -107,7 +107,7 @@ class Overview(QWidget):
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(scrolled(left))
         splitter.addWidget(right)
-        splitter.setSizes([570, 510])
+        splitter.setSizes([640, 440])
         splitter.setChildrenCollapsible(False)
         return splitter
 
@@ -243,11 +243,11 @@ def _columns() -> tuple[Column[LevelRow], ...]:
     return (
         Column(tr("Level"), _dtype),
         Column(tr("SQNR dB"), _sqnr, right=True),
+        Column(tr("Perplexity"), _perplexity, right=True),
         Column(tr("RAM GiB"), _ram, right=True),
         Column(tr("File GiB"), _file, right=True),
         Column(tr("tokens/s"), _speed, right=True),
         Column(tr("mJ/token"), _energy, right=True, tip=_energy_tip),
-        Column(tr("Perplexity"), _perplexity, right=True),
     )
 
 
