@@ -1,7 +1,7 @@
 """The map of a model's layers: how much of each tensor survives, in dB, as numbers on a tint."""
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -18,7 +18,7 @@ from gui.text import tr
 from gui.theme import colour, number_font
 
 Index = QModelIndex | QPersistentModelIndex
-_FEW_KINDS = 9
+_CELL_PX = 54
 
 
 class HeatModel(QAbstractTableModel):
@@ -132,11 +132,20 @@ class HeatView(QTableView):
         self.clicked.connect(self._on_activated)
 
     def show_map(self, heat: HeatMap | None) -> None:
-        """Show another map; its columns share the width while that is enough for numbers."""
+        """Show another map."""
         self.heat.show_map(heat)
-        few = heat is not None and len(heat.kinds) <= _FEW_KINDS
-        mode = QHeaderView.ResizeMode.Stretch if few else QHeaderView.ResizeMode.ResizeToContents
-        self.horizontalHeader().setSectionResizeMode(mode)
+        self._share_width()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
+        """Columns share the width while that is enough for their numbers; else they take what they need."""
+        super().resizeEvent(event)
+        self._share_width()
+
+    def _share_width(self) -> None:
+        enough = self.viewport().width() >= _CELL_PX * self.heat.columnCount()
+        mode = QHeaderView.ResizeMode.Stretch if enough else QHeaderView.ResizeMode.ResizeToContents
+        if self.horizontalHeader().sectionResizeMode(0) != mode:
+            self.horizontalHeader().setSectionResizeMode(mode)
 
     @Slot(QModelIndex)
     def _on_activated(self, index: QModelIndex) -> None:

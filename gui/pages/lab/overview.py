@@ -107,7 +107,7 @@ class Overview(QWidget):
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(scrolled(left))
         splitter.addWidget(right)
-        splitter.setSizes([640, 440])
+        splitter.setSizes([570, 510])
         splitter.setChildrenCollapsible(False)
         return splitter
 
