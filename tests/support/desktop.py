@@ -16,6 +16,7 @@ from tests.support.waiting import wait_until
 PROBE = Path(__file__).with_name("window_probe.py")
 ROOT = Path(__file__).parents[2]
 SLACK_S = 60.0
+_STILL_S = 0.3
 
 
 @contextlib.contextmanager
@@ -153,9 +154,25 @@ class Desktop:
         """Click a place."""
         self.hand("mousemove", x, y, "click", button)
 
+    def row_at(self, name: str, text: str, number: int) -> None:
+        """Wait until a row with a text is the one with that number: the list has become what was asked for."""
+
+        def there() -> bool:
+            answer = self.ask("row", name=name, text=text)
+            return bool(answer) and answer["row"] == number
+
+        wait_until(there, SLACK_S, f"{text} as row {number} of {name}")
+
     def click_row(self, name: str, text: str) -> None:
-        """Click a list's row."""
-        self.click_at(*self.row(name, text))
+        """Click a list's row, once it stays where it is: nobody hits what is still moving."""
+        place = self.row(name, text)
+        while True:
+            time.sleep(_STILL_S)
+            again = self.row(name, text)
+            if again == place:
+                break
+            place = again
+        self.click_at(*place)
 
     def click_menu(self, text: str) -> None:
         """Click an entry of an open menu."""
