@@ -33,16 +33,22 @@ def _mount(line: str, cards: dict[str, str]) -> Mount | None:
     # Nobody may be led to a folder whose name cannot be shown or quoted.
     if not path.isprintable() or not path.startswith("/"):
         return None
-    sizes = _DF.search(" " + words[_FIELDS].rstrip()) if len(words) > _FIELDS else None
+    sizes = sizes_of(words[_FIELDS]) if len(words) > _FIELDS else None
     return Mount(
         path=path,
         device=printable(device, limit=100),
         filesystem=printable(filesystem, limit=20),
         medium=_medium(device, filesystem, cards),
         writable=access == "w" and "ro" not in options.split(","),
-        total_bytes=int(sizes[1]) << 10 if sizes else None,
-        free_bytes=max(0, int(sizes[3])) << 10 if sizes else None,
+        total_bytes=sizes[0] if sizes else None,
+        free_bytes=sizes[1] if sizes else None,
     )
+
+
+def sizes_of(line: str) -> tuple[int, int] | None:
+    """Total and free bytes in a line of `df -Pk`; None when it is none."""
+    match = _DF.search(" " + line.rstrip())
+    return (int(match[1]) << 10, max(0, int(match[3])) << 10) if match else None
 
 
 def _medium(device: str, filesystem: str, cards: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from importlib import resources
 
 from core.base.errors import RKDeckError
@@ -16,7 +17,7 @@ from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Library, RuntimeInfo
 from core.boards.known import board_name
 from core.boards.store import propose_store
-from core.estimate.platforms import platform_of_compatibles
+from core.estimate.platforms import Platform, load_platforms, platform_of_compatibles
 from core.remote.session import SshSession
 
 _TIMEOUT_S = 60.0
@@ -28,24 +29,40 @@ _CORE = re.compile(r"Core\d+:")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _MEM = re.compile(r"(\w+):\s*(\d+) kB")
-_RKLLM = re.compile(r"(/\S+) (?:RKLLM SDK \(version: (\S{1,40}))?")
+_RKLLM = re.compile(r"(/[^\t]+)\t(?:RKLLM SDK \(version: (\S{1,40}))?")
 
 Lines = dict[str, list[str]]
 
 
-def probe_board(session: SshSession, sysroot: str = "") -> BoardFacts:
+def probe_board(session: SshSession, sysroot: str = "", store: str | None = None) -> BoardFacts:
     """Ask a board what it is, in one round trip.
 
     Args:
         session: connected to it.
         sysroot: prefix of its /proc, /sys, /etc and /usr; empty on a real board.
+        store: its folder for models, where runtime libraries may lie, too.
 
     Raises:
         RKDeckError: `boards.no_answer` when the account cannot run a shell script, and what
             `SshSession.run` raises.
     """
-    script = (resources.files("resources") / "board" / "probe.sh").read_text("utf-8")
-    result = session.run(script, [sysroot], timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_OUTPUT_BYTES)
+    return facts_of(ask(session, probe_script(), [sysroot, store or ""]))
+
+
+def probe_script(*more: str) -> str:
+    """The text of the probe, with more scripts of `resources/board` behind it in the same round trip."""
+    folder = resources.files("resources") / "board"
+    texts = [(folder / name).read_text("utf-8") for name in ("probe.sh", *more)]
+    return "\n".join([*texts, "v end 1", "exit 0", ""])
+
+
+def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:
+    """Run a probe's script and sort its lines.
+
+    Raises:
+        RKDeckError: `boards.no_answer` when it did not run to its end, and what `SshSession.run` raises.
+    """
+    result = session.run(script, arguments, timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_OUTPUT_BYTES)
     lines = parse_lines(result.text)
     if not lines["end"]:
         raise RKDeckError(
@@ -54,7 +71,7 @@ def probe_board(session: SshSession, sysroot: str = "") -> BoardFacts:
             status=result.exit_status,
             reason=result.complaint or printable(result.text[-200:]) or "no output",
         )
-    return facts_of(lines)
+    return lines
 
 
 def parse_lines(text: str) -> Lines:
@@ -72,7 +89,7 @@ def parse_lines(text: str) -> Lines:
 def facts_of(lines: Lines) -> BoardFacts:
     """Turn a probe's lines into facts; what is absent or makes no sense is None."""
     compatibles = tuple(_text(entry) for entry in lines["compatible"][:16])
-    platform = platform_of_compatibles(compatibles)
+    platform = platform_of_compatibles(compatibles) or _platform_of_npu(lines)
     memory = {match[1]: int(match[2]) << 10 for match in map(_MEM.fullmatch, lines["mem"]) if match}
     mounts, home_mount = mounts_of(lines)
     home = _first(lines, "home")
@@ -142,13 +159,23 @@ def _npu_cores(lines: Lines) -> int | None:
 
 
 def _driver(lines: Lines) -> tuple[str | None, str | None]:
-    versions = [*lines["rknpu"], *lines["rknpuproc"]]
-    if versions or lines["rknpumodule"] or any(node.endswith("/dev/rknpu") for node in lines["node"]):
+    versions = [*lines["rknpu"], *lines["rknpudebug"], *lines["rknpuproc"]]
+    # Only rknpu gives the NPU a clock of its own in devfreq, and a load; rocket has neither.
+    signs = versions or lines["rknpumodule"] or lines["npufreq"] or lines["npuload"]
+    if signs or any(node.endswith("/dev/rknpu") for node in lines["node"]):
         match = _VERSION.search(" ".join(versions)[:_MAX_TEXT])
         return "rknpu", match[0] if match else None
     if lines["rocket"] or any("/dev/accel/" in node for node in lines["node"]):
         return "rocket", None
     return None, None
+
+
+def _platform_of_npu(lines: Lines) -> Platform | None:
+    """Where the NPU lies in the address space tells the SoC when the device tree does not."""
+    for platform in load_platforms().values():
+        if platform.npu_devfreq in lines["npufreq"]:
+            return platform
+    return None
 
 
 def _serial(lines: Lines) -> str | None:
@@ -198,5 +225,5 @@ def _runtimes(lines: Lines) -> tuple[RuntimeInfo, ...]:
 
 
 def _libraries(lines: Lines) -> tuple[Library, ...]:
-    matches = (_RKLLM.fullmatch(line) for line in lines["rkllm"][:8])
+    matches = (_RKLLM.fullmatch(line) for line in lines["rkllm"][:16])
     return tuple(Library(_text(match[1]), match[2] and _text(match[2])) for match in matches if match)

@@ -1,5 +1,6 @@
 """Whether the librkllmrt.so on a board loads a file: it takes files of its own version and of older toolkits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,18 +28,29 @@ class RuntimeMatch:
 
 
 def match_runtime(facts: BoardFacts, toolkit_version: str | None, *, simulated: bool = False) -> RuntimeMatch:
-    """Compare versions; patch levels count, suffixes (1.2.1b1) do not.
+    """Compare a file with the libraries a probe found.
 
     Args:
         facts: of the board.
         toolkit_version: that made the file.
         simulated: a file of the stand-in toolkit, which a stand-in runtime serves.
     """
-    found = (
-        [runtime.version for runtime in facts.runtimes if runtime.simulated]
-        if simulated
-        else [library.version for library in facts.libraries]
-    )
+    found = stand_ins(facts) if simulated else [library.version for library in facts.libraries]
+    return match_versions(found, toolkit_version)
+
+
+def stand_ins(facts: BoardFacts) -> list[str | None]:
+    """The versions of the stand-in runtimes on a simulated board."""
+    return [runtime.version for runtime in facts.runtimes if runtime.simulated]
+
+
+def match_versions(found: Sequence[str | None], toolkit_version: str | None) -> RuntimeMatch:
+    """Compare versions; patch levels count, suffixes (1.2.1b1) do not.
+
+    Args:
+        found: of each library on the board, None where it tells none.
+        toolkit_version: that made the file.
+    """
     newest = max((version for version in found if version is not None), key=version_key, default=None)
     if not found:
         return RuntimeMatch("no_library", toolkit_version, None)

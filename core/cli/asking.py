@@ -45,7 +45,7 @@ def accepting(context: Context, action: Callable[[str | None], Result]) -> Resul
             context.output.note(
                 "Compare it with the board's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
             )
-            if not _agrees("Is it the same? Then RKDeck remembers it. [y/N] "):
+            if not agrees("Is it the same? Then RKDeck remembers it. [y/N] "):
                 raise
             accepted.append(shown)
     return action(",".join(accepted))
@@ -60,7 +60,7 @@ def wants_new_key(context: Context, error: RefusedError, accepted: str | None) -
         return False
     context.output.note(word(error)[0])
     context.output.note(f"  before: {error.facts['known_fingerprint']}\n  now:    {shown}")
-    return _agrees("Did you give the board a new card, and is this its own new fingerprint? [y/N] ")
+    return agrees("Did you give the board a new card, and is this its own new fingerprint? [y/N] ")
 
 
 def logging_in(
@@ -117,5 +117,6 @@ def _asked(
     return renew(replace(draft, password=old), new)
 
 
-def _agrees(question: str) -> bool:
+def agrees(question: str) -> bool:
+    """Ask a question that only a clear yes answers with yes."""
     return input(question).strip().lower() in {"y", "yes"}

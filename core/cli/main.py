@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "perplexity": ("perplexity", "measure what fewer bits cost a model: perplexity per level"),
     "inspect": ("inspect", "tell what a model file is, also on the Hub"),
     "board": ("board", "add, list, probe or remove boards"),
+    "doctor": ("doctor", "tell what a board can run and what to do about the rest"),
     "deploy": ("deploy", "send a model to boards, verified, and make it live"),
     "deployments": ("deploy", "list what a board holds"),
     "rollback": ("deploy", "go back to the version before"),

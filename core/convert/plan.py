@@ -10,7 +10,7 @@ from core.convert.recipe import Problem, Recipe, validate
 from core.convert.toolkits import Toolkit
 from core.convert.versions import toolkit_arguments
 from core.estimate.facts import load_local_facts
-from core.estimate.memory import memory_parts
+from core.estimate.memory import memory_parts, npu_bytes
 from core.estimate.platforms import Platform, get_platform
 from core.estimate.shape import ModelShape, build_shape
 from core.estimate.support import support
@@ -65,6 +65,7 @@ def start_conversion(
         "calls": calls(folder, recipe, platform, toolkit.version),
         "output": str(target),
         "ram_bytes": _ram_bytes(shape, recipe, platform),
+        "npu_bytes": npu_bytes(shape, level, cores=recipe.cores or platform.npu_cores_max),
         "warnings": warnings,
     }  # fmt: skip
     return jobs.submit(

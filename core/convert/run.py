@@ -72,6 +72,7 @@ def run_conversion(context: WorkerContext) -> dict[str, JsonValue]:
         "simulated": inspection.simulated,
         "inspection": inspection.to_json(),
         "ram_bytes": params.get("ram_bytes"),
+        "npu_bytes": params.get("npu_bytes"),
         "job": context.job_id,
     }
     atomic.write_json(target.with_name(target.name + ".json"), {**provenance, "sha256": sha256})

@@ -51,3 +51,12 @@ def platform_of_code(code: int) -> str | None:
     """The platform behind a file's `rkllm.platform` number, None when it is not established."""
     name: str | None = _data()["platform_codes"].get(str(code))
     return name
+
+
+def release_of_blob(blob: str) -> str | None:
+    """The release whose librkllmrt.so has this git blob id, None when it is none the table knows."""
+    for entry in _data()["runtime"]:
+        if blob in {entry.get("aarch64_blob"), entry.get("armhf_blob")}:
+            version: str = entry["version"]
+            return version
+    return None

@@ -51,7 +51,7 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
         inspection = inspect_file(file)
         keys, secrets = HostKeys(paths.known_hosts), SecretStore()
         with Link(lambda: connect(board, keys, secrets, password=context.secret)) as link:
-            facts = probe_board(link.session, board.sysroot)
+            facts = probe_board(link.session, board.sysroot, board.store)
             board = registry.remember(board.name, facts)
             context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
             model = _local_model(context, file, title if isinstance(title, str) else file.stem)

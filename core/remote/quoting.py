@@ -38,6 +38,15 @@ def remote_command(argv: Sequence[str]) -> str:
     return " ".join(map(quote, argv))
 
 
+def write_line(text: str, path: str) -> str:
+    """Return the command line that makes `text` the only line of a file.
+
+    Raises:
+        RefusedError: `remote.unsafe_argument`.
+    """
+    return f"printf '%s\\n' {quote(text)} > {quote(path)}"
+
+
 def script_with_arguments(script: str, arguments: Sequence[str] = ()) -> str:
     """Return text for the input of `sh -s` that runs `script` as a whole, with `$1`, `$2`, ... set.
 

@@ -127,7 +127,7 @@ def add_board(
             board, services.host_keys, password=draft.password or None, accept_fingerprint=accept_fingerprint
         )
         with session, ended_by(token, session):
-            facts = probe_board(session, board.sysroot)
+            facts = probe_board(session, board.sysroot, board.store)
         store = board.store or facts.store_proposal
         board = services.boards.add(replace(board, store=store, identity=facts.identity, facts=facts))
         try:
@@ -160,7 +160,9 @@ def probe(
     """
     board = services.boards.get(name)
     with services.connect(board, accept_fingerprint) as session:
-        return services.boards.remember(name, probe_board(session, board.sysroot), replaced=replaced)
+        return services.boards.remember(
+            name, probe_board(session, board.sysroot, board.store), replaced=replaced
+        )
 
 
 def refresh_board(services: Services, name: str, accept_fingerprint: str | None = None) -> BoardStatus:
@@ -172,7 +174,7 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
     """
     board = services.boards.get(name)
     with services.connect(board, accept_fingerprint) as session:
-        facts = probe_board(session, board.sysroot)
+        facts = probe_board(session, board.sysroot, board.store)
         board = services.boards.remember(name, facts)
         versions = list_versions(session, board.store) if board.store else []
         serving = current_serving(session, board) if board.store else None

@@ -42,6 +42,7 @@ class DropFile:
         title: what people call it: the library's, else the file's name.
         inspection: what its bytes say.
         ram_bytes: memory it needs when served, None when nothing is known of that.
+        npu_bytes: of weights on the NPU, None likewise.
         sha256: hexadecimal, where the library knows it.
     """
 
@@ -51,6 +52,7 @@ class DropFile:
     size_bytes: int
     ram_bytes: int | None
     sha256: str | None = None
+    npu_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +112,21 @@ def inspect_for_drop(services: Services, path: Path) -> DropFile:
         raise RefusedError("deploy.not_a_file", file=printable(path.name), kind=kind)
     inspection = inspect_file(path)
     item = _item_at(services, path, inspection.size_bytes)
-    ram = item.provenance.get("ram_bytes") if item is not None else None
     return DropFile(
         path=path,
         title=item.title if item is not None else path.stem,
         inspection=inspection,
         size_bytes=inspection.size_bytes,
-        ram_bytes=ram if isinstance(ram, int) and not isinstance(ram, bool) and ram > 0 else None,
+        ram_bytes=_estimated(item, "ram_bytes"),
         sha256=item.files[0].sha256 if item is not None else None,
+        npu_bytes=_estimated(item, "npu_bytes"),
     )
+
+
+def _estimated(item: LibraryItem | None, name: str) -> int | None:
+    """A size that was estimated when the file was converted."""
+    value = item.provenance.get(name) if item is not None else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _item_at(services: Services, path: Path, size_bytes: int) -> LibraryItem | None:
@@ -346,7 +354,7 @@ def adopt(
     """
     found = services.boards.get(board)
     with services.connect(found) as session:
-        facts = probe_board(session, found.sysroot)
+        facts = probe_board(session, found.sysroot, found.store)
         found = services.boards.remember(found.name, facts)
         return adopt_file(session, facts, store_of(found), path, board=board, name=name, force=force)
 

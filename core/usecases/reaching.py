@@ -62,7 +62,7 @@ def accept_new_key(
         replace_fingerprint=fingerprint,
     ) as session:
         with ended_by(cancel or CancelToken(), session):
-            facts = probe_board(session, board.sysroot)
+            facts = probe_board(session, board.sysroot, board.store)
         match = compare(board.identity, board.facts, facts)
         board = services.boards.remember(name, facts, replaced=replaced)
         services.host_keys.replace(board.host, board.port, session.host_key)
@@ -102,7 +102,7 @@ def move_board(
     try:
         session = connect(there, services.host_keys, services.secrets, accept_fingerprint=accepted)
         with session, ended_by(cancel or CancelToken(), session):
-            facts = probe_board(session, there.sysroot)
+            facts = probe_board(session, there.sysroot, there.store)
         match = compare(before.identity, before.facts, facts)
         services.boards.remember(name, facts)
         board = services.boards.move(name, there.host, there.port, there.user)

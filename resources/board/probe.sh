@@ -1,4 +1,5 @@
-# What a board is, in one go. Runs as the text of `sh -s`; $1 is a prefix of /proc, /sys, /etc and /usr ("" on a board).
+# What a board is, in one go. Runs as the text of `sh -s`; $1 is a prefix of /proc, /sys, /etc and /usr ("" on a board),
+# $2 the folder for models ("" while there is none). `core.boards.probe` adds the line "end" that says it ran to its end.
 # Needs a POSIX shell; every tool may be missing. Each line is "key:value"; a value's own line breaks repeat the key.
 # Nothing is written, nothing is polled that could wake or upset the NPU (rknpu/freq and rknpu/volt are not read).
 R=$1; LC_ALL=C; export LC_ALL
@@ -18,6 +19,7 @@ sed -n 's/^\(BOARD\|BRANCH\|VERSION\)=/armbian:\1=/p' "$R/etc/armbian-release" 2
 v machine "$(uname -m)"
 f rknpu "$R/sys/module/rknpu/version" 256
 [ -d "$R/sys/module/rknpu" ] && v rknpumodule 1
+f rknpudebug "$R/sys/kernel/debug/rknpu/version" 256
 f rknpuproc "$R/proc/rknpu/version" 256
 [ -d "$R/sys/module/rocket" ] && v rocket 1
 for d in "$R"/dev/accel/accel* "$R"/dev/rknpu "$R"/dev/dri/renderD*; do
@@ -60,8 +62,7 @@ for d in "$R"/usr/local/lib/rkdeck/runtimes/*; do
  t=; command -v timeout >/dev/null 2>&1 && t='timeout 20'
  v runtime "$d	$($t "$d" describe 2>/dev/null </dev/null | head -c 4096 | tr '\n\t' '  ')"
 done
-for d in "$R"/usr/lib/librkllmrt.so "$R"/usr/lib/aarch64-linux-gnu/librkllmrt.so "$R"/usr/lib/arm-linux-gnueabihf/librkllmrt.so "$R"/usr/local/lib/librkllmrt.so; do
- [ -r "$d" ] && v rkllm "$d $(grep -ao 'RKLLM SDK (version: [^ )|]*' "$d" 2>/dev/null | head -n 1)"
+for d in "$R"/usr/lib/librkllmrt.so "$R"/usr/lib/aarch64-linux-gnu/librkllmrt.so "$R"/usr/lib/arm-linux-gnueabihf/librkllmrt.so "$R"/usr/local/lib/librkllmrt.so \
+ ${2:+"$2"/lib/*/librkllmrt.so}; do
+ [ -r "$d" ] && v rkllm "$d	$(grep -ao 'RKLLM SDK (version: [^ )|]*' "$d" 2>/dev/null | head -n 1)"
 done
-v end 1
-exit 0

@@ -140,6 +140,7 @@ def test_data_files_are_found_as_package_resources() -> None:
         "boards.toml",
         "board/sampler.sh",
         "board/probe.sh",
+        "board/examine.sh",
     ):
         assert (resources.files("resources") / name).is_file(), name
 

@@ -21,6 +21,7 @@ _DATA = (
     "boards.toml",
     "board/sampler.sh",
     "board/probe.sh",
+    "board/examine.sh",
 )
 
 

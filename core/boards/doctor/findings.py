@@ -1,0 +1,65 @@
+"""What the doctor says: a finding for each check, worded by the front ends from its code."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from core.base.errors import JsonValue, RKDeckError
+from core.boards.doctor.fixes import Fix
+
+Verdict = Literal["ok", "warning", "failed", "unknown"]
+Facts = dict[str, JsonValue]
+# Without these two nothing can be said about the rest.
+_DECISIVE = frozenset({"soc", "driver"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        check: which one, a stable name.
+        code: of its sentence and its remedy, in the same tables as the errors' (`core.cli.wording`).
+        facts: what fills them.
+        fix: what RKDeck can do about it when the user says so.
+    """
+
+    check: str
+    verdict: Verdict
+    code: str
+    facts: dict[str, JsonValue]
+    fix: Fix | None = None
+
+    def cured_by(self, fix: Fix | None) -> "Finding":
+        """The same finding with a remedy RKDeck can carry out, if there is one."""
+        return replace(self, fix=fix)
+
+    @property
+    def statement(self) -> RKDeckError:
+        """What the wording of errors takes: code and facts."""
+        return RKDeckError(self.code, hint=None, **self.facts)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The finding without its words, which belong to the front ends."""
+        return {
+            "check": self.check,
+            "verdict": self.verdict,
+            "code": self.code,
+            "facts": dict(self.facts),
+            "fix": self.fix.to_json() if self.fix is not None else None,
+        }
+
+
+def finding(check: str, verdict: Verdict, code: str, /, **facts: JsonValue) -> Finding:
+    """A finding; the code must be a literal, so that a test can see that it has words."""
+    return Finding(check, verdict, code, facts)
+
+
+def overall(findings: Iterable[Finding]) -> Verdict:
+    """What all findings come to: the worst, and unknown when a decisive one is."""
+    found = list(findings)
+    if any(entry.verdict == "failed" for entry in found):
+        return "failed"
+    if any(entry.verdict == "unknown" and entry.check in _DECISIVE for entry in found):
+        return "unknown"
+    return "warning" if any(entry.verdict in {"warning", "unknown"} for entry in found) else "ok"

@@ -1,0 +1,129 @@
+"""What RKDeck can change on a board when the user says so: the exact commands, and those that take them back.
+
+Nothing here runs anything: the commands are shown first (`core.boards.doctor.applying` runs them).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.base.errors import JsonValue
+from core.boards.doctor.examination import Clock, Examination
+from core.boards.doctor.limits import limits
+from core.remote.quoting import remote_command, write_line
+
+FixId = Literal["groups", "open_files", "performance", "library"]
+LIMITS_FILE = "/etc/security/limits.d/90-rkdeck.conf"
+FULL_SPEED = "performance"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One remedy.
+
+    Attributes:
+        id: which one.
+        commands: lines of sh, run in this order, up to the first that fails.
+        undo: lines that take them back.
+        as_root: whether the account cannot do it itself.
+        needs_file: the user chooses a file first (a runtime library); the commands are made from it.
+        facts: what fills its title.
+    """
+
+    id: FixId
+    commands: tuple[str, ...]
+    undo: tuple[str, ...]
+    as_root: bool
+    needs_file: bool = False
+    facts: dict[str, JsonValue] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The document of `rkdeck doctor --json`."""
+        return {
+            "id": self.id,
+            "commands": list(self.commands),
+            "undo": list(self.undo),
+            "as_root": self.as_root,
+            "needs_file": self.needs_file,
+        }
+
+
+def join_groups(seen: Examination, groups: Iterable[str]) -> Fix | None:
+    """Add the account to groups; it counts from the next login on."""
+    user = seen.facts.user
+    wanted = sorted(set(groups) & seen.groups)
+    if user is None or not wanted:
+        return None
+    return Fix(
+        id="groups",
+        commands=(remote_command(["usermod", "-a", "-G", ",".join(wanted), user]),),
+        undo=tuple(remote_command(["gpasswd", "-d", user, group]) for group in wanted),
+        as_root=not seen.is_root,
+        facts={"user": user, "groups": ", ".join(wanted)},
+    )
+
+
+def raise_open_files(seen: Examination) -> Fix | None:
+    """Let the account open more files, for good; it counts from the next login on (pam_limits)."""
+    user = seen.facts.user
+    if user is None or not user.isprintable() or any(character.isspace() for character in user):
+        return None
+    wanted = limits().open_files
+    path = seen.sysroot + LIMITS_FILE
+    return Fix(
+        id="open_files",
+        commands=(write_line(f"{user} - nofile {wanted}", path),),
+        undo=(remote_command(["rm", "-f", path]),),
+        as_root=not seen.is_root,
+        facts={"user": user, "wanted": wanted},
+    )
+
+
+def full_speed(seen: Examination) -> Fix | None:
+    """Let the clocks of NPU, CPU and memory stand at their highest until the board restarts."""
+    clocks = [clock for clock in seen.clocks if clock.kind != "gpu" and _can_be_raised(clock)]
+    if not clocks:
+        return None
+    return Fix(
+        id="performance",
+        commands=tuple(write_line(FULL_SPEED, seen.sysroot + clock.governor_path) for clock in clocks),
+        undo=tuple(
+            write_line(clock.governor, seen.sysroot + clock.governor_path)
+            for clock in clocks
+            if clock.governor is not None
+        ),
+        as_root=not seen.is_root and not all(clock.writable for clock in clocks),
+        facts={"clocks": ", ".join(clock.name for clock in clocks)},
+    )
+
+
+def _can_be_raised(clock: Clock) -> bool:
+    return clock.governor is not None and clock.governor != FULL_SPEED and FULL_SPEED in clock.governors
+
+
+def copy_library(version: str | None) -> Fix:
+    """Put a librkllmrt.so beside the models; which file is the user's choice."""
+    return Fix(id="library", commands=(), undo=(), as_root=False, needs_file=True, facts={"version": version})
+
+
+def library_fix(store: str, version: str, size_bytes: int) -> Fix:
+    """Sending a library into the store: no command runs but those that receive a file (`core.remote.transfer`).
+
+    Args:
+        store: the board's folder for models.
+        version: of the library, a word that is safe as a folder's name.
+        size_bytes: of the file.
+    """
+    path = library_path(store, version)
+    return Fix(
+        id="library",
+        commands=(),
+        undo=(remote_command(["rm", "-f", path]), remote_command(["rmdir", path.rpartition("/")[0]])),
+        as_root=False,
+        facts={"version": version, "size_bytes": size_bytes, "path": path},
+    )
+
+
+def library_path(store: str, version: str) -> str:
+    """Where the runtime library of a version lies in a store."""
+    return f"{store.rstrip('/')}/lib/{version}/librkllmrt.so"

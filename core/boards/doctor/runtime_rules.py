@@ -1,0 +1,82 @@
+"""Rules about what runs models on the board: the library, the programs, the limits of the account."""
+
+from collections.abc import Iterator
+
+from core.boards.doctor.examination import Examination
+from core.boards.doctor.findings import Finding, finding
+from core.boards.doctor.fixes import copy_library, raise_open_files
+from core.boards.doctor.limits import limits
+from core.convert.versions import version_key
+
+_BITS = {"aarch64": 64, "armv7l": 32, "armv8l": 32}
+
+
+def library(seen: Examination) -> Iterator[Finding]:
+    """librkllmrt.so: there, of which version, and just one of it."""
+    for runtime in seen.facts.runtimes:
+        if runtime.simulated:
+            yield finding(
+                "runtime", "ok", "doctor.runtime_simulated", name=runtime.name, version=runtime.version
+            )
+    found = seen.rkllm_libraries
+    if not found:
+        if not seen.facts.simulated:
+            yield finding("library", "warning", "doctor.library_none").cured_by(copy_library(None))
+        return
+    bits = _BITS.get(seen.facts.machine or "")
+    wrong = [entry for entry in found if bits is not None and entry.bits not in {None, bits}]
+    if wrong:
+        yield finding(
+            "library", "failed", "doctor.library_wrong_bits",
+            path=wrong[0].path, bits=wrong[0].bits, machine=seen.facts.machine,
+        ).cured_by(copy_library(None))  # fmt: skip
+    versions = {entry.version for entry in found}
+    if len(versions) > 1:
+        shown = ", ".join(f"{entry.path} ({entry.version or 'unknown version'})" for entry in found)
+        yield finding("library", "warning", "doctor.library_several", libraries=shown)
+        return
+    first = found[0]
+    if first.release is not None:
+        yield finding("library", "ok", "doctor.library_ok", version=first.release, path=first.path)
+    elif first.text_version is not None:
+        yield finding("library", "ok", "doctor.library_by_text", version=first.text_version, path=first.path)
+    else:
+        yield finding("library", "unknown", "doctor.library_unknown", path=first.path).cured_by(
+            copy_library(None)
+        )
+
+
+def programs(seen: Examination) -> Iterator[Finding]:
+    """The programs RKDeck needs there, and the system around them."""
+    facts = seen.facts
+    if facts.missing_tools:
+        yield finding("programs", "failed", "doctor.programs_missing", tools=", ".join(facts.missing_tools))
+    if seen.python is None:
+        yield finding("python", "warning", "doctor.python_none", wanted=limits().python)
+    elif version_key(seen.python) < version_key(limits().python):
+        yield finding("python", "warning", "doctor.python_old", version=seen.python, wanted=limits().python)
+    else:
+        yield finding("python", "ok", "doctor.python_ok", version=seen.python)
+
+
+def system(seen: Examination) -> Iterator[Finding]:
+    """What system it is and how its account becomes root: nothing to judge."""
+    yield finding(
+        "system", "ok", "doctor.system",
+        os=seen.facts.os, machine=seen.facts.machine, init="systemd" if seen.systemd else "no systemd",
+        user=seen.facts.user, sudo="root" if seen.is_root else seen.facts.sudo,
+    )  # fmt: skip
+
+
+def open_files(seen: Examination) -> Iterator[Finding]:
+    """How many files a runtime may open: RKLLM needs thousands for large models."""
+    hard, wanted = seen.open_files[1], limits().open_files
+    if hard is None:
+        return
+    if hard >= wanted:
+        yield finding("open_files", "ok", "doctor.open_files_ok", limit=hard)
+    else:
+        fix = raise_open_files(seen)
+        yield finding("open_files", "warning", "doctor.open_files_low", limit=hard, wanted=wanted).cured_by(
+            fix
+        )

@@ -1,0 +1,161 @@
+"""The doctor as a front end uses it: look at a board, say what is found, carry out what the user chose."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base.errors import RefusedError
+from core.base.tasks import CancelToken
+from core.boards.doctor.applying import Way, run_commands, way_of
+from core.boards.doctor.examination import Examination
+from core.boards.doctor.findings import Finding, Verdict, overall
+from core.boards.doctor.fixes import Fix, library_fix, library_path
+from core.boards.doctor.library_file import LibraryFile, read_library
+from core.boards.doctor.reading import examine_board
+from core.boards.doctor.rules import check_board
+from core.boards.registry import Board
+from core.deploy.fitness import Candidate, check_model
+from core.remote.transfer import upload
+from core.serve.records import run_folder
+from core.services import Services
+from core.usecases.deployment import inspect_for_drop
+from core.usecases.sessions import ended_by
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What one visit found.
+
+    Attributes:
+        model: the file that was asked about, None without one.
+        seconds: from the first question to the answer.
+        t_unix_s: when, by this computer's clock.
+    """
+
+    board: Board
+    seen: Examination
+    findings: tuple[Finding, ...]
+    model: Path | None
+    seconds: float
+    t_unix_s: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it comes to."""
+        return overall(self.findings)
+
+    def way(self, fix: Fix) -> Way:
+        """How a fix can be carried out there."""
+        return way_of(self.seen, as_root=fix.as_root)
+
+
+def diagnose(
+    services: Services,
+    name: str,
+    model: Path | None = None,
+    *,
+    context: int | None = None,
+    accept_fingerprint: str | None = None,
+    cancel: CancelToken | None = None,
+) -> Diagnosis:
+    """Look at a board in one round trip, and at a model file if one is given; nothing is changed.
+
+    Args:
+        services: the core.
+        name: of the board.
+        model: a file on this computer.
+        context: wanted for it, in tokens; None: the one it was built for.
+        accept_fingerprint: `SHA256:...` the user has compared, for the first contact.
+        cancel: called off, the connection is closed.
+
+    Raises:
+        UsageError: `boards.unknown`; RefusedError, RKDeckError: as connecting, probing and inspecting do.
+    """
+    board = services.boards.get(name)
+    candidate = _candidate(services, model, context) if model is not None else None
+    began_s = time.monotonic()
+    with (
+        services.connect(board, accept_fingerprint) as session,
+        ended_by(cancel or CancelToken(), session),
+    ):
+        folder = run_folder(board.store) if board.store else ""
+        seen = examine_board(session, board.sysroot, board.store, folder)
+    seconds = time.monotonic() - began_s
+    board = services.boards.remember(name, seen.facts)
+    findings = check_board(seen)
+    if candidate is not None and board.store is not None:
+        findings += check_model(candidate, seen, board.store, board=name)
+    return Diagnosis(board, seen, findings, model, seconds, time.time())
+
+
+def _candidate(services: Services, path: Path, context: int | None) -> Candidate:
+    file = inspect_for_drop(services, path)
+    return Candidate(
+        name=path.name,
+        inspection=file.inspection,
+        ram_bytes=file.ram_bytes,
+        npu_bytes=file.npu_bytes,
+        context=context,
+    )
+
+
+def apply_fix(
+    services: Services,
+    name: str,
+    fix: Fix,
+    *,
+    password: str | None = None,
+    undo: bool = False,
+    cancel: CancelToken | None = None,
+) -> None:
+    """Carry out a remedy the user has seen and chosen, or take it back.
+
+    Args:
+        services: the core.
+        name: of the board.
+        fix: exactly as it was shown; not one that needs a file (`send_library`).
+        password: of the account, where sudo wants one; used once.
+        undo: run the commands that take it back.
+        cancel: called off, the connection is closed; what was run stays.
+
+    Raises:
+        RefusedError, RKDeckError: as `core.boards.doctor.applying.run_commands` and connecting do.
+    """
+    commands = fix.undo if undo else fix.commands
+    with services.connect(services.boards.get(name)) as session, ended_by(cancel or CancelToken(), session):
+        run_commands(session, commands, as_root=fix.as_root, password=password)
+
+
+def plan_library(services: Services, name: str, path: Path, seen: Examination) -> tuple[LibraryFile, Fix]:
+    """Look at a runtime library the user chose, and at what sending it would do.
+
+    Raises:
+        UsageError: `boards.unknown`; RefusedError: `boards.no_store`, `doctor.not_a_library`,
+            `doctor.library_for_other_cpu`; RKDeckError: `doctor.library_unreadable`.
+    """
+    board = services.boards.get(name)
+    if board.store is None:
+        raise RefusedError("boards.no_store", name=name, user=board.user)
+    library = read_library(path)
+    library.check_machine(seen.facts.machine)
+    return library, library_fix(board.store, library.folder_name, library.size_bytes)
+
+
+def send_library(
+    services: Services, name: str, library: LibraryFile, *, cancel: CancelToken | None = None
+) -> str:
+    """Put a runtime library beside the models; nothing else on the board is touched.
+
+    Returns:
+        where it lies there.
+
+    Raises:
+        RefusedError: `boards.no_store`; RKDeckError: as `core.remote.transfer.upload`.
+    """
+    board = services.boards.get(name)
+    if board.store is None:
+        raise RefusedError("boards.no_store", name=name, user=board.user)
+    target = library_path(board.store, library.folder_name)
+    with services.connect(board) as session, ended_by(cancel or CancelToken(), session):
+        upload(session, library.path, f"{target}.partial", library.sha256, final=target)
+    return target
