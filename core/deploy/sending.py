@@ -10,18 +10,21 @@ from typing import Self
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.jobs.worker import ListenerGone, WorkerContext
+from core.remote.backoff import Backoff
 from core.remote.pace import Meter
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult
 
 Send = Callable[[SshSession, bool, Callable[[int, int], None]], UploadResult]
 
-# What a pulled cable, a rebooting board or a lost network looks like; anything else is told at once.
+# What a pulled cable, a rebooting board or a lost network looks like; anything else is told at once. Without a network
+# names lead nowhere; through a dead router a connection is made but nobody speaks, and its remains may fill the
+# server's places for those who have not logged in (sshd_config(5): MaxStartups, PerSourcePenalties).
 _LINK = frozenset({
     "remote.closed", "remote.stalled", "remote.timeout", "remote.refused", "remote.no_route",
-    "remote.no_connection", "remote.no_channel", "remote.not_ssh",
+    "remote.no_connection", "remote.no_channel", "remote.not_ssh", "remote.hung", "remote.closed_at_once",
+    "remote.locked_out", "remote.unknown_host", "remote.jump_no_way", "remote.command_timeout",
 })  # fmt: skip
-_FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 15.0
 # A board that is back up within this time goes on where it was; then the job fails, and can be resumed.
 PATIENCE_S = 600.0
@@ -102,7 +105,7 @@ class Sending:
         )
 
     def _persist(self, send: Send) -> UploadResult:
-        pause_s, seen, seen_s, told = _FIRST_PAUSE_S, -1, time.monotonic(), False
+        pauses, seen, seen_s, told = Backoff(last_s=_LONGEST_PAUSE_S), -1, time.monotonic(), False
         while True:
             self._here = None
             try:
@@ -121,11 +124,11 @@ class Sending:
                 if not self._is_broken(error):
                     raise
                 if self._came_through():
-                    pause_s = _FIRST_PAUSE_S
+                    pauses.reset()
                 self._context.log(
                     f"the connection broke off ({printable(error.code)}); going on when it is back"
                 )
-                pause_s = self._come_back(pause_s)
+                self._come_back(pauses)
 
     def _came_through(self) -> bool:
         """Whether the last connection got as far as sending."""
@@ -136,13 +139,12 @@ class Sending:
             return False
         return time.monotonic() - self._moved_s < PATIENCE_S
 
-    def _come_back(self, pause_s: float) -> float:
-        """Connect again, however often that takes; returns how long to wait the next time."""
+    def _come_back(self, pauses: Backoff) -> None:
+        """Connect again, however often that takes."""
         while True:
             with self._lock:
                 self._phase = self._name
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            time.sleep(pauses.next_s())
             try:
                 self._link.reconnect()
             except RKDeckError as error:
@@ -151,7 +153,7 @@ class Sending:
                     raise
             else:
                 self._meter.restart()
-                return pause_s
+                return
 
     def _wait_for_other(self, there: int) -> None:
         with self._lock:

@@ -5,10 +5,8 @@ Each test deploys a small model first and compares, at the end, what is live, an
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
-from core.boards.registry import Board, BoardRegistry
 from core.deploy.deployments import list_versions
 from core.deploy.start import start_deploy
 from core.jobs.manager import JobHandle
-from core.remote.hostkeys import HostKeys
 from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file
 from tests.core.deploy.site import (
@@ -103,81 +98,6 @@ def test_board_that_reboots(real: Site, old: str, tmp_path: Path) -> None:
 def current_blobs(place: Site) -> set[str]:
     """Digests of the complete files, read from the disk: the server may be away."""
     return {path.stem for path in (place.store / "blobs").iterdir()}
-
-
-class Network:
-    """A way to a server that can be cut without anybody being told: bytes stop, connections stay."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._open = threading.Event()
-        self._open.set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._links: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def cut(self) -> None:
-        self._open.clear()
-
-    def mend(self) -> None:
-        self._open.set()
-
-    def close(self) -> None:
-        self.mend()
-        for link in (self._listener, *self._links):
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-            link.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._port))
-                self._links += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                self._open.wait()
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-
-def test_network_that_is_gone_for_a_while(real: Site, old: str, tmp_path: Path) -> None:
-    """Nobody closes anything: the transfer stalls, says so, and goes on without sending anything twice."""
-    network = Network(real.server.port)
-    try:
-        with contextlib.closing(Database(real.paths.database_file)) as database:
-            board = BoardRegistry(database).add(
-                Board(
-                    "far",
-                    "127.0.0.1",
-                    network.port,
-                    real.server.user,
-                    real.server.key_file,
-                    str(real.store),
-                    real.board.sysroot,
-                )
-            )
-        real.server.connect(HostKeys(real.paths.known_hosts), port=network.port).close()
-        file = real_file(tmp_path / "new_rk3588.rkllm", SIZE)
-        handle = start_deploy(real.jobs, board, file, name="m", limit_bytes_per_s=12 * MIB)
-        wait_until(lambda: blob_at(real, 0.3, SIZE), timeout_s=30)
-        network.cut()
-        wait_until(lambda: any(event["stalled"] for event in progress_events(real, handle.id)), timeout_s=30)
-        assert current_versions(real) == {"m": old}
-        stalled = [event for event in progress_events(real, handle.id) if event["stalled"]]
-        assert (stalled[0]["rate_bytes_per_s"], stalled[0]["eta_s"]) == (0, None)
-        network.mend()
-        result = handle.result(60)
-        assert int(str(result["bytes_sent"])) == file.stat().st_size
-        assert current_versions(real) == {"m": result["sha256"]}
-    finally:
-        network.close()
 
 
 def test_byte_damaged_on_the_way(paths: AppPaths, tmp_path: Path) -> None:
