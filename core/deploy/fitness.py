@@ -25,10 +25,13 @@ from core.estimate.records import Fit
 from core.estimate.records import Verdict as Fits
 from core.remote.transfer import RESERVE_BYTES
 
-# These say something about the board alone, which has findings of its own.
-_ABOUT_THE_BOARD = frozenset(
-    {"deploy.missing_tools", "deploy.unknown_soc", "deploy.no_rknpu_driver", "deploy.store_in_memory"}
-)
+# What findings of their own say: about the board alone, and about versions.
+_SAID_ELSEWHERE = frozenset(
+    {
+        "deploy.missing_tools", "deploy.unknown_soc", "deploy.no_rknpu_driver", "deploy.store_in_memory",
+        "deploy.runtime_too_old",
+    }
+)  # fmt: skip
 _MEMORY: Mapping[Fits, tuple[Verdict, str]] = {
     "yes": ("ok", "doctor.model_memory_ok"),
     "tight": ("warning", "doctor.model_memory_tight"),
@@ -49,6 +52,7 @@ class Candidate:
         inspection: what its bytes say.
         ram_bytes, npu_bytes: it needs when served, estimated at its conversion; None when it was made elsewhere.
         context: the user wants, in tokens; None: the one it was built for.
+        sha256: where the library knows it.
         is_there: the board has the file already.
     """
 
@@ -57,6 +61,7 @@ class Candidate:
     ram_bytes: int | None = None
     npu_bytes: int | None = None
     context: int | None = None
+    sha256: str | None = None
     is_there: bool = False
 
 
@@ -82,7 +87,7 @@ def _refusals(candidate: Candidate, seen: Examination, store: str, board: str) -
         inspection, seen.facts, store, board=board, file_name=candidate.name, size_bytes=inspection.size_bytes
     ):
         refusal = check.refusal
-        if refusal.code not in _ABOUT_THE_BOARD:
+        if refusal.code not in _SAID_ELSEWHERE:
             yield Finding("model_file", "failed", refusal.code, dict(refusal.facts))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.base.errors import RefusedError
 from core.base.names import printable, safe_component
 from core.boards.facts import BoardFacts
+from core.boards.runtime import match_runtime
 from core.boards.store import check_store_path
 from core.convert.inspect import Inspection
 from core.deploy.layout import blob_path, deployment_folder, partial_path
@@ -77,7 +78,8 @@ def plan_deployment(
         RefusedError: never overridden: `deploy.not_a_model`, `deploy.simulated_file` (a simulated file only
             goes to a simulated board), `deploy.file_too_large_for_fat`, `deploy.missing_tools`; overridden by
             force: `deploy.damaged_file`, `deploy.unknown_soc`, `deploy.wrong_platform`,
-            `deploy.real_file_to_simulated_board`, `deploy.no_rknpu_driver`, `deploy.store_in_memory`.
+            `deploy.real_file_to_simulated_board`, `deploy.runtime_too_old`, `deploy.no_rknpu_driver`,
+            `deploy.store_in_memory`.
         UsageError: `boards.bad_store`.
     """
     store = check_store_path(store)
@@ -170,6 +172,12 @@ def _overridable(
         )
     elif platform is not None and platform.lower() != facts.soc:
         yield RefusedError("deploy.wrong_platform", file=shown, platform=platform, board=board, soc=facts.soc)
+    match = match_runtime(facts, inspection.toolkit_version, simulated=inspection.simulated)
+    if match.match == "too_old":
+        yield RefusedError(
+            "deploy.runtime_too_old",
+            file=shown, board=board, toolkit=match.toolkit_version, runtime=match.runtime_version,
+        )  # fmt: skip
     if facts.npu_driver == "rocket":
         yield RefusedError("deploy.no_rknpu_driver", board=board, kernel=facts.kernel)
     mount = facts.mount_of(store)

@@ -10,14 +10,18 @@ from core.base.log import register_secret
 from core.base.secrets import Place
 from core.base.tasks import CancelToken
 from core.boards.connect import connect
+from core.boards.doctor.examination import Examination
+from core.boards.doctor.findings import Finding
+from core.boards.doctor.reading import examine_board
+from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
 from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board, split_address
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
 from core.remote.sshconfig import settings_for
-from core.serve.records import Serving
-from core.serve.service import current_serving, npu_tenants
+from core.serve.records import Serving, run_folder
+from core.serve.service import current_serving
 from core.services import Services
 from core.usecases.sessions import ended_by
 
@@ -52,6 +56,8 @@ class BoardStatus:
         mount: the file system the store lies on, None when it is not known.
         same_hardware_as: names of other boards of the registry that are this very one.
         t_unix_s: when it was found, by this computer's clock.
+        seen: everything the visit read; None for a status that was made without one.
+        findings: what the doctor says of it.
     """
 
     board: Board
@@ -61,6 +67,8 @@ class BoardStatus:
     mount: Mount | None
     same_hardware_as: tuple[str, ...]
     t_unix_s: float
+    seen: Examination | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def facts(self) -> BoardFacts:
@@ -166,7 +174,7 @@ def probe(
 
 
 def refresh_board(services: Services, name: str, accept_fingerprint: str | None = None) -> BoardStatus:
-    """Visit a board over one connection: facts, deployments, what it serves.
+    """Visit a board over one connection: what the doctor sees, deployments, what it serves.
 
     Raises:
         RefusedError: `boards.other_hardware`, and as connecting does.
@@ -174,19 +182,22 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
     """
     board = services.boards.get(name)
     with services.connect(board, accept_fingerprint) as session:
-        facts = probe_board(session, board.sysroot, board.store)
-        board = services.boards.remember(name, facts)
+        seen = examine_board(
+            session, board.sysroot, board.store, run_folder(board.store) if board.store else ""
+        )
+        board = services.boards.remember(name, seen.facts)
         versions = list_versions(session, board.store) if board.store else []
         serving = current_serving(session, board) if board.store else None
-        tenants = npu_tenants(session, board)
     return BoardStatus(
         board=board,
         versions=tuple(versions),
         serving=serving,
-        tenants=tenants,
-        mount=facts.mount_of(board.store) if board.store else None,
+        tenants=tuple((tenant.pid, tenant.name) for tenant in seen.tenants if tenant.sign == "maps"),
+        mount=seen.facts.mount_of(board.store) if board.store else None,
         same_hardware_as=same_hardware(services, board),
         t_unix_s=time.time(),
+        seen=seen,
+        findings=check_board(seen),
     )
 
 

@@ -1,7 +1,7 @@
 """The doctor as a front end uses it: look at a board, say what is found, carry out what the user chose."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.base.errors import RefusedError
@@ -18,6 +18,7 @@ from core.deploy.fitness import Candidate, check_model
 from core.remote.transfer import upload
 from core.serve.records import run_folder
 from core.services import Services
+from core.usecases.boards import BoardStatus
 from core.usecases.deployment import inspect_for_drop
 from core.usecases.sessions import ended_by
 
@@ -88,6 +89,22 @@ def diagnose(
     return Diagnosis(board, seen, findings, model, seconds, time.time())
 
 
+def check_file(
+    services: Services, status: BoardStatus, path: Path, context: int | None = None
+) -> tuple[Finding, ...]:
+    """What the doctor says of a file on a board that was visited; reads the file's ends, asks the board nothing.
+
+    Raises:
+        RefusedError: `boards.no_store`; RefusedError, RKDeckError: as `inspect_for_drop`.
+    """
+    board = status.board
+    if board.store is None or status.seen is None:
+        raise RefusedError("boards.no_store", name=board.name, user=board.user)
+    candidate = _candidate(services, path, context)
+    there = any(version.sha256 == candidate.sha256 for version in status.versions)
+    return check_model(replace(candidate, is_there=there), status.seen, board.store, board=board.name)
+
+
 def _candidate(services: Services, path: Path, context: int | None) -> Candidate:
     file = inspect_for_drop(services, path)
     return Candidate(
@@ -96,6 +113,7 @@ def _candidate(services: Services, path: Path, context: int | None) -> Candidate
         ram_bytes=file.ram_bytes,
         npu_bytes=file.npu_bytes,
         context=context,
+        sha256=file.sha256,
     )
 
 

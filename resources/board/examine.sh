@@ -49,7 +49,8 @@ t() {
  p=${1%/*}; s=$p/status
  u=$(sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "$s" 2>/dev/null | head -n 1)
  m=$(sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\).*/\1/p' "$s" 2>/dev/null | head -n 1)
- v tenant "${p##*/} $2 ${u:--} ${m:--} $(sed -n 's/^Name:[[:space:]]*//p' "$s" 2>/dev/null | head -n 1)"
+ n=$(head -n 1 "$p/comm" 2>/dev/null)
+ v tenant "${p##*/} $2 ${u:--} ${m:--} ${n:-$(sed -n 's/^Name:[[:space:]]*//p' "$s" 2>/dev/null | head -n 1)}"
 }
 grep -lsE 'librkllmrt|librknnrt' "$R"/proc/[0-9]*/maps 2>/dev/null | head -n 16 | while IFS= read -r m; do t "$m" maps; done
 grep -lsaE '[r]kllama|[r]kllm_server|[r]kllm-server|[l]lm_demo|[f]lask_server' "$R"/proc/[0-9]*/cmdline 2>/dev/null | head -n 16 |

@@ -77,6 +77,11 @@ class Clock:
     max_hz: int | None
     top_hz: int | None
 
+    @property
+    def label(self) -> str:
+        """What people call it: NPU, DDR, CPU 4 (the first CPU that shares it)."""
+        return f"CPU {self.name.removeprefix('policy')}" if self.kind == "cpu" else self.kind.upper()
+
 
 @dataclass(frozen=True, slots=True)
 class ThermalZone:

@@ -93,7 +93,7 @@ def full_speed(seen: Examination) -> Fix | None:
             if clock.governor is not None
         ),
         as_root=not seen.is_root and not all(clock.writable for clock in clocks),
-        facts={"clocks": ", ".join(clock.name for clock in clocks)},
+        facts={"clocks": ", ".join(clock.label for clock in clocks)},
     )
 
 

@@ -21,7 +21,7 @@ def clocks(seen: Examination) -> Iterator[Finding]:
     if not shown and not any(clock.kind == "npu" for clock in seen.clocks):
         return
     fix = full_speed(seen)
-    saving = [clock.name for clock in shown if clock.governor == _SAVING]
+    saving = [clock.label for clock in shown if clock.governor == _SAVING]
     low = next((clock for clock in seen.clocks_of("npu") if _is_low(seen, clock)), None)
     if low is not None:
         yield finding(
@@ -32,14 +32,14 @@ def clocks(seen: Examination) -> Iterator[Finding]:
     elif shown and all(clock.governor == FULL_SPEED for clock in shown):
         yield finding("clocks", "ok", "doctor.clocks_full")
     elif shown:
-        governors = ", ".join(f"{clock.name} {clock.governor}" for clock in shown)
+        governors = ", ".join(f"{clock.label} {clock.governor}" for clock in shown)
         yield finding("clocks", "ok", "doctor.clocks_follow", governors=governors).cured_by(fix)
     capped = [clock for clock in seen.clocks_of("cpu") if _is_capped(clock)]
     if capped:
         first = capped[0]
         yield finding(
             "clock_limits", "warning", "doctor.clock_capped",
-            clocks=", ".join(clock.name for clock in capped), now=_mhz(first.max_hz), most=_mhz(first.top_hz),
+            clocks=", ".join(clock.label for clock in capped), now=_mhz(first.max_hz), most=_mhz(first.top_hz),
         )  # fmt: skip
 
 

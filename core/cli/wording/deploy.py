@@ -36,6 +36,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{file} was converted for {platform}, but {board} has an {soc}: its runtime would refuse the file.",
         "Convert it for {soc}: rkdeck convert MODEL --platform {soc} (--force sends it all the same).",
     ),
+    "deploy.runtime_too_old": (
+        "{file} was made by toolkit {toolkit}, the runtime library on {board} is {runtime}: it refuses newer files.",
+        "Copy a newer library to the board: rkdeck doctor {board} --fix library (--force sends the file all the same).",
+    ),
     "deploy.no_rknpu_driver": (
         "{board} runs kernel {kernel} with the mainline driver `rocket`, which cannot run RKLLM.",
         "Install an image with the vendor kernel (Armbian calls it `vendor`); --force only stores the file.",

@@ -138,7 +138,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "For steady figures let them stand at full speed; the board then grows warmer. It lasts until a restart.",
     ),
     "doctor.clock_npu_low": (
-        "The NPU stands at {now} of {most} MHz: models run as much slower.",
+        "The NPU stands at {now} of {most} MHz: models run that much slower.",
         "Let the clocks stand at full speed until the next restart.",
     ),
     "doctor.clock_saving": (

@@ -28,6 +28,7 @@ from core.jobs.model import JobState
 from core.usecases.deployment import DeployVerdict
 from gui.feeds.boards import BoardView
 from gui.icons import icon
+from gui.pages.boards.doctor import summary
 from gui.pages.boards.figures import Figures
 from gui.pages.boards.verdict import verdict_line
 from gui.shell.status import show_progress
@@ -45,8 +46,8 @@ class BoardCard(QFrame):
 
     Signals (each with this card):
         hovered: a drag came over it (card, QMimeData). left: it went away. dropped: (card, overriding).
-        asked: (card, what): "new_key", "chat", "serve", "stop", "refresh", "panel", "deploy", "remove", "password",
-            "cancel_job", "retry_job", "force", "forget_offer", "cancel_start".
+        asked: (card, what): "new_key", "doctor", "chat", "serve", "stop", "refresh", "panel", "deploy", "remove",
+            "password", "cancel_job", "retry_job", "force", "forget_offer", "cancel_start".
         serve_wanted: (card, name of the deployment).
     """
 
@@ -80,6 +81,8 @@ class BoardCard(QFrame):
         self.new_key.clicked.connect(self._on_new_key)
         self.figures = Figures()
         self.serving = label(wrap=True)
+        self.health = StateLabel()
+        self.health.setObjectName("healthLabel")
         self.verdict_label = label(wrap=True)
         self.verdict_label.setObjectName("verdictLabel")
         self.verdict_state = StateLabel()
@@ -103,6 +106,9 @@ class BoardCard(QFrame):
         self.serve.setMenu(self._serve_menu)
         self.stop = _action(tr("Stop"), "stop", "stopButton")
         self.stop.clicked.connect(self._on_stop)
+        self.doctor = _action(tr("Doctor"), "doctor", "doctorButton")
+        self.doctor.setToolTip(tr("What this board can run, and what to do about the rest"))
+        self.doctor.clicked.connect(self._on_doctor)
         self.refresh = QToolButton()
         self.refresh.setObjectName("refreshButton")
         self.refresh.setToolTip(tr("Look at the board again"))
@@ -114,7 +120,8 @@ class BoardCard(QFrame):
         self._menu = QMenu(self)
         self._menu.triggered.connect(self._on_menu)
         for what, text in (
-            ("deploy", tr("Deploy a model")), ("panel", tr("Deployments")), ("refresh", tr("Look at the board again")),
+            ("deploy", tr("Deploy a model")), ("panel", tr("Deployments")), ("doctor", tr("Doctor")),
+            ("refresh", tr("Look at the board again")),
             ("password", tr("Set the password")), ("remove", tr("Remove the board")),
         ):  # fmt: skip
             self._menu.addAction(text).setData(what)
@@ -138,13 +145,14 @@ class BoardCard(QFrame):
         layout.addLayout(row(self.new_key, None))
         layout.addWidget(self.figures)
         layout.addLayout(row(self.serving, None, self.panel))
+        layout.addWidget(self.health)
         layout.addWidget(self.verdict_state)
         layout.addWidget(self.verdict_label)
         layout.addWidget(self.bar)
         layout.addWidget(self.job)
         layout.addLayout(row(self.job_button, self.force, self.leave, None))
         layout.addStretch(1)
-        layout.addLayout(row(self.chat, self.serve, self.stop, None))
+        layout.addLayout(row(self.chat, self.serve, self.stop, self.doctor, None))
         for widget in (self.force, self.leave, self.verdict_label, self.verdict_state):
             widget.hide()
 
@@ -177,6 +185,7 @@ class BoardCard(QFrame):
         self.new_key.setVisible(error is not None and error.code == "remote.host_key_changed")
         self.figures.show_view(view)
         self._show_serving(view)
+        self._show_health(view)
         self._show_job(view)
 
     def show_starting(self, text: str) -> None:
@@ -230,6 +239,13 @@ class BoardCard(QFrame):
         self.serve.setVisible(serving is None and not self._starting)
         self.serve.setEnabled(count > 0)
         self.serve.setToolTip("" if count else tr("Deploy a model first: drop a .rkllm file here"))
+
+    def _show_health(self, view: BoardView) -> None:
+        status = view.status
+        state, words = summary(status) if status is not None else ("ok", "")
+        self.health.setVisible(bool(words))
+        self.health.show_state(state, words)
+        self.doctor.setEnabled(status is not None)
 
     def _show_job(self, view: BoardView) -> None:
         record = view.job
@@ -330,6 +346,10 @@ class BoardCard(QFrame):
     @Slot()
     def _on_stop(self) -> None:
         self.asked.emit(self, "cancel_start" if self._starting else "stop")
+
+    @Slot()
+    def _on_doctor(self) -> None:
+        self.asked.emit(self, "doctor")
 
     @Slot()
     def _on_new_key(self) -> None:

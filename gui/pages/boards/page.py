@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.names import printable
+from core.boards.doctor.fixes import Fix
 from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
 from core.usecases import boards as use
@@ -28,6 +29,7 @@ from gui.feeds.boards import BoardView
 from gui.pages.boards.card import BoardCard
 from gui.pages.boards.chat import ChatPanel
 from gui.pages.boards.deployments import DeploymentsPanel
+from gui.pages.boards.doctor import DoctorPanel
 from gui.pages.boards.drops import DropDesk
 from gui.pages.boards.flow import FlowLayout
 from gui.pages.boards.serving import ServingControl
@@ -54,6 +56,7 @@ class BoardsPage(Page):
         self._controls: dict[str, ServingControl] = {}
         self._drops = DropDesk(desk, self)
         self._drops.read.connect(self._on_file_read)
+        self._applied: dict[str, list[Fix]] = {}
         self._hovered: BoardCard | None = None
         self._waiting = False
         self._dialog: AddBoardDialog | None = None
@@ -230,7 +233,7 @@ class BoardsPage(Page):
         actions = {
             "chat": self._chat, "panel": self._panel, "refresh": self._visit, "deploy": self._choose_file,
             "remove": self._ask_removal, "password": self._ask_password, "stop": self._stop,
-            "cancel_start": self._cancel_start, "new_key": self._compare_keys,
+            "cancel_start": self._cancel_start, "new_key": self._compare_keys, "doctor": self._doctor,
         }  # fmt: skip
         if what in actions:
             actions[what](name)
@@ -273,6 +276,11 @@ class BoardsPage(Page):
             panel = DeploymentsPanel(self.desk, view)
             panel.serve_wanted.connect(self._on_panel_serve)
             self.desk.fill_drawer(panel)
+
+    def _doctor(self, name: str) -> None:
+        view = self.desk.boards.get(name)
+        if view is not None:
+            self.desk.fill_drawer(DoctorPanel(self.desk, view, self._applied.setdefault(name, [])))
 
     def _control(self, name: str) -> ServingControl:
         if name not in self._controls:

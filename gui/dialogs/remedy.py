@@ -1,0 +1,171 @@
+"""What a remedy would do on a board, to the letter, before it is done; or what takes it back."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QFontDatabase, QTextOption
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.base.tasks import CancelToken
+from core.base.units import format_bytes
+from core.boards.doctor.applying import Way
+from core.boards.doctor.fixes import Fix
+from core.boards.doctor.library_file import LibraryFile
+from core.usecases import doctor as use
+from gui.bridge import Task
+from gui.desk import Desk
+from gui.text import language, tr
+from gui.widgets.basic import button, label, row
+from gui.widgets.elided import breakable
+from gui.wording import word_error
+
+_LINES_SHOWN = 7
+
+
+def fix_words(fix: Fix) -> tuple[str, str]:
+    """A remedy's title and what it means."""
+    return word_error(RKDeckError(f"doctor.fix_{fix.id}", hint=None, **fix.facts), language())
+
+
+class RemedyDialog(QDialog):
+    """Shows the commands, asks for a password where sudo wants one, runs them when the user says so.
+
+    Signals:
+        done_well: the Fix that was carried out, or taken back.
+    """
+
+    done_well = Signal(object)
+
+    def __init__(
+        self,
+        desk: Desk,
+        board: str,
+        fix: Fix,
+        way: Way,
+        parent: QWidget | None = None,
+        *,
+        undo: bool = False,
+        library: LibraryFile | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("remedyDialog")
+        self._desk, self._board, self._fix, self._way = desk, board, fix, way
+        self._undo, self._library = undo, library
+        self._task: Task | None = None
+        title, detail = fix_words(fix)
+        self.setWindowTitle(title)
+        self.commands = QPlainTextEdit()
+        self.commands.setObjectName("remedyCommands")
+        self.commands.setReadOnly(True)
+        self.commands.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.commands.setAccessibleName(tr("Commands"))
+        lines = [printable(line, limit=2000) for line in (fix.undo if undo else fix.commands)]
+        self.commands.setPlainText("\n".join(lines))
+        self.commands.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
+        self.commands.setMinimumHeight(_LINES_SHOWN * self.commands.fontMetrics().lineSpacing())
+        self.password = QLineEdit()
+        self.password.setObjectName("sudoPassword")
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.password.setPlaceholderText(tr("Password for sudo; used once, kept nowhere"))
+        self.password.setAccessibleName(tr("Password for sudo"))
+        self.problem = label(role="problem", wrap=True, selectable=True)
+        self.problem.hide()
+        self._lay_out(self._about(detail))
+
+    def _about(self, detail: str) -> str:
+        name = printable(self._board, 60)
+        if self._library is not None and not self._undo:
+            return tr(
+                "{file}, release {version}, {size}, goes to {path} on {board}. Its checksum is compared there;"
+                " nothing else on the board is touched.",
+                file=printable(self._library.path.name, 60), version=self._library.version or tr("unknown"),
+                size=format_bytes(self._library.size_bytes), path=str(self._fix.facts["path"]), board=name,
+            )  # fmt: skip
+        who = tr("root") if self._fix.as_root else tr("the account RKDeck uses")
+        if self._undo:
+            return tr("These commands take it back on {board}, run as {who}:", board=name, who=who)
+        return f"{detail}\n\n" + tr(
+            "These commands run on {board} as {who}, and nothing else:", board=name, who=who
+        )
+
+    def _lay_out(self, about: str) -> None:
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addWidget(label(breakable(about), wrap=True))
+        layout.addWidget(self.commands)
+        layout.addWidget(self.password)
+        impossible = label(
+            tr("This account cannot become root here. Run the commands on the board yourself, as root."),
+            "problem", wrap=True,
+        )  # fmt: skip
+        layout.addWidget(impossible)
+        layout.addWidget(self.problem)
+        self.copy = button(tr("Copy the commands"), icon_name="copy")
+        self.copy.clicked.connect(self._on_copy)
+        layout.addLayout(row(self.copy, None))
+        buttons = QDialogButtonBox()
+        self.run = QPushButton(tr("Take it back") if self._undo else tr("Do it on the board"))
+        self.run.setObjectName("runRemedy")
+        leave = QPushButton(tr("Leave it"))
+        buttons.addButton(self.run, QDialogButtonBox.ButtonRole.ActionRole)
+        buttons.addButton(leave, QDialogButtonBox.ButtonRole.RejectRole)
+        leave.setDefault(True)
+        self.run.clicked.connect(self._on_run)
+        buttons.rejected.connect(self.reject)
+        layout.addWidget(buttons)
+        sends = self._library is not None and not self._undo
+        self.commands.setVisible(not sends)
+        self.copy.setVisible(not sends)
+        self.password.setVisible(self._way == "sudo_password" and self._fix.as_root)
+        impossible.setVisible(self._way == "impossible" and self._fix.as_root)
+        self.run.setEnabled(not (self._way == "impossible" and self._fix.as_root))
+        self.setMinimumWidth(640)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        QApplication.clipboard().setText(self.commands.toPlainText())
+
+    @Slot()
+    def _on_run(self) -> None:
+        self.run.setEnabled(False)
+        self.problem.hide()
+        services, token = self._desk.services, CancelToken()
+        if self._library is not None and not self._undo:
+            self._task = self._desk.bridge.run(
+                use.send_library, services, self._board, self._library, cancel=token,
+                done=self._on_sent, failed=self._on_failed,
+            )  # fmt: skip
+        else:
+            self._task = self._desk.bridge.run(
+                use.apply_fix, services, self._board, self._fix, password=self.password.text() or None,
+                undo=self._undo, cancel=token, done=self._on_done, failed=self._on_failed,
+            )  # fmt: skip
+        self.password.clear()
+
+    def _on_sent(self, _path: str) -> None:
+        self._on_done(None)
+
+    def _on_done(self, _nothing: None) -> None:
+        self.done_well.emit(self._fix)
+        self.accept()
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        self.run.setEnabled(True)
+        self.password.setVisible(self.password.isVisible() or error.code.startswith("doctor.sudo_password"))
+        self.problem.setText(" ".join(word_error(error, language())))
+        self.problem.show()
+
+    def reject(self) -> None:
+        """Leaving ends what is under way."""
+        if self._task is not None:
+            self._task.drop()
+        super().reject()

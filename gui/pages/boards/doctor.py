@@ -1,0 +1,319 @@
+"""The doctor in the drawer: what was found on a board, what to do about it, and what RKDeck can do itself."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.boards.doctor.applying import way_of
+from core.boards.doctor.findings import Finding, Verdict, overall
+from core.boards.doctor.fixes import Fix
+from core.boards.doctor.library_file import LibraryFile
+from core.usecases import doctor as use
+from core.usecases.boards import BoardStatus
+from gui.desk import Desk
+from gui.dialogs.remedy import RemedyDialog, fix_words
+from gui.feeds.boards import BoardView
+from gui.pages.boards.finding_row import STATES, FindingRow
+from gui.text import language, tr, trn
+from gui.widgets.basic import StateLabel, button, clear_layout, label, row
+from gui.widgets.elided import breakable
+from gui.widgets.scrolled import Column, scrolled
+from gui.wording import word_error
+from gui.words import ago_text
+
+_ORDER = ("failed", "unknown", "warning", "ok")
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """What all findings come to, in words."""
+    return {
+        "ok": tr("ready for models"),
+        "warning": tr("works, with reservations"),
+        "failed": tr("cannot run models as it is"),
+        "unknown": tr("not enough is known"),
+    }[verdict]
+
+
+class DoctorPanel(QWidget):
+    """A board's findings, those that need somebody first.
+
+    Args:
+        applied: what was done on this board since the program started; shared with the page, so that it can be
+            taken back after the panel was closed.
+    """
+
+    def __init__(
+        self, desk: Desk, view: BoardView, applied: list[Fix], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("doctorPanel")
+        self.setWindowTitle(tr("Doctor: {board}", board=printable(view.name, 40)))
+        self._desk = desk
+        self.board = view.name
+        self._applied = applied
+        self._view = view
+        self._shown: object = None
+        self._file: Path | None = None
+        self._about_file: tuple[Finding, ...] = ()
+        self._files: QFileDialog | None = None
+        self._purpose = ""
+        self.state = StateLabel()
+        self.when = label(role="muted")
+        self.again = button(tr("Look again"), icon_name="refresh")
+        self.again.setObjectName("lookAgain")
+        self.again.clicked.connect(self._on_again)
+        self.models = QComboBox()
+        self.models.setObjectName("doctorModel")
+        self.models.setAccessibleName(tr("With a model"))
+        self.models.setMinimumContentsLength(16)
+        self.models.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._fill_models()
+        self.models.activated.connect(self._on_model)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(2)
+        column = Column()
+        column.setLayout(self._list)
+        self._list.setContentsMargins(0, 0, 6, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.state)
+        layout.addLayout(row(self.when, None, self.again))
+        chooser = row(label(tr("With a model")), self.models)
+        chooser.setStretch(1, 1)
+        layout.addLayout(chooser)
+        layout.addWidget(scrolled(column), 1)
+        self.setFocusProxy(self.models)
+        desk.boards.changed.connect(self._on_board_changed)
+        desk.library.loaded.connect(self._fill_models)
+        self._show(view)
+
+    @property
+    def rows(self) -> list[FindingRow]:
+        """The findings shown, from above."""
+        return [made for made in self.findChildren(FindingRow) if not made.isHidden()]
+
+    @Slot(object)
+    def _on_board_changed(self, view: BoardView) -> None:
+        if view.name == self.board:
+            self._show(view)
+
+    def _show(self, view: BoardView) -> None:
+        fresh = view.status is not self._view.status
+        self._view = view
+        self.again.setEnabled(not view.visiting)
+        if fresh and self._file is not None:
+            self._ask_about_file()
+        self._show_findings()
+
+    def _show_findings(self) -> None:
+        status = self._view.status
+        shown = (status, self._about_file, tuple(self._applied), self._view.error)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        clear_layout(self._list)
+        if status is None or not status.findings:
+            text = word_error(self._view.error, language())[0] if self._view.error is not None else ""
+            self.state.show_state("muted", tr("not visited yet"))
+            self._list.addWidget(
+                label(text or tr("RKDeck looks at the board as soon as it is reached."), wrap=True)
+            )
+            self._list.addStretch(1)
+            return
+        findings = (*self._about_file, *status.findings)
+        verdict = overall(findings)
+        self.state.show_state(STATES[verdict], verdict_words(verdict))
+        self.when.setText(tr("looked at {ago}", ago=ago_text(status.t_unix_s)))
+        for fix in self._applied:
+            self._add_applied(fix)
+        if self._file is not None:
+            self._add_group(printable(self._file.name, 60), self._about_file)
+        open_ones = [entry for entry in status.findings if entry.verdict != "ok"]
+        if open_ones:
+            self._add_group(
+                trn("{n} thing to look after", "{n} things to look after", len(open_ones)), open_ones
+            )
+        fine = [entry for entry in status.findings if entry.verdict == "ok"]
+        self._add_group(trn("{n} check in order", "{n} checks in order", len(fine)), fine)
+        self._list.addStretch(1)
+
+    def _add_group(self, title: str, findings: list[Finding] | tuple[Finding, ...]) -> None:
+        self._list.addSpacing(6)
+        heading = label(breakable(title), "heading", wrap=True)
+        self._list.addWidget(heading)
+        for finding in sorted(findings, key=_rank):
+            made = FindingRow(finding)
+            made.fix_wanted.connect(self._on_fix_wanted)
+            self._list.addWidget(made)
+
+    def _add_applied(self, fix: Fix) -> None:
+        mark = StateLabel()
+        mark.show_state("ok", "")
+        back = button(tr("Take it back ..."), "link")
+        back.setObjectName(f"takeBack:{fix.id}")
+        back.setProperty("place", self._applied.index(fix))
+        back.clicked.connect(self._on_take_back)
+        line = row(mark, label(tr("Done: {what}", what=fix_words(fix)[0]), wrap=True), back, spacing=4)
+        line.setStretch(1, 1)
+        self._list.addLayout(line)
+
+    @Slot()
+    def _on_again(self) -> None:
+        self._desk.boards.visit(self.board)
+
+    @Slot()
+    def _fill_models(self) -> None:
+        chosen = self.models.currentData()
+        self.models.clear()
+        self.models.addItem(tr("no model"), None)
+        for item in self._desk.library.items:
+            if item.kind == "rkllm":
+                self.models.addItem(printable(item.title, 60), str(item.path))
+        if self._file is not None and self.models.findData(str(self._file)) < 0:
+            self.models.addItem(printable(self._file.name, 60), str(self._file))
+        self.models.addItem(tr("Choose a file ..."), "")
+        self.models.setCurrentIndex(max(0, self.models.findData(chosen)))
+
+    @Slot(int)
+    def _on_model(self, _place: int) -> None:
+        chosen = self.models.currentData()
+        if chosen == "":
+            self._choose(tr("A model for {board}", board=self.board), "RKLLM (*.rkllm)", "model")
+            return
+        self._file = Path(chosen) if chosen else None
+        self._about_file = ()
+        self._ask_about_file()
+
+    def take_model(self, path: Path) -> None:
+        """Ask about a file, too."""
+        self._file = path
+        self._fill_models()
+        self.models.setCurrentIndex(self.models.findData(str(path)))
+        self._ask_about_file()
+
+    def _ask_about_file(self) -> None:
+        status = self._view.status
+        if self._file is None or status is None:
+            self._about_file = ()
+            self._show_findings()
+            return
+        self._desk.bridge.run(
+            use.check_file,
+            self._desk.services,
+            status,
+            self._file,
+            done=self._on_checked,
+            failed=self._on_unreadable,
+        )
+
+    def _on_checked(self, findings: tuple[Finding, ...]) -> None:
+        self._about_file = findings
+        self._show_findings()
+
+    def _on_unreadable(self, error: RKDeckError) -> None:
+        self._file = None
+        self._fill_models()
+        self._on_checked(())
+        self._desk.report(error)
+
+    @Slot(object)
+    def _on_fix_wanted(self, fix: Fix) -> None:
+        if fix.needs_file:
+            self._choose(tr("A runtime library"), "librkllmrt.so (*.so)", "library")
+        else:
+            self._open(fix)
+
+    def _read_library(self, path: Path) -> None:
+        status = self._view.status
+        if status is not None and status.seen is not None:
+            self._desk.bridge.run(
+                use.plan_library,
+                self._desk.services,
+                self.board,
+                Path(path),
+                status.seen,
+                done=self._on_library_read,
+            )
+
+    def _on_library_read(self, read: tuple[LibraryFile, Fix]) -> None:
+        library, fix = read
+        self._open(fix, library=library)
+
+    @Slot()
+    def _on_take_back(self) -> None:
+        place = self.sender().property("place")
+        if isinstance(place, int) and place < len(self._applied):
+            self._open(self._applied[place], undo=True)
+
+    def _open(self, fix: Fix, *, undo: bool = False, library: LibraryFile | None = None) -> None:
+        status = self._view.status
+        if status is None or status.seen is None:
+            return
+        way = way_of(status.seen, as_root=fix.as_root)
+        dialog = RemedyDialog(self._desk, self.board, fix, way, self, undo=undo, library=library)
+        if undo:
+            dialog.done_well.connect(self._on_undone)
+        else:
+            dialog.done_well.connect(self._on_applied)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    @Slot(object)
+    def _on_applied(self, fix: Fix) -> None:
+        self._applied.append(fix)
+        self._desk.notice(tr("Done: {what}", what=fix_words(fix)[0]), kind="ok")
+        self._desk.boards.visit(self.board)
+
+    @Slot(object)
+    def _on_undone(self, fix: Fix) -> None:
+        if fix in self._applied:
+            self._applied.remove(fix)
+        self._desk.notice(tr("Taken back: {what}", what=fix_words(fix)[0]), kind="ok")
+        self._desk.boards.visit(self.board)
+
+    def _choose(self, title: str, pattern: str, purpose: str) -> None:
+        self._purpose = purpose
+        self._files = QFileDialog(self, title)
+        self._files.setFileMode(QFileDialog.FileMode.ExistingFile)
+        self._files.setNameFilter(pattern)
+        self._files.fileSelected.connect(self._on_file_selected)
+        self._files.finished.connect(self._on_files_finished)
+        self._files.open()
+
+    @Slot(str)
+    def _on_file_selected(self, path: str) -> None:
+        if self._purpose == "library":
+            self._read_library(Path(path))
+        else:
+            self.take_model(Path(path))
+
+    @Slot(int)
+    def _on_files_finished(self, _result: int) -> None:
+        if self._files is not None:
+            self._files.deleteLater()
+            self._files = None
+        if self.models.currentData() == "":
+            self.models.setCurrentIndex(max(0, self.models.findData(str(self._file)) if self._file else 0))
+
+
+def _rank(finding: Finding) -> int:
+    return _ORDER.index(finding.verdict)
+
+
+def summary(status: BoardStatus) -> tuple[str, str]:
+    """State and words for a card: the worst there is, and how much of it; empty words when all is in order."""
+    failed = sum(entry.verdict == "failed" for entry in status.findings)
+    careful = sum(entry.verdict == "warning" for entry in status.findings)
+    if failed:
+        return "bad", trn("{n} problem", "{n} problems", failed)
+    if careful:
+        return "warn", trn("{n} thing to look after", "{n} things to look after", careful)
+    return "ok", ""

@@ -1,0 +1,68 @@
+"""One finding of the doctor as a row: a shape, its sentence, its remedy, and the button of what RKDeck can do."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+
+from core.boards.doctor.findings import Finding, Verdict
+from core.boards.doctor.fixes import Fix
+from gui.dialogs.remedy import fix_words
+from gui.text import language, tr
+from gui.widgets.basic import StateLabel, button, label, row
+from gui.widgets.elided import breakable
+from gui.wording import word_error
+
+STATES = {"ok": "ok", "warning": "warn", "failed": "bad", "unknown": "muted"}
+
+
+def finding_words(verdict: Verdict) -> str:
+    """What one finding says, in a word."""
+    return {
+        "ok": tr("in order"), "warning": tr("attention"), "failed": tr("problem"), "unknown": tr("unknown"),
+    }[verdict]  # fmt: skip
+
+
+def cure_words(fix: Fix) -> str:
+    """What the button of a remedy says: short, the dialog behind it tells the rest."""
+    return {
+        "groups": tr("Add to the group ..."), "open_files": tr("Raise the limit ..."),
+        "performance": tr("Full speed ..."), "library": tr("Copy a library ..."),
+    }[fix.id]  # fmt: skip
+
+
+class FindingRow(QWidget):
+    """What was found, and what to do about it.
+
+    Signals:
+        fix_wanted: the Fix.
+    """
+
+    fix_wanted = Signal(object)
+
+    def __init__(self, finding: Finding, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.finding = finding
+        message, remedy = word_error(finding.statement, language())
+        self._state = StateLabel()
+        self._state.show_state(STATES[finding.verdict], "")
+        self._state.setToolTip(finding_words(finding.verdict))
+        text = label(breakable(message), wrap=True, selectable=True)
+        text.setAccessibleName(f"{finding_words(finding.verdict)}: {message}")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 4, 0, 4)
+        grid.setHorizontalSpacing(4)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(self._state, 0, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(text, 0, 1)
+        if remedy and (finding.verdict != "ok" or finding.fix is not None):
+            grid.addWidget(label(breakable(remedy), "muted", wrap=True, selectable=True), 1, 1)
+        self.cure: QPushButton | None = None
+        if finding.fix is not None:
+            self.cure = button(cure_words(finding.fix), tip=fix_words(finding.fix)[0])
+            self.cure.setObjectName(f"cure:{finding.fix.id}")
+            self.cure.clicked.connect(self._on_cure)
+            grid.addLayout(row(self.cure, None), 2, 1)
+
+    @Slot()
+    def _on_cure(self) -> None:
+        self.fix_wanted.emit(self.finding.fix)
