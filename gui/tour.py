@@ -317,6 +317,8 @@ class Tour(Hand):
             self.desk.go("discover", DEMO_REPO)
         if name == "library":
             self.desk.go("library", self.desk.library.items[0].id)
+        if name == "boards":
+            self.click("doctorButton", self.get(QWidget, f"boardCard:{BOARD_NAME}", self.window.page(name)))
         if name == "jobs":
             self.desk.go("jobs", self.desk.jobs.records[0].spec.id)
         self.pause(_SETTLE_S)

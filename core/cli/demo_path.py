@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from core.monitor.sampler import BoardSampler
 from core.serve.records import Answer
 from core.services import Services
 from core.usecases.deployment import start_deploys
+from core.usecases.doctor import diagnose
 from core.usecases.serving import ask, serve, stop
 
 PLATFORM, DTYPE, CONTEXT_TOKENS = "rk3588", "w8a8", 512
@@ -47,6 +49,7 @@ def walk(context: Context, parts: DemoParts) -> None:
     _estimate(context)
     rkllm = _convert(context, toolkit, _download(context))
     _tell_board(context, board, parts)
+    _examine(context, board, rkllm)
     name = _deploy(context, board, rkllm)
     _serve_and_watch(context, board, name)
     _say(context, "done", f"the whole path in {format_duration(time.monotonic() - began_s)}")
@@ -131,6 +134,17 @@ def _tell_board(context: Context, board: Board, parts: DemoParts) -> None:
         f"{format_bytes(facts.mem_total_bytes)} available, host key {fingerprint}",
         board=board.name,
     )
+
+
+def _examine(context: Context, board: Board, rkllm: Path) -> None:
+    found = diagnose(context.services, board.name, rkllm)
+    counts = Counter(entry.verdict for entry in found.findings)
+    shown = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    _say(
+        context, "examined",
+        f"{len(found.findings)} checks of board and file in {format_duration(found.seconds)}: {shown}",
+        board=board.name, verdict=found.verdict, **{f"{verdict}_count": counts[verdict] for verdict in counts},
+    )  # fmt: skip
 
 
 def _deploy(context: Context, board: Board, rkllm: Path) -> str:

@@ -96,7 +96,7 @@ def _devfreq_constants(soc: SocFacts) -> dict[str, str]:
 
 
 def _cpu_constants() -> dict[str, str]:
-    files: dict[str, str] = {}
+    files: dict[str, str] = {"sys/devices/system/cpu/present": f"0-{CPUS - 1}\n"}
     for number, cpus, low_khz, high_khz in _POLICIES:
         policy = f"sys/devices/system/cpu/cpufreq/policy{number}"
         files |= {

@@ -106,8 +106,10 @@ class BoardCard(QFrame):
         self.serve.setMenu(self._serve_menu)
         self.stop = _action(tr("Stop"), "stop", "stopButton")
         self.stop.clicked.connect(self._on_stop)
-        self.doctor = _action(tr("Doctor"), "doctor", "doctorButton")
-        self.doctor.setToolTip(tr("What this board can run, and what to do about the rest"))
+        self.doctor = button(
+            tr("Doctor"), "link", tip=tr("What this board can run, and what to do about the rest")
+        )
+        self.doctor.setObjectName("doctorButton")
         self.doctor.clicked.connect(self._on_doctor)
         self.refresh = QToolButton()
         self.refresh.setObjectName("refreshButton")
@@ -145,14 +147,14 @@ class BoardCard(QFrame):
         layout.addLayout(row(self.new_key, None))
         layout.addWidget(self.figures)
         layout.addLayout(row(self.serving, None, self.panel))
-        layout.addWidget(self.health)
+        layout.addLayout(row(self.health, None, self.doctor))
         layout.addWidget(self.verdict_state)
         layout.addWidget(self.verdict_label)
         layout.addWidget(self.bar)
         layout.addWidget(self.job)
         layout.addLayout(row(self.job_button, self.force, self.leave, None))
         layout.addStretch(1)
-        layout.addLayout(row(self.chat, self.serve, self.stop, self.doctor, None))
+        layout.addLayout(row(self.chat, self.serve, self.stop, None))
         for widget in (self.force, self.leave, self.verdict_label, self.verdict_state):
             widget.hide()
 
@@ -242,10 +244,10 @@ class BoardCard(QFrame):
 
     def _show_health(self, view: BoardView) -> None:
         status = view.status
-        state, words = summary(status) if status is not None else ("ok", "")
-        self.health.setVisible(bool(words))
-        self.health.show_state(state, words)
-        self.doctor.setEnabled(status is not None)
+        for widget in (self.health, self.doctor):
+            widget.setVisible(status is not None)
+        if status is not None:
+            self.health.show_state(*summary(status))
 
     def _show_job(self, view: BoardView) -> None:
         record = view.job

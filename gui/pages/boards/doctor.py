@@ -309,11 +309,11 @@ def _rank(finding: Finding) -> int:
 
 
 def summary(status: BoardStatus) -> tuple[str, str]:
-    """State and words for a card: the worst there is, and how much of it; empty words when all is in order."""
+    """State and words for a card: the worst there is, and how much of it."""
     failed = sum(entry.verdict == "failed" for entry in status.findings)
     careful = sum(entry.verdict == "warning" for entry in status.findings)
     if failed:
         return "bad", trn("{n} problem", "{n} problems", failed)
     if careful:
         return "warn", trn("{n} thing to look after", "{n} things to look after", careful)
-    return "ok", ""
+    return STATES[overall(status.findings)], verdict_words(overall(status.findings))
