@@ -60,6 +60,8 @@ def wants_new_key(context: Context, error: RefusedError, accepted: str | None) -
         return False
     context.output.note(word(error)[0])
     context.output.note(f"  before: {error.facts['known_fingerprint']}\n  now:    {shown}")
+    if "jump_to" in error.facts:
+        return agrees("Was that host set up anew, and is this its own new fingerprint? [y/N] ")
     return agrees("Did you give the board a new card, and is this its own new fingerprint? [y/N] ")
 
 

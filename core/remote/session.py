@@ -14,7 +14,7 @@ from typing import Self
 
 import paramiko
 
-from core.base.errors import RKDeckError
+from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.remote import exchange
 from core.remote.authentication import authenticate
@@ -89,7 +89,8 @@ class SshSession:
     ) -> Self:
         """Connect, check the host key, then log in; nothing secret is sent before the check.
 
-        The hosts on the way (`target.jump`) are connected to in the same manner, each with its own check.
+        The hosts on the way (`target.jump`) are connected to in the same manner, each with its own check; the fact
+        `jump_to` of `remote.host_key_changed` tells that one of them is meant, and where the way leads.
 
         Args:
             target: the account.
@@ -97,8 +98,8 @@ class SshSession:
             accept_fingerprint: `SHA256:...` of a key that may be remembered if the server is unknown; several
                 are separated by commas.
             timeout_s: for each of connecting, greeting and logging in.
-            replace_fingerprint: of a key that is let pass in place of the remembered ones, this once; remembering it
-                is left to the caller (`HostKeys.replace`).
+            replace_fingerprint: of a key of the target, not of a host on the way, that is let pass in place of the
+                remembered ones, this once; remembering it is left to the caller (`HostKeys.replace`).
             answers: to a server that asks for a new password while it lets in.
 
         Raises:
@@ -110,7 +111,7 @@ class SshSession:
             link: Link = open_socket(target, timeout_s)
             via = None
         else:
-            via = cls.connect(target.jump, host_keys, accept_fingerprint, timeout_s)
+            via = cls._connect_hop(target, target.jump, host_keys, accept_fingerprint, timeout_s)
             try:
                 link = via.open_hop(target, timeout_s)
             except BaseException:
@@ -135,6 +136,24 @@ class SshSession:
                 via.close()
             raise
         return cls(transport, target, host_key, via)
+
+    @classmethod
+    def _connect_hop(
+        cls,
+        target: SshTarget,
+        jump: SshTarget,
+        host_keys: HostKeys,
+        accept_fingerprint: str | None,
+        timeout_s: float,
+    ) -> Self:
+        """Connect to the host before the target; a changed key there says whose way it is on."""
+        try:
+            return cls.connect(jump, host_keys, accept_fingerprint, timeout_s)
+        except RefusedError as error:
+            if error.code == "remote.host_key_changed":
+                error.facts["jump_to"] = target.host
+                error.hint = "remote.jump_key_changed"
+            raise
 
     @property
     def is_open(self) -> bool:

@@ -10,6 +10,8 @@ from core.boards.identity import Match, compare
 from core.boards.probe import probe_board
 from core.boards.registry import DEFAULT_PORT, Board, split_address
 from core.remote.expired import change_expired_password
+from core.remote.hostkeys import HostKey, HostKeys, host_name
+from core.remote.session import SshSession
 from core.remote.sshconfig import settings_for
 from core.services import Services
 from core.usecases.boards import BoardDraft, board_of, forget_key
@@ -22,10 +24,12 @@ class Recognised:
 
     Attributes:
         match: "same" when its hardware says that it is the same board; "unknown" when there was nothing to compare.
+        hop: the host on the way whose key was taken; None: the board's own.
     """
 
     board: Board
     match: Match
+    hop: str | None = None
 
 
 def accept_new_key(
@@ -33,40 +37,67 @@ def accept_new_key(
     name: str,
     fingerprint: str,
     *,
+    place: tuple[str, int] | None = None,
     replaced: bool = False,
     cancel: CancelToken | None = None,
 ) -> Recognised:
-    """Take another host key for a board, as after a new card: the user has compared the fingerprint.
+    """Take another host key, as after a new card: the user has compared the fingerprint.
 
-    The board is probed first. Only when its hardware is the one remembered (or none is) does the new key replace the
-    old one; otherwise the old one stays and nothing is changed.
+    The board's own: it is probed first. Only when its hardware is the one remembered (or none is) does the new key
+    replace the old one; otherwise the old one stays and nothing is changed.
+
+    A jump host's, on the way to the board: RKDeck remembers no hardware of it, so there is nothing to compare and the
+    user's consent alone decides. It must show that very key and let us log in; then its key is replaced, and no other
+    host's. The board is not asked anything.
 
     Args:
         services: the core.
         name: of the board.
         fingerprint: `SHA256:...` of the new key, as `remote.host_key_changed` shows it.
+        place: host and port of the server that shows it (`place_of_key`); None: the board.
         replaced: the user says that other hardware bears this name from now on.
         cancel: called off, nothing is changed.
 
     Raises:
-        RefusedError: `remote.host_key_changed` when the server shows yet another key, `boards.other_hardware`,
-            `boards.unclear_hardware`.
+        RefusedError: `remote.host_key_changed` when the server shows yet another key, or a host before it does,
+            `remote.not_on_the_way`, `boards.other_hardware`, `boards.unclear_hardware`.
         UsageError: `boards.unknown`; CancelledError: `base.cancelled`; RKDeckError: as connecting and probing do.
     """
     board = services.boards.get(name)
-    with connect(
-        board,
-        services.host_keys,
-        services.secrets,
-        accept_fingerprint=fingerprint,
-        replace_fingerprint=fingerprint,
-    ) as session:
-        with ended_by(cancel or CancelToken(), session):
-            facts = probe_board(session, board.sysroot, board.store)
-        match = compare(board.identity, board.facts, facts)
-        board = services.boards.remember(name, facts, replaced=replaced)
-        services.host_keys.replace(board.host, board.port, session.host_key)
+    token = cancel or CancelToken()
+    if place is not None and host_name(*place) != host_name(board.host, board.port):
+        return _accept_key_on_the_way(services, board, fingerprint, place, token)
+    with (
+        connect(board, services.host_keys, services.secrets, replace_fingerprint=fingerprint) as session,
+        ended_by(token, session),
+    ):
+        facts = probe_board(session, board.sysroot)
+    match = compare(board.identity, board.facts, facts)
+    board = services.boards.remember(name, facts, replaced=replaced)
+    _replace_key(services.host_keys, board.host, board.port, session.host_key)
     return Recognised(board, match)
+
+
+def _accept_key_on_the_way(
+    services: Services, board: Board, fingerprint: str, place: tuple[str, int], token: CancelToken
+) -> Recognised:
+    hop = target_of(board).jump
+    while hop is not None and host_name(hop.host, hop.port) != host_name(*place):
+        hop = hop.jump
+    if hop is None:
+        raise RefusedError("remote.not_on_the_way", host=place[0], port=place[1], board=board.name)
+    with (
+        SshSession.connect(hop, services.host_keys, replace_fingerprint=fingerprint) as session,
+        ended_by(token, session),
+    ):
+        _replace_key(services.host_keys, hop.host, hop.port, session.host_key)
+    return Recognised(board, "unknown", hop.host)
+
+
+def _replace_key(host_keys: HostKeys, host: str, port: int, key: HostKey) -> None:
+    """Remember the key instead of those known; one that is known already leaves the others alone."""
+    if key not in host_keys.lookup(host, port):
+        host_keys.replace(host, port, key)
 
 
 def move_board(
@@ -174,3 +205,9 @@ def renew_board_password(
 def is_changed_key(error: RKDeckError) -> bool:
     """Whether a failure asks whether another host key is meant to be there."""
     return isinstance(error, RefusedError) and error.code == "remote.host_key_changed"
+
+
+def place_of_key(error: RKDeckError) -> tuple[str, int] | None:
+    """Host and port of the server a failure about its key speaks of: the board, or a host on the way to it."""
+    host, port = error.facts.get("host"), error.facts.get("port")
+    return (host, port) if isinstance(host, str) and isinstance(port, int) else None

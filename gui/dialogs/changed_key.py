@@ -1,4 +1,7 @@
-"""A board that shows another key than before: both are shown, and the new one is taken only with the same hardware."""
+"""A board that shows another key than before: both are shown, and the new one is taken only with the same hardware.
+
+A host on the way to it may have changed its key as well; no hardware of it is known, so the user alone decides.
+"""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
@@ -23,19 +26,14 @@ class ChangedKeyDialog(QDialog):
     def __init__(self, desk: Desk, board: str, error: RKDeckError, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("changedKeyDialog")
-        self.setWindowTitle(tr("Another key on {board}", board=printable(board, 60)))
         self._desk = desk
         self._board = board
-        self._replaced = False
+        self._place = use.place_of_key(error)
+        self._hop = printable(str(error.facts.get("host")), 60) if "jump_to" in error.facts else None
+        self.setWindowTitle(tr("Another key on {board}", board=self._hop or printable(board, 60)))
         self.fingerprint = str(error.facts.get("fingerprint"))
         known = printable(str(error.facts.get("known_fingerprint")))
-        text = label(
-            tr(
-                "RKDeck sent nothing. Another computer may answer in the board's place, or the board got a new system."
-                " Take the new key only if you reinstalled it and the board's own screen shows the same fingerprint."
-            ),
-            wrap=True,
-        )
+        text = label(self._warning(), wrap=True)
         keys = QGridLayout()
         keys.setColumnStretch(1, 1)
         keys.setHorizontalSpacing(14)
@@ -44,7 +42,12 @@ class ChangedKeyDialog(QDialog):
         for place, (title, shown) in enumerate(((tr("Known"), self.old_key), (tr("Now"), self.new_key))):
             keys.addWidget(label(title, "muted"), place, 0)
             keys.addWidget(shown, place, 1)
-        how = label(tr("On the board (a screen, or a serial line), this prints it:"), "muted", wrap=True)
+        where = (
+            tr("On the board (a screen, or a serial line), this prints it:")
+            if self._hop is None
+            else tr("On {host} itself, this prints it:", host=self._hop)
+        )
+        how = label(where, "muted", wrap=True)
         command = label(COMMAND, selectable=True, wrap=True)
         self.problem = label(role="problem", wrap=True, selectable=True)
         self.problem.hide()
@@ -70,6 +73,19 @@ class ChangedKeyDialog(QDialog):
             layout.addWidget(widget)
         self.setMinimumWidth(580)
 
+    def _warning(self) -> str:
+        if self._hop is None:
+            return tr(
+                "RKDeck sent nothing. Another computer may answer in the board's place, or the board got a new system."
+                " Take the new key only if you reinstalled it and the board's own screen shows the same fingerprint."
+            )
+        return tr(
+            "RKDeck sent nothing. {host} is on the way to {board}: another computer may answer in its place, or it was"
+            " set up anew. RKDeck knows no hardware of it to compare, so only you can tell: take the new key only if"
+            " whoever runs it gives you the same fingerprint.",
+            host=self._hop, board=printable(self._board, 60),
+        )  # fmt: skip
+
     @Slot()
     def _on_take(self) -> None:
         self._accept_key(replaced=False)
@@ -83,12 +99,12 @@ class ChangedKeyDialog(QDialog):
             button.setEnabled(False)
         self.problem.hide()
         self._desk.bridge.run(
-            use.accept_new_key, self._desk.services, self._board, self.fingerprint, replaced=replaced,
-            done=self._on_accepted, failed=self._on_failed,
+            use.accept_new_key, self._desk.services, self._board, self.fingerprint, place=self._place,
+            replaced=replaced, done=self._on_accepted, failed=self._on_failed,
         )  # fmt: skip
 
     def _on_accepted(self, recognised: Recognised) -> None:
-        name = printable(self._board, 60)
+        name = printable(recognised.hop or self._board, 60)
         text = (
             tr("{board} is the same board: its hardware says so. The new key is remembered.", board=name)
             if recognised.match == "same"

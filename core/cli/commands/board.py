@@ -150,16 +150,24 @@ def _probe(context: Context) -> int:
     name, replaced = _name(context), context.options.replaced
 
     def probe(fingerprint: str | None) -> Board:
-        try:
-            return use.probe(context.services, name, fingerprint, replaced=replaced)
-        except RefusedError as error:
-            if not reaching.is_changed_key(error) or not wants_new_key(context, error, fingerprint):
-                raise
-            shown = str(error.facts["fingerprint"])
-        found = reaching.accept_new_key(context.services, name, shown, replaced=replaced)
-        if found.match == "same":
-            context.output.note("The hardware is the same as before: the new host key is remembered.")
-        return found.board
+        taken: list[tuple[str, int] | None] = []
+        while True:
+            try:
+                return use.probe(context.services, name, fingerprint, replaced=replaced)
+            except RefusedError as error:
+                place, shown = reaching.place_of_key(error), str(error.facts.get("fingerprint"))
+                if not reaching.is_changed_key(error) or place in taken:
+                    raise
+                if not wants_new_key(context, error, fingerprint):
+                    raise
+            taken.append(place)
+            found = reaching.accept_new_key(context.services, name, shown, place=place, replaced=replaced)
+            if found.hop is not None:
+                context.output.note(printable(f"The new host key of {found.hop} is remembered."))
+                continue
+            if found.match == "same":
+                context.output.note("The hardware is the same as before: the new host key is remembered.")
+            return found.board
 
     return _tell(context, accepting(context, probe))
 

@@ -61,6 +61,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "`rkdeck board probe NAME --accept-host-key {fingerprint}`: RKDeck then checks that the hardware is the same. "
         "The old key is in {file}.",
     ),
+    # Advice of the one above, for a host on the way.
+    "remote.jump_key_changed": (
+        "{host} (port {port}), on the way to {jump_to}, shows another key than before: {fingerprint}.",
+        "{host} is a jump host on the way to {jump_to}, so there is no hardware that RKDeck could recognise: only you "
+        "can tell. If it was set up anew, ask who runs it for the new fingerprint (`ssh-keygen -lf "
+        "/etc/ssh/ssh_host_ed25519_key.pub` there), compare, and run `rkdeck board probe NAME --accept-host-key "
+        "{fingerprint}`. The old key is in {file}.",
+    ),
+    "remote.not_on_the_way": (
+        "{host} (port {port}) is not on the way to {board}, so its key was left as it is.",
+        "The way may have changed meanwhile (ProxyJump in ~/.ssh/config): try to reach the board again.",
+    ),
     "remote.host_key_revoked": (
         "The key of {host} (port {port}), {fingerprint}, is marked as revoked.",
         "Do not use this server until its owner has given it a new key.",

@@ -15,6 +15,7 @@ from core.remote.hostkeys import HostKeys
 from tests.core.boards.test_discovery import SERVICES, announced
 from tests.core.boards.trees import orange_pi, write_tree
 from tests.core.remote.test_expired import NEW, OLD, expired
+from tests.core.usecases.test_key_on_the_way import write_config
 from tests.core.usecases.test_reaching import MACHINE, OTHER_KEY, SERIAL
 from tests.support.sshd import ROOT, SshServer, find_program, new_key, openssh
 
@@ -169,3 +170,45 @@ def test_discover(tmp_path: Path) -> None:
         found = rkdeck(tmp_path / "home", "discover", "--seconds", "4")["candidates"]
     ours = [entry for entry in found if entry["name"] == "orangepi5"]
     assert [(entry["address"], entry["board"]) for entry in ours] == [("10.0.0.5", None)]
+
+
+def test_a_jump_host_that_was_set_up_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its key is taken with the option or by an answer; with the board's own at once, each by its fingerprint."""
+    root, home = orange_pi(tmp_path / "root"), tmp_path / "home"
+    with openssh(tmp_path / "gate") as gate, openssh(tmp_path / "board") as board:
+        monkeypatch.setenv("RKDECK_SSH_CONFIG", str(write_config(tmp_path, gate, board)))
+        both = ["--accept-host-key", gate.fingerprint, "--accept-host-key", board.fingerprint]
+        rkdeck(home, "add", "desk", "board", *account(board, root)[1:], *both)
+        keys = HostKeys(home / "known_hosts")
+
+        def known() -> tuple[list[str], list[str]]:
+            places = (("gate", gate.port), ("board", board.port))
+            at_gate, at_board = ([key.fingerprint for key in keys.lookup(*place)] for place in places)
+            return at_gate, at_board
+
+        right = ([gate.fingerprint], [board.fingerprint])
+        assert known() == right
+        keys.replace("gate", gate.port, OTHER_KEY)
+        refused = rkdeck(home, "probe", "desk", exit_code=3)["error"]
+        assert (refused["code"], refused["facts"]["host"]) == ("remote.host_key_changed", "gate")
+        assert f"--accept-host-key {gate.fingerprint}" in refused["hint"]
+        wrong = rkdeck(home, "probe", "desk", "--accept-host-key", board.fingerprint, exit_code=3)["error"]
+        assert (wrong["facts"]["host"], known()[0]) == ("gate", [OTHER_KEY.fingerprint])
+        rkdeck(home, "probe", "desk", "--accept-host-key", gate.fingerprint)
+        assert known() == right
+        keys.replace("gate", gate.port, OTHER_KEY)
+        terminal = Terminal(program(home, "probe", "desk"))
+        terminal.answer("[y/N]", "n")
+        assert terminal.end() == 3
+        assert known()[0] == [OTHER_KEY.fingerprint]
+        terminal = Terminal(program(home, "probe", "desk"))
+        terminal.answer("Was that host set up anew", "y")
+        assert terminal.end() == 0, terminal.shown
+        assert known() == right
+        keys.replace("gate", gate.port, OTHER_KEY)
+        keys.replace("board", board.port, OTHER_KEY)
+        rkdeck(home, "probe", "desk", "--accept-host-key", gate.fingerprint, exit_code=3)
+        assert known() == ([gate.fingerprint], [OTHER_KEY.fingerprint])
+        keys.replace("gate", gate.port, OTHER_KEY)
+        rkdeck(home, "probe", "desk", *both)
+        assert known() == right
