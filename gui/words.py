@@ -55,6 +55,7 @@ def phase_text(phase: str) -> str:
         "Reading the model": tr("Reading the model"),
         "hash": tr("Computing the checksum"),
         "upload": tr("Sending"),
+        "files": tr("Sending the files that belong to it"),
         "starting": tr("Loading the model"),
         "waiting": tr("Waiting for another transfer of the same file"),
         "Downloading": tr("Downloading"),
@@ -117,17 +118,26 @@ def remaining_text(progress: Progress) -> str:
     return tr("{time} left", time=format_duration((progress.total - progress.done) / progress.rate_per_s))
 
 
+def activity_text(progress: Progress) -> str:
+    """What a job is doing now, and that nothing moves while that is so."""
+    doing = phase_text(progress.phase)
+    if not progress.stalled:
+        return doing
+    if progress.stalled_s is None:
+        return tr("{doing}: nothing is moving", doing=doing)
+    seconds = max(0, int(progress.stalled_s))
+    time_text = f"{seconds} s" if seconds < 60 else format_duration(seconds)
+    return tr("{doing}: nothing has moved for {time}", doing=doing, time=time_text)
+
+
 def job_line(record: JobRecord) -> str:
     """A job's state in one line: what it does now, how far it is, how fast."""
     progress = record.progress
     if record.state is not JobState.RUNNING or progress is None:
         return state_text(record.state)
-    parts = [
-        phase_text(progress.phase),
-        progress_amounts(progress),
-        rate_text(progress),
-        remaining_text(progress),
-    ]
+    parts = [activity_text(progress), progress_amounts(progress)]
+    if not progress.stalled:  # the rate until then is no guide
+        parts += [rate_text(progress), remaining_text(progress)]
     return " · ".join(part for part in parts if part)
 
 

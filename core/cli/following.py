@@ -64,7 +64,8 @@ def progress_line(data: dict[str, JsonValue]) -> str:
         amounts = f"{format_bytes(done)} of {format_bytes(total)}"
         speed = f", {format_rate(rate)}" if rate is not None else ""
         if data.get("stalled") is True:
-            speed = ", stalled"
+            since = number(data.get("stalled_s"))
+            speed = ", stalled" + (f" for {format_duration(since)}" if since is not None else "")
         elif (left := number(data.get("eta_s"))) is not None:
             speed += f", {format_duration(left)} left"
     else:

@@ -185,6 +185,7 @@ class Sending:
                 "rate_bytes_per_s": None if pace.rate_bytes_per_s is None else round(pace.rate_bytes_per_s),
                 "eta_s": None if pace.eta_s is None else round(pace.eta_s, 1),
                 "stalled": pace.stalled,
+                "stalled_s": round(time.monotonic() - self._moved_s) if pace.stalled else None,
             }
             self._context.progress(self._name, self._best, self._size_bytes, figures=figures)
 

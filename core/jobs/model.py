@@ -157,6 +157,7 @@ class Progress:
     Attributes:
         eta_s: seconds left, where the worker tells that itself.
         stalled: nothing moves, though the work goes on trying.
+        stalled_s: for how many seconds, where the worker tells that.
     """
 
     phase: str
@@ -166,6 +167,7 @@ class Progress:
     rate_per_s: float | None
     eta_s: float | None = None
     stalled: bool = False
+    stalled_s: float | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the event's members."""
@@ -177,6 +179,7 @@ class Progress:
             "rate_per_s": self.rate_per_s,
             "eta_s": self.eta_s,
             "stalled": self.stalled,
+            "stalled_s": self.stalled_s,
         }
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import secrets
 import time
 from collections.abc import Iterator
@@ -331,6 +332,7 @@ def _record(folder: JobFolder) -> JobRecord:
 
 def _progress(data: dict[str, JsonValue]) -> Progress | None:
     done, total, rate, eta = (data.get(key) for key in ("done", "total", "rate_per_s", "eta_s"))
+    stalled_s = data.get("stalled_s")
     if not isinstance(done, int | float):
         return None
     return Progress(
@@ -341,6 +343,7 @@ def _progress(data: dict[str, JsonValue]) -> Progress | None:
         rate if isinstance(rate, int | float) else None,
         eta if isinstance(eta, int | float) else None,
         data.get("stalled") is True,
+        stalled_s if isinstance(stalled_s, int | float) and math.isfinite(stalled_s) else None,
     )
 
 

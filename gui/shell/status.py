@@ -7,7 +7,7 @@ from core.jobs.model import JobRecord
 from gui.desk import Desk
 from gui.text import tr, trn
 from gui.widgets.basic import label, set_role
-from gui.words import job_title, kind_text, phase_text
+from gui.words import activity_text, job_title, kind_text
 
 
 class StatusBar(QFrame):
@@ -58,7 +58,7 @@ class StatusBar(QFrame):
         if len(running) > 1:
             text = trn("{n} job running", "{n} jobs running", len(running)) + f" · {text}"
         if record.progress is not None:
-            text += f" · {phase_text(record.progress.phase)}"
+            text += f" · {activity_text(record.progress)}"
         self._jobs.setText(text)
         show_progress(self._progress, record)
 

@@ -46,6 +46,9 @@ class Far:
         assert current_versions(self.place) == {"m": self.old}
         stalled = [event for event in progress_events(self.place, self.handle.id) if event["stalled"]]
         assert (stalled[0]["rate_bytes_per_s"], stalled[0]["eta_s"]) == (0, None)
+        since = [float(str(event["stalled_s"])) for event in stalled]
+        assert since[0] >= 3
+        assert since == sorted(since)
 
     def ends_well(self, timeout_s: float = 60) -> dict[str, object]:
         """Wait for the end, which the old model outlives; returns the job's result."""
