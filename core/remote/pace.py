@@ -71,12 +71,18 @@ class Meter:
 
 
 class Limit:
-    """Holds a sender to a rate by letting it sleep; a pause is not made up for by a burst."""
+    """Holds all who share it to a rate by letting them sleep; a pause is not made up for by a burst."""
 
     def __init__(self, bytes_per_s: int | None) -> None:
         """A limit; None or 0 is none."""
         self._bytes_per_s = bytes_per_s or None
         self._due_s = time.monotonic()
+        self._lock = threading.Lock()
+
+    @property
+    def bytes_per_s(self) -> int | None:
+        """The limit; None: there is none."""
+        return self._bytes_per_s
 
     @property
     def piece_bytes(self) -> int | None:
@@ -90,6 +96,8 @@ class Limit:
         if self._bytes_per_s is None:
             return
         now = time.monotonic()
-        self._due_s = max(self._due_s, now - _BURST_S) + size_bytes / self._bytes_per_s
-        if self._due_s > now:
-            time.sleep(self._due_s - now)
+        with self._lock:
+            self._due_s = max(self._due_s, now - _BURST_S) + size_bytes / self._bytes_per_s
+            due_s = self._due_s
+        if due_s > now:
+            time.sleep(due_s - now)

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -11,6 +11,7 @@ import paramiko
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.remote.bulk import BulkSender
+from core.remote.quoting import remote_command
 from core.remote.session import SshSession
 from core.remote.shell import RemoteShell
 
@@ -19,16 +20,24 @@ _LAST_WORDS_S = 2.0
 # What the slowest board's disk reads while it computes a digest.
 _SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
 _MAX_LINE_BYTES = 4096
+_MAX_DIGITS = 18
 _SILENT = "no reason given"
 
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """What the board has of a file already; `free_bytes` is None when it does not tell."""
+    """What the board has of a file already.
+
+    Attributes:
+        size_bytes, sha256: of what is there.
+        free_bytes: on its disk; None when it does not tell.
+        pid: of the script that takes blocks; None when it cannot.
+    """
 
     size_bytes: int
     sha256: str
     free_bytes: int | None
+    pid: str | None
 
 
 class Receiver:
@@ -46,14 +55,31 @@ class Receiver:
         kind, words = self._answer({"have", "there"}, 2 * _digest_timeout_s(size))
         if kind == "there":
             return None
-        if len(words) != 3 or not words[0].isdecimal() or not (words[2].isdecimal() or words[2] == "-"):
+        if (
+            len(words) != 4
+            or not _is_number(words[0])
+            or not all(word == "-" or _is_number(word) for word in words[2:])
+        ):
             raise self._nonsense(words)
         free_bytes = None if words[2] == "-" else int(words[2]) << 10
-        return Have(int(words[0]), words[1], free_bytes)
+        return Have(int(words[0]), words[1], free_bytes, None if words[3] == "-" else words[3])
 
-    def begin(self, offset: int) -> None:
-        """Say from where the data starts."""
-        self.put(f"{offset}\n".encode())
+    def begin(self, offset: int, *, in_blocks: bool = False) -> None:
+        """Say from where the data starts, and whether it comes as such or as orders and blocks."""
+        self.put(f"{offset} b\n".encode() if in_blocks else f"{offset}\n".encode())
+
+    def answer(self, wanted: str, timeout_s: float) -> int:
+        """Wait for the next answer, which has to be this one; its number, 0 when it has none.
+
+        Raises:
+            RKDeckError: `remote.stalled` when none comes in time (one may ask again), and what else the script says.
+        """
+        _, words = self._answer({wanted}, timeout_s)
+        if not words:
+            return 0
+        if len(words) > 1 or not _is_number(words[0]):
+            raise self._nonsense([wanted, *words])
+        return int(words[0])
 
     def put(self, data: bytes | memoryview, moved: Callable[[int], None] | None = None) -> bool:
         """Send data; False when the script has ended, which `finish` then explains.
@@ -168,9 +194,23 @@ class Receiver:
         )
 
 
-def receive_script() -> str:
-    """The receiving script without its comments (Dropbear takes 9000 bytes of command at most)."""
-    text = (resources.files("resources") / "board" / "receive.sh").read_text("utf-8")
+def receive_command(arguments: Sequence[str]) -> str:
+    """The command line of the receiving script."""
+    return remote_command(["sh", "-c", _script("receive.sh"), "rkdeck-receive", *arguments])
+
+
+def lane_command(partial: str, pid: str) -> str:
+    """The command line of a further connection's script."""
+    return remote_command(["sh", "-c", _script("lane.sh"), "rkdeck-lane", partial, pid])
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= _MAX_DIGITS
+
+
+def _script(name: str) -> str:
+    """A script without its comments (Dropbear takes 9000 bytes of command at most)."""
+    text = (resources.files("resources") / "board" / name).read_text("utf-8")
     return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 

@@ -107,31 +107,17 @@ class SshSession:
             RKDeckError: `remote.unknown_host`, `remote.refused`, `remote.timeout`, `remote.no_route`,
                 `remote.no_connection`, `remote.jump_*`, and what `greet` and `authenticate` raise.
         """
-        if target.jump is None:
-            link: Link = open_socket(target, timeout_s)
-            via = None
-        else:
+        via: SshSession | None = None
+        if target.jump is not None:
             via = cls._connect_hop(target, target.jump, host_keys, accept_fingerprint, timeout_s)
-            try:
-                link = via.open_hop(target, timeout_s)
-            except BaseException:
-                via.close()
-                raise
+
+        def check(key: HostKey) -> None:
+            host_keys.check(target.host, target.port, key, accept_fingerprint, replace_fingerprint)
+
         try:
-            known = host_keys.lookup(target.host, target.port)
-            transport = _transport(link, tuple(key.kind for key in known), timeout_s)
+            kinds = tuple(key.kind for key in host_keys.lookup(target.host, target.port))
+            transport, host_key = _log_in(target, via, kinds, check, timeout_s, answers)
         except BaseException:
-            link.close()
-            if via is not None:
-                via.close()
-            raise
-        try:
-            host_key = greet(transport, target, timeout_s)
-            host_keys.check(target.host, target.port, host_key, accept_fingerprint, replace_fingerprint)
-            authenticate(transport, target, answers)
-            transport.set_keepalive(KEEPALIVE_S)
-        except BaseException:
-            end(transport)
             if via is not None:
                 via.close()
             raise
@@ -154,6 +140,31 @@ class SshSession:
                 error.facts["jump_to"] = target.host
                 error.hint = "remote.jump_key_changed"
             raise
+
+    def beside(self, timeout_s: float = CONNECT_TIMEOUT_S) -> "SshSession":
+        """Open another connection to the same account; the server must show the very same host key.
+
+        It goes through the same host on the way, if there is one, and must be closed before this session.
+
+        Raises:
+            RefusedError, RKDeckError: as `connect`; `remote.host_key_changed` for any other key.
+        """
+        target, own = self.target, self.host_key
+
+        def check(key: HostKey) -> None:
+            if key != own:
+                raise RefusedError(
+                    "remote.host_key_changed",
+                    host=target.host,
+                    port=target.port,
+                    fingerprint=key.fingerprint,
+                    key_type=key.kind,
+                    known_fingerprint=own.fingerprint,
+                    file=None,
+                )
+
+        transport, host_key = _log_in(target, self._via, (own.kind,), check, timeout_s, None)
+        return SshSession(transport, target, host_key)
 
     @property
     def is_open(self) -> bool:
@@ -335,6 +346,32 @@ class SshSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _log_in(
+    target: SshTarget,
+    via: SshSession | None,
+    key_types: tuple[str, ...],
+    check: Callable[[HostKey], None],
+    timeout_s: float,
+    answers: Answers | None,
+) -> tuple[NotingTransport, HostKey]:
+    """Connect, let the host key be checked, and only then log in."""
+    link: Link = open_socket(target, timeout_s) if via is None else via.open_hop(target, timeout_s)
+    try:
+        transport = _transport(link, key_types, timeout_s)
+    except BaseException:
+        link.close()
+        raise
+    try:
+        host_key = greet(transport, target, timeout_s)
+        check(host_key)
+        authenticate(transport, target, answers)
+        transport.set_keepalive(KEEPALIVE_S)
+    except BaseException:
+        end(transport)
+        raise
+    return transport, host_key
 
 
 def _on_terminal(channel: paramiko.Channel) -> None:

@@ -48,6 +48,18 @@ class SourceFile:
             yield buffer[:count]
             offset += count
 
+    def block(self, offset: int, size_bytes: int) -> bytes:
+        """So many bytes from `offset` on.
+
+        Raises:
+            RefusedError: `remote.source_changed` when it ends before.
+        """
+        self._file.seek(offset)
+        data = self._file.read(size_bytes)
+        if len(data) != size_bytes:
+            raise self.changed()
+        return data
+
     def is_as_meant(self) -> bool:
         """Whether the file still has its size and its digest; reads all of it."""
         try:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
 from core.remote.pace import Limit
-from core.remote.quoting import remote_command
-from core.remote.receiving import Receiver, receive_script
+from core.remote.receiving import Receiver, receive_command
 from core.remote.session import SshSession
+from core.remote.sharing import Convoy, Sharing
 from core.remote.source import SourceFile
 
 Progress = Callable[[int, int], None]
 
 RESERVE_BYTES = 64 << 20
+_SHARING = Sharing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class UploadResult:
         resumed_from_bytes: how much of the part was already there and proved right.
         was_there: the final file was there already and proved right; nothing was sent.
         seconds: from the first question to the verified end.
+        connections: the most that carried data at once.
+        alone_because: why there were no more: `small` (too little to send, or a low limit), `unable` (the board
+            cannot take blocks), `line` (the server's processor is not what holds it up), `limit` (it is reached),
+            `no_gain`, `most`, `ended` (the file did, before it was known), or the code of the error with which a
+            further connection was refused or lost.
     """
 
     size_bytes: int
@@ -40,6 +46,8 @@ class UploadResult:
     resumed_from_bytes: int
     was_there: bool
     seconds: float
+    connections: int = 1
+    alone_because: str = "small"
 
 
 def upload(
@@ -55,6 +63,7 @@ def upload(
     final: str | None = None,
     limit_bytes_per_s: int | None = None,
     sender: str = "",
+    sharing: Sharing = _SHARING,
 ) -> UploadResult:
     """Send `local` to `remote_partial`; on return it is complete, flushed and has the digest `sha256`.
 
@@ -74,6 +83,7 @@ def upload(
             there is not sent again.
         limit_bytes_per_s: send no faster than this.
         sender: who sends, one word; a sender of this name that lost its connection is ended at once.
+        sharing: when further connections are opened; by the same credentials, for this upload only.
 
     Raises:
         RefusedError: `remote.no_space`, `remote.source_changed`, `remote.not_writable`, `remote.no_tool`.
@@ -90,8 +100,9 @@ def upload(
         source = SourceFile(file, local, sha256)
         size = source.size_bytes
         arguments = [remote_partial, str(size), sha256, str(int(takeover)), final or "", sender]
-        command = remote_command(["sh", "-c", receive_script(), "rkdeck-receive", *arguments])
-        receiver = Receiver(session, remote_partial, session.open_exec(command))
+        receiver = Receiver(session, remote_partial, session.open_exec(receive_command(arguments)))
+        convoy: Convoy | None = None
+        alone_because = "small"
         try:
             have = receiver.have(size)
             if have is None:
@@ -107,16 +118,31 @@ def upload(
                     needed_bytes=size - offset + reserve_bytes,
                     reserve_bytes=reserve_bytes,
                 )
-            _send(source, receiver, offset, Limit(limit_bytes_per_s), progress)
+            limit = Limit(limit_bytes_per_s)
+            if sharing.suits(size - offset, limit):
+                alone_because = "unable"
+                if have.pid is not None:
+                    convoy = Convoy(session, receiver, remote_partial, have.pid, sharing, limit)
+            _send(source, receiver, offset, limit, progress, convoy)
             _finish(source, receiver, sha256)
         finally:
             receiver.close()
-    seconds = time.monotonic() - started
-    return UploadResult(size, size - offset, offset, was_there=False, seconds=seconds)
+            if convoy is not None:
+                convoy.close()
+    sent, seconds = size - offset, time.monotonic() - started
+    if convoy is None:
+        return UploadResult(size, sent, offset, False, seconds, alone_because=alone_because)
+    sent += convoy.twice_bytes
+    return UploadResult(size, sent, offset, False, seconds, convoy.connections, convoy.alone_because)
 
 
 def _send(
-    source: SourceFile, receiver: Receiver, offset: int, limit: Limit, progress: Progress | None
+    source: SourceFile,
+    receiver: Receiver,
+    offset: int,
+    limit: Limit,
+    progress: Progress | None,
+    convoy: Convoy | None,
 ) -> None:
     """Send everything from `offset` on; stops early when the receiver has given up."""
     done, size = offset, source.size_bytes
@@ -127,8 +153,12 @@ def _send(
         if progress is not None:
             progress(done, size)
 
-    receiver.begin(offset)
+    receiver.begin(offset, in_blocks=convoy is not None)
     moved(0)
+    if convoy is not None:
+        offset = convoy.run(source, offset, lambda there: moved(there - done) if there > done else None)
+        if not receiver.put(b"r\n"):
+            return
     for chunk in source.chunks(offset):
         step = limit.piece_bytes or len(chunk)
         for start in range(0, len(chunk), step):

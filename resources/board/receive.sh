@@ -5,7 +5,13 @@
 # Lines starting with @ are for RKDeck:
 #   @there                 FINAL is already this very file
 #   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, or when it is the same SENDER, he is ended instead
-#   @have SIZE SHA FREE_K  what is here already (FREE_K is - when df does not tell); then one line "SIZE" or "0" is read, and the rest is data
+#   @have SIZE SHA FREE_K PID  what is here already (FREE_K is - when df does not tell, PID when blocks are not understood);
+#                          then one line "SIZE" or "0" is read, and the rest is data; with " b" after it, the rest is orders:
+#     d | p NAME           a block of 1 MiB follows, the next of the file | to be kept under that name for later
+#     t NAME               what is kept under that name is the next of the file (lane.sh keeps what other connections bring)
+#     c                    how long the server's processes of this connection have worked: "@cpu TICKS", 100 to the second
+#     r                    the rest is data
+#   @ok                    an order was carried out. The file only ever grows at its end, so what is there is a beginning
 #   @wrote SIZE            all data was written
 #   @sum SHA               of all of it after sync; a wrong file is removed, a right one renamed to FINAL if given
 #   @readonly              the folder of PARTIAL or FINAL cannot be written
@@ -24,6 +30,13 @@ alive() { # PID START: whether exactly this process still runs; PID alone: print
 size() { if [ -f "$P" ]; then ls -ln "$P" | { read -r _ _ _ _ b _; echo "$b"; }; else echo 0; fi; }
 flush() { sync "$1" 2>/dev/null || sync; }
 free() { df -Pk "${P%/*}" 2>/dev/null | { read -r _; read -r _ _ _ f _; case $f in *[!0-9]*|"") echo -;; *) echo "$f";; esac; }; }
+offspring() { # kill what a stopped process has started: its dd must not go on writing
+ for q in /proc/[0-9]*/stat; do
+  s=; { read -r s; } 2>/dev/null <"$q"
+  case ${s##*) } in [A-Z]" $1 "*) kill -9 "${s%% *}";; esac
+ done
+}
+drop() { rm -rf "$L" || rm -rf "$L"; } # a lane may put something there meanwhile
 take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$) $I" >"$L/owner"; }
 busy() { echo "@busy $(size)"; exit 75; }
 steal() { # under a guard, so that two who find the same dead lock do not both take it
@@ -33,12 +46,12 @@ steal() { # under a guard, so that two who find the same dead lock do not both t
   p=; a=; { read -r p a _; } 2>/dev/null <"$f"
   if [ -z "$p" ]; then [ "$1" = 1 ] || [ "$f" = "$L/writer" ] || { rmdir "$G"; busy; }
   elif alive "$p" "$a"; then
-   [ "$1" = 1 ] && kill -9 "$p"
+   [ "$1" = 1 ] && { kill -STOP "$p"; offspring "$p"; kill -9 "$p"; }
    [ "$1" = 1 ] && for _ in 1 2 3 4 5; do alive "$p" "$a" || break; sleep 1; done
    alive "$p" "$a" && { rmdir "$G"; busy; }
   fi
  done
- rm -rf "$L"; take; r=$?; rmdir "$G"; [ $r = 0 ] || busy
+ drop; take; r=$?; rmdir "$G"; [ $r = 0 ] || busy
 }
 d=sha256sum
 case $(openssl dgst -sha256 -r </dev/null 2>/dev/null) in
@@ -51,7 +64,7 @@ take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }
  [ -n "$I" ] && [ "$i" = "$I" ] && x=1
  steal "$x"
 }
-trap 'rm -rf "$L"' EXIT
+trap drop EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ -L "$P" ] && rm -f "$P"
 sum() { h=$($d <"$1"); h=${h%% *}; }
@@ -72,19 +85,47 @@ follow() { # print the file as it grows, until $L/going is gone; what is stored 
  wait
 }
 if [ -n "$Z" ] && [ -f "$Z" ] && sum "$Z" && [ "$h" = "$H" ]; then
- rm -f "$P"; rm -rf "$L"; trap - EXIT; echo @there; exit 0
+ rm -f "$P"; drop; trap - EXIT; echo @there; exit 0
 fi
 true >>"$P" || { echo @readonly; exit 73; }
 n=$(size); h=-
 [ "$n" -gt 0 ] && [ "$n" -le "$T" ] && sum "$P"
-echo "@have $n $h $(free)"
-read -r k || exit 1
+b=-; dd iflag=fullblock count=0 </dev/null >/dev/null 2>&1 && b=$$
+echo "@have $n $h $(free) $b"
+read -r k b || exit 1
 [ "$k" = "$n" ] || true >"$P"
+cpu() { # of the processes above this one, as far as four steps
+ q=$PPID; c=0
+ for _ in 1 2 3 4; do
+  s=; { read -r s; } 2>/dev/null <"/proc/$q/stat" || break
+  s=${s##*) }; set -- $s
+  c=$((c+${12}+${13})); q=$2
+  [ "$q" -gt 1 ] || break
+ done
+ echo "@cpu $c"
+}
+orders() {
+ D=$L/lanes.$$; mkdir "$D" || exit 74
+ while read -r o k; do
+  case $o in
+  d) e=$(dd bs=65536 count=16 iflag=fullblock 2>&1 >>"$P" <&3);;
+  p) e=$(dd bs=65536 count=16 iflag=fullblock 2>&1 >"$D/$k" <&3);;
+  t) cat "$D/$k" >>"$P";;
+  c) cpu; continue;;
+  r) return;;
+  *) exit 1;;
+  esac || { echo "$e" >&2; exit 74; }
+  echo @ok
+ done <&3
+ exit 0
+}
 exec 3<&0
 : >"$L/going"
 follow 3<&- </dev/null | $d >"$L/sum" 3<&- &
 j=$!
-( { read -r m _; } </proc/self/stat; echo "$m $(alive "$m")" >"$L/writer"; exec cat <&3 >>"$P" ) &
+( { read -r m _; } </proc/self/stat; echo "$m $(alive "$m")" >"$L/writer"
+[ "$b" = b ] && orders
+exec cat <&3 >>"$P" ) &
 wait $!
 r=$?
 n=$(size)
@@ -104,5 +145,5 @@ elif [ -n "$Z" ]; then
  mkdir -p "${Z%/*}" && mv -f "$P" "$Z" || { echo @readonly; exit 73; }
  flush "${Z%/*}"
 fi
-rm -rf "$L"; trap - EXIT
+drop; trap - EXIT
 echo "@sum $h"
