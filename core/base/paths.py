@@ -51,6 +51,11 @@ class AppPaths:
         return self.home / "library"
 
     @property
+    def runtimes(self) -> Path:
+        """Runtime libraries for boards; made when the first is kept."""
+        return self.home / "runtimes"
+
+    @property
     def analyses(self) -> Path:
         """What fewer bits do to models, one file each; made when the first is analysed."""
         return self.home / "analyses"

@@ -53,6 +53,45 @@ def platform_of_code(code: int) -> str | None:
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class RuntimeRelease:
+    """A librkllmrt.so the vendor published.
+
+    Attributes:
+        arch: the vendor's word for the processor, "aarch64" or "armhf".
+        released: date, ISO 8601.
+        blob: git's id of exactly this file.
+        url: where it is published; `licence_url`: under which terms.
+    """
+
+    version: str
+    arch: str
+    released: str
+    blob: str
+    url: str
+    licence_url: str
+
+
+def runtime_releases(arch: str) -> tuple[RuntimeRelease, ...]:
+    """The releases for a processor, the newest first."""
+    files = _data()["runtime_files"]
+    found = [
+        RuntimeRelease(
+            version=entry["version"],
+            arch=arch,
+            released=entry["released"],
+            blob=entry[f"{arch}_blob"],
+            url=files["url"].format(
+                version=entry["version"], arch=arch, folder=entry.get("folder", files["folder"])
+            ),
+            licence_url=files["licence"].format(version=entry["version"]),
+        )
+        for entry in _data()["runtime"]
+        if f"{arch}_blob" in entry
+    ]
+    return tuple(sorted(found, key=lambda release: release.released, reverse=True))
+
+
 def release_of_blob(blob: str) -> str | None:
     """The release whose librkllmrt.so has this git blob id, None when it is none the table knows."""
     for entry in _data()["runtime"]:

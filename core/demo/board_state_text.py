@@ -65,6 +65,7 @@ def constant_files(soc: SocFacts, serial: str, machine_id: str) -> dict[str, str
         "proc/device-tree/serial-number": f"{serial}\0",
         "proc/sys/kernel/osrelease": "6.1.0-rkdeck-simulated\n",
         "proc/sys/kernel/hostname": "rkdeck-simulated\n",
+        "proc/sys/kernel/arch": "aarch64\n",
         "proc/version": "Linux version 6.1.0-rkdeck-simulated\n",
         "proc/swaps": "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
         "proc/vmstat": "oom_kill 0\n",

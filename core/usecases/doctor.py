@@ -1,6 +1,7 @@
 """The doctor as a front end uses it: look at a board, say what is found, carry out what the user chose."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from core.boards.doctor.fixes import Fix, library_fix, library_path
 from core.boards.doctor.library_file import LibraryFile, read_library
 from core.boards.doctor.reading import examine_board
 from core.boards.doctor.rules import check_board
+from core.boards.doctor.shelf import LibraryShelf, arch_of, matching_release
 from core.boards.registry import Board
+from core.convert.versions import RuntimeRelease, runtime_releases
 from core.deploy.fitness import Candidate, check_model
 from core.remote.transfer import upload
 from core.serve.records import run_folder
@@ -144,31 +147,95 @@ def apply_fix(
         run_commands(session, commands, as_root=fix.as_root, password=password)
 
 
-def plan_library(services: Services, name: str, path: Path, seen: Examination) -> tuple[LibraryFile, Fix]:
-    """Look at a runtime library the user chose, and at what sending it would do.
+@dataclass(frozen=True, slots=True)
+class LibraryOffer:
+    """A release that could be copied to a board.
+
+    Attributes:
+        kept: it is on this computer; else it comes from `release.url` first.
+        proposed: the one that matches what was found.
+    """
+
+    release: RuntimeRelease
+    kept: bool
+    proposed: bool
+
+
+def offer_libraries(
+    services: Services, seen: Examination, toolkit_version: str | None = None
+) -> tuple[LibraryOffer, ...]:
+    """The releases for a board's processor, the newest first; reads those that are kept on this computer.
+
+    Args:
+        services: the core.
+        seen: the board.
+        toolkit_version: of the file that is to run; None: any.
+    """
+    arch = arch_of(seen.facts.machine)
+    if arch is None:
+        return ()
+    proposed, shelf = matching_release(arch, toolkit_version), _shelf(services)
+    return tuple(
+        LibraryOffer(release, shelf.find(release) is not None, release == proposed)
+        for release in runtime_releases(arch)
+    )
+
+
+def get_library(
+    services: Services,
+    release: RuntimeRelease,
+    *,
+    cancel: CancelToken | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> LibraryFile:
+    """A release, from this computer or from where the vendor publishes it.
 
     Raises:
-        UsageError: `boards.unknown`; RefusedError: `boards.no_store`, `doctor.not_a_library`,
-            `doctor.library_for_other_cpu`; RKDeckError: `doctor.library_unreadable`.
+        CancelledError: `base.cancelled`; RKDeckError: as `LibraryShelf.fetch`.
+    """
+    shelf = _shelf(services)
+    return shelf.find(release) or shelf.fetch(release, cancel=cancel, on_progress=on_progress)
+
+
+def take_library(services: Services, path: Path, seen: Examination) -> LibraryFile:
+    """A library the user chose: looked at, and kept for the next board.
+
+    Raises:
+        RefusedError: `doctor.not_a_library`, `doctor.library_for_other_cpu`; RKDeckError: `doctor.library_unreadable`,
+            `doctor.library_not_kept`.
+    """
+    library = read_library(path)
+    library.check_machine(seen.facts.machine)
+    return _shelf(services).keep(library)
+
+
+def _shelf(services: Services) -> LibraryShelf:
+    return LibraryShelf(services.paths.runtimes)
+
+
+def plan_library(services: Services, name: str, library: LibraryFile, seen: Examination) -> Fix:
+    """What sending a library would do.
+
+    Raises:
+        UsageError: `boards.unknown`; RefusedError: `boards.no_store`, `doctor.library_for_other_cpu`.
     """
     board = services.boards.get(name)
     if board.store is None:
         raise RefusedError("boards.no_store", name=name, user=board.user)
-    library = read_library(path)
     library.check_machine(seen.facts.machine)
-    return library, library_fix(board.store, library.folder_name, library.size_bytes)
+    return library_fix(board.store, library.folder_name, library.size_bytes)
 
 
 def send_library(
     services: Services, name: str, library: LibraryFile, *, cancel: CancelToken | None = None
-) -> str:
+) -> Fix:
     """Put a runtime library beside the models; nothing else on the board is touched.
 
     Returns:
-        where it lies there.
+        what was done, with what takes it back.
 
     Raises:
-        RefusedError: `boards.no_store`; RKDeckError: as `core.remote.transfer.upload`.
+        UsageError: `boards.unknown`; RefusedError: `boards.no_store`; RKDeckError: as `core.remote.transfer.upload`.
     """
     board = services.boards.get(name)
     if board.store is None:
@@ -176,4 +243,4 @@ def send_library(
     target = library_path(board.store, library.folder_name)
     with services.connect(board) as session, ended_by(cancel or CancelToken(), session):
         upload(session, library.path, f"{target}.partial", library.sha256, final=target)
-    return target
+    return library_fix(board.store, library.folder_name, library.size_bytes)

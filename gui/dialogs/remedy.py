@@ -16,10 +16,8 @@ from PySide6.QtWidgets import (
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
-from core.base.units import format_bytes
 from core.boards.doctor.applying import Way
 from core.boards.doctor.fixes import Fix
-from core.boards.doctor.library_file import LibraryFile
 from core.usecases import doctor as use
 from gui.bridge import Task
 from gui.desk import Desk
@@ -54,12 +52,11 @@ class RemedyDialog(QDialog):
         parent: QWidget | None = None,
         *,
         undo: bool = False,
-        library: LibraryFile | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("remedyDialog")
         self._desk, self._board, self._fix, self._way = desk, board, fix, way
-        self._undo, self._library = undo, library
+        self._undo = undo
         self._task: Task | None = None
         title, detail = fix_words(fix)
         self.setWindowTitle(title)
@@ -83,13 +80,6 @@ class RemedyDialog(QDialog):
 
     def _about(self, detail: str) -> str:
         name = printable(self._board, 60)
-        if self._library is not None and not self._undo:
-            return tr(
-                "{file}, release {version}, {size}, goes to {path} on {board}. Its checksum is compared there;"
-                " nothing else on the board is touched.",
-                file=printable(self._library.path.name, 60), version=self._library.version or tr("unknown"),
-                size=format_bytes(self._library.size_bytes), path=str(self._fix.facts["path"]), board=name,
-            )  # fmt: skip
         who = tr("root") if self._fix.as_root else tr("the account RKDeck uses")
         if self._undo:
             return tr("These commands take it back on {board}, run as {who}:", board=name, who=who)
@@ -122,9 +112,6 @@ class RemedyDialog(QDialog):
         self.run.clicked.connect(self._on_run)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
-        sends = self._library is not None and not self._undo
-        self.commands.setVisible(not sends)
-        self.copy.setVisible(not sends)
         self.password.setVisible(self._way == "sudo_password" and self._fix.as_root)
         impossible.setVisible(self._way == "impossible" and self._fix.as_root)
         self.run.setEnabled(not (self._way == "impossible" and self._fix.as_root))
@@ -139,20 +126,11 @@ class RemedyDialog(QDialog):
         self.run.setEnabled(False)
         self.problem.hide()
         services, token = self._desk.services, CancelToken()
-        if self._library is not None and not self._undo:
-            self._task = self._desk.bridge.run(
-                use.send_library, services, self._board, self._library, cancel=token,
-                done=self._on_sent, failed=self._on_failed,
-            )  # fmt: skip
-        else:
-            self._task = self._desk.bridge.run(
-                use.apply_fix, services, self._board, self._fix, password=self.password.text() or None,
-                undo=self._undo, cancel=token, done=self._on_done, failed=self._on_failed,
-            )  # fmt: skip
+        self._task = self._desk.bridge.run(
+            use.apply_fix, services, self._board, self._fix, password=self.password.text() or None,
+            undo=self._undo, cancel=token, done=self._on_done, failed=self._on_failed,
+        )  # fmt: skip
         self.password.clear()
-
-    def _on_sent(self, _path: str) -> None:
-        self._on_done(None)
 
     def _on_done(self, _nothing: None) -> None:
         self.done_well.emit(self._fix)

@@ -16,6 +16,7 @@ f kernel "$R/proc/sys/kernel/osrelease" 256
 f hostname "$R/proc/sys/kernel/hostname" 256
 sed -n 's/^PRETTY_NAME=/os:/p' "$R/etc/os-release" 2>/dev/null | head -n 1
 sed -n 's/^\(BOARD\|BRANCH\|VERSION\)=/armbian:\1=/p' "$R/etc/armbian-release" 2>/dev/null | head -n 3
+f machine "$R/proc/sys/kernel/arch" 64
 v machine "$(uname -m)"
 f rknpu "$R/sys/module/rknpu/version" 256
 [ -d "$R/sys/module/rknpu" ] && v rknpumodule 1

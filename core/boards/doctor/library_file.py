@@ -14,7 +14,7 @@ MAX_BYTES = 64 << 20
 _ELF = b"\x7fELF"
 # e_machine of the ELF specification, and what `uname -m` says of boards with such a processor.
 _MACHINES = {183: frozenset({"aarch64"}), 40: frozenset({"armv7l", "armv8l"})}
-_MACHINE_NAMES = {183: "aarch64", 40: "armhf"}
+MACHINE_NAMES = {183: "aarch64", 40: "armhf"}
 _VERSION = re.compile(rb"RKLLM SDK \(version: ([0-9A-Za-z.+_-]{1,40})")
 
 
@@ -62,7 +62,7 @@ class LibraryFile:
             raise RefusedError(
                 "doctor.library_for_other_cpu",
                 file=printable(self.path.name),
-                built=_MACHINE_NAMES[self.machine],
+                built=MACHINE_NAMES[self.machine],
                 machine=machine,
             )
 
@@ -86,7 +86,7 @@ def read_library(path: Path) -> LibraryFile:
         ) from error
     machine = int.from_bytes(content[18:20], "little")
     text = _VERSION.search(content)
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    blob = git_blob(content)
     release = release_of_blob(blob)
     is_library = content.startswith(_ELF) and machine in _MACHINES and len(content) <= MAX_BYTES
     if not is_library or (release is None and text is None):
@@ -100,3 +100,8 @@ def read_library(path: Path) -> LibraryFile:
         release=release,
         text_version=text[1].decode() if text else None,
     )
+
+
+def git_blob(content: bytes) -> str:
+    """Git's id of a file with this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

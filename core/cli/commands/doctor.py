@@ -12,6 +12,7 @@ from core.boards.doctor.fixes import Fix
 from core.cli.asking import accepting, agrees, somebody_is_there
 from core.cli.command import Command, Context
 from core.cli.wording import fill, messages, word
+from core.convert.versions import RuntimeRelease
 from core.usecases import doctor as use
 from core.usecases.doctor import Diagnosis
 
@@ -27,7 +28,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="carry out one remedy (groups, open_files, performance, library) after showing its commands",
     )
-    parser.add_argument("--library", type=Path, metavar="FILE", help="with --fix library: the librkllmrt.so")
+    parser.add_argument(
+        "--library",
+        metavar="VERSION|FILE",
+        help="with --fix library: a release, or a file (./, ../ or /); without it the matching release",
+    )
     parser.add_argument("--yes", action="store_true", help="with --fix: do not ask")
     parser.add_argument(
         "--sudo-password-stdin",
@@ -97,7 +102,7 @@ def _fix(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
             known=", ".join(known) or "none",
         )
     if fix.needs_file:
-        return _library(context, diagnosis)
+        return _library(context, diagnosis, fix)
     way = diagnosis.way(fix)
     _show(context, diagnosis, fix)
     if way == "impossible":
@@ -113,11 +118,18 @@ def _fix(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
     return _afterwards(context, fix)
 
 
-def _library(context: Context, diagnosis: Diagnosis) -> int:
-    if context.options.library is None:
-        raise UsageError("cli.library_missing")
-    name = diagnosis.board.name
-    library, fix = use.plan_library(context.services, name, context.options.library, diagnosis.seen)
+def _library(context: Context, diagnosis: Diagnosis, wanted: Fix) -> int:
+    given: str | None = context.options.library
+    if given is not None and given.startswith(("./", "../", "/")):
+        library = use.take_library(context.services, Path(given), diagnosis.seen)
+    else:
+        release = _release(context, diagnosis, given, wanted)
+        context.output.note(f"librkllmrt.so {release.version} of {release.released}, from {release.url}")
+        context.output.note(f"  under Rockchip's licence: {release.licence_url}")
+        if not _agreed(context):
+            return RefusedError.exit_code
+        library = use.get_library(context.services, release)
+    fix = use.plan_library(context.services, diagnosis.board.name, library, diagnosis.seen)
     context.output.note(
         printable(
             f"sends librkllmrt.so {library.version} to {fix.facts['path']}; nothing else is touched",
@@ -126,8 +138,23 @@ def _library(context: Context, diagnosis: Diagnosis) -> int:
     )
     if not _agreed(context):
         return RefusedError.exit_code
-    use.send_library(context.services, name, library)
+    use.send_library(context.services, diagnosis.board.name, library)
     return _afterwards(context, fix)
+
+
+def _release(context: Context, diagnosis: Diagnosis, version: str | None, wanted: Fix) -> RuntimeRelease:
+    """The release that was named, else the one that matches."""
+    toolkit = str(wanted.facts["version"]) if wanted.facts.get("version") else None
+    offers = use.offer_libraries(context.services, diagnosis.seen, toolkit)
+    for offer in offers:
+        if offer.release.version == version or (version is None and offer.proposed):
+            return offer.release
+    raise UsageError(
+        "doctor.library_no_release",
+        toolkit=version or toolkit,
+        machine=diagnosis.seen.facts.machine,
+        known=", ".join(offer.release.version for offer in offers) or "none",
+    )
 
 
 def _show(context: Context, diagnosis: Diagnosis, fix: Fix) -> None:

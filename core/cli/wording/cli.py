@@ -50,8 +50,4 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Nothing was changed: this asks before it changes a board, and nobody is there to answer.",
         "Add --yes once you have read the commands.",
     ),
-    "cli.library_missing": (
-        "Which file? A runtime library is copied from this computer.",
-        "Name it: --library PATH/librkllmrt.so",
-    ),
 }

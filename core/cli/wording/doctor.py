@@ -313,4 +313,20 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Take the file from the folder of the right processor (aarch64 or armhf).",
     ),
     "doctor.library_unreadable": ("{file} cannot be read: {reason}", "Choose a file you may read."),
+    "doctor.library_not_fetched": (
+        "Runtime library {version} could not be fetched from {url}: {reason}",
+        "Check the connection, or download the file yourself and choose it.",
+    ),
+    "doctor.library_other_bytes": (
+        "What came from {url} is not runtime library {version} as Rockchip published it; nothing was kept.",
+        "A proxy may have answered in its place. Download the file in another way and choose it.",
+    ),
+    "doctor.library_not_kept": (
+        "The runtime library could not be written to {folder}: {reason}",
+        "Make room there, then try again.",
+    ),
+    "doctor.library_no_release": (
+        "No release of the runtime library is known for toolkit {toolkit} on {machine}. Known: {known}.",
+        "Choose one of these, or the file of a newer one.",
+    ),
 }

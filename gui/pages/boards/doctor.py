@@ -15,11 +15,11 @@ from core.base.names import printable
 from core.boards.doctor.applying import way_of
 from core.boards.doctor.findings import Finding, Verdict, overall
 from core.boards.doctor.fixes import Fix
-from core.boards.doctor.library_file import LibraryFile
 from core.usecases import doctor as use
 from core.usecases.boards import BoardStatus
 from gui.desk import Desk
 from gui.dialogs.remedy import RemedyDialog, fix_words
+from gui.dialogs.runtime_library import LibraryDialog
 from gui.feeds.boards import BoardView
 from gui.pages.boards.finding_row import STATES, FindingRow
 from gui.text import language, tr, trn
@@ -64,7 +64,6 @@ class DoctorPanel(QWidget):
         self._file: Path | None = None
         self._about_file: tuple[Finding, ...] = ()
         self._files: QFileDialog | None = None
-        self._purpose = ""
         self.state = StateLabel()
         self.when = label(role="muted")
         self.again = button(tr("Look again"), icon_name="refresh")
@@ -186,7 +185,7 @@ class DoctorPanel(QWidget):
     def _on_model(self, _place: int) -> None:
         chosen = self.models.currentData()
         if chosen == "":
-            self._choose(tr("A model for {board}", board=self.board), "RKLLM (*.rkllm)", "model")
+            self._choose()
             return
         self._file = Path(chosen) if chosen else None
         self._about_file = ()
@@ -226,26 +225,17 @@ class DoctorPanel(QWidget):
 
     @Slot(object)
     def _on_fix_wanted(self, fix: Fix) -> None:
-        if fix.needs_file:
-            self._choose(tr("A runtime library"), "librkllmrt.so (*.so)", "library")
-        else:
-            self._open(fix)
-
-    def _read_library(self, path: Path) -> None:
         status = self._view.status
-        if status is not None and status.seen is not None:
-            self._desk.bridge.run(
-                use.plan_library,
-                self._desk.services,
-                self.board,
-                Path(path),
-                status.seen,
-                done=self._on_library_read,
+        if not fix.needs_file:
+            self._open(fix)
+        elif status is not None and status.seen is not None:
+            wanted = fix.facts.get("version")
+            dialog = LibraryDialog(
+                self._desk, self.board, status.seen, wanted if isinstance(wanted, str) else None, self
             )
-
-    def _on_library_read(self, read: tuple[LibraryFile, Fix]) -> None:
-        library, fix = read
-        self._open(fix, library=library)
+            dialog.done_well.connect(self._on_applied)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
 
     @Slot()
     def _on_take_back(self) -> None:
@@ -253,12 +243,12 @@ class DoctorPanel(QWidget):
         if isinstance(place, int) and place < len(self._applied):
             self._open(self._applied[place], undo=True)
 
-    def _open(self, fix: Fix, *, undo: bool = False, library: LibraryFile | None = None) -> None:
+    def _open(self, fix: Fix, *, undo: bool = False) -> None:
         status = self._view.status
         if status is None or status.seen is None:
             return
         way = way_of(status.seen, as_root=fix.as_root)
-        dialog = RemedyDialog(self._desk, self.board, fix, way, self, undo=undo, library=library)
+        dialog = RemedyDialog(self._desk, self.board, fix, way, self, undo=undo)
         if undo:
             dialog.done_well.connect(self._on_undone)
         else:
@@ -279,21 +269,17 @@ class DoctorPanel(QWidget):
         self._desk.notice(tr("Taken back: {what}", what=fix_words(fix)[0]), kind="ok")
         self._desk.boards.visit(self.board)
 
-    def _choose(self, title: str, pattern: str, purpose: str) -> None:
-        self._purpose = purpose
-        self._files = QFileDialog(self, title)
+    def _choose(self) -> None:
+        self._files = QFileDialog(self, tr("A model for {board}", board=self.board))
         self._files.setFileMode(QFileDialog.FileMode.ExistingFile)
-        self._files.setNameFilter(pattern)
+        self._files.setNameFilter("RKLLM (*.rkllm)")
         self._files.fileSelected.connect(self._on_file_selected)
         self._files.finished.connect(self._on_files_finished)
         self._files.open()
 
     @Slot(str)
     def _on_file_selected(self, path: str) -> None:
-        if self._purpose == "library":
-            self._read_library(Path(path))
-        else:
-            self.take_model(Path(path))
+        self.take_model(Path(path))
 
     @Slot(int)
     def _on_files_finished(self, _result: int) -> None:

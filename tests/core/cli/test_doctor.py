@@ -102,8 +102,8 @@ def test_what_makes_no_sense(home: Path, tmp_path: Path) -> None:
     document = rkdeck(home, "doctor", "lab", "--fix", "reboot", exit_code=2)
     assert document["error"]["code"] == "doctor.fix_unknown"
     assert "performance" in document["error"]["facts"]["known"]
-    document = rkdeck(home, "doctor", "lab", "--fix", "library", "--yes", exit_code=2)
-    assert document["error"]["code"] == "cli.library_missing"
+    document = rkdeck(home, "doctor", "lab", "--fix", "library", "--library", "9.9.9", "--yes", exit_code=2)
+    assert document["error"]["code"] == "doctor.library_no_release"
     (tmp_path / "x86.so").write_bytes(library_bytes("1.3.0", machine=62))
     document = rkdeck(
         home, "doctor", "lab", "--fix", "library", "--library", str(tmp_path / "x86.so"), "--yes", exit_code=3

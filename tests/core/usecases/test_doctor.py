@@ -101,21 +101,23 @@ def test_full_speed_and_back(services: Services, server: SshServer, tmp_path: Pa
 def test_the_library_goes_beside_the_models(services: Services, server: SshServer, tmp_path: Path) -> None:
     tree, store = orange_pi(tmp_path / "root"), tmp_path / "a store"
     add(services, server, tree, store)
-    machine = os.uname().machine
     chosen = tmp_path / "librkllmrt.so"
     chosen.write_bytes(library_bytes("1.3.1"))
     seen = use.diagnose(services, "desk").seen
     model = real_file(tmp_path / "m_w8a8_rk3588.rkllm")
     before = use.diagnose(services, "desk", model)
     assert {entry.code for entry in before.findings} >= {"doctor.library_none", "doctor.model_no_library"}
-    if machine != "aarch64":
-        with pytest.raises(RefusedError) as caught:
-            use.plan_library(services, "desk", chosen, seen)
-        assert caught.value.code == "doctor.library_for_other_cpu"
-    on_arm = replace(seen, facts=replace(seen.facts, machine="aarch64"))
-    library, fix = use.plan_library(services, "desk", chosen, on_arm)
-    target = use.send_library(services, "desk", library)
-    assert target == fix.facts["path"] == f"{store}/lib/1.3.1-{library.blob[:8]}/librkllmrt.so"
+    other = replace(seen, facts=replace(seen.facts, machine="armv7l"))
+    with pytest.raises(RefusedError) as caught:
+        use.take_library(services, chosen, other)
+    assert caught.value.code == "doctor.library_for_other_cpu"
+    assert not services.paths.runtimes.exists()
+    library = use.take_library(services, chosen, seen)
+    assert library.path.is_relative_to(services.paths.runtimes), "kept for the next board"
+    fix = use.plan_library(services, "desk", library, seen)
+    assert use.send_library(services, "desk", library) == fix
+    target = str(fix.facts["path"])
+    assert target == f"{store}/lib/1.3.1-{library.blob[:8]}/librkllmrt.so"
     assert Path(target).read_bytes() == chosen.read_bytes()
     assert [path.name for path in Path(target).parent.iterdir()] == ["librkllmrt.so"]
     after = use.diagnose(services, "desk", model)

@@ -1,20 +1,26 @@
 """The doctor in the window: findings of real accounts, a model beside them, remedies and their way back."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QPushButton, QWidget
+from pytestqt.exceptions import TimeoutError as qtbot_timeout
 from pytestqt.qtbot import QtBot
 
 from core.base.errors import RKDeckError
 from core.boards.doctor.fixes import Fix
+from core.boards.doctor.library_file import git_blob
+from core.convert.versions import runtime_releases
 from core.services import Services
 from core.usecases import boards
 from core.usecases.boards import BoardDraft
+from core.usecases.doctor import LibraryOffer
 from gui.desk import Desk
 from gui.dialogs.remedy import RemedyDialog
+from gui.dialogs.runtime_library import LibraryDialog
 from gui.pages.boards.doctor import DoctorPanel
 from gui.pages.boards.page import BoardsPage
 from gui.theme import ThemeSwitch
@@ -23,6 +29,7 @@ from tests.core.deploy.models import real_file
 from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS, Ear, answer_files, child, texts
 from tests.support.libraries import library_bytes
+from tests.support.odd_hub import OddHub, reply
 from tests.support.sshd import SshServer, openssh
 
 
@@ -55,7 +62,11 @@ class Room:
         qtbot.waitExposed(self.panel)
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=SLACK_MS)
+        try:
+            self.qtbot.waitUntil(condition, timeout=SLACK_MS)
+        except qtbot_timeout:
+            shown = [texts(widget) for widget in (self.panel, *self.panel.findChildren(QDialog))]
+            raise AssertionError("\n---\n".join(shown)) from None
 
     def press(self, name: str, parent: QWidget | None = None) -> None:
         self.qtbot.mouseClick(child(parent or self.panel, name), Qt.MouseButton.LeftButton)
@@ -162,24 +173,66 @@ def test_with_a_model(room: Room, tmp_path: Path, shots: Callable[[QWidget, str]
     room.wait(lambda: "was converted for" not in texts(room.panel))
 
 
-def test_the_library_is_chosen_shown_and_sent(room: Room, tmp_path: Path) -> None:
-    status = room.panel._view.status
-    assert status is not None
-    assert status.seen is not None
-    machine = {"x86_64": 62}.get(status.seen.facts.machine or "")
+def library_dialog(room: Room) -> LibraryDialog:
+    room.press("cure:library")
+    room.wait(lambda: any(made.isVisible() for made in room.panel.findChildren(LibraryDialog)))
+    dialog = next(made for made in room.panel.findChildren(LibraryDialog) if made.isVisible())
+    room.wait(lambda: dialog.releases.count() > 0)
+    return dialog
+
+
+def test_a_release_is_proposed(room: Room, shots: Callable[[QWidget, str], Path]) -> None:
+    dialog = library_dialog(room)
+    newest = runtime_releases("aarch64")[0]
+    assert dialog.releases.currentText() == f"{newest.version}  ({newest.released}) · matches"
+    assert newest.licence_url in texts(dialog)
+    assert dialog.send.isEnabled()
+    shots(dialog, "library")
+    room.qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+def test_the_library_is_chosen_and_sent(room: Room, tmp_path: Path) -> None:
     chosen = tmp_path / "librkllmrt.so"
     chosen.write_bytes(library_bytes("1.3.1"))
-    room.press("cure:library")
-    answer_files(room.panel, chosen)
-    if machine is not None:  # this computer is no board: the file is for another processor
-        room.wait(lambda: any("is built for aarch64" in notice.text for notice in room.ear.noticed))
-        assert not (tmp_path / "store").exists()
-        return
-    dialog = room.dialog()
-    assert "librkllmrt.so, release 1.3.1" in texts(dialog)
-    room.press("runRemedy", dialog)
+    dialog = library_dialog(room)
+    room.press("chooseLibrary", dialog)
+    answer_files(dialog, chosen)
+    room.wait(lambda: str(chosen) in texts(dialog))
+    room.press("sendLibrary", dialog)
     room.wait(lambda: bool(room.applied))
-    assert list((tmp_path / "store/lib").glob("*/librkllmrt.so"))
+    (sent,) = (tmp_path / "store/lib").glob("*/librkllmrt.so")
+    assert sent.read_bytes() == chosen.read_bytes()
+    room.wait(lambda: "Runtime library 1.3.1" in texts(room.panel))
+    room.press("takeBack:library")
+    room.press("runRemedy", room.dialog())
+    room.wait(lambda: not room.applied)
+    assert not sent.parent.exists()
+
+
+def test_the_library_is_fetched_and_sent(room: Room, tmp_path: Path) -> None:
+    content = library_bytes("1.3.0")
+    dialog = library_dialog(room)
+    with OddHub() as vendor:
+        vendor.answer = reply(200, content)
+        known = runtime_releases("aarch64")[0]
+        ours = replace(known, blob=git_blob(content), url=f"{vendor.url}/librkllmrt.so")
+        dialog._on_offers((LibraryOffer(ours, kept=False, proposed=True),))
+        room.press("sendLibrary", dialog)
+        room.wait(lambda: bool(room.applied))
+    (sent,) = (tmp_path / "store/lib").glob("*/librkllmrt.so")
+    assert sent.read_bytes() == content
+
+
+def test_a_library_that_cannot_be_fetched(room: Room, tmp_path: Path) -> None:
+    dialog = library_dialog(room)
+    known = replace(runtime_releases("aarch64")[0], url="http://127.0.0.1:9/librkllmrt.so")
+    dialog._on_offers((LibraryOffer(known, kept=False, proposed=True),))
+    room.press("sendLibrary", dialog)
+    room.wait(dialog.problem.isVisible)
+    assert "could not be fetched" in texts(dialog)
+    assert dialog.send.isEnabled()
+    assert not (tmp_path / "store").exists()
+    room.qtbot.keyClick(dialog, Qt.Key.Key_Escape)
 
 
 def test_a_password_is_asked_where_sudo_wants_one(desk: Desk, themes: ThemeSwitch, qtbot: QtBot) -> None:
