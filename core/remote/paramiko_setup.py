@@ -1,10 +1,14 @@
 """How RKDeck wants paramiko: quiet, no helper threads, fast ciphers first."""
 
 import logging
+import selectors
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import paramiko
+from paramiko.common import cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
 LOG_CHANNEL = "rkdeck.ssh"
@@ -12,6 +16,21 @@ _MAX_GREETING_BYTES = 32 << 10
 _GREETING_SHOWN_BYTES = 200
 # One AES-GCM pass encrypts and authenticates; paramiko prefers AES-CTR with HMAC, which costs twice.
 _FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+
+
+# A question takes less than this; a way that has no room for it is stuck or busy, and hears of its end otherwise.
+_ROOM_BYTES = 4096
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Over a connection on which nothing arrives: when to ask next, how often was asked, and by whom."""
+
+    interval_s: float
+    most: int
+    ask: Callable[[], None]
+    due_s: float
+    asked: int = 0
 
 
 class _Demote(logging.Filter):
@@ -25,10 +44,12 @@ class _Demote(logging.Filter):
 class DeadlinePacketizer(Packetizer):
     """Watches the handshake by the clock; the original's timer thread outlives a failed handshake by 15 s.
 
-    It also bounds what a server may say before it says who it is: the original collects an endless line for ever.
+    It also bounds what a server may say before it says who it is: the original collects an endless line for ever. And
+    it notices a server that has become silent: the original goes on sending into a connection that is dead.
     """
 
     _deadline: float | None = None
+    _watch: _Watch | None = None
     _greeting_deadline: float | None = None
     _greeting = b""
 
@@ -62,6 +83,31 @@ class DeadlinePacketizer(Packetizer):
         """The handshake is over."""
         self._deadline = float("inf")
 
+    def watch(self, interval_s: float, most: int, ask: Callable[[], None]) -> None:
+        """From now on call `ask` whenever nothing came for `interval_s`.
+
+        After `most` times in a row the connection is ended instead. `ask` is called by the thread that reads, so it
+        must not wait for anything.
+        """
+        self._watch = _Watch(interval_s, most, ask, time.monotonic() + interval_s)
+
+    def read_message(self) -> tuple[int, paramiko.Message]:
+        """The next message; whatever it is, the other side lives."""
+        message: tuple[int, paramiko.Message] = super().read_message()
+        if self._watch is not None:
+            self._watch.asked, self._watch.due_s = 0, time.monotonic() + self._watch.interval_s
+        return message
+
+    def _check_keepalive(self) -> None:
+        """Called ten times a second while nothing arrives."""
+        watch, now = self._watch, time.monotonic()
+        if watch is None or now < watch.due_s:
+            return
+        if watch.asked >= watch.most:
+            raise EOFError(f"nothing came from it for {watch.interval_s * (watch.most + 1):g} s")
+        watch.asked, watch.due_s = watch.asked + 1, now + watch.interval_s
+        watch.ask()
+
     def handshake_timed_out(self) -> bool:
         """Whether the handshake took too long."""
         return self._deadline is not None and time.monotonic() > self._deadline
@@ -84,9 +130,46 @@ class NotingTransport(paramiko.Transport):
         """Whether the handshake took too long."""
         return bool(self.packetizer.handshake_timed_out())
 
+    def watch_silence(self, interval_s: float, most: int) -> None:
+        """Ask the server for a sign of life whenever nothing came for so long; without any, the connection ends.
+
+        As OpenSSH's ServerAliveInterval and ServerAliveCountMax (ssh_config(5)): after `most` questions in a row that
+        nobody answered, a last interval later. TCP alone never notices a server behind a jump host.
+
+        Args:
+            interval_s: in seconds.
+            most: questions.
+        """
+        packetizer = self.packetizer
+        assert isinstance(packetizer, DeadlinePacketizer)
+        packetizer.watch(interval_s, most, self._ask_for_life)
+
+    def _ask_for_life(self) -> None:
+        """Send a request that every server answers, be it with a no; not while something else is being sent."""
+        if not self.clear_to_send_lock.acquire(blocking=False):
+            return
+        try:
+            if self.clear_to_send.is_set() and _has_room(self.sock):
+                question = paramiko.Message()
+                question.add_byte(cMSG_GLOBAL_REQUEST)
+                question.add_string("keepalive@openssh.com")
+                question.add_boolean(True)
+                self._send_message(question)  # type: ignore[attr-defined]  # not among the published types
+        finally:
+            self.clear_to_send_lock.release()
+
     def _parse_disconnect(self, message: paramiko.Message) -> None:
         message.get_int()
         self.farewell = message.get_text()
+
+
+def _has_room(link: socket.socket | paramiko.Channel) -> bool:
+    """Whether a few bytes can be sent at once."""
+    if isinstance(link, paramiko.Channel):
+        return link.send_ready() and link.out_window_size >= _ROOM_BYTES
+    with selectors.DefaultSelector() as selector:
+        selector.register(link, selectors.EVENT_WRITE)
+        return bool(selector.select(timeout=0))
 
 
 def prepare(transport: paramiko.Transport, host_key_types: tuple[str, ...] = ()) -> None:

@@ -29,7 +29,6 @@ from core.remote.target import SshTarget
 __all__ = ["RemoteResult", "SshSession", "SshTarget"]
 
 CONNECT_TIMEOUT_S = 10.0
-KEEPALIVE_S = 15
 _WINDOW_BYTES = 16 << 20
 _PACKET_BYTES = 64 << 10
 DEFAULT_TIMEOUT_S = 30.0
@@ -367,7 +366,7 @@ def _log_in(
         host_key = greet(transport, target, timeout_s)
         check(host_key)
         authenticate(transport, target, answers)
-        transport.set_keepalive(KEEPALIVE_S)
+        transport.watch_silence(target.alive_interval_s, target.alive_count)
     except BaseException:
         end(transport)
         raise

@@ -1,9 +1,9 @@
 """What the user's `~/.ssh/config` says about a host: the same short names as for `ssh`.
 
 Followed: Host, Match (by host and user; a block with another criterion, such as `exec`, is left out: no command is run
-to find out where to connect), Include, HostName, Port, User, IdentityFile, IdentityAgent none, ProxyJump. The meaning
-of each is that of ssh_config(5); the parsing is paramiko's, which knows no Include. A host reached by ProxyCommand is
-refused with the advice to use ProxyJump.
+to find out where to connect), Include, HostName, Port, User, IdentityFile, IdentityAgent none, ProxyJump,
+ServerAliveInterval, ServerAliveCountMax. The meaning of each is that of ssh_config(5); the parsing is paramiko's, which
+knows no Include. A host reached by ProxyCommand is refused with the advice to use ProxyJump.
 """
 
 import getpass
@@ -36,6 +36,8 @@ _INCLUDE = re.compile(r"\s*include[\s=]+(.*)", re.IGNORECASE)
 _CRITERIA = frozenset({"host", "originalhost", "user", "localuser"})
 _PLAIN_CRITERIA = frozenset({"all", "canonical", "final"})
 _NEVER = "Host !*\n"
+_SPAN = re.compile(r"(\d{1,9})([smhdwSMHDW]?)")
+_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _HOP = re.compile(r"(?:ssh://)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@\[\]]+))(?::(\d{1,5}))?/?")
 
 
@@ -48,6 +50,8 @@ class HostSettings:
         identity_files: in the order they are tried; some may not exist.
         use_agent: False for `IdentityAgent none`.
         jumps: `[USER@]HOST[:PORT]` of the hosts on the way, the one next to this computer first.
+        alive_interval_s: ServerAliveInterval, in seconds; None also for 0, which is what ssh does by itself.
+        alive_count: ServerAliveCountMax.
     """
 
     address: str
@@ -56,6 +60,8 @@ class HostSettings:
     identity_files: tuple[Path, ...] = ()
     use_agent: bool = True
     jumps: tuple[str, ...] = ()
+    alive_interval_s: float | None = None
+    alive_count: int | None = None
 
 
 class _Config(paramiko.SSHConfig):
@@ -101,6 +107,8 @@ def settings_for(name: str, file: Path | None = None) -> HostSettings:
     try:
         found = _Config.from_text("".join(_lines(file, [], 0))).lookup(name)
         port = int(found["port"]) if "port" in found else None
+        alive_interval_s = _seconds(found.get("serveraliveinterval", "0"))
+        alive_count = int(found["serveralivecountmax"]) if "serveralivecountmax" in found else None
     except RKDeckError:
         raise
     except (paramiko.SSHException, ValueError, KeyError, OSError, ImportError) as error:
@@ -115,6 +123,8 @@ def settings_for(name: str, file: Path | None = None) -> HostSettings:
         identity_files=tuple(Path(path) for path in found.get("identityfile", ()) if path.lower() != "none"),
         use_agent=found.get("identityagent", "").lower() != "none",
         jumps=jumps,
+        alive_interval_s=alive_interval_s or None,
+        alive_count=alive_count,
     )
 
 
@@ -140,6 +150,8 @@ def _filled(target: SshTarget, settings: HostSettings, file: Path | None, depth:
         identity_files=target.identity_files or settings.identity_files,
         use_agent=target.use_agent and settings.use_agent,
         jump=jump,
+        alive_interval_s=settings.alive_interval_s or target.alive_interval_s,
+        alive_count=target.alive_count if settings.alive_count is None else max(1, settings.alive_count),
     )
 
 
@@ -170,6 +182,18 @@ def _can_judge(criteria: str) -> bool:
         elif criterion not in _PLAIN_CRITERIA:
             return False
     return True
+
+
+def _seconds(text: str) -> float:
+    """A span as sshd_config(5), TIME FORMATS, has it: `90`, `1m30s`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = _SPAN.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is no time")
+    return float(sum(int(number) * _UNITS_S[unit.lower()] for number, unit in parts))
 
 
 def _words(text: str | None) -> tuple[str, ...]:

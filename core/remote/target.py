@@ -13,6 +13,9 @@ _HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
 _USER = re.compile(r"[A-Za-z0-9_.@$+\\-]{1,128}")
 _MAX_PORT = 65535
 SSH_PORT = 22
+# A connection on which nothing comes for a minute, three questions notwithstanding, is dead.
+ALIVE_INTERVAL_S = 15.0
+ALIVE_COUNT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class SshTarget:
         address: where the name leads (HostName of ~/.ssh/config), as seen from the last host on the way; None: `host`.
         identity_files: further keys, offered where they exist, instead of the usual files.
         jump: the host through which it is reached; it logs in with keys only, never with this password.
+        alive_interval_s: seconds of silence after which the server is asked for a sign of life.
+        alive_count: questions in a row that may stay without an answer; one interval later the connection is given up.
     """
 
     host: str
@@ -42,6 +47,8 @@ class SshTarget:
     address: str | None = None
     identity_files: tuple[Path, ...] = ()
     jump: "SshTarget | None" = None
+    alive_interval_s: float = ALIVE_INTERVAL_S
+    alive_count: int = ALIVE_COUNT
 
     def __post_init__(self) -> None:
         for host in (self.host, self.reached):

@@ -40,6 +40,12 @@ class Far:
         progress = self.place.jobs.store.get(self.handle.id).progress
         return progress is not None and progress.stalled
 
+    @property
+    def log(self) -> str:
+        """What the job told in words."""
+        events, _ = self.place.jobs.store.folder(self.handle.id).events()
+        return "\n".join(str(event.data.get("text")) for event in events if event.event == "log")
+
     def is_told_and_harmless(self) -> None:
         """In the middle of the outage: the job tells of it, and the old model is untouched."""
         wait_until(lambda: self.is_stalled, timeout_s=30)

@@ -22,6 +22,8 @@ Host kitchen k?tchen2
     HostName 10.9.8.7
     Port 2222
     User pi
+    ServerAliveInterval 1m5
+    ServerAliveCountMax 7
     IdentityFile ~/.ssh/board_key
     IdentityFile /keys/%h_key
 
@@ -70,6 +72,8 @@ def test_it_means_what_it_means_to_ssh(config: Path, name: str) -> None:
     assert ours.address == theirs["hostname"]
     assert str(ours.port or 22) == theirs["port"]
     assert ours.user == theirs["user"]
+    assert f"{ours.alive_interval_s or 0:g}" == theirs["serveraliveinterval"]
+    assert str(ours.alive_count or 3) == theirs["serveralivecountmax"]
     assert ",".join(ours.jumps) == theirs.get("proxyjump", "").replace("none", "")
 
 
