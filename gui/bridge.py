@@ -58,6 +58,10 @@ class _Mailbox:
                 return None
             return self._messages.pop(next(iter(self._messages)))
 
+    @property
+    def is_closed(self) -> bool:
+        return self._wake is None
+
     def close(self) -> None:
         with self._lock:
             self._wake = None
@@ -146,6 +150,8 @@ class Bridge(QObject):
         mailbox = self._mailbox
 
         def deliver(future: "Future[Value]") -> None:
+            if mailbox.is_closed:  # what the services' end did to a call nobody waits for is no news
+                return
             receiver, value = outcome.of(future)
             if receiver is not None:
                 mailbox.put(receiver, value)

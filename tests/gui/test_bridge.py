@@ -189,3 +189,25 @@ def test_a_closed_bridge_delivers_nothing(bridge: Bridge, qtbot: QtBot) -> None:
     sink(2)
     QApplication.processEvents()
     assert listener.heard == []
+
+
+def test_what_fails_after_the_end_is_no_news(
+    bridge: Bridge, pool: TaskPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A visit that is under way when the window closes meets a closed database."""
+    go_on, began = threading.Event(), threading.Event()
+    workers: list[threading.Thread] = []
+
+    def fail() -> None:
+        workers.append(threading.current_thread())
+        began.set()
+        go_on.wait(20)
+        raise ValueError("closed database")
+
+    bridge.run(fail)
+    assert began.wait(20)
+    bridge.close()
+    go_on.set()
+    pool.close()
+    workers[0].join(20)
+    assert caplog.records == []
