@@ -31,7 +31,7 @@ v python "$(python3 -V 2>&1 | head -n 1)"
 # Libraries: where loaders look, RKDeck's own, and what running programs have loaded. Git's blob id names a release exactly.
 lib() {
  [ -f "$1" ] && [ -r "$1" ] || return 0
- n=$(wc -c <"$1") || return 0
+ n=$(wc -c <"$1") && [ "$n" -lt 67108864 ] || return 0
  b=$({ printf 'blob %d\0' "$n"; cat "$1"; } 2>/dev/null | sha1sum 2>/dev/null | cut -c 1-40)
  c=$(head -c 5 "$1" 2>/dev/null | tail -c 1 | tr '\001\002' '12')
  case $c in 1|2) ;; *) c=-;; esac

@@ -65,5 +65,5 @@ for d in "$R"/usr/local/lib/rkdeck/runtimes/*; do
 done
 for d in "$R"/usr/lib/librkllmrt.so "$R"/usr/lib/aarch64-linux-gnu/librkllmrt.so "$R"/usr/lib/arm-linux-gnueabihf/librkllmrt.so "$R"/usr/local/lib/librkllmrt.so \
  ${2:+"$2"/lib/*/librkllmrt.so}; do
- [ -r "$d" ] && v rkllm "$d	$(grep -ao 'RKLLM SDK (version: [^ )|]*' "$d" 2>/dev/null | head -n 1)"
+ [ -f "$d" ] && [ -r "$d" ] && v rkllm "$d	$(head -c 67108864 "$d" 2>/dev/null | grep -ao 'RKLLM SDK (version: [^ )|]*' | head -n 1)"
 done

@@ -131,6 +131,16 @@ def test_blob_ids_name_releases_exactly(tmp_path: Path) -> None:
     assert (seen.libraries[0].bits, seen.libraries[0].size_bytes) == (64, len(content))
 
 
+def test_a_library_of_terabytes_is_not_read(tmp_path: Path) -> None:
+    tree = write_tree(orange_pi(tmp_path), {"usr/lib/librkllmrt.so": library_bytes("1.2.3")})
+    with (tree / "usr/lib/librkllmrt.so").open("r+b") as file:
+        file.truncate(1 << 40)
+    assert examine(tree).libraries == ()
+    (tree / "usr/local/lib").mkdir(parents=True)
+    os.mkfifo(tree / "usr/local/lib/librkllmrt.so")
+    assert examine(tree).libraries == (), "a pipe is no library, and nobody waits for it"
+
+
 def test_who_holds_the_npu(tmp_path: Path) -> None:
     maps = "7f00-7f01 r-xp 0 00:00 0   /usr/lib/librkllmrt.so\n"
     tree = write_tree(
