@@ -1,0 +1,89 @@
+"""A cable that is really pulled: another network namespace, whose link goes down. Packets are lost, nobody is told."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.core.deploy.far import far_board
+from tests.core.deploy.site import Site
+from tests.support.network import Network
+from tests.support.sshd import find_program
+from tests.support.waiting import wait_until
+
+OUTAGE_S = 60.0
+# TEST-NET-3 (RFC 5737): no real host has these addresses.
+OURS, THEIRS = "203.0.113.1", "203.0.113.2"
+# Opens a listening socket where it runs and hands it over.
+_LISTEN = """
+import socket, sys
+listener = socket.create_server((sys.argv[1], 0))
+with socket.socket(fileno=0) as parent:
+    socket.send_fds(parent, [b"x"], [listener.fileno()])
+"""
+
+
+@dataclass
+class Cable:
+    """A pair of network cards, ours here and theirs in a namespace, and who listens there."""
+
+    namespace: str
+    listener: socket.socket
+
+    def link(self, state: str) -> None:
+        """Pull the other end (`down`) or put it back (`up`)."""
+        _ip("-n", self.namespace, "link", "set", "rkd-far", state)
+
+
+def _ip(*words: str) -> None:
+    subprocess.run([find_program("ip"), *words], check=True)
+
+
+@pytest.fixture
+def cable() -> Iterator[Cable]:
+    name = f"rkdeck-{time.monotonic_ns()}"
+    _ip("netns", "add", name)
+    try:
+        _ip("link", "add", "rkd-near", "type", "veth", "peer", "name", "rkd-far", "netns", name)
+        _ip("address", "add", f"{OURS}/30", "dev", "rkd-near")
+        _ip("link", "set", "rkd-near", "up")
+        _ip("-n", name, "address", "add", f"{THEIRS}/30", "dev", "rkd-far")
+        _ip("-n", name, "link", "set", "rkd-far", "up")
+        here, there = socket.socketpair()
+        with here, there:
+            command = [find_program("ip"), "netns", "exec", name, sys.executable, "-c", _LISTEN, THEIRS]
+            subprocess.run(command, stdin=there, check=True)
+            _, (number,), _, _ = socket.recv_fds(here, 1, 1)
+        with socket.socket(fileno=number) as listener:
+            yield Cable(name, listener)
+    finally:
+        _ip("netns", "delete", name)  # and with it both cards
+
+
+@pytest.mark.needs_root
+@pytest.mark.slow
+@pytest.mark.parametrize("outage_s", [8.0, OUTAGE_S])
+def test_cable_that_is_pulled(real: Site, cable: Cable, tmp_path: Path, outage_s: float) -> None:
+    """After 8 s the same connection goes on; after a minute it was given up, and a new one takes over."""
+    with (
+        Network(real.server.port, cable.listener) as network,
+        far_board(real, network, tmp_path, host=THEIRS) as far,
+    ):
+        connections, begun = network.connections, time.monotonic()
+        cable.link("down")
+        far.is_told_and_harmless()
+        wait_until(lambda: time.monotonic() - begun >= outage_s, timeout_s=2 * outage_s, what="the outage")
+        assert far.is_stalled
+        cable.link("up")
+        result = far.ends_well(90)
+        print(
+            f"back after {time.monotonic() - begun:.1f} s, sent twice {far.sent_twice_bytes} bytes: {far.log}"
+        )
+        assert (network.connections > connections) == (outage_s == OUTAGE_S)
+        if outage_s < OUTAGE_S:
+            assert result["bytes_sent"] == far.file.stat().st_size
