@@ -19,7 +19,7 @@ from core.deploy.companions import Companion, find_companions, origin_of
 from core.deploy.layout import Origin, file_blob_path, partial_path
 from core.deploy.plan import LocalModel, plan_deployment
 from core.deploy.pruning import prune
-from core.deploy.sending import Link, Sending
+from core.deploy.sending import Link, Sending, persist
 from core.jobs.worker import WorkerContext
 from core.library.library import Library
 from core.remote.hostkeys import HostKeys
@@ -69,7 +69,7 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
             _send_companions(context, link, plan.store, companions)
             sent = _send(context, link, model, plan.partial, plan.blob)
             context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent)
-            version = activate(link.session, plan, origin).version
+            version = persist(context, link, lambda session: activate(session, plan, origin)).version
             context.step("activated", version=version)
             _tidy(context, link.session, plan.store)
     return {

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
@@ -15,6 +15,7 @@ from core.remote.pace import Meter
 from core.remote.session import SshSession
 from core.remote.transfer import UploadResult
 
+Result = TypeVar("Result")
 Send = Callable[[SshSession, bool, Callable[[int, int], None]], UploadResult]
 
 # What a pulled cable, a rebooting board or a lost network looks like; anything else is told at once. Without a network
@@ -47,6 +48,17 @@ class Link:
         self.session.close()
         self.session = self._connect()
 
+    def come_back(self, pauses: Backoff, goes_on: Callable[[RKDeckError], bool]) -> None:
+        """Wait and connect anew, until it works or `goes_on` says no to an error, which is then raised."""
+        while True:
+            time.sleep(pauses.next_s())
+            try:
+                self.reconnect()
+                return
+            except RKDeckError as error:
+                if not goes_on(error):
+                    raise
+
     def close(self) -> None:
         """End the session."""
         self.session.close()
@@ -58,6 +70,37 @@ class Link:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def persist(context: WorkerContext, link: Link, work: Callable[[SshSession], Result]) -> Result:
+    """Do something short on the board, over new connections when one breaks.
+
+    Args:
+        context: of the job.
+        link: to the board.
+        work: may be done twice: nobody knows whether it was done when the connection breaks before its answer.
+
+    Raises:
+        RKDeckError: what `work` raises that waiting does not cure, or that lasted too long.
+    """
+    pauses, begun_s = Backoff(last_s=_LONGEST_PAUSE_S), time.monotonic()
+
+    def goes_on(error: RKDeckError) -> bool:
+        context.raise_if_cancelled()
+        return error.code in _LINK and time.monotonic() - begun_s < PATIENCE_S
+
+    while True:
+        try:
+            return work(link.session)
+        except RKDeckError as error:
+            if not goes_on(error):
+                raise
+            _tell(context, error)
+        link.come_back(pauses, goes_on)
+
+
+def _tell(context: WorkerContext, error: RKDeckError) -> None:
+    context.log(f"the connection broke off ({printable(error.code)}); going on when it is back")
 
 
 class Sending:
@@ -125,9 +168,7 @@ class Sending:
                     raise
                 if self._came_through():
                     pauses.reset()
-                self._context.log(
-                    f"the connection broke off ({printable(error.code)}); going on when it is back"
-                )
+                _tell(self._context, error)
                 self._come_back(pauses)
 
     def _came_through(self) -> bool:
@@ -141,19 +182,14 @@ class Sending:
 
     def _come_back(self, pauses: Backoff) -> None:
         """Connect again, however often that takes."""
-        while True:
-            with self._lock:
-                self._phase = self._name
-            time.sleep(pauses.next_s())
-            try:
-                self._link.reconnect()
-            except RKDeckError as error:
-                self._context.raise_if_cancelled()
-                if not self._is_broken(error):
-                    raise
-            else:
-                self._meter.restart()
-                return
+        with self._lock:
+            self._phase = self._name
+        self._link.come_back(pauses, self._goes_on)
+        self._meter.restart()
+
+    def _goes_on(self, error: RKDeckError) -> bool:
+        self._context.raise_if_cancelled()
+        return self._is_broken(error)
 
     def _wait_for_other(self, there: int) -> None:
         with self._lock:

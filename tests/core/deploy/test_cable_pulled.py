@@ -57,7 +57,7 @@ def cable() -> Iterator[Cable]:
         here, there = socket.socketpair()
         with here, there:
             command = [find_program("ip"), "netns", "exec", name, sys.executable, "-c", _LISTEN, THEIRS]
-            subprocess.run(command, stdin=there, check=True)
+            subprocess.run(command, stdin=there.fileno(), check=True)
             _, (number,), _, _ = socket.recv_fds(here, 1, 1)
         with socket.socket(fileno=number) as listener:
             yield Cable(name, listener)
