@@ -7,6 +7,8 @@ from core.cli.output import Output
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobEvent
 
+_MINUTE_S = 60
+
 
 def follow(handle: JobHandle, output: Output, board: str | None = None) -> dict[str, JsonValue]:
     """Report a job's events until it ends and return its result.
@@ -65,7 +67,7 @@ def progress_line(data: dict[str, JsonValue]) -> str:
         speed = f", {format_rate(rate)}" if rate is not None else ""
         if data.get("stalled") is True:
             since = number(data.get("stalled_s"))
-            speed = ", stalled" + (f" for {format_duration(since)}" if since is not None else "")
+            speed = ", stalled" if since is None else f", stalled for {_whole_seconds(since)}"
         elif (left := number(data.get("eta_s"))) is not None:
             speed += f", {format_duration(left)} left"
     else:
@@ -73,6 +75,10 @@ def progress_line(data: dict[str, JsonValue]) -> str:
         speed = ""
     share = f" {done / total:4.0%}" if done is not None and total else ""
     return f"{phase}{share} ({amounts}{speed})"
+
+
+def _whole_seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _MINUTE_S else format_duration(seconds)
 
 
 def number(value: JsonValue) -> float | None:

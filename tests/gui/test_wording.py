@@ -176,6 +176,12 @@ def test_a_reason_of_the_estimate_is_spanish_inside_an_error() -> None:
     assert "512 no es divisor de 640 (salidas de o_proj{x}" in message
 
 
+def test_why_a_connection_ended_is_spanish() -> None:
+    reason = "nothing came from it for 60 s"
+    error = RKDeckError("remote.closed", host="h", port=22, reason=reason)
+    assert "no llegó nada durante 60 s" in word_error(error, "es")[0]
+
+
 def test_codes_among_facts_are_words_in_english_too() -> None:
     error = UsageError("deploy.damaged_file", file="a.rkllm", problems="inspect.truncated, inspect.too_old")
     assert "cut off, made by rkllm-toolkit 1.0" in word_error(error, "en")[0]

@@ -4,8 +4,12 @@ import io
 import json
 import threading
 
+import pytest
+
 from core.base.errors import RKDeckError
+from core.cli.following import progress_line
 from core.cli.output import Output
+from core.jobs.model import Progress
 
 
 def test_lines_of_several_threads_stay_whole() -> None:
@@ -55,3 +59,12 @@ def test_for_people_nothing_of_json_is_printed() -> None:
     output.document({"a": 1})
     output.table(("NAME", "SIZE"), [("x", "10"), ("longer", "9")], right=(1,))
     assert out.getvalue() == "NAME    SIZE\nx         10\nlonger     9\n"
+
+
+@pytest.mark.parametrize(
+    ("stalled_s", "shown"),
+    [(None, ", stalled)"), (5.0, ", stalled for 5 s)"), (61.0, ", stalled for 1:01 min)")],
+)
+def test_progress_of_a_stalled_transfer(stalled_s: float | None, shown: str) -> None:
+    progress = Progress("upload", 3 << 20, 24 << 20, "bytes", 0.0, None, stalled=True, stalled_s=stalled_s)
+    assert progress_line(progress.to_json()).endswith(shown)
