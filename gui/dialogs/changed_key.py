@@ -38,7 +38,8 @@ class ChangedKeyDialog(QDialog):
         keys.setColumnStretch(1, 1)
         keys.setHorizontalSpacing(14)
         self.old_key = label(known, selectable=True, wrap=True)
-        self.new_key = label(printable(self.fingerprint), "heading", selectable=True, wrap=True)
+        # Not wrapped: it has no place to break, and its end must not be cut off.
+        self.new_key = label(printable(self.fingerprint), "heading", selectable=True)
         for place, (title, shown) in enumerate(((tr("Known"), self.old_key), (tr("Now"), self.new_key))):
             keys.addWidget(label(title, "muted"), place, 0)
             keys.addWidget(shown, place, 1)
@@ -71,7 +72,8 @@ class ChangedKeyDialog(QDialog):
         layout.addLayout(keys)
         for widget in (how, command, self.problem, buttons):
             layout.addWidget(widget)
-        self.setMinimumWidth(580)
+        # Not the dialog's own minimum, which would keep it from growing with the key.
+        text.setMinimumWidth(556)
 
     def _warning(self) -> str:
         if self._hop is None:

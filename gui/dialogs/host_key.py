@@ -41,9 +41,8 @@ class HostKeyDialog(QDialog):
             ),
             wrap=True,
         )
-        self.key: QLabel = label(
-            f"{kind}\n{printable(self.fingerprint)}", "heading", wrap=True, selectable=True
-        )
+        # Not wrapped: it has no place to break, and its end must not be cut off.
+        self.key: QLabel = label(f"{kind}\n{printable(self.fingerprint)}", "heading", selectable=True)
         self.key.setObjectName("fingerprintLabel")
         how = label(tr("On the board (a screen, or a serial line), this prints it:"), "muted", wrap=True)
         command = label(COMMAND, selectable=True, wrap=True)
@@ -64,7 +63,7 @@ class HostKeyDialog(QDialog):
             layout.addWidget(widget)
         layout.addLayout(row(self._copy, None))
         layout.addWidget(buttons)
-        self.setMinimumWidth(520)
+        text.setMinimumWidth(496)  # not the dialog's own, which would keep it from growing with the key
 
     @Slot()
     def _on_copy(self) -> None:

@@ -47,11 +47,11 @@ def connect(server: SshServer, network: Network, host_keys: HostKeys, **changes:
 def test_each_kind_of_server_answers_while_nothing_happens(
     server: SshServer, network: Network, host_keys: HostKeys
 ) -> None:
-    with connect(server, network, host_keys, alive_interval_s=0.2, alive_count=4) as session:
+    with connect(server, network, host_keys, alive_interval_s=0.2, alive_count=8) as session:
         session.run(["true"])
         before = network.to_server_bytes
-        # A question takes less than a hundred bytes; the fifth without an answer would have been the end.
-        wait_until(lambda: network.to_server_bytes - before > 700, timeout_s=20)
+        # A question takes less than a hundred bytes; the ninth without an answer would have been the end.
+        wait_until(lambda: network.to_server_bytes - before > 900, timeout_s=20)
         assert session.run(["echo", "here"]).text == "here\n"
 
 
@@ -85,10 +85,10 @@ def test_a_command_that_waits_for_its_end_hears_of_it(
 
 def test_a_short_silence_is_none(server: SshServer, network: Network, host_keys: HostKeys) -> None:
     """The last question is still open when the network comes back."""
-    with connect(server, network, host_keys, alive_interval_s=1.0) as session:
+    with connect(server, network, host_keys, alive_interval_s=1.0, alive_count=5) as session:
         begun = time.monotonic()
         network.freeze()
-        wait_until(lambda: time.monotonic() - begun > 1.5)  # after the first of two questions
+        wait_until(lambda: time.monotonic() - begun > 1.5)  # after the first of five questions
         network.thaw()
         assert session.run(["echo", "here"], timeout_s=20).text == "here\n"
         assert session.is_open

@@ -6,11 +6,13 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from core.base.errors import JsonValue, RefusedError
 from core.services import Services
 from core.usecases import boards as use
 from core.usecases.boards import BoardDraft
 from gui.desk import Desk
 from gui.dialogs.changed_key import ChangedKeyDialog
+from gui.dialogs.host_key import HostKeyDialog
 from gui.pages.boards.page import BoardsPage
 from gui.theme import ThemeSwitch
 from tests.core.boards.trees import orange_pi
@@ -54,6 +56,7 @@ def test_the_dialog_speaks_of_the_host_on_the_way_and_takes_its_key(
         shown = texts(dialog)
         for words in ("gate", "kitchen", gate.fingerprint, OTHER_KEY.fingerprint):
             assert words in shown
+        assert dialog.new_key.width() >= dialog.new_key.sizeHint().width()  # to the last character
         qtbot.mouseClick(dialog.take, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: any("gate" in notice.text for notice in ear.noticed), timeout=SLACK_MS)
         known = services.host_keys
@@ -64,3 +67,21 @@ def test_the_dialog_speaks_of_the_host_on_the_way_and_takes_its_key(
         page.deleteLater()
         desk.close()
         flush()
+
+
+def test_the_widest_fingerprint_is_shown_to_its_end(desk: Desk, themes: ThemeSwitch, qtbot: QtBot) -> None:
+    wide = "SHA256:" + "W" * 43
+    facts: dict[str, JsonValue] = {
+        "host": "board", "port": 22, "fingerprint": wide, "known_fingerprint": wide, "key_type": "ssh-ed25519",
+    }  # fmt: skip
+    changed = ChangedKeyDialog(desk, "kitchen", RefusedError("remote.host_key_changed", hint=None, **facts))
+    new = HostKeyDialog(RefusedError("remote.host_key_unknown", hint=None, **facts))
+    for dialog, key in ((changed, changed.new_key), (new, new.key)):
+        dialog.show()
+        qtbot.waitExposed(dialog)
+        assert wide in key.text()
+        assert key.width() >= key.sizeHint().width()
+        assert dialog.rect().contains(dialog.mapFromGlobal(key.mapToGlobal(key.rect().bottomRight())))
+        dialog.close()
+        dialog.deleteLater()
+    flush()
