@@ -11,6 +11,7 @@ from core.base.names import printable
 from core.cli.command import Context
 from core.cli.wording import word
 from core.usecases.boards import BoardDraft, is_unknown_key
+from core.usecases.reaching import is_changed_jump_key
 
 Result = TypeVar("Result")
 _MAX_HOSTS = 8
@@ -60,7 +61,7 @@ def wants_new_key(context: Context, error: RefusedError, accepted: str | None) -
         return False
     context.output.note(word(error)[0])
     context.output.note(f"  before: {error.facts['known_fingerprint']}\n  now:    {shown}")
-    if "jump_to" in error.facts:
+    if is_changed_jump_key(error):
         return agrees("Was that host set up anew, and is this its own new fingerprint? [y/N] ")
     return agrees("Did you give the board a new card, and is this its own new fingerprint? [y/N] ")
 

@@ -66,7 +66,7 @@ def accept_new_key(
     board = services.boards.get(name)
     token = cancel or CancelToken()
     if place is not None and host_name(*place) != host_name(board.host, board.port):
-        return _accept_key_on_the_way(services, board, fingerprint, place, token)
+        return accept_jump_key(services, board, fingerprint, place, cancel=token)
     with (
         connect(board, services.host_keys, services.secrets, replace_fingerprint=fingerprint) as session,
         ended_by(token, session),
@@ -78,9 +78,19 @@ def accept_new_key(
     return Recognised(board, match)
 
 
-def _accept_key_on_the_way(
-    services: Services, board: Board, fingerprint: str, place: tuple[str, int], token: CancelToken
+def accept_jump_key(
+    services: Services,
+    board: Board,
+    fingerprint: str,
+    place: tuple[str, int],
+    *,
+    cancel: CancelToken | None = None,
 ) -> Recognised:
+    """Take another key for a host on the way to a board, which need not have been added yet; see `accept_new_key`.
+
+    Raises:
+        RefusedError: `remote.not_on_the_way`, and as connecting does; CancelledError: `base.cancelled`.
+    """
     hop = target_of(board).jump
     while hop is not None and host_name(hop.host, hop.port) != host_name(*place):
         hop = hop.jump
@@ -88,7 +98,7 @@ def _accept_key_on_the_way(
         raise RefusedError("remote.not_on_the_way", host=place[0], port=place[1], board=board.name)
     with (
         SshSession.connect(hop, services.host_keys, replace_fingerprint=fingerprint) as session,
-        ended_by(token, session),
+        ended_by(cancel or CancelToken(), session),
     ):
         _replace_key(services.host_keys, hop.host, hop.port, session.host_key)
     return Recognised(board, "unknown", hop.host)
@@ -205,6 +215,11 @@ def renew_board_password(
 def is_changed_key(error: RKDeckError) -> bool:
     """Whether a failure asks whether another host key is meant to be there."""
     return isinstance(error, RefusedError) and error.code == "remote.host_key_changed"
+
+
+def is_changed_jump_key(error: RKDeckError) -> bool:
+    """Whether it asks that of a host on the way."""
+    return is_changed_key(error) and "jump_to" in error.facts
 
 
 def place_of_key(error: RKDeckError) -> tuple[str, int] | None:

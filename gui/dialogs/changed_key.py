@@ -29,7 +29,7 @@ class ChangedKeyDialog(QDialog):
         self._desk = desk
         self._board = board
         self._place = use.place_of_key(error)
-        self._hop = printable(str(error.facts.get("host")), 60) if "jump_to" in error.facts else None
+        self._hop = printable(str(error.facts.get("host")), 60) if use.is_changed_jump_key(error) else None
         self.setWindowTitle(tr("Another key on {board}", board=self._hop or printable(board, 60)))
         self.fingerprint = str(error.facts.get("fingerprint"))
         known = printable(str(error.facts.get("known_fingerprint")))

@@ -110,7 +110,7 @@ def _add(context: Context) -> int:
         if place == "memory":
             context.output.note("This computer has no keyring: the password is kept for this command only.")
 
-    def add(fingerprint: str | None) -> Board:
+    def log_in(fingerprint: str | None) -> Board:
         return logging_in(
             context,
             draft,
@@ -120,6 +120,20 @@ def _add(context: Context) -> int:
             lambda current, new: reaching.renew_password(context.services, current, new, fingerprint),
             new_password,
         )
+
+    def add(fingerprint: str | None) -> Board:
+        taken: list[tuple[str, int]] = []
+        while True:
+            try:
+                return log_in(fingerprint)
+            except RefusedError as error:
+                place, shown = reaching.place_of_key(error), str(error.facts.get("fingerprint"))
+                if place is None or place in taken or not reaching.is_changed_jump_key(error):
+                    raise
+                if not wants_new_key(context, error, fingerprint):
+                    raise
+            taken.append(place)
+            _tell_hop(context, reaching.accept_jump_key(context.services, use.board_of(draft), shown, place))
 
     board = accepting(context, add)
     twins = use.same_hardware(context.services, board)
@@ -163,13 +177,17 @@ def _probe(context: Context) -> int:
             taken.append(place)
             found = reaching.accept_new_key(context.services, name, shown, place=place, replaced=replaced)
             if found.hop is not None:
-                context.output.note(printable(f"The new host key of {found.hop} is remembered."))
+                _tell_hop(context, found)
                 continue
             if found.match == "same":
                 context.output.note("The hardware is the same as before: the new host key is remembered.")
             return found.board
 
     return _tell(context, accepting(context, probe))
+
+
+def _tell_hop(context: Context, found: reaching.Recognised) -> None:
+    context.output.note(printable(f"The new host key of {found.hop} is remembered."))
 
 
 def _move(context: Context) -> int:

@@ -66,8 +66,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{host} (port {port}), on the way to {jump_to}, shows another key than before: {fingerprint}.",
         "{host} is a jump host on the way to {jump_to}, so there is no hardware that RKDeck could recognise: only you "
         "can tell. If it was set up anew, ask who runs it for the new fingerprint (`ssh-keygen -lf "
-        "/etc/ssh/ssh_host_ed25519_key.pub` there), compare, and run `rkdeck board probe NAME --accept-host-key "
-        "{fingerprint}`. The old key is in {file}.",
+        "/etc/ssh/ssh_host_ed25519_key.pub` there), compare, and run `rkdeck board probe NAME` (for a new board "
+        "`board add`) with `--accept-host-key {fingerprint}`. The old key is in {file}.",
     ),
     "remote.not_on_the_way": (
         "{host} (port {port}) is not on the way to {board}, so its key was left as it is.",

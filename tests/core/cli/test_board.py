@@ -212,3 +212,10 @@ def test_a_jump_host_that_was_set_up_anew(tmp_path: Path, monkeypatch: pytest.Mo
         keys.replace("gate", gate.port, OTHER_KEY)
         rkdeck(home, "probe", "desk", *both)
         assert known() == right
+        rkdeck(home, "remove", "desk")
+        keys.replace("gate", gate.port, OTHER_KEY)
+        again = ["add", "desk", "board", *account(board, root)[1:]]
+        refused = rkdeck(home, *again, "--accept-host-key", board.fingerprint, exit_code=3)["error"]
+        assert (refused["facts"]["host"], known()[0]) == ("gate", [OTHER_KEY.fingerprint])
+        rkdeck(home, *again, *both)
+        assert known() == right
