@@ -48,6 +48,9 @@ class DoctorPanel(QWidget):
     Args:
         applied: what was done on this board since the program started; shared with the page, so that it can be
             taken back after the panel was closed.
+
+    Attributes:
+        rows: the findings shown, from above.
     """
 
     def __init__(
@@ -60,7 +63,8 @@ class DoctorPanel(QWidget):
         self.board = view.name
         self._applied = applied
         self._view = view
-        self._shown: object = None
+        self._outline: object = None
+        self.rows: list[FindingRow] = []
         self._file: Path | None = None
         self._about_file: tuple[Finding, ...] = ()
         self._files: QFileDialog | None = None
@@ -94,11 +98,6 @@ class DoctorPanel(QWidget):
         desk.library.loaded.connect(self._fill_models)
         self._show(view)
 
-    @property
-    def rows(self) -> list[FindingRow]:
-        """The findings shown, from above."""
-        return [made for made in self.findChildren(FindingRow) if not made.isHidden()]
-
     @Slot(object)
     def _on_board_changed(self, view: BoardView) -> None:
         if view.name == self.board:
@@ -114,44 +113,67 @@ class DoctorPanel(QWidget):
 
     def _show_findings(self) -> None:
         status = self._view.status
-        shown = (status, self._about_file, tuple(self._applied), self._view.error)
-        if shown == self._shown:
-            return
-        self._shown = shown
-        clear_layout(self._list)
+        if status is not None:
+            self.when.setText(tr("looked at {ago}", ago=ago_text(status.t_unix_s)))
         if status is None or not status.findings:
-            text = word_error(self._view.error, language())[0] if self._view.error is not None else ""
-            self.state.show_state("muted", tr("not visited yet"))
-            self._list.addWidget(
-                label(text or tr("RKDeck looks at the board as soon as it is reached."), wrap=True)
-            )
-            self._list.addStretch(1)
+            self._show_nothing()
             return
-        findings = (*self._about_file, *status.findings)
-        verdict = overall(findings)
+        verdict = overall((*self._about_file, *status.findings))
         self.state.show_state(STATES[verdict], verdict_words(verdict))
-        self.when.setText(tr("looked at {ago}", ago=ago_text(status.t_unix_s)))
+        groups = self._groups(status.findings)
+        outline = (
+            tuple(self._applied),
+            [(title, [_shape(entry) for entry in found]) for title, found in groups],
+        )
+        if (
+            outline == self._outline
+        ):  # other figures only: everything stays where it is, and as it is scrolled
+            findings = [entry for _, found in groups for entry in found]
+            for made, entry in zip(self.rows, findings, strict=True):
+                made.show_finding(entry)
+            return
+        self._outline = outline
+        self.rows.clear()
+        clear_layout(self._list)
         for fix in self._applied:
             self._add_applied(fix)
-        if self._file is not None:
-            self._add_group(printable(self._file.name, 60), self._about_file)
-        open_ones = [entry for entry in status.findings if entry.verdict != "ok"]
-        if open_ones:
-            self._add_group(
-                trn("{n} thing to look after", "{n} things to look after", len(open_ones)), open_ones
-            )
-        fine = [entry for entry in status.findings if entry.verdict == "ok"]
-        self._add_group(trn("{n} check in order", "{n} checks in order", len(fine)), fine)
+        for title, found in groups:
+            self._add_group(title, found)
         self._list.addStretch(1)
 
-    def _add_group(self, title: str, findings: list[Finding] | tuple[Finding, ...]) -> None:
+    def _show_nothing(self) -> None:
+        error = self._view.error
+        text = word_error(error, language())[0] if error is not None else ""
+        self.state.show_state("muted", tr("not visited yet"))
+        self._outline = None
+        self.rows.clear()
+        clear_layout(self._list)
+        self._list.addWidget(
+            label(text or tr("RKDeck looks at the board as soon as it is reached."), wrap=True)
+        )
+        self._list.addStretch(1)
+
+    def _groups(self, findings: tuple[Finding, ...]) -> list[tuple[str, list[Finding]]]:
+        """What is shown together, those that need somebody first."""
+        groups = []
+        if self._file is not None:
+            groups.append((printable(self._file.name, 60), sorted(self._about_file, key=_rank)))
+        open_ones = sorted((entry for entry in findings if entry.verdict != "ok"), key=_rank)
+        if open_ones:
+            title = trn("{n} thing to look after", "{n} things to look after", len(open_ones))
+            groups.append((title, open_ones))
+        fine = [entry for entry in findings if entry.verdict == "ok"]
+        groups.append((trn("{n} check in order", "{n} checks in order", len(fine)), fine))
+        return groups
+
+    def _add_group(self, title: str, findings: list[Finding]) -> None:
         self._list.addSpacing(6)
-        heading = label(breakable(title), "heading", wrap=True)
-        self._list.addWidget(heading)
-        for finding in sorted(findings, key=_rank):
+        self._list.addWidget(label(breakable(title), "heading", wrap=True))
+        for finding in findings:
             made = FindingRow(finding)
             made.fix_wanted.connect(self._on_fix_wanted)
             self._list.addWidget(made)
+            self.rows.append(made)
 
     def _add_applied(self, fix: Fix) -> None:
         mark = StateLabel()
@@ -292,6 +314,11 @@ class DoctorPanel(QWidget):
 
 def _rank(finding: Finding) -> int:
     return _ORDER.index(finding.verdict)
+
+
+def _shape(finding: Finding) -> tuple[str, str, str | None]:
+    """What makes a row look as it does, its figures aside."""
+    return finding.check, finding.code, finding.fix.id if finding.fix is not None else None
 
 
 def summary(status: BoardStatus) -> tuple[str, str]:

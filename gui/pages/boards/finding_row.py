@@ -41,27 +41,35 @@ class FindingRow(QWidget):
     def __init__(self, finding: Finding, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.finding = finding
-        message, remedy = word_error(finding.statement, language())
         self._state = StateLabel()
-        self._state.show_state(STATES[finding.verdict], "")
-        self._state.setToolTip(finding_words(finding.verdict))
-        text = label(breakable(message), wrap=True, selectable=True)
-        text.setAccessibleName(f"{finding_words(finding.verdict)}: {message}")
+        self._text = label(wrap=True, selectable=True)
+        self._remedy = label(role="muted", wrap=True, selectable=True)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 4, 0, 4)
         grid.setHorizontalSpacing(4)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(1, 1)
         grid.addWidget(self._state, 0, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(text, 0, 1)
-        if remedy and (finding.verdict != "ok" or finding.fix is not None):
-            grid.addWidget(label(breakable(remedy), "muted", wrap=True, selectable=True), 1, 1)
+        grid.addWidget(self._text, 0, 1)
+        grid.addWidget(self._remedy, 1, 1)
         self.cure: QPushButton | None = None
         if finding.fix is not None:
             self.cure = button(cure_words(finding.fix), tip=fix_words(finding.fix)[0])
             self.cure.setObjectName(f"cure:{finding.fix.id}")
             self.cure.clicked.connect(self._on_cure)
             grid.addLayout(row(self.cure, None), 2, 1)
+        self.show_finding(finding)
+
+    def show_finding(self, finding: Finding) -> None:
+        """Show the same check's finding of another visit (with a remedy only where the first had one)."""
+        self.finding = finding
+        message, remedy = word_error(finding.statement, language())
+        self._state.show_state(STATES[finding.verdict], "")
+        self._state.setToolTip(finding_words(finding.verdict))
+        self._text.setText(breakable(message))
+        self._text.setAccessibleName(f"{finding_words(finding.verdict)}: {message}")
+        self._remedy.setText(breakable(remedy))
+        self._remedy.setVisible(bool(remedy) and (finding.verdict != "ok" or finding.fix is not None))
 
     @Slot()
     def _on_cure(self) -> None:

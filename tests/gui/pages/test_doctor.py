@@ -135,6 +135,18 @@ def test_full_speed_is_shown_done_and_taken_back(room: Room, tmp_path: Path) -> 
     assert [notice.kind for notice in room.ear.noticed] == ["ok", "ok"]
 
 
+def test_other_figures_leave_everything_in_its_place(room: Room, tmp_path: Path) -> None:
+    rows = list(room.panel.rows)
+    write_tree(tmp_path / "root", {"sys/class/thermal/thermal_zone0/temp": "88000\n"})
+    room.press("lookAgain")
+    room.wait(lambda: "soc-thermal is at 88 °C" in texts(room.panel))
+    assert room.panel.rows == rows
+    write_tree(tmp_path / "root", {"sys/class/thermal/thermal_zone0/temp": "44000\n"})
+    room.press("lookAgain")
+    room.wait(lambda: "Hottest at 44 °C" in texts(room.panel))
+    assert room.panel.rows != rows
+
+
 def test_leaving_the_dialog_changes_nothing(room: Room, tmp_path: Path) -> None:
     room.press("cure:performance")
     dialog = room.dialog()
