@@ -32,12 +32,17 @@ _NEEDED = (
 
 
 class BulkSender:
-    """Writes to the standard input of a remote program; use it from one thread."""
+    """Writes to the standard input of a remote program; use it from one thread.
+
+    Attributes:
+        window_bytes: what the server lets be under way at the beginning; Dropbear 24 KiB, OpenSSH 2 MiB.
+    """
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
         self._transport: Any = channel.get_transport()
         self._packetizer: Packetizer = self._transport.packetizer
+        self.window_bytes = int(channel.out_window_size)
 
     @property
     def in_batches(self) -> bool:

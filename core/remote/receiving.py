@@ -64,6 +64,11 @@ class Receiver:
         free_bytes = None if words[2] == "-" else int(words[2]) << 10
         return Have(int(words[0]), words[1], free_bytes, None if words[3] == "-" else words[3])
 
+    @property
+    def window_bytes(self) -> int:
+        """What the server lets be under way."""
+        return self._bulk.window_bytes
+
     def begin(self, offset: int, *, in_blocks: bool = False) -> None:
         """Say from where the data starts, and whether it comes as such or as orders and blocks."""
         self.put(f"{offset} b\n".encode() if in_blocks else f"{offset}\n".encode())

@@ -1,4 +1,7 @@
-"""Several connections for one file, where one of them keeps the board's SSH server busy with a single core.
+"""Several connections for one file, where one keeps a core of the board busy or the server asks for little at a time.
+
+An SSH server works on a connection with one core; Dropbear besides lets no more than 24 KiB be under way, so that
+the way there and back limits it too.
 
 The script on the first connection appends to the file, and only it does, so what is there is always a beginning
 that can be verified and used by the next try. Further connections bring blocks of 1 MiB that the board keeps under
@@ -40,7 +43,8 @@ class Sharing:
         least_limit_bytes_per_s: a rate limit below this is reached with one connection anyway.
         probe_s, probe_bytes: for so long, and so much, a number of connections is measured.
         settle_s: after a connection came, before measuring.
-        busy_share: of one core, that the server must spend on the connection.
+        busy_share: of one core, that the server must spend on the connection, or
+        narrow_bytes: the server must let no more than that be under way.
         gain: by which a further connection must be faster, or it is given up.
         near_limit: share of a rate limit at which it counts as reached.
         hung_s: a connection that is silent for so long while the first one is well is given up.
@@ -53,6 +57,7 @@ class Sharing:
     probe_bytes: int = 16 << 20
     settle_s: float = 0.5
     busy_share: float = 0.7
+    narrow_bytes: int = 256 << 10
     gain: float = 1.1
     near_limit: float = 0.9
     hung_s: float = 10.0
@@ -96,6 +101,7 @@ class Convoy:
         self.connections = 1
         self.alone_because = "ended"
         self.twice_bytes = 0
+        self._window_bytes = receiver.window_bytes
         self._session, self._partial, self._pid = session, partial, pid
         self._sharing, self._limit = sharing, limit
         self._events: queue.SimpleQueue[Done | Broken | _Joined | _Refused] = queue.SimpleQueue()
@@ -293,7 +299,7 @@ class Convoy:
         limit = self._limit.bytes_per_s
         if limit is not None and self._rate >= limit * self._sharing.near_limit:
             self._settle("limit")
-        elif share < self._sharing.busy_share:
+        elif share < self._sharing.busy_share and self._window_bytes > self._sharing.narrow_bytes:
             self._settle("line")
         else:
             self._open()

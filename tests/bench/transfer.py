@@ -1,5 +1,7 @@
 """Sending one file: RKDeck beside scp, rsync and paramiko's put, on loopback and on a line of 1 Gbit/s.
 
+Dropbear, on loopback, is asked once over one connection and once over as many as pay.
+
 `python -m tests.bench.transfer --mib 1024 --rounds 3`. RKDeck's time includes what the others do not do: the digest
 computed on the receiving side and compared, and the data flushed to the disk (`sending` leaves both out). CPU seconds
 are of the sender, an interpreter's start included, and of everything the server started. The slow line needs root, `ip`
@@ -27,10 +29,13 @@ import psutil
 
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession, SshTarget
+from core.remote.sharing import Sharing
 from core.remote.transfer import upload
-from tests.support.sshd import ROOT, SshServer, openssh
+from tests.support.sshd import ROOT, SshServer, dropbear, openssh
 
 _METHODS = ("scp", "scp aes128-gcm", "rsync", "paramiko put", "RKDeck")
+# Dropbear has neither AES-GCM nor, on most boards, an SFTP server.
+_DROPBEAR_METHODS = ("scp -O", "RKDeck, one", "RKDeck")
 _HERE, _THERE = "10.213.77.1", "10.213.77.2"
 _RATE = "1gbit"
 
@@ -46,12 +51,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One transfer: seconds in all, seconds of sending (None: the same), CPU seconds here and there."""
+    """One transfer: seconds in all, seconds of sending (None: the same), CPU seconds here and there, connections."""
 
     seconds: float
     sending_s: float | None
     client_cpu_s: float
     server_cpu_s: float
+    connections: int
 
 
 def main() -> None:
@@ -59,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=("loopback", "line"))
+    parser.add_argument("--only", choices=("loopback", "line", "Dropbear"))
     options = parser.parse_args(sys.argv[1:] if sys.argv[0].endswith("transfer.py") else [])
     with tempfile.TemporaryDirectory(prefix="rkdeck-bench-") as text:
         folder = Path(text)
@@ -75,22 +81,33 @@ def main() -> None:
             server = stack.enter_context(openssh(folder / "server", *listen))
             for line in lines:
                 if options.only in {None, line.name.split()[0]}:
-                    _table(line, server, file, folder, options.rounds)
+                    _table(line, server, file, folder, options.rounds, _METHODS)
+            if options.only in {None, "Dropbear"}:
+                if shutil.which("dropbear", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+                    print("Dropbear is not installed")
+                    return
+                small = stack.enter_context(dropbear(folder / "dropbear"))
+                line = Line("Dropbear on loopback", "127.0.0.1", ())
+                _table(line, small, file, folder, options.rounds, _DROPBEAR_METHODS)
 
 
-def _table(line: Line, server: SshServer, file: Path, folder: Path, rounds: int) -> None:
+def _table(
+    line: Line, server: SshServer, file: Path, folder: Path, rounds: int, methods: tuple[str, ...]
+) -> None:
     size = file.stat().st_size
-    runs: dict[str, list[Run]] = {method: [] for method in _METHODS}
+    runs: dict[str, list[Run]] = {method: [] for method in methods}
     for _ in range(rounds):
-        for method in _METHODS:
+        for method in methods:
             if method == "rsync" and shutil.which("rsync") is None:
                 continue
             runs[method].append(_run(line, server, method, file, folder))
     print(
         f"\n{line.name}, {size >> 20} MiB, {rounds} rounds; MB/s: median (best); load {os.getloadavg()[0]:.1f}"
     )
-    print(f"{'':16}{'MB/s':>16}{'of scp':>9}{'sending':>9}{'client CPU s':>14}{'server CPU s':>14}")
-    base = _rate(size, runs["scp"])
+    print(
+        f"{'':16}{'MB/s':>16}{'of scp':>9}{'sending':>9}{'client CPU s':>14}{'server CPU s':>14}{'connections':>13}"
+    )
+    base = _rate(size, runs[methods[0]])
     for method, found in runs.items():
         if not found:
             print(f"{method:16}   not installed")
@@ -100,7 +117,8 @@ def _table(line: Line, server: SshServer, file: Path, folder: Path, rounds: int)
         shown = f"{size / 1e6 / statistics.median(sending):9.0f}" if sending else f"{'':9}"
         client = statistics.median(run.client_cpu_s for run in found)
         there = statistics.median(run.server_cpu_s for run in found)
-        print(f"{method:16}{rate:8.0f} ({best:5.0f}){rate / base:9.2f}{shown}{client:14.2f}{there:14.2f}")
+        figures = f"{rate:8.0f} ({best:5.0f}){rate / base:9.2f}{shown}{client:14.2f}{there:14.2f}"
+        print(f"{method:16}{figures}{max(run.connections for run in found):13}")
 
 
 def _rate(size: int, runs: list[Run]) -> float:
@@ -115,6 +133,7 @@ def _run(line: Line, server: SshServer, method: str, file: Path, folder: Path) -
     scp = ["scp", "-q", "-P", str(server.port), *options]
     commands = {
         "scp": [*scp, str(file), f"{account}:{target}"],
+        "scp -O": [*scp, "-O", str(file), f"{account}:{target}"],
         "scp aes128-gcm": [*scp, "-c", "aes128-gcm@openssh.com", str(file), f"{account}:{target}"],
         "rsync": [
             "rsync",
@@ -134,15 +153,15 @@ def _run(line: Line, server: SshServer, method: str, file: Path, folder: Path) -
     done = subprocess.run(
         [*line.prefix, *commands.get(method, own)], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
-    seconds, sending = time.monotonic() - started, None
+    seconds, sending, connections = time.monotonic() - started, None, 1
     if method not in commands:  # without the interpreter's start
         told = json.loads(done.stdout)
-        seconds, sending = told["seconds"], told["sending_s"]
+        seconds, sending, connections = told["seconds"], told["sending_s"], told["connections"]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     if target.stat().st_size != file.stat().st_size:
         raise SystemExit(f"{method}: not everything arrived")
-    return Run(seconds, sending, cpu, _server_cpu(server) - there)
+    return Run(seconds, sending, cpu, _server_cpu(server) - there, connections)
 
 
 def _server_cpu(server: SshServer) -> float:
@@ -156,20 +175,23 @@ def _client(
 ) -> None:
     """Send once, as a process of its own, and print the seconds as JSON."""
     sha256 = hashlib.sha256()
-    if method == "RKDeck":  # known before, as for a file of the library
+    ours, connections = method.startswith("RKDeck"), 1
+    if ours:  # known before, as for a file of the library
         with open(file, "rb") as source:
             sha256 = hashlib.file_digest(source, "sha256")
     moments: list[float] = []
     started = time.monotonic()
-    if method == "RKDeck":
+    if ours:
         account = SshTarget(host, int(port), user, Path(key), use_agent=False, use_default_keys=False)
         with tempfile.TemporaryDirectory() as known:
             keys = HostKeys(Path(known) / "known")
             with SshSession.connect(account, keys, accept_fingerprint=fingerprint) as session:
-                upload(
+                result = upload(
                     session, Path(file), target + ".partial", sha256.hexdigest(), final=target,
                     progress=lambda *_: moments.append(time.monotonic()),
+                    sharing=Sharing() if method == "RKDeck" else Sharing(most=1),
                 )  # fmt: skip
+                connections = result.connections
                 seconds = time.monotonic() - started
     else:
         transport = paramiko.Transport((host, int(port)))
@@ -179,7 +201,8 @@ def _client(
         client.put(file, target)
         seconds = time.monotonic() - started
         transport.close()
-    print(json.dumps({"seconds": seconds, "sending_s": moments[-1] - moments[0] if moments else None}))
+    sending = moments[-1] - moments[0] if moments else None
+    print(json.dumps({"seconds": seconds, "sending_s": sending, "connections": connections}))
 
 
 def _file(path: Path, mib: int) -> Path:

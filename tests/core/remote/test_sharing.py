@@ -19,7 +19,7 @@ from core.base.errors import RKDeckError
 from core.remote.hostkeys import HostKey, HostKeys
 from core.remote.lane import BLOCK_BYTES
 from core.remote.session import SshSession
-from core.remote.sharing import WINDOW_BYTES, Sharing
+from core.remote.sharing import Sharing
 from core.remote.source import SourceFile
 from core.remote.transfer import UploadResult, upload
 from tests.support.processes import command_of
@@ -209,7 +209,7 @@ def test_everything_cut_then_resumed_within_the_bound(
     kept = partial.read_bytes()
     assert content.startswith(kept)
     assert len(kept) >= seen[-1]
-    assert max(ends) - len(kept) <= WINDOW_BYTES
+    assert max(ends) - len(kept) <= 8 << 20
     with server.connect(host_keys) as again:
         result = send_when_free(again, local, partial)
     assert result.resumed_from_bytes >= len(kept)
@@ -229,6 +229,7 @@ def test_limit_holds_for_the_sum(session: SshSession, local: Path, partial: Path
     ("sharing", "connections", "why"),
     [
         (replace(ALWAYS, busy_share=1e9), 1, "line"),
+        (replace(ALWAYS, busy_share=1e9, narrow_bytes=1 << 40), 3, "most"),
         (replace(ALWAYS, gain=1e9, probe_bytes=1), 2, "no_gain"),
         (replace(ALWAYS, least_bytes=SIZE + 1), 1, "small"),
         (replace(ALWAYS, most=2), 2, "most"),
