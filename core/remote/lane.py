@@ -12,6 +12,7 @@ from core.remote.pace import Limit
 from core.remote.receiving import Receiver
 from core.remote.session import SshSession
 
+UNIT_BYTES = 64 << 10  # as in receive.sh
 BLOCK_BYTES = 1 << 20  # as in receive.sh and lane.sh
 _PIECE_BYTES = 256 << 10
 _SILENT_S = 60.0
@@ -26,7 +27,7 @@ class Order:
         offset: in the file, of the block that follows or is taken; None: none does.
         data: the block that follows.
         name: under which the board keeps the block; empty: it becomes the next of the file.
-        appends: the file on the board grows by this block.
+        end: of the file on the board afterwards; None: it does not grow.
         answer: the one that says that it was carried out.
     """
 
@@ -34,7 +35,7 @@ class Order:
     offset: int | None = None
     data: bytes = b""
     name: str = ""
-    appends: bool = False
+    end: int | None = None
     answer: str = "ok"
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.base.errors import RKDeckError
-from core.remote.lane import BLOCK_BYTES, Broken, Done, Lane, Order
+from core.remote.lane import BLOCK_BYTES, UNIT_BYTES, Broken, Done, Lane, Order
 from core.remote.pace import Limit
 from core.remote.receiving import Receiver, lane_command
 from core.remote.session import SshSession
@@ -27,6 +27,8 @@ from core.remote.source import SourceFile
 
 WINDOW_BYTES = 8 << 20
 _BLOCKS_EACH = 2
+# What one connection gets at a time while it is the only one: fewer programs are started on the board.
+_ALONE_BYTES = 4 << 20
 _TICKS_PER_S = 100  # USER_HZ, the same on every Linux (proc(5))
 _READY_TIMEOUT_S = 15.0
 _POLL_S = 1.0
@@ -43,6 +45,7 @@ class Sharing:
         least_limit_bytes_per_s: a rate limit below this is reached with one connection anyway.
         probe_s, probe_bytes: for so long, and so much, a number of connections is measured.
         settle_s: after a connection came, before measuring.
+        fast_bytes_per_s: with so much there is nothing to gain (a line of 1 Gbit/s is full).
         busy_share: of one core, that the server must spend on the connection, or
         narrow_bytes: the server must let no more than that be under way.
         gain: by which a further connection must be faster, or it is given up.
@@ -56,6 +59,7 @@ class Sharing:
     probe_s: float = 2.0
     probe_bytes: int = 16 << 20
     settle_s: float = 0.5
+    fast_bytes_per_s: float = 110e6
     busy_share: float = 0.7
     narrow_bytes: int = 256 << 10
     gain: float = 1.1
@@ -162,29 +166,30 @@ class Convoy:
     def _hand_out(self) -> None:
         """Let finished blocks be appended, and give every connection something to do."""
         while (name := self._kept.pop(self._ordered, None)) is not None:
-            self._main.give(Order(f"t {name}", self._ordered, name=name, appends=True))
+            self._main.give(Order(f"t {name}", self._ordered, name=name, end=self._ordered + BLOCK_BYTES))
             self._ordered += BLOCK_BYTES
         for lane in self._lanes:
-            while (
-                not lane.retired and lane.blocks < _BLOCKS_EACH and (offset := self._free_block()) is not None
-            ):
-                lane.give(self._order(lane, offset))
+            while not lane.retired and lane.blocks < _BLOCKS_EACH and (free := self._free_blocks()):
+                lane.give(self._order(lane, *free))
 
-    def _free_block(self) -> int | None:
-        """The place of the next block nobody has; None when it is too far ahead."""
+    def _free_blocks(self) -> tuple[int, int] | None:
+        """The place and size of what nobody has; several blocks for one alone; None when it is too far ahead."""
         offset = self._lost[0] if self._lost else self._next
-        if offset + BLOCK_BYTES > min(self._end, self._there + WINDOW_BYTES):
+        size, bound = BLOCK_BYTES, min(self._end, self._there + WINDOW_BYTES)
+        if offset + size > bound:
             return None
         if self._lost:
-            return heapq.heappop(self._lost)
-        self._next += BLOCK_BYTES
-        return offset
+            return heapq.heappop(self._lost), size
+        if len(self._lanes) == 1 and offset == self._ordered:
+            size = min(_ALONE_BYTES, bound - offset)
+        self._next += size
+        return offset, size
 
-    def _order(self, lane: Lane, offset: int) -> Order:
-        data = self._source.block(offset, BLOCK_BYTES)
+    def _order(self, lane: Lane, offset: int, size: int) -> Order:
+        data = self._source.block(offset, size)
         if lane is self._main and offset == self._ordered:
-            self._ordered += BLOCK_BYTES
-            return Order("d", offset, data, appends=True)
+            self._ordered += size
+            return Order(f"d {size // UNIT_BYTES}", offset, data, end=self._ordered)
         name = self._names.pop() if self._names else str(next(self._numbers))
         if lane is not self._main:
             return Order(name, offset, data, name)
@@ -213,8 +218,8 @@ class Convoy:
         lane.heard_s = done.at_s
         if order.answer == "cpu":
             self._heard_of_ticks(done)
-        elif order.appends and order.offset is not None:
-            self._there = order.offset + BLOCK_BYTES
+        elif order.end is not None:
+            self._there = order.end
             if order.name:
                 self._names.append(order.name)
         elif lane is not self._main and order.offset is not None:
@@ -265,9 +270,11 @@ class Convoy:
         if self._since_bytes is None:
             self._since_s, self._since_bytes = now, self._there
         seconds, moved = now - self._since_s, self._there - self._since_bytes
-        if seconds < self._sharing.probe_s or moved < self._sharing.probe_bytes:
-            return
-        self._judge(moved / max(seconds, _LEAST_S))
+        rate = moved / max(seconds, _LEAST_S)
+        if seconds >= self._sharing.settle_s and rate >= self._sharing.fast_bytes_per_s:
+            self._settle("fast")
+        elif seconds >= self._sharing.probe_s and moved >= self._sharing.probe_bytes:
+            self._judge(rate)
 
     def _judge(self, rate: float) -> None:
         """What to do now that it is known how fast it goes, in bytes/s."""

@@ -36,9 +36,9 @@ class UploadResult:
         seconds: from the first question to the verified end.
         connections: the most that carried data at once.
         alone_because: why there were no more: `small` (too little to send, or a low limit), `unable` (the board
-            cannot take blocks), `line` (the server's processor is not what holds it up), `limit` (it is reached),
-            `no_gain`, `most`, `ended` (the file did, before it was known), or the code of the error with which a
-            further connection was refused or lost.
+            cannot take blocks), `fast` (a line of 1 Gbit/s is full), `line` (the server is not what holds it up),
+            `limit` (it is reached), `no_gain`, `most`, `ended` (the file did, before it was known), or the code of
+            the error with which a further connection was refused or lost.
     """
 
     size_bytes: int

@@ -7,7 +7,7 @@
 #   @busy SIZE             somebody else is sending it (75); asked with TAKEOVER=1, or when it is the same SENDER, he is ended instead
 #   @have SIZE SHA FREE_K PID  what is here already (FREE_K is - when df does not tell, PID when blocks are not understood);
 #                          then one line "SIZE" or "0" is read, and the rest is data; with " b" after it, the rest is orders:
-#     d | p NAME           a block of 1 MiB follows, the next of the file | to be kept under that name for later
+#     d N | p NAME         N times 64 KiB follow, the next of the file | 1 MiB follows, to be kept under that name for later
 #     t NAME               what is kept under that name is the next of the file (lane.sh keeps what other connections bring)
 #     c                    how long the server's processes of this connection have worked: "@cpu TICKS", 100 to the second
 #     r                    the rest is data
@@ -94,9 +94,9 @@ b=-; dd iflag=fullblock count=0 </dev/null >/dev/null 2>&1 && b=$$
 echo "@have $n $h $(free) $b"
 read -r k b || exit 1
 [ "$k" = "$n" ] || true >"$P"
-cpu() { # of the processes above this one, as far as four steps
+cpu() { # of the two processes above this one: the server's for this connection is one of them
  q=$PPID; c=0
- for _ in 1 2 3 4; do
+ for _ in 1 2; do
   s=; { read -r s; } 2>/dev/null <"/proc/$q/stat" || break
   s=${s##*) }; set -- $s
   c=$((c+${12}+${13})); q=$2
@@ -108,7 +108,7 @@ orders() {
  D=$L/lanes.$$; mkdir "$D" || exit 74
  while read -r o k; do
   case $o in
-  d) e=$(dd bs=65536 count=16 iflag=fullblock 2>&1 >>"$P" <&3);;
+  d) e=$(dd bs=65536 count="$k" iflag=fullblock 2>&1 >>"$P" <&3);;
   p) e=$(dd bs=65536 count=16 iflag=fullblock 2>&1 >"$D/$k" <&3);;
   t) cat "$D/$k" >>"$P";;
   c) cpu; continue;;

@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 SIZE = 24 * (1 << 20) + 12345
 ALWAYS = Sharing(
     least_bytes=0, least_limit_bytes_per_s=0, probe_s=0, probe_bytes=0, settle_s=0, busy_share=-1, gain=0,
-    near_limit=float("inf"),
+    near_limit=float("inf"), fast_bytes_per_s=float("inf"),
 )  # fmt: skip
 Progress = Callable[[int, int], None]
 
@@ -229,6 +229,7 @@ def test_limit_holds_for_the_sum(session: SshSession, local: Path, partial: Path
     ("sharing", "connections", "why"),
     [
         (replace(ALWAYS, busy_share=1e9), 1, "line"),
+        (replace(ALWAYS, fast_bytes_per_s=0), 1, "fast"),
         (replace(ALWAYS, busy_share=1e9, narrow_bytes=1 << 40), 3, "most"),
         (replace(ALWAYS, gain=1e9, probe_bytes=1), 2, "no_gain"),
         (replace(ALWAYS, least_bytes=SIZE + 1), 1, "small"),
