@@ -145,6 +145,8 @@ class Sending:
             resumed_from_bytes=self._first or 0,
             was_there=result.was_there and self._sent == 0,
             seconds=time.monotonic() - started,
+            connections=result.connections,
+            alone_because=result.alone_because,
         )
 
     def _persist(self, send: Send) -> UploadResult:
