@@ -35,8 +35,8 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
     on the board changes its meaning before the last step, a rename; whatever happens before can be done again.
 
     Returns:
-        `{"board","name","sha256","path","size_bytes","bytes_sent","resumed_from_bytes","connections",
-        "transfer_seconds","seconds"}`.
+        `{"board","name","sha256","path","size_bytes","bytes_sent","resumed_from_bytes","transfer_seconds",
+        "seconds"}`.
 
     Raises:
         RKDeckError: of every room it passes through; see `plan_deployment`, `upload`, `switch`.
@@ -72,7 +72,7 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
                 context.log(
                     f"sent over {sent.connections} connections; no more because: {sent.alone_because}"
                 )
-            context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent)
+            context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent, connections=sent.connections)
             version = persist(context, link, lambda session: activate(session, plan, origin)).version
             context.step("activated", version=version)
             _tidy(context, link.session, plan.store)
@@ -84,7 +84,6 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
         "size_bytes": model.size_bytes,
         "bytes_sent": sent.bytes_sent,
         "resumed_from_bytes": sent.resumed_from_bytes,
-        "connections": sent.connections,
         "transfer_seconds": round(sent.seconds, 3),
         "seconds": round(time.monotonic() - started, 3),
     }

@@ -65,7 +65,7 @@ def test_file_arrives_and_a_second_time_nothing_is_sent(demo: Site, tmp_path: Pa
     assert result["board"] == "bench"
     assert result["name"] == "Tiny-Model_w8a8_rk3588"
     assert result["bytes_sent"] == result["size_bytes"] == file.stat().st_size
-    assert (result["resumed_from_bytes"], result["connections"]) == (0, 1)
+    assert result["resumed_from_bytes"] == 0
     assert Path(str(result["path"])).read_bytes() == file.read_bytes()
     inode = Path(str(result["path"])).stat().st_ino
     again = demo.deploy(file)
