@@ -103,6 +103,13 @@ def connections_of(server: SshServer) -> list[psutil.Process]:
     return sorted(psutil.Process(server.pid).children(), key=lambda process: process.create_time())
 
 
+def last_connection(server: SshServer) -> list[psutil.Process]:
+    """The server's processes of the newest connection; for an ordinary account OpenSSH has two (sshd(8), privsep)."""
+    first = connections_of(server)[-1]
+    mine = [process for process in first.children(recursive=True) if process.name().startswith("sshd")]
+    return [first, *mine]
+
+
 def left_on_board(partial: Path) -> list[str]:
     """Programs of ours that still run, and what lies beside the file."""
     mine = [
@@ -147,7 +154,8 @@ def test_one_of_them_is_killed(
     server: SshServer, session: SshSession, local: Path, partial: Path, content: bytes
 ) -> None:
     def kill() -> None:
-        connections_of(server)[-1].kill()
+        for process in last_connection(server):
+            process.kill()
 
     result = send(session, local, partial, once(0.4, kill))
     assert partial.read_bytes() == content
@@ -163,8 +171,9 @@ def test_one_of_them_hangs(
     stopped: list[psutil.Process] = []
 
     def stop() -> None:
-        stopped.append(connections_of(server)[-1])
-        stopped[0].suspend()
+        stopped.extend(last_connection(server))
+        for each in stopped:
+            each.suspend()
 
     try:
         result = send(session, local, partial, once(0.4, stop), sharing=replace(ALWAYS, most=2, hung_s=0.2))
