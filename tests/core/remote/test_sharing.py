@@ -106,8 +106,7 @@ def connections_of(server: SshServer) -> list[psutil.Process]:
 def last_connection(server: SshServer) -> list[psutil.Process]:
     """The server's processes of the newest connection; for an ordinary account OpenSSH has two (sshd(8), privsep)."""
     first = connections_of(server)[-1]
-    mine = [process for process in first.children(recursive=True) if process.name().startswith("sshd")]
-    return [first, *mine]
+    return [first, *(each for each in first.children(recursive=True) if each.name().startswith("sshd"))]
 
 
 def left_on_board(partial: Path) -> list[str]:
