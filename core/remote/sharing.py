@@ -271,7 +271,8 @@ class Convoy:
             self._since_s, self._since_bytes = now, self._there
         seconds, moved = now - self._since_s, self._there - self._since_bytes
         rate = moved / max(seconds, _LEAST_S)
-        if seconds >= self._sharing.settle_s and rate >= self._sharing.fast_bytes_per_s:
+        known = seconds >= self._sharing.settle_s or moved >= self._sharing.probe_bytes
+        if known and rate >= self._sharing.fast_bytes_per_s:  # of what the board has confirmed
             self._settle("fast")
         elif seconds >= self._sharing.probe_s and moved >= self._sharing.probe_bytes:
             self._judge(rate)
