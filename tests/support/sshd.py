@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.base.errors import RKDeckError
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.target import SshTarget
@@ -61,6 +62,17 @@ class SshServer:
     def connect(self, host_keys: HostKeys, **changes: object) -> SshSession:
         """Connect as a user who has compared the fingerprint."""
         return SshSession.connect(self.target(**changes), host_keys, accept_fingerprint=self.fingerprint)
+
+    def connect_when_free(self, host_keys: HostKeys) -> SshSession:
+        """Connect to a server with few places: whoever looked whether it is up may still be leaving."""
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while True:
+            try:
+                return self.connect(host_keys)
+            except RKDeckError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def children(self) -> list[psutil.Process]:
         """Processes of its connections."""

@@ -273,7 +273,7 @@ def test_server_lets_nobody_else_in(
 ) -> None:
     with (
         openssh(tmp_path / "server", "MaxStartups 1") as server,
-        server.connect(host_keys) as session,
+        server.connect_when_free(host_keys) as session,
         contextlib.ExitStack() as stack,
     ):
         # The place of a connection that has just logged in becomes free a moment later.
