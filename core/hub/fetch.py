@@ -111,6 +111,8 @@ class Download:
             if present is not None:
                 self._done_bytes += file.size_bytes
                 verified[file.path] = present
+                if _sidecar(_partial(target)).exists():  # a kill between the renaming and its removal left it
+                    _forget(_partial(target))
             elif self._is_ours():
                 self._context.log(
                     f"{printable(file.path)} is not what the Hub has; fetching it again", "warning"

@@ -123,6 +123,17 @@ def test_a_file_that_changed_on_the_hub_starts_again(
         assert caught.value.code in {"hub.revision_not_found", "hub.digest_differs"}
 
 
+def test_what_a_kill_after_the_renaming_leaves_is_tidied_up(
+    hub: DemoHub, jobs: JobManager, paths: AppPaths
+) -> None:
+    handle = start(hub, jobs, paths, "big.rkllm")
+    handle.result(SLACK_S)
+    folder = folder_of(jobs, handle)
+    (folder / "big.rkllm.partial.json").write_text("{}")
+    assert start(hub, jobs, paths, "big.rkllm").result(SLACK_S)["bytes_fetched"] == 0
+    assert os.listdir(folder) == ["big.rkllm"]
+
+
 def test_partial_of_another_content_is_thrown_away(
     hub: DemoHub, jobs: JobManager, paths: AppPaths, model: Path
 ) -> None:
