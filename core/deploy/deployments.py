@@ -1,5 +1,6 @@
 """What is deployed on a board: list, find, switch back, remove, verify."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
@@ -60,8 +61,23 @@ def resolve(session: SshSession, store: str, name: str, *, board: str = "the boa
     for deployment in found:
         if deployment.name == name:
             return deployment
-    known = ", ".join(deployment.name for deployment in found) or "nothing yet"
-    raise UsageError("deploy.unknown_deployment", name=printable(name), board=board, known=known)
+    raise _unknown(name, board, found)
+
+
+def _versions(
+    session: SshSession, store: str, name: str, board: str
+) -> tuple[list[Deployment], Deployment | None]:
+    """The versions of a deployment, at least one, the oldest first, and the one in use."""
+    found = list_versions(session, store)
+    versions = [deployment for deployment in found if deployment.name == name]
+    if not versions:
+        raise _unknown(name, board, found)
+    return versions, next((deployment for deployment in versions if deployment.current), None)
+
+
+def _unknown(name: str, board: str, found: Iterable[Deployment]) -> UsageError:
+    known = ", ".join(dict.fromkeys(deployment.name for deployment in found)) or "nothing yet"
+    return UsageError("deploy.unknown_deployment", name=printable(name), board=board, known=known)
 
 
 def rollback(
@@ -69,15 +85,16 @@ def rollback(
 ) -> Deployment:
     """Go back to the version before the one in use, or to a named one; its file must still be there.
 
+    Where none is in use (the first deployment was broken off at its last step) the newest one is taken.
+
     Raises:
         UsageError: `deploy.unknown_deployment`, `deploy.unknown_version`.
         RefusedError: `deploy.no_older_version`.
         RKDeckError: `deploy.switch_failed`, `deploy.blob_gone`.
     """
-    now = resolve(session, store, name, board=board)
-    versions = [deployment for deployment in list_versions(session, store) if deployment.name == name]
+    versions, now = _versions(session, store, name, board)
     if version is None:
-        wanted = [deployment for deployment in versions if deployment.version < now.version]
+        wanted = [deployment for deployment in versions if now is None or deployment.version < now.version]
         if not wanted:
             raise RefusedError("deploy.no_older_version", name=name, board=board)
     else:
@@ -94,12 +111,14 @@ def rollback(
 def undeploy(session: SshSession, store: str, name: str, *, board: str = "the board") -> Deployment:
     """Remove a deployment with all versions, and the files no other deployment needs.
 
+    Returns:
+        The version that was in use, else the newest.
+
     Raises:
         UsageError: `deploy.unknown_deployment`.
         RKDeckError: `deploy.remove_failed`.
     """
-    now = resolve(session, store, name, board=board)
-    versions = [deployment for deployment in list_versions(session, store) if deployment.name == name]
+    versions, now = _versions(session, store, name, board)
     digests = sorted({digest for version in versions for digest in version.digests})
     result = session.run(
         scripts.REMOVE, [store, deployment_folder(store, name), *digests], timeout_s=_TIMEOUT_S
@@ -108,7 +127,7 @@ def undeploy(session: SshSession, store: str, name: str, *, board: str = "the bo
         raise RKDeckError(
             "deploy.remove_failed", name=name, host=session.target.host, store=store, reason=_why(result)
         )
-    return now
+    return now or versions[-1]
 
 
 def switch(session: SshSession, folder: str, deployment: Deployment, manifest: str) -> None:

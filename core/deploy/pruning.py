@@ -11,7 +11,7 @@ from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
 from core.remote.session import SshSession
 
-_BLOB = re.compile(r"([0-9a-f]{64})\.(rkllm|file)")
+_BLOB = re.compile(r"(([0-9a-f]{64})\.(?:rkllm|file))(\.gone)?")
 _TIMEOUT_S = 120.0
 
 
@@ -22,12 +22,14 @@ class Blob:
     Attributes:
         size_bytes: on the disk; 0 for one that also lies elsewhere on the board, since removing it frees nothing.
         settled: nobody wrote to it for an hour, so no deployment is about to refer to it.
+        aside: somebody who tidied up was killed at it, or is at it now; it is brought back before anything goes.
     """
 
     name: str
     sha256: str
     size_bytes: int
     settled: bool
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,9 @@ def prune(
     Raises:
         RKDeckError: `deploy.list_failed`, `deploy.prune_failed`.
     """
-    plan = plan_pruning(list_versions(session, store), _blobs(session, store), keep, budget_bytes)
-    if dry_run or not (plan.versions or plan.blobs):
+    blobs = _blobs(session, store)
+    plan = plan_pruning(list_versions(session, store), blobs, keep, budget_bytes)
+    if dry_run or not (plan.versions or plan.blobs or any(blob.aside for blob in blobs)):
         return plan
     words = [f"v:{version.name}/{version.version}" for version in plan.versions]
     words += [f"b:{blob.name}" for blob in plan.blobs]
@@ -115,9 +118,9 @@ def prune(
         raise RKDeckError("deploy.prune_failed", host=session.target.host, store=store, reason=reason)
     done = set(result.text.split())
     versions = tuple(entry for entry in plan.versions if f"v:{entry.name}/{entry.version}" in done)
-    blobs = tuple(blob for blob in plan.blobs if f"b:{blob.name}" in done)
-    freed = sum(blob.size_bytes for blob in blobs)
-    return Pruning(versions, blobs, freed, plan.kept_bytes + plan.freed_bytes - freed)
+    gone = tuple(blob for blob in plan.blobs if f"b:{blob.name}" in done)
+    freed = sum(blob.size_bytes for blob in gone)
+    return Pruning(versions, gone, freed, plan.kept_bytes + plan.freed_bytes - freed)
 
 
 def _beyond(entries: Sequence[Deployment], keep: int) -> list[Deployment]:
@@ -147,5 +150,6 @@ def _blobs(session: SshSession, store: str) -> list[Blob]:
         match = _BLOB.fullmatch(words[0])
         if match and len(words) == 5 and words[1].isdecimal() and words[2].isdecimal():
             elsewhere = words[4] == "link" or int(words[2]) > 1
-            found.append(Blob(words[0], match[1], 0 if elsewhere else int(words[1]), words[3] == "old"))
+            size = 0 if elsewhere else int(words[1])
+            found.append(Blob(match[1], match[2], size, words[3] == "old", match[3] is not None))
     return found

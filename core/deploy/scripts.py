@@ -1,11 +1,12 @@
 """The shell scripts of the store; run through `sh -s` with quoted arguments, for coreutils and busybox."""
 
-# $1 STORE. Prints "current NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs.
+# $1 STORE. Prints "current NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was
+# broken off may have versions and none in use: they are listed, so that somebody can use or remove them.
 LIST = r"""
 cd "$1/deployments" 2>/dev/null || exit 0
 for d in *; do
- [ -d "$d" ] && [ ! -L "$d" ] && [ -f "$d/current" ] || continue
- printf 'current\t%s\t%s\n' "$d" "$(head -c 100 "$d/current" | tr -d '\n\t')"
+ [ -d "$d" ] && [ ! -L "$d" ] || continue
+ [ -f "$d/current" ] && printf 'current\t%s\t%s\n' "$d" "$(head -c 100 "$d/current" | tr -d '\n\t')"
  for m in "$d"/*.json; do
   [ -f "$m" ] || continue
   printf 'manifest\t%s\t' "${m%.json}"; head -c 16384 "$m" | tr '\n\t' '  '; echo
@@ -27,18 +28,58 @@ if [ -n "$3" ]; then put "$1/$2.json" "$3" || exit 73; fi
 # Once more, now that the manifest protects it from whoever tidies up.
 [ -f "$4" ] || { [ -n "$3" ] && rm -f "$1/$2.json"; exit 75; }
 [ -f "$1/$2.json" ] || { echo "there is no such version" >&2; exit 73; }
+c=; { read -r c; } 2>/dev/null <"$1/current"
 put "$1/current" "$2" || exit 73
 flush "$1"
+# Whoever tidies up takes a version or file aside, looks whether it is in use, and brings it back; so look here, too.
+for w in 0 1 2; do
+ [ "$w" = 0 ] || sleep 1
+ [ -f "$4" ] && [ -f "$1/$2.json" ] && exit 0
+done
+if [ -n "$c" ]; then put "$1/current" "$c"; else rm -f "$1/current"; fi
+exit 75
+"""
+
+# For the next two; $s is the store. A file that may go is taken aside first and looked for once more: whoever makes a
+# version current writes the manifest first and looks for the file then, so that one of the two sees the other.
+_LET_GO = r"""
+needed() { # whether a manifest names it, or one cannot be read
+ grep -qsF "$1" "$s"/deployments/*/*.json
+ case $? in 0) return 0;; 1) return 1;; esac
+ for m in "$s"/deployments/*/*.json; do
+  [ -f "$m" ] || continue
+  grep -qF "$1" "$m" 2>/dev/null
+  [ $? = 1 ] || return 0
+ done
+ return 1
+}
+there() { [ -f "$1" ] || [ -L "$1" ]; }
+let_go() { # FILE DIGEST; 1: it stays, 73: it cannot be removed
+ needed "$2" && return 1
+ there "$1" || return 1
+ e=$(mv -f "$1" "$1.gone" 2>&1) || { there "$1" || return 1; echo "$e" >&2; return 73; }
+ if needed "$2"; then mv -f "$1.gone" "$1"; return 1; fi
+ rm -f "$1.gone" || return 73
+ there "$1" && return 1 # sent anew, or brought back by somebody who tidies up at the same time
+ return 0
+}
+for g in "$s"/blobs/*.gone; do # of somebody who was killed at it
+ there "$g" || continue
+ if there "${g%.gone}"; then rm -f "$g"; else mv -f "$g" "${g%.gone}" 2>/dev/null; fi
+done
 """
 
 # $1 STORE, $2 folder of the deployment, then the digests its versions need.
-REMOVE = r"""
+REMOVE = f"""
 s=$1; d=$2; shift 2
 [ -L "$d" ] && exit 73
 rm -f "$d/current" && rm -rf "$d" || exit 73
+{_LET_GO}
 for h; do
- grep -qsF "$h" "$s"/deployments/*/*.json && continue
- rm -f "$s/blobs/$h.rkllm" "$s/blobs/$h.file" || exit 73
+ for f in "$s/blobs/$h.rkllm" "$s/blobs/$h.file"; do
+  let_go "$f" "$h"
+  [ $? != 73 ] || exit 73
+ done
 done
 sync
 """
@@ -56,8 +97,9 @@ done
 
 # $1 STORE, then v:NAME/VERSION for versions and b:FILE for blobs. What is current and what somebody needs stays,
 # whatever is asked for: it may have changed meanwhile. Prints what was removed.
-PRUNE = r"""
-s=$1; shift
+PRUNE = (
+    f"s=$1; shift\n{_LET_GO}"
+    r"""
 for x; do
  p=${x#?:}
  case $x in
@@ -65,14 +107,18 @@ for x; do
   [ -L "$d" ] && continue
   c=; { read -r c; } 2>/dev/null <"$d/current"
   [ -n "$c" ] && [ "$c" != "$v" ] && [ -f "$d/$v.json" ] || continue
-  rm -f "$d/$v.json" || exit 73;;
- b:*) grep -qsF "${p%%.*}" "$s"/deployments/*/*.json && continue
-  rm -f "$s/blobs/$p" || exit 73;;
+  mv -f "$d/$v.json" "$d/.$v.gone" || { [ -f "$d/$v.json" ] && exit 73; continue; }
+  c=; { read -r c; } 2>/dev/null <"$d/current"
+  [ "$c" = "$v" ] && { mv -f "$d/.$v.gone" "$d/$v.json"; continue; }
+  rm -f "$d/.$v.gone" || exit 73;;
+ b:*) let_go "$s/blobs/$p" "${p%%.*}"
+  case $? in 1) continue;; 73) exit 73;; esac;;
  esac
  echo "$x"
 done
 sync
 """
+)
 
 # $1 folder. Prints SIZE, a tab and the path of every model file in it and in the two levels below.
 FIND = r"""

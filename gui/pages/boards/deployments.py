@@ -100,9 +100,9 @@ class DeploymentsPanel(QWidget):
         chosen = self._selected()
         older = chosen is not None and sum(version.name == chosen.name for version in self._versions) > 1
         self.serve.setEnabled(chosen is not None)
-        self.back.setEnabled(older)
-        # Any older version can be chosen; of the one in use, the one before it.
+        # Any version that is not in use can be chosen; of the one that is, the one before it.
         another = chosen is not None and not chosen.current
+        self.back.setEnabled(older or another)
         self.back.setText(tr("Use this version") if another else tr("Roll back"))
         self.tidy.setEnabled(len(self._versions) > 0)
         self.off.setEnabled(chosen is not None)
