@@ -36,8 +36,19 @@ offspring() { # kill what a stopped process has started: its dd must not go on w
   case ${s##*) } in [A-Z]" $1 "*) kill -9 "${s%% *}";; esac
  done
 }
+g=
+spoilt() { # something could not be written
+ [ -z "$g" ] || rmdir "$G"
+ f=$(free)
+ if [ "$f" != - ] && [ "$f" -lt 4096 ]; then rm -f "$P"; echo @full; else echo "@failed $(size)"; fi
+ exit 74
+}
 drop() { rm -rf "$L" || rm -rf "$L"; } # a lane may put something there meanwhile
-take() { mkdir "$L" 2>/dev/null && echo "$$ $(alive $$) $I" >"$L/owner"; }
+take() { # 1: somebody else has it, or the folder cannot be written
+ mkdir "$L" 2>/dev/null || return 1
+ { echo "$$ $(alive $$) $I" >"$L/owner"; } && return 0
+ trap drop EXIT; spoilt
+}
 busy() { echo "@busy $(size)"; exit 75; }
 steal() { # under a guard, so that two who find the same dead lock do not both take it
  [ "$1" = 1 ] && rmdir "$G" 2>/dev/null
@@ -51,7 +62,7 @@ steal() { # under a guard, so that two who find the same dead lock do not both t
    alive "$p" "$a" && { rmdir "$G"; busy; }
   fi
  done
- drop; take; r=$?; rmdir "$G"; [ $r = 0 ] || busy
+ g=1; drop; take; r=$?; g=; rmdir "$G"; [ $r = 0 ] || busy
 }
 d=sha256sum
 case $(openssl dgst -sha256 -r </dev/null 2>/dev/null) in
@@ -59,11 +70,16 @@ e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855*) d="openssl dg
 esac
 for c in cat dd df ls ${d%% *}; do command -v $c >/dev/null || { echo "@missing $c"; exit 69; }; done
 mkdir -p "${P%/*}" || { echo @readonly; exit 73; }
-take || { [ -d "$L" ] || { mkdir "$L"; echo @readonly; exit 73; }
- x=$4; i=; { read -r _ _ i; } 2>/dev/null <"$L/owner"
- [ -n "$I" ] && [ "$i" = "$I" ] && x=1
- steal "$x"
-}
+n=0
+until take; do
+ if [ -d "$L" ]; then
+  x=$4; i=; { read -r _ _ i; } 2>/dev/null <"$L/owner"
+  [ -n "$I" ] && [ "$i" = "$I" ] && x=1
+  steal "$x"; break
+ fi
+ # Whoever had it may have ended just now: only what fails again and again is a folder that cannot be written.
+ n=$((n+1)); [ $n -lt 5 ] || { mkdir "$L" && rmdir "$L"; echo @readonly; exit 73; }
+done
 trap drop EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ -L "$P" ] && rm -f "$P"
@@ -129,11 +145,7 @@ exec cat <&3 >>"$P" ) &
 wait $!
 r=$?
 n=$(size)
-if [ $r != 0 ]; then
- f=$(free)
- if [ "$f" != - ] && [ "$f" -lt 4096 ]; then rm -f "$P"; echo @full; else echo "@failed $n"; fi
- exit 74
-fi
+[ $r = 0 ] || spoilt
 echo "@wrote $n"
 [ "$n" = "$T" ] || exit 1
 flush "$P"
