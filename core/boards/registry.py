@@ -46,6 +46,17 @@ class Board:
     added_unix_s: float = 0.0
 
     @property
+    def address(self) -> str:
+        """`USER@HOST[:PORT]`, as `split_address` reads it; the usual port is left out."""
+        if self.port == DEFAULT_PORT:
+            return f"{self.user}@{self.host}"
+        return (
+            f"{self.user}@[{self.host}]:{self.port}"
+            if ":" in self.host
+            else f"{self.user}@{self.host}:{self.port}"
+        )
+
+    @property
     def lane(self) -> str:
         """The lane of jobs on this board: one at a time."""
         return f"board-{self.name}"

@@ -80,7 +80,7 @@ def accept_new_key(
 
 def accept_jump_key(
     services: Services,
-    board: Board,
+    board: Board | BoardDraft,
     fingerprint: str,
     place: tuple[str, int],
     *,
@@ -89,8 +89,10 @@ def accept_jump_key(
     """Take another key for a host on the way to a board, which need not have been added yet; see `accept_new_key`.
 
     Raises:
-        RefusedError: `remote.not_on_the_way`, and as connecting does; CancelledError: `base.cancelled`.
+        RefusedError: `remote.not_on_the_way`, and as connecting does; CancelledError: `base.cancelled`;
+        UsageError: as `board_of` for a draft.
     """
+    board = board_of(board) if isinstance(board, BoardDraft) else board
     hop = target_of(board).jump
     while hop is not None and host_name(hop.host, hop.port) != host_name(*place):
         hop = hop.jump

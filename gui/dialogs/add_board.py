@@ -3,18 +3,8 @@
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QFileDialog,
-    QFormLayout,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFileDialog, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
-from core.base.errors import RKDeckError
 from core.base.names import safe_component
 from core.base.tasks import CancelToken
 from core.boards.registry import Board
@@ -23,14 +13,13 @@ from core.usecases.boards import BoardDraft
 from core.usecases.discovery import Found
 from gui.bridge import Task
 from gui.desk import Desk
-from gui.dialogs.host_key import HostKeyDialog
 from gui.dialogs.nearby import Nearby
-from gui.text import language, tr
+from gui.dialogs.reach import ReachDialog
+from gui.text import tr
 from gui.widgets.basic import button, label, row
-from gui.wording import word_error
 
 
-class AddBoardDialog(QDialog):
+class AddBoardDialog(ReachDialog):
     """Keeps what was typed until the board was reached.
 
     Signals:
@@ -38,14 +27,12 @@ class AddBoardDialog(QDialog):
     """
 
     added = Signal(object)
+    renews = True
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(desk, tr("Connect and add"), parent)
         self.setObjectName("addBoardDialog")
         self.setWindowTitle(tr("Add a board"))
-        self._desk = desk
-        self._task: Task | None = None
-        self._key_dialog: HostKeyDialog | None = None
         self._file_dialog: QFileDialog | None = None
         self.name = _field("boardNameField", "desk-board")
         self.address = _field("boardAddressField", "orangepi@192.168.1.40")
@@ -69,17 +56,7 @@ class AddBoardDialog(QDialog):
         self.store.setAccessibleName(tr("Folder for models"))
         form.addRow(label(tr("Private key"), "muted"), keys)
         form.addRow(label(tr("Folder for models"), "muted"), self.store)
-        self.message = label(wrap=True, selectable=True)
         self.message.setObjectName("addBoardMessage")
-        self.buttons = QDialogButtonBox()
-        self.connect_button = QPushButton(tr("Connect and add"))
-        self.connect_button.setObjectName("connectButton")
-        self.connect_button.setDefault(True)
-        cancel = QPushButton(tr("Cancel"))
-        self.buttons.addButton(self.connect_button, QDialogButtonBox.ButtonRole.ActionRole)
-        self.buttons.addButton(cancel, QDialogButtonBox.ButtonRole.RejectRole)
-        self.connect_button.clicked.connect(self._on_connect)
-        self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setSpacing(12)
         layout.addWidget(
@@ -125,50 +102,21 @@ class AddBoardDialog(QDialog):
         self.nearby.stop()
         super().done(result)
 
-    def reject(self) -> None:
-        """Cancel; a connection under way is not waited for."""
-        if self._task is not None:
-            self._task.drop()
-        super().reject()
-
-    @Slot()
-    def _on_connect(self) -> None:
-        self._try(None)
-
-    def _try(self, accept_fingerprint: str | None) -> None:
-        self.connect_button.setEnabled(False)
-        self.message.setText(tr("Connecting ..."))
-        self._task = self._desk.bridge.run(
+    def start(self, accept_fingerprint: str | None) -> Task:
+        """Reach it and remember it."""
+        return self._desk.bridge.run(
             use.add_board, self._desk.services, self.draft(), accept_fingerprint, cancel=CancelToken(),
-            done=self._on_added, failed=self._on_failed,
+            done=self._on_added, failed=self.on_failed,
         )  # fmt: skip
 
+    def take_password(self, draft: BoardDraft) -> None:
+        """The new one goes in place of the expired one."""
+        self.password.setText(draft.password or "")
+
     def _on_added(self, board: Board) -> None:
-        self._task = None
+        self.ended()
         self.added.emit(board)
         self.accept()
-
-    def _on_failed(self, error: RKDeckError) -> None:
-        self._task = None
-        self.connect_button.setEnabled(True)
-        if use.is_unknown_key(error):
-            self.message.setText("")
-            self._key_dialog = HostKeyDialog(error, self)
-            self._key_dialog.finished.connect(self._on_key_answered)
-            self._key_dialog.open()
-            return
-        self.message.setText("\n".join(part for part in word_error(error, language()) if part))
-
-    @Slot(int)
-    def _on_key_answered(self, result: int) -> None:
-        dialog, self._key_dialog = self._key_dialog, None
-        if dialog is None:
-            return
-        if result == QDialog.DialogCode.Accepted.value:
-            self._try(dialog.fingerprint)
-        else:
-            self.message.setText(tr("Nothing was sent to it and nothing is kept."))
-        dialog.deleteLater()
 
     @Slot()
     def _on_choose(self) -> None:

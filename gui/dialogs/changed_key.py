@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QPushButto
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.usecases import reaching as use
+from core.usecases.boards import BoardDraft
 from core.usecases.reaching import Recognised
 from gui.desk import Desk
 from gui.dialogs.host_key import COMMAND
@@ -23,14 +24,26 @@ _HARDWARE = frozenset({"boards.other_hardware", "boards.unclear_hardware"})
 class ChangedKeyDialog(QDialog):
     """Closes itself when the new key was taken."""
 
-    def __init__(self, desk: Desk, board: str, error: RKDeckError, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, desk: Desk, board: str | BoardDraft, error: RKDeckError, parent: QWidget | None = None
+    ) -> None:
+        """Show both keys.
+
+        Args:
+            desk: of the window.
+            board: its name; or what was typed in of one that is yet to be reached, where a host on the way to it
+                shows another key.
+            error: `remote.host_key_changed`.
+            parent: of the dialog.
+        """
         super().__init__(parent)
         self.setObjectName("changedKeyDialog")
         self._desk = desk
-        self._board = board
+        self._draft = board if isinstance(board, BoardDraft) else None
+        self._board = board.name or board.address if isinstance(board, BoardDraft) else board
         self._place = use.place_of_key(error)
         self._hop = printable(str(error.facts.get("host")), 60) if use.is_changed_jump_key(error) else None
-        self.setWindowTitle(tr("Another key on {board}", board=self._hop or printable(board, 60)))
+        self.setWindowTitle(tr("Another key on {board}", board=self._hop or printable(self._board, 60)))
         self.fingerprint = str(error.facts.get("fingerprint"))
         known = printable(str(error.facts.get("known_fingerprint")))
         text = label(self._warning(), wrap=True)
@@ -100,6 +113,12 @@ class ChangedKeyDialog(QDialog):
         for button in (self.take, self.other):
             button.setEnabled(False)
         self.problem.hide()
+        if self._draft is not None:
+            self._desk.bridge.run(
+                use.accept_jump_key, self._desk.services, self._draft, self.fingerprint, self._place,
+                done=self._on_accepted, failed=self._on_failed,
+            )  # fmt: skip
+            return
         self._desk.bridge.run(
             use.accept_new_key, self._desk.services, self._board, self.fingerprint, place=self._place,
             replaced=replaced, done=self._on_accepted, failed=self._on_failed,
@@ -113,8 +132,9 @@ class ChangedKeyDialog(QDialog):
             else tr("The new key of {board} is remembered.", board=name)
         )
         self._desk.notice(text, kind="ok")
-        self._desk.monitor.retry(self._board)
-        self._desk.boards.visit(self._board)
+        if self._draft is None:
+            self._desk.monitor.retry(self._board)
+            self._desk.boards.visit(self._board)
         self.accept()
 
     def _on_failed(self, error: RKDeckError) -> None:

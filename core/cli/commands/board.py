@@ -133,7 +133,7 @@ def _add(context: Context) -> int:
                 if not wants_new_key(context, error, fingerprint):
                     raise
             taken.append(place)
-            _tell_hop(context, reaching.accept_jump_key(context.services, use.board_of(draft), shown, place))
+            _tell_hop(context, reaching.accept_jump_key(context.services, draft, shown, place))
 
     board = accepting(context, add)
     twins = use.same_hardware(context.services, board)

@@ -28,6 +28,7 @@ from core.jobs.model import JobState
 from core.usecases.deployment import DeployVerdict
 from gui.feeds.boards import BoardView
 from gui.icons import icon
+from gui.pages.boards.cures import cure_for
 from gui.pages.boards.doctor import summary
 from gui.pages.boards.figures import Figures
 from gui.pages.boards.verdict import verdict_line
@@ -47,7 +48,7 @@ class BoardCard(QFrame):
     Signals (each with this card):
         hovered: a drag came over it (card, QMimeData). left: it went away. dropped: (card, overriding).
         asked: (card, what): "new_key", "doctor", "chat", "serve", "stop", "refresh", "panel", "deploy", "remove",
-            "password", "cancel_job", "retry_job", "force", "forget_offer", "cancel_start".
+            "password", "renew", "move", "cancel_job", "retry_job", "force", "forget_offer", "cancel_start".
         serve_wanted: (card, name of the deployment).
     """
 
@@ -76,9 +77,9 @@ class BoardCard(QFrame):
         self.model = label(role="muted", wrap=True)
         self.simulated = label(tr("SIMULATED"), "simulated")
         self.simulated.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.new_key = button(tr("Compare the keys ..."))
-        self.new_key.setObjectName("newKeyButton")
-        self.new_key.clicked.connect(self._on_new_key)
+        self.cure = button("")
+        self.cure.setObjectName("cureButton")
+        self.cure.clicked.connect(self._on_cure)
         self.figures = Figures()
         self.serving = label(wrap=True)
         self.health = StateLabel()
@@ -124,7 +125,8 @@ class BoardCard(QFrame):
         for what, text in (
             ("deploy", tr("Deploy a model")), ("panel", tr("Deployments")), ("doctor", tr("Doctor")),
             ("refresh", tr("Look at the board again")),
-            ("password", tr("Set the password")), ("remove", tr("Remove the board")),
+            ("password", tr("Set the password")), ("move", tr("Change the address")),
+            ("remove", tr("Remove the board")),
         ):  # fmt: skip
             self._menu.addAction(text).setData(what)
         self.more = QToolButton()
@@ -144,7 +146,7 @@ class BoardCard(QFrame):
         about.setStretch(1, 1)
         about.setAlignment(self.simulated, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(about)
-        layout.addLayout(row(self.new_key, None))
+        layout.addLayout(row(self.cure, None))
         layout.addWidget(self.figures)
         layout.addLayout(row(self.serving, None, self.panel))
         layout.addLayout(row(self.health, None, self.doctor))
@@ -184,7 +186,10 @@ class BoardCard(QFrame):
         title = f"{printable(facts.title, 80)} · {soc}" if facts is not None else tr("not visited yet")
         error = view.error
         self.model.setText(f"{title}\n{word_error(error, language())[0]}" if error is not None else title)
-        self.new_key.setVisible(error is not None and error.code == "remote.host_key_changed")
+        cure = cure_for(error)
+        self.cure.setVisible(cure is not None)
+        if cure is not None:
+            self.cure.setText(cure[1])
         self.figures.show_view(view)
         self._show_serving(view)
         self._show_health(view)
@@ -354,8 +359,10 @@ class BoardCard(QFrame):
         self.asked.emit(self, "doctor")
 
     @Slot()
-    def _on_new_key(self) -> None:
-        self.asked.emit(self, "new_key")
+    def _on_cure(self) -> None:
+        cure = cure_for(self.view.error)
+        if cure is not None:
+            self.asked.emit(self, cure[0])
 
     @Slot()
     def _on_refresh(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
+    QDialog,
     QFileDialog,
     QFrame,
     QInputDialog,
@@ -25,6 +26,8 @@ from core.usecases import boards as use
 from gui.desk import Desk, Destination
 from gui.dialogs.add_board import AddBoardDialog
 from gui.dialogs.changed_key import ChangedKeyDialog
+from gui.dialogs.move_board import MoveBoardDialog
+from gui.dialogs.new_password import NewPasswordDialog, password_kept
 from gui.feeds.boards import BoardView
 from gui.pages.boards.card import BoardCard
 from gui.pages.boards.chat import ChatPanel
@@ -234,6 +237,7 @@ class BoardsPage(Page):
             "chat": self._chat, "panel": self._panel, "refresh": self._visit, "deploy": self._choose_file,
             "remove": self._ask_removal, "password": self._ask_password, "stop": self._stop,
             "cancel_start": self._cancel_start, "new_key": self._compare_keys, "doctor": self._doctor,
+            "renew": self._renew_password, "move": self._change_address,
         }  # fmt: skip
         if what in actions:
             actions[what](name)
@@ -259,9 +263,28 @@ class BoardsPage(Page):
     def _compare_keys(self, name: str) -> None:
         view = self.desk.boards.get(name)
         if view is not None and view.error is not None:
-            dialog = ChangedKeyDialog(self.desk, name, view.error, self)
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
+            self._open(ChangedKeyDialog(self.desk, name, view.error, self))
+
+    def _renew_password(self, name: str) -> None:
+        view = self.desk.boards.get(name)
+        if view is not None and view.error is not None:
+            dialog = NewPasswordDialog(self.desk, name, view.error, self)
+            self._asked_for = name
+            dialog.accepted.connect(self._on_password_renewed)
+            self._open(dialog)
+
+    @Slot()
+    def _on_password_renewed(self) -> None:
+        self._visit(self._asked_for)
+
+    def _change_address(self, name: str) -> None:
+        view = self.desk.boards.get(name)
+        if view is not None:
+            self._open(MoveBoardDialog(self.desk, view.board, view.error, self))
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def _visit(self, name: str) -> None:
         self.desk.monitor.retry(name)
@@ -410,12 +433,7 @@ class BoardsPage(Page):
         )
 
     def _on_password_kept(self, place: str) -> None:
-        text = (
-            tr("The password is kept in the system's keyring.")
-            if place == "keyring"
-            else tr("This computer has no keyring: the password is kept until RKDeck is closed.")
-        )
-        self.desk.notice(text, kind="ok" if place == "keyring" else "warn")
+        self.desk.notice(password_kept(place), kind="ok" if place == "keyring" else "warn")
         self._visit(self._asked_for)
 
     @Slot(int)

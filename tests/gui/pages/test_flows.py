@@ -237,9 +237,9 @@ def test_a_board_is_added_after_its_key_was_compared_and_not_before(
 
     def ask() -> HostKeyDialog:
         qtbot.mouseClick(dialog.connect_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: dialog._key_dialog is not None, timeout=SLACK_MS)
-        assert dialog._key_dialog is not None
-        return dialog._key_dialog
+        qtbot.waitUntil(lambda: isinstance(dialog._asking, HostKeyDialog), timeout=SLACK_MS)
+        assert isinstance(dialog._asking, HostKeyDialog)
+        return dialog._asking
 
     first = ask()
     assert str(parts.board["host_key_sha256"]) in first.key.text()
