@@ -11,7 +11,7 @@ from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
 from core.remote.session import SshSession
 
-_BLOB = re.compile(r"(([0-9a-f]{64})\.(?:rkllm|file))(\.gone)?")
+_BLOB = re.compile(r"(([0-9a-f]{64})\.(?:rkllm|file))(\.gone\.[0-9]+)?")
 _TIMEOUT_S = 120.0
 
 

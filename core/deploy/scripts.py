@@ -57,15 +57,14 @@ there() { [ -f "$1" ] || [ -L "$1" ]; }
 let_go() { # FILE DIGEST; 1: it stays, 73: it cannot be removed
  needed "$2" && return 1
  there "$1" || return 1
- e=$(mv -f "$1" "$1.gone" 2>&1) || { there "$1" || return 1; echo "$e" >&2; return 73; }
- if needed "$2"; then mv -f "$1.gone" "$1"; return 1; fi
- rm -f "$1.gone" || return 73
- there "$1" && return 1 # sent anew, or brought back by somebody who tidies up at the same time
- return 0
+ e=$(mv -f "$1" "$1.gone.$$" 2>&1) || { there "$1" || return 1; echo "$e" >&2; return 73; }
+ if needed "$2"; then mv -f "$1.gone.$$" "$1"; return 1; fi
+ rm -f "$1.gone.$$" || return 73
 }
-for g in "$s"/blobs/*.gone; do # of somebody who was killed at it
- there "$g" || continue
- if there "${g%.gone}"; then rm -f "$g"; else mv -f "$g" "${g%.gone}" 2>/dev/null; fi
+for g in "$s"/blobs/*.gone.*; do # of somebody who was killed at it
+ p=${g##*.}; f=${g%.gone.*}
+ there "$g" && { [ "$p" = $$ ] || ! [ -d "/proc/$p" ]; } || continue
+ if there "$f"; then rm -f "$g"; else mv -f "$g" "$f" 2>/dev/null; fi
 done
 """
 

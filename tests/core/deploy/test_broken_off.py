@@ -162,10 +162,10 @@ def test_file_that_is_tidied_up_while_it_becomes_live(
     versions = three_versions(session, tmp_path)
     words = arguments("switch", tmp_path, versions)
     blob = words[3]
-    after = f"(sleep 0.5; command mv '{blob}.gone' '{blob}') >/dev/null 2>&1 &" if comes_back else ""
+    after = f"(sleep 0.5; command mv '{blob}.gone.1' '{blob}') >/dev/null 2>&1 &" if comes_back else ""
     # The third time is after the new version was made current.
     taken = (
-        f"n=0; sync() {{ n=$((n+1)); [ $n != 3 ] || {{ command mv '{blob}' '{blob}.gone'; {after} }}; }}\n"
+        f"n=0; sync() {{ n=$((n+1)); [ $n != 3 ] || {{ command mv '{blob}' '{blob}.gone.1'; {after} }}; }}\n"
     )
     done = session.run(taken + scripts.ACTIVATE, words)
     live = list_deployments(session, str(tmp_path))[0]
