@@ -184,3 +184,20 @@ def test_manifest_that_cannot_be_read_keeps_its_file(session: SshSession, tmp_pa
     manifest.chmod(0)
     session.run(scripts.PRUNE, [str(tmp_path), f"b:{old.sha256}.rkllm"])
     assert Path(old.path).exists()
+
+
+@pytest.mark.parametrize("at_work", [False, True], ids=["dead", "alive"])
+def test_only_what_a_dead_one_left_aside_is_brought_back(
+    session: SshSession, tmp_path: Path, at_work: bool
+) -> None:
+    old, _, _ = three_versions(session, tmp_path)
+    if at_work:
+        pid = os.getpid()
+    else:
+        with subprocess.Popen(["true"]) as ended:
+            pid = ended.pid
+    aside = Path(f"{old.path}.gone.{pid}")
+    Path(old.path).rename(aside)
+    prune(session, str(tmp_path), 0)
+    assert aside.exists() is at_work
+    assert Path(old.path).exists() is not at_work
