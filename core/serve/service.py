@@ -103,6 +103,10 @@ def start_serving(
     try:
         while True:
             status = read_status(session, board.name, store, started_pid=pid)
+            if (
+                not status.alive
+            ):  # what it wrote last may have come between the looks at its file and at itself
+                status = read_status(session, board.name, store, started_pid=pid)
             if status.serving is not None and status.serving.pid == pid:
                 return status.serving
             _raise_failure(board, deployment, runtime, status)

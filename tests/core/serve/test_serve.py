@@ -20,6 +20,7 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.serve import service
 from core.serve.records import RUN_FOLDER, Serving
+from core.serve.scripts import STATUS
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until
@@ -364,6 +365,18 @@ def test_a_runtime_that_fails_is_quoted(bare: Place, script: str, reason: str) -
     assert failed.value.code == "serve.start_failed"
     assert reason in str(failed.value.facts["reason"])
     assert service.current_serving(bare.session, bare.board) is None
+
+
+def test_last_words_that_come_during_the_look_are_quoted(
+    bare: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = """one state state.json
+[ -f looked ] || { : >looked; sleep 1; echo '{"error": {"message": "no memory"}}' >state.json; }"""
+    monkeypatch.setattr("core.serve.status.STATUS", STATUS.replace("one state state.json", late))
+    bare.runtime("failing", "exit 0")
+    with pytest.raises(RKDeckError) as failed:
+        service.start_serving(bare.session, bare.board, bare.deploy("alice"))
+    assert failed.value.facts["reason"] == "no memory"
 
 
 def test_a_runtime_that_never_gets_ready_is_stopped_again(bare: Place) -> None:
