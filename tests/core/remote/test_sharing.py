@@ -258,7 +258,7 @@ def test_low_limit_asks_for_no_second_connection(session: SshSession, local: Pat
 
 
 def test_reached_limit_asks_for_no_second_connection(session: SshSession, local: Path, partial: Path) -> None:
-    sharing = replace(ALWAYS, near_limit=0.5, probe_s=0.3)
+    sharing = replace(ALWAYS, near_limit=0.05, probe_s=0.3)
     result = send(session, local, partial, sharing=sharing, limit_bytes_per_s=20 << 20)
     assert (result.connections, result.alone_because) == (1, "limit")
 

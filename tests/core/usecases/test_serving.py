@@ -199,7 +199,7 @@ def test_an_answer_is_called_off_at_once_and_the_runtime_is_free_again(desk: Des
             asking.result(10)
         assert time.monotonic() - began < 1
     # Who calls off draws the window: it must not wait for the network.
-    assert called_off_s < 0.05
+    assert called_off_s < 0.5
     heard = len(pieces)
     assert heard < LONG
     wait_until(lambda: not _is_busy(desk), 1.0, "the runtime still works on what nobody wants")
