@@ -53,6 +53,8 @@ class Services:
     Any thread may ask.
 
     Attributes:
+        settings: in use; put another in its place to change them, `core.usecases.preferences` keeps them.
+        keeping_settings: held by whoever writes them.
         events: what the core tells its front end, from any thread.
         interrupted: jobs that were found dead when the job service was built, and marked so.
     """
@@ -60,6 +62,7 @@ class Services:
     def __init__(self, paths: AppPaths, settings: Settings) -> None:
         self.paths = paths
         self.settings = settings
+        self.keeping_settings = threading.Lock()
         self._log_handler = setup_logging(paths.logs)
         self._opened: list[Database | HubClient | JobManager] = []
         self._building = threading.RLock()

@@ -29,11 +29,13 @@ class Hand(QObject):
 
     Attributes:
         watch: measures the event loop; its note says which step is under way.
+        complaint: what the window complained of last; "" while it has not.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.watch = LoopWatch(self)
+        self.complaint = ""
 
     def click(self, name: str, within: QWidget) -> None:
         """Click a button once it can be clicked."""
@@ -102,8 +104,13 @@ class Hand(QObject):
         deadline = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > deadline:
-                raise RKDeckError("demo.tour_failed", step=self.watch.current_note, what=what)
+                raise self.failure(what)
             self.turn()
+
+    def failure(self, what: str) -> RKDeckError:
+        """The error `demo.tour_failed`, with what the window said of it."""
+        complaint = self.complaint or "-"
+        return RKDeckError("demo.tour_failed", step=self.watch.current_note, what=what, complaint=complaint)
 
     def pause(self, seconds: float) -> None:
         """Let the window live for a while: charts need time to move."""

@@ -9,7 +9,16 @@ import sys
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QMessageLogContext, QMimeData, QPointF, Qt, QtMsgType, QUrl, qInstallMessageHandler
+from PySide6.QtCore import (
+    QMessageLogContext,
+    QMimeData,
+    QPointF,
+    Qt,
+    QtMsgType,
+    QUrl,
+    Slot,
+    qInstallMessageHandler,
+)
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -33,7 +42,7 @@ from core.library.library import LibraryItem
 from core.services import Services
 from gui.app import Shell, WindowOptions, install_language, make_application
 from gui.contact_sheet import contact_sheet
-from gui.desk import Desk
+from gui.desk import Desk, Notice
 from gui.gc_guard import GcGuard
 from gui.hand import Hand
 from gui.loop_watch import empty_loop_ms
@@ -93,6 +102,12 @@ class Tour(Hand):
         self.window = window
         self.desk = desk
         self._output = output
+        desk.noticed.connect(self._on_noticed)
+
+    @Slot(object)
+    def _on_noticed(self, notice: Notice) -> None:
+        if notice.kind == "bad":
+            self.complaint = f"{notice.text} {notice.hint}".strip()
 
     def take(self) -> None:
         """All steps, one after the other."""
@@ -215,7 +230,7 @@ class Tour(Hand):
         )  # fmt: skip
         QApplication.sendEvent(card, event)
         if not event.isAccepted():
-            raise RKDeckError("demo.tour_failed", step="dropping", what="the card refused the drop")
+            raise self.failure("the drop")
 
     def ask(self) -> None:
         """Serve the newest deployment and ask it something in the drawer."""

@@ -2,21 +2,21 @@
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
-from core.base.settings import Settings, save_settings
+from core.base.settings import save_settings
 from core.services import Services
 
 _WINDOW_FILE = "window.json"
 
 
-def keep_settings(services: Services, settings: Settings) -> None:
-    """Use other settings from now on, and keep them.
+def keep_settings(services: Services) -> None:
+    """Keep the settings that are in use; of several calls at once the last to write keeps the newest.
 
     Raises:
         RKDeckError: `base.not_saved` when they cannot be written; they are in use all the same.
     """
-    services.settings = settings
     try:
-        save_settings(services.paths.settings_file, settings)
+        with services.keeping_settings:
+            save_settings(services.paths.settings_file, services.settings)
     except OSError as error:
         raise RKDeckError(
             "base.not_saved", file=str(services.paths.settings_file), reason=error.strerror or str(error)

@@ -11,11 +11,12 @@ from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
 from core.monitor.sample import BoardSample
 from core.services import Services
-from gui.bridge import Bridge
+from gui.bridge import Bridge, Task
 from gui.feeds.jobs import JobsFeed
 from gui.feeds.monitor import MonitorHub
 
 if TYPE_CHECKING:
+    from core.serve.records import Serving
     from core.usecases.boards import BoardStatus
 
 
@@ -78,7 +79,9 @@ class BoardsFeed(QObject):
         self._services = services
         self._bridge = bridge
         self._monitor = monitor
+        self._listing: Task | None = None
         self._visitors: dict[str, _Visitor] = {}
+        self._outdated: set[str] = set()
         monitor.sampled.connect(self._on_sampled)
         jobs.changed.connect(self._on_job_changed)
         jobs.ended.connect(self._on_job_ended)
@@ -89,34 +92,56 @@ class BoardsFeed(QObject):
 
     @Slot()
     def reload(self) -> None:
-        """Read the registry again."""
-        self._bridge.run(_list_boards, self._services, done=self._on_listed)
+        """Read the registry again; of two readings under way the later one counts."""
+        if self._listing is not None:
+            self._listing.drop()
+        self._listing = self._bridge.run(_list_boards, self._services, done=self._on_listed)
 
     def visit(self, name: str) -> None:
-        """Connect to a board and look: facts, deployments, what it serves."""
+        """Connect to a board and look: facts, deployments, what it serves.
+
+        Asked for while a visit is under way, something has changed that it may have looked at before: it is thrown
+        away then, and the board looked at once more.
+        """
         view = self.get(name)
-        if view is not None and not view.visiting:
-            self._put(replace(view, visiting=True))
-            visitor = self._visitors[name] = _Visitor(name, self)
-            visitor.start(self._services, self._bridge)
+        if view is None:
+            return
+        self._put(replace(view, visiting=True))
+        if name in self._visitors:
+            self._outdated.add(name)
+        else:
+            self._send_visitor(name)
 
     def visit_all(self) -> None:
         """Look at every board."""
         for view in list(self.views):
             self.visit(view.name)
 
+    def know_serving(self, name: str, serving: "Serving | None") -> None:
+        """What a start or stop on the board has just come to: shown at once, and looked at."""
+        view = self.get(name)
+        if view is not None and view.status is not None:
+            self._put(replace(view, status=replace(view.status, serving=serving)))
+        self.visit(name)
+
     def settle(self, name: str, outcome: "BoardStatus | RKDeckError") -> None:
         """A visit has ended."""
-        visitor = self._visitors.pop(name, None)
-        if visitor is not None:
-            visitor.deleteLater()
+        self._visitors.pop(name).deleteLater()
         view = self.get(name)
+        outdated = name in self._outdated
+        self._outdated.discard(name)
         if view is None:
             return
-        if isinstance(outcome, RKDeckError):
+        if outdated:
+            self._send_visitor(name)
+        elif isinstance(outcome, RKDeckError):
             self._put(replace(view, visiting=False, error=outcome))
         else:
             self._put(replace(view, visiting=False, error=None, status=outcome, board=outcome.board))
+
+    def _send_visitor(self, name: str) -> None:
+        visitor = self._visitors[name] = _Visitor(name, self)
+        visitor.start(self._services, self._bridge)
 
     def _on_listed(self, boards: tuple[Board, ...]) -> None:
         known = {view.name: view for view in self.views}

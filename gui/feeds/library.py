@@ -7,7 +7,7 @@ from core.jobs.model import JobRecord, JobState
 from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases import library as use
-from gui.bridge import Bridge
+from gui.bridge import Bridge, Task
 from gui.feeds.jobs import JobsFeed
 
 _MAKES_ITEMS = {"download", "convert", "run"}
@@ -30,6 +30,7 @@ class LibraryFeed(QObject):
         self.is_loaded = False
         self._services = services
         self._bridge = bridge
+        self._listing: Task | None = None
         jobs.ended.connect(self._on_job_ended)
 
     def get(self, item_id: str) -> LibraryItem | None:
@@ -38,8 +39,10 @@ class LibraryFeed(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Read the list again."""
-        self._bridge.run(use.list_items, self._services, done=self._on_listed)
+        """Read the list again; of two readings under way the later one counts."""
+        if self._listing is not None:
+            self._listing.drop()
+        self._listing = self._bridge.run(use.list_items, self._services, done=self._on_listed)
 
     def _on_listed(self, items: tuple[LibraryItem, ...]) -> None:
         self.items.replace_all(items, key=_item_id)

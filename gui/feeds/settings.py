@@ -31,5 +31,6 @@ class SettingsKeeper(QObject):
         new = replace(self.value, **values)
         if new != self.value:
             self.value = new
-            self._bridge.run(use.keep_settings, self._services, new)
+            self._services.settings = new
+            self._bridge.run(use.keep_settings, self._services)
             self.changed.emit(new)

@@ -10,7 +10,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "This is a fault in RKDeck; please report it.",
     ),
     "demo.tour_failed": (
-        "The demo's window came no further than {step}: {what} did not come about.",
+        "The demo's window came no further than {step}: {what} did not come about. It complained of: {complaint}",
         "This is a fault in RKDeck or its demo; please report it.",
     ),
     "demo.not_drawn": (

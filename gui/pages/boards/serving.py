@@ -34,7 +34,7 @@ class ServingControl(QObject):
         self.said.emit(tr("starting {name} ...", name=deployment))
         self._task = self._desk.bridge.run(
             use.serve, self._desk.services, self.board, deployment, cancel=CancelToken(), on_wait=self._waited,
-            done=self._on_done, failed=self._on_failed,
+            done=self._on_started, failed=self._on_failed,
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -42,7 +42,7 @@ class ServingControl(QObject):
         if self._task is None:
             self.said.emit(tr("stopping ..."))
             self._task = self._desk.bridge.run(
-                use.stop, self._desk.services, self.board, done=self._on_done, failed=self._on_failed
+                use.stop, self._desk.services, self.board, done=self._on_stopped, failed=self._on_failed
             )
 
     def cancel(self) -> None:
@@ -54,18 +54,23 @@ class ServingControl(QObject):
         if self._task is not None and seconds >= 1:
             self.said.emit(tr("loading the model, {seconds} s so far ...", seconds=int(seconds)))
 
-    def _on_done(self, _serving: Serving | None) -> None:
+    def _on_started(self, serving: Serving) -> None:
         self._end()
+        self._desk.boards.know_serving(self.board, serving)
+
+    def _on_stopped(self, _stopped: Serving | None) -> None:
+        self._end()
+        self._desk.boards.know_serving(self.board, None)
 
     def _on_failed(self, error: RKDeckError) -> None:
         if not isinstance(error, CancelledError):
             self._desk.report(error)
         self._end()
+        self._desk.boards.visit(self.board)
 
     def _end(self) -> None:
         self._task = None
         self.said.emit("")
-        self._desk.boards.visit(self.board)
 
 
 def _one(_seconds: float) -> str:
