@@ -180,7 +180,7 @@ class Bridge(QObject):
         while (message := self._mailbox.take()) is not None:
             receiver, value = message
             slot = receiver()
-            if slot is not None and _lives(slot):
+            if slot is not None and lives(slot):
                 slot(value)
             if time.perf_counter() > deadline:
                 # Input and painting have their turn before the rest.
@@ -188,7 +188,7 @@ class Bridge(QObject):
                 return
 
 
-def _lives(slot: Callable[[Any], None]) -> bool:
+def lives(slot: Callable[[Any], None]) -> bool:
     """Whether the receiver's C++ side is there: Python may hold on to the rest of a deleted widget for a while."""
     owner = getattr(slot, "__self__", None)
     return not isinstance(owner, QObject) or isValid(owner)

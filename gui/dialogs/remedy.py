@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.base.errors import RKDeckError
+from core.base.errors import CancelledError, RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.boards.doctor.applying import Way
@@ -32,6 +32,13 @@ _LINES_SHOWN = 7
 def fix_words(fix: Fix) -> tuple[str, str]:
     """A remedy's title and what it means."""
     return word_error(RKDeckError(f"doctor.fix_{fix.id}", hint=None, **fix.facts), language())
+
+
+def tell_broken_off(desk: Desk, board: str) -> None:
+    """A change on a board was called off half-way: say so, and look what has become of it."""
+    text = tr("Broken off on {board}. What was done by then stays; the doctor looks again.", board=board)
+    desk.notice(text, kind="warn")
+    desk.boards.visit(board)
 
 
 class RemedyDialog(QDialog):
@@ -105,10 +112,10 @@ class RemedyDialog(QDialog):
         buttons = QDialogButtonBox()
         self.run = QPushButton(tr("Take it back") if self._undo else tr("Do it on the board"))
         self.run.setObjectName("runRemedy")
-        leave = QPushButton(tr("Leave it"))
+        self.leave = QPushButton(tr("Leave it"))
         buttons.addButton(self.run, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.addButton(leave, QDialogButtonBox.ButtonRole.RejectRole)
-        leave.setDefault(True)
+        buttons.addButton(self.leave, QDialogButtonBox.ButtonRole.RejectRole)
+        self.leave.setDefault(True)
         self.run.clicked.connect(self._on_run)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
@@ -137,13 +144,21 @@ class RemedyDialog(QDialog):
         self.accept()
 
     def _on_failed(self, error: RKDeckError) -> None:
+        self._task = None
+        if isinstance(error, CancelledError):
+            tell_broken_off(self._desk, self._board)
+            super().reject()
+            return
         self.run.setEnabled(True)
+        self.leave.setEnabled(True)
         self.password.setVisible(self.password.isVisible() or error.code.startswith("doctor.sudo_password"))
         self.problem.setText(" ".join(word_error(error, language())))
         self.problem.show()
 
     def reject(self) -> None:
-        """Leaving ends what is under way."""
+        """Leaving ends what is under way, and waits for how that ended: what was done must be there to take back."""
         if self._task is not None:
-            self._task.drop()
-        super().reject()
+            self.leave.setEnabled(False)
+            self._task.cancel()
+        else:
+            super().reject()

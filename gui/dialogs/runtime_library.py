@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.base.errors import RKDeckError
+from core.base.errors import CancelledError, RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.base.units import format_bytes
@@ -25,6 +25,7 @@ from core.usecases import doctor as use
 from core.usecases.doctor import LibraryOffer
 from gui.bridge import Task
 from gui.desk import Desk
+from gui.dialogs.remedy import tell_broken_off
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
@@ -53,6 +54,7 @@ class LibraryDialog(QDialog):
         self._offers: tuple[LibraryOffer, ...] = ()
         self._own: Path | None = None
         self._task: Task | None = None
+        self._sending = False
         self._files: QFileDialog | None = None
         self.about = label(
             tr(
@@ -79,10 +81,10 @@ class LibraryDialog(QDialog):
         self.send = QPushButton(tr("Copy it to the board"))
         self.send.setObjectName("sendLibrary")
         self.send.setEnabled(False)
-        leave = QPushButton(tr("Leave it"))
+        self.leave = QPushButton(tr("Leave it"))
         buttons.addButton(self.send, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.addButton(leave, QDialogButtonBox.ButtonRole.RejectRole)
-        leave.setDefault(True)
+        buttons.addButton(self.leave, QDialogButtonBox.ButtonRole.RejectRole)
+        self.leave.setDefault(True)
         self.send.clicked.connect(self._on_send)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -99,6 +101,7 @@ class LibraryDialog(QDialog):
         )
 
     def _on_offers(self, offers: tuple[LibraryOffer, ...]) -> None:
+        own = self._own
         self._offers = offers
         self.releases.clear()
         for offer in offers:
@@ -111,6 +114,8 @@ class LibraryDialog(QDialog):
         self.releases.setCurrentIndex(chosen)
         self.releases.setEnabled(bool(offers))
         self._on_chosen(chosen)
+        if own is not None:  # chosen while the list was made
+            self._on_file(str(own))
 
     @Slot(int)
     def _on_chosen(self, place: int) -> None:
@@ -183,6 +188,7 @@ class LibraryDialog(QDialog):
         self.source.setText(tr("{size} fetched", size=format_bytes(done)))
 
     def _on_ready(self, library: LibraryFile) -> None:
+        self._sending = True
         self.source.setText(tr("Sending it to the board ..."))
         self.bar.setRange(0, 0)
         self._task = self._desk.bridge.run(
@@ -195,6 +201,12 @@ class LibraryDialog(QDialog):
         self.accept()
 
     def _on_failed(self, error: RKDeckError) -> None:
+        self._task = None
+        if isinstance(error, CancelledError):
+            tell_broken_off(self._desk, self._board)
+            super().reject()
+            return
+        self._sending = False
         self.bar.hide()
         self.send.setEnabled(self._own is not None or self.releases.currentIndex() >= 0)
         self.choose.setEnabled(True)
@@ -203,7 +215,11 @@ class LibraryDialog(QDialog):
         self.problem.show()
 
     def reject(self) -> None:
-        """Leaving ends what is under way."""
+        """Leaving ends what is under way; of what is being sent it waits for how that ended."""
+        if self._task is not None and self._sending:
+            self.leave.setEnabled(False)
+            self._task.cancel()
+            return
         if self._task is not None:
             self._task.drop()
         super().reject()

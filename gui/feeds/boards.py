@@ -1,23 +1,27 @@
 """The boards as a list: what is stored, what a visit found, what the monitor sees now, and the job on each."""
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from core.base.errors import RKDeckError
+from core.base.errors import CancelledError, RKDeckError
 from core.base.observable import ObservableList
 from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
 from core.monitor.sample import BoardSample
 from core.services import Services
-from gui.bridge import Bridge, Task
+from gui.bridge import Bridge, Task, lives
 from gui.feeds.jobs import JobsFeed
 from gui.feeds.monitor import MonitorHub
 
 if TYPE_CHECKING:
     from core.serve.records import Serving
     from core.usecases.boards import BoardStatus
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,21 @@ class BoardsFeed(QObject):
         for view in list(self.views):
             self.visit(view.name)
 
+    def change(
+        self,
+        name: str,
+        function: Callable[..., Result],
+        *args: object,
+        done: Callable[[Result], None] | None = None,
+        failed: Callable[[RKDeckError], None] | None = None,
+    ) -> None:
+        """Change something on a board by `function(services, name, *args)`, and look at it afterwards.
+
+        `done` and `failed` are held weakly, as `Bridge.run` does; that the board is looked at, and that a failure is
+        told, does not hang on whether the panel that asked is still open.
+        """
+        _Change(name, self, done, failed).start(self._services, self._bridge, function, *args)
+
     def know_serving(self, name: str, serving: "Serving | None") -> None:
         """What a start or stop on the board has just come to: shown at once, and looked at."""
         view = self.get(name)
@@ -202,6 +221,54 @@ class _Visitor(QObject):
 
     def _on_done(self, outcome: "BoardStatus | RKDeckError") -> None:
         self._feed.settle(self._name, outcome)
+
+
+class _Change(QObject):
+    """Carries the outcome of a change on a board to who asked for it, if they are there, and to the feed."""
+
+    def __init__(
+        self,
+        name: str,
+        feed: BoardsFeed,
+        done: Callable[[Any], None] | None,
+        failed: Callable[[RKDeckError], None] | None,
+    ) -> None:
+        super().__init__(feed)
+        self._name = name
+        self._feed = feed
+        self._done = None if done is None else weakref.WeakMethod(done)
+        self._failed = None if failed is None else weakref.WeakMethod(failed)
+        self._bridge: Bridge | None = None
+
+    def start(
+        self, services: Services, bridge: Bridge, function: Callable[..., object], *args: object
+    ) -> None:
+        self._bridge = bridge
+        bridge.run(function, services, self._name, *args, done=self._on_done, failed=self._on_failed)
+
+    def _on_done(self, result: object) -> None:
+        self._tell(self._done, result)
+        self._end()
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        if (
+            not self._tell(self._failed, error)
+            and self._bridge is not None
+            and not isinstance(error, CancelledError)
+        ):
+            self._bridge.failed.emit(error)
+        self._end()
+
+    def _tell(self, receiver: "weakref.WeakMethod[Callable[[Any], None]] | None", value: object) -> bool:
+        slot = receiver() if receiver is not None else None
+        if slot is None or not lives(slot):
+            return False
+        slot(value)
+        return True
+
+    def _end(self) -> None:
+        self._feed.visit(self._name)
+        self.deleteLater()
 
 
 def _list_boards(services: Services) -> tuple[Board, ...]:

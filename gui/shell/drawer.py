@@ -50,7 +50,7 @@ class Drawer(QFrame):
         """Show a panel instead of the one before, which is deleted; None closes the drawer."""
         if self._panel is not None and self._panel is not panel:
             self._layout.removeWidget(self._panel)
-            self._panel.hide()
+            self._panel.close()
             self._panel.deleteLater()
         had_focus = self.focusWidget() is not None
         self._panel = panel

@@ -1,6 +1,6 @@
 """Model files that are on a board already: found in a folder there, and made deployments without being sent."""
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
@@ -16,13 +16,7 @@ from gui.wording import word_error
 
 
 class AdoptBox(QWidget):
-    """Looks in a folder of the board and adopts what is chosen.
-
-    Signals:
-        adopted: the new Deployment.
-    """
-
-    adopted = Signal(object)
+    """Looks in a folder of the board and adopts what is chosen."""
 
     def __init__(self, desk: Desk, board: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,7 +55,10 @@ class AdoptBox(QWidget):
 
     @Slot()
     def _on_look(self) -> None:
+        if not self.look.isEnabled():  # Enter in the field while it looks already, or the board computes
+            return
         self.look.setEnabled(False)
+        self.take.setEnabled(False)
         self.state.setText(tr("Looking ..."))
         self._desk.bridge.run(
             use.find_adoptable, self._desk.services, self._board, self.folder.text().strip() or None,
@@ -69,37 +66,36 @@ class AdoptBox(QWidget):
         )  # fmt: skip
 
     def _show(self, files: tuple[FoundFile, ...]) -> None:
-        self.look.setEnabled(True)
         self.found.clear()
         for file in files:
             self.found.addItem(f"{printable(file.path, 200)}  ({format_bytes(file.size_bytes)})", file.path)
         for widget in (self.found, self.take):
             widget.setVisible(bool(files))
-        self.take.setEnabled(bool(files))
+        self._free()
         self.state.setText("" if files else tr("No .rkllm files there that RKDeck does not know."))
 
     @Slot()
     def _on_take(self) -> None:
         path = self.found.currentData()
         if isinstance(path, str):
-            self.take.setEnabled(False)
+            for widget in (self.take, self.found, self.look):
+                widget.setEnabled(False)
             self.state.setText(tr("The board computes the checksum; large files take minutes ..."))
-            self._desk.bridge.run(
-                use.adopt,
-                self._desk.services,
-                self._board,
-                path,
-                done=self._on_adopted,
-                failed=self._on_failed,
+            self._desk.boards.change(
+                self._board, use.adopt, path, done=self._on_adopted, failed=self._on_failed
             )
 
     def _on_adopted(self, deployment: Deployment) -> None:
-        self.take.setEnabled(True)
         self.found.removeItem(self.found.currentIndex())
+        self._free()
         self.state.setText(tr("{name} is deployed; nothing was sent.", name=deployment.name))
-        self.adopted.emit(deployment)
 
     def _on_failed(self, error: RKDeckError) -> None:
-        self.look.setEnabled(True)
-        self.take.setEnabled(self.found.count() > 0)
+        self._free()
         self.state.setText(" ".join(word_error(error, language())))
+
+    def _free(self) -> None:
+        """Something else can be asked for."""
+        self.look.setEnabled(True)
+        for widget in (self.found, self.take):
+            widget.setEnabled(self.found.count() > 0)

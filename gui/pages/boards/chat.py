@@ -1,7 +1,7 @@
 """Asking what a board serves: a conversation in the drawer, streamed, stoppable."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
-from PySide6.QtGui import QKeyEvent, QTextCursor
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
 from core.base.errors import CancelledError, RKDeckError
@@ -17,7 +17,7 @@ from gui.wording import word_error
 
 
 class ChatPanel(QWidget):
-    """The conversation lives as long as the panel."""
+    """The conversation lives as long as the panel; closing it ends an answer under way."""
 
     def __init__(self, desk: Desk, board: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,6 +71,13 @@ class ChatPanel(QWidget):
             self._on_send()
             return True
         return super().eventFilter(watched, event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # Qt's name
+        """Nobody reads any more: the board need not go on writing."""
+        if self._task is not None:
+            self._task.drop()
+            self._task = None
+        super().closeEvent(event)
 
     @Slot()
     def _on_send(self) -> None:

@@ -1,5 +1,8 @@
 """What is deployed on a board: versions, back, off, serve; in the drawer."""
 
+from collections.abc import Callable
+from typing import Any
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHeaderView, QMessageBox, QTableView, QVBoxLayout, QWidget
 
@@ -35,6 +38,7 @@ class DeploymentsPanel(QWidget):
         self._desk = desk
         self.board = view.name
         self._question: QMessageBox | None = None
+        self._counting = self._changing = self._changed = False
         self._versions: ObservableList[Deployment] = ObservableList()
         columns = (
             Column[Deployment](tr("Name"), _name, tip=_about),
@@ -67,7 +71,6 @@ class DeploymentsPanel(QWidget):
         self.tidy.setObjectName("pruneButton")
         self.tidy.clicked.connect(self._on_tidy)
         self.adopting = AdoptBox(desk, view.name)
-        self.adopting.adopted.connect(self._on_changed)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table, 1)
@@ -81,8 +84,11 @@ class DeploymentsPanel(QWidget):
 
     @Slot(object)
     def _on_board_changed(self, view: BoardView) -> None:
-        if view.name == self.board:
-            self._show(view)
+        if view.name != self.board:
+            return
+        if self._changed and not view.visiting:
+            self._changing = self._changed = False
+        self._show(view)
 
     def _show(self, view: BoardView) -> None:
         versions = view.status.versions if view.status is not None else ()
@@ -99,13 +105,14 @@ class DeploymentsPanel(QWidget):
     def _on_selected(self) -> None:
         chosen = self._selected()
         older = chosen is not None and sum(version.name == chosen.name for version in self._versions) > 1
-        self.serve.setEnabled(chosen is not None)
+        free = not self._changing
+        self.serve.setEnabled(free and chosen is not None)
         # Any version that is not in use can be chosen; of the one that is, the one before it.
         another = chosen is not None and not chosen.current
-        self.back.setEnabled(older or another)
+        self.back.setEnabled(free and (older or another))
         self.back.setText(tr("Use this version") if another else tr("Roll back"))
-        self.tidy.setEnabled(len(self._versions) > 0)
-        self.off.setEnabled(chosen is not None)
+        self.tidy.setEnabled(free and not self._counting and len(self._versions) > 0)
+        self.off.setEnabled(free and chosen is not None)
         self.about.setText(_about(chosen) if chosen is not None else tr("Nothing is deployed here yet."))
 
     @Slot()
@@ -119,21 +126,21 @@ class DeploymentsPanel(QWidget):
         chosen = self._selected()
         if chosen is not None:
             version = None if chosen.current else chosen.version
-            self._desk.bridge.run(
-                use.rollback, self._desk.services, self.board, chosen.name, version, done=self._on_changed
-            )
+            self._change(use.rollback, chosen.name, version)
 
     @Slot()
     def _on_tidy(self) -> None:
         """Ask the board first what would go."""
-        self.tidy.setEnabled(False)
+        self._counting = True
+        self._on_selected()
         self._desk.bridge.run(
             use.prune, self._desk.services, self.board, dry_run=True,
-            done=self._on_counted, failed=self._on_tidy_failed,
+            done=self._on_counted, failed=self._on_count_failed,
         )  # fmt: skip
 
     def _on_counted(self, pruning: Pruning) -> None:
-        self.tidy.setEnabled(True)
+        self._counting = False
+        self._on_selected()
         if not pruning.versions and not pruning.blobs:
             self._desk.notice(tr("Nothing on {board} is old enough to go.", board=self.board))
             return
@@ -167,9 +174,7 @@ class DeploymentsPanel(QWidget):
             return
         pressed = box.clickedButton()
         if pressed and pressed.objectName() == "confirmPrune":
-            self._desk.bridge.run(
-                use.prune, self._desk.services, self.board, done=self._on_tidied, failed=self._on_tidy_failed
-            )
+            self._change(use.prune, done=self._on_tidied)
         box.deleteLater()
 
     def _on_tidied(self, pruning: Pruning) -> None:
@@ -177,10 +182,11 @@ class DeploymentsPanel(QWidget):
             tr("{size} freed on {board}.", size=format_bytes(pruning.freed_bytes), board=self.board),
             kind="ok",
         )
-        self._desk.boards.visit(self.board)
+        self._on_changed()
 
-    def _on_tidy_failed(self, error: RKDeckError) -> None:
-        self.tidy.setEnabled(True)
+    def _on_count_failed(self, error: RKDeckError) -> None:
+        self._counting = False
+        self._on_selected()
         self._desk.report(error)
 
     @Slot()
@@ -219,11 +225,31 @@ class DeploymentsPanel(QWidget):
         pressed = box.clickedButton()
         if pressed and pressed.objectName() == "confirmUndeploy":
             name = str(box.property("deployment"))
-            self._desk.bridge.run(use.undeploy, self._desk.services, self.board, name, done=self._on_changed)
+            self._change(use.undeploy, name)
         box.deleteLater()
 
-    def _on_changed(self, _deployment: Deployment) -> None:
-        self._desk.boards.visit(self.board)
+    def _change(
+        self,
+        function: Callable[..., object],
+        *args: object,
+        done: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Change something on the board; nothing else until it has been looked at again.
+
+        A second click on "Roll back" would else go back one version more.
+        """
+        self._changing, self._changed = True, False
+        self._on_selected()
+        self._desk.boards.change(
+            self.board, function, *args, done=done or self._on_changed, failed=self._on_failed
+        )
+
+    def _on_changed(self, _result: object = None) -> None:
+        self._changed = True
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        self._desk.report(error)
+        self._on_changed()
 
 
 def _key(version: Deployment) -> tuple[str, str]:

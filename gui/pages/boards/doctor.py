@@ -17,6 +17,7 @@ from core.boards.doctor.findings import Finding, Verdict, overall
 from core.boards.doctor.fixes import Fix
 from core.usecases import doctor as use
 from core.usecases.boards import BoardStatus
+from gui.bridge import Task
 from gui.desk import Desk
 from gui.dialogs.remedy import RemedyDialog, fix_words
 from gui.dialogs.runtime_library import LibraryDialog
@@ -66,6 +67,7 @@ class DoctorPanel(QWidget):
         self._outline: object = None
         self.rows: list[FindingRow] = []
         self._file: Path | None = None
+        self._checking: Task | None = None
         self._about_file: tuple[Finding, ...] = ()
         self._files: QFileDialog | None = None
         self.state = StateLabel()
@@ -221,12 +223,15 @@ class DoctorPanel(QWidget):
         self._ask_about_file()
 
     def _ask_about_file(self) -> None:
+        if self._checking is not None:  # of another file, or against what the board was before
+            self._checking.drop()
+            self._checking = None
         status = self._view.status
         if self._file is None or status is None:
             self._about_file = ()
             self._show_findings()
             return
-        self._desk.bridge.run(
+        self._checking = self._desk.bridge.run(
             use.check_file,
             self._desk.services,
             status,

@@ -1,9 +1,7 @@
 """What a card says of serving is what is so, also when a slow look at the board is overtaken by a start or stop."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -16,34 +14,12 @@ from gui.desk import Desk
 from gui.feeds.boards import BoardView
 from gui.pages.boards.serving import ServingControl
 from tests.gui.page_parts import SLACK_MS
+from tests.support.held import HeldBack
 from tests.support.models import write_random_model
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
 
 JOB_S = 90
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
-
-
-class HeldBack:
-    """The real function; its first call returns what it has found only when it is let go."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.has_looked, self.let_go, self.has_returned = (threading.Event() for _ in range(3))
-
-    def around(self, function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-        def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            self.calls += 1
-            first = self.calls == 1
-            result = function(*args, **kwargs)
-            if first:
-                self.has_looked.set()
-                assert self.let_go.wait(JOB_S)
-                self.has_returned.set()
-            return result
-
-        return call
 
 
 @pytest.fixture(scope="module")
