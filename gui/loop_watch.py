@@ -12,13 +12,16 @@ class LoopWatch(QObject):
 
     Attributes:
         longest_ms: the longest block so far, in milliseconds beyond the timer's own interval.
+        longest_work_ms: the most this thread worked between two turns: what is left of a block when the
+            operating system let others run meanwhile.
         over_50_ms: how many blocks were longer than 50 ms.
         at: what was going on during the longest one, as `note` said.
     """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.longest_ms = 0.0
+        self.longest_ms = self.longest_work_ms = 0.0
+        self._worked_s = 0.0
         self.over_50_ms = 0
         self.at = ""
         self._note = ""
@@ -31,6 +34,7 @@ class LoopWatch(QObject):
     def start(self) -> None:
         """Begin, or go on after a `stop`."""
         self._clock.start()
+        self._worked_s = time.thread_time()
         self._timer.start()
 
     def stop(self) -> None:
@@ -50,6 +54,9 @@ class LoopWatch(QObject):
     def _on_tick(self) -> None:
         blocked_ms = self._clock.nsecsElapsed() / 1e6 - _TICK_MS
         self._clock.restart()
+        worked_s = time.thread_time()
+        self.longest_work_ms = max(self.longest_work_ms, 1000 * (worked_s - self._worked_s))
+        self._worked_s = worked_s
         if blocked_ms > 50:
             self.over_50_ms += 1
         if blocked_ms > self.longest_ms:

@@ -128,6 +128,7 @@ class Tour(Hand):
             f"the same path by its widgets in {took}; longest event-loop block {self.watch.longest_ms:.0f} ms "
             f"({self.watch.at}), {self.watch.over_50_ms} over 50 ms; of an empty loop here {empty_ms:.0f} ms",
             longest_block_ms=round(self.watch.longest_ms, 1),
+            longest_work_ms=round(self.watch.longest_work_ms, 1),
             blocks_over_50_ms=self.watch.over_50_ms,
             empty_loop_ms=round(empty_ms, 1),
         )

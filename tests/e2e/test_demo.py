@@ -79,9 +79,10 @@ def test_the_demo_takes_the_window_along_and_draws_every_page(tmp_path: Path) ->
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     window = [step for step in steps if step.get("step") == "window"]
     assert any("fits" in step.get("verdict", "") for step in window)
-    # On a machine that is busy with other tests an empty loop is held up as well.
     (last,) = (step for step in window if "longest_block_ms" in step)
-    assert last["longest_block_ms"] < 250 + 2 * last["empty_loop_ms"]
+    assert last["longest_work_ms"] < 250
+    # A wait for a disk or network is no work; on a busy machine an empty loop is held up as well.
+    assert last["longest_block_ms"] < 1000 + 2 * last["empty_loop_ms"]
     pictures = sorted(path.name for path in (tmp_path / "shots").iterdir())
     assert len(pictures) == 8 * 2 * 2 + 1
     assert all((tmp_path / "shots" / name).stat().st_size > 5000 for name in pictures)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "") -> None:
     """Return as soon as `condition` is true; fail the test after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():

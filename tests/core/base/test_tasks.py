@@ -46,7 +46,7 @@ def test_a_closed_pool_takes_nothing_and_cancels_what_waits() -> None:
     release = threading.Event()
     first = pool.submit(release.wait, 10)
     waiting = pool.submit(lambda: None)
-    wait_until(first.running, timeout_s=10)
+    wait_until(first.running, timeout_s=30)
     threads = set(threading.enumerate()) - before
     pool.close()
     assert waiting.cancelled()
@@ -55,7 +55,7 @@ def test_a_closed_pool_takes_nothing_and_cancels_what_waits() -> None:
     release.set()
     assert first.result(10)
     assert threads
-    wait_until(lambda: not any(thread.is_alive() for thread in threads), timeout_s=10)
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), timeout_s=30)
 
 
 def test_an_idle_thread_keeps_nothing_of_the_last_call_alive() -> None:
@@ -66,7 +66,7 @@ def test_an_idle_thread_keeps_nothing_of_the_last_call_alive() -> None:
     reference = weakref.ref(thing)
     pool.submit(id, thing).result(10)
     del thing
-    wait_until(lambda: reference() is None, timeout_s=10)
+    wait_until(lambda: reference() is None, timeout_s=30)
     pool.close()
 
 

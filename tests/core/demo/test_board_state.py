@@ -242,4 +242,4 @@ def test_reports_hold_what_the_meter_counted(tmp_path: Path) -> None:
         assert list((tmp_path / BUSY_FOLDER).iterdir()) == []
     assert report["jobs"] == [15, 15]
     assert report["since_s"] is None
-    assert 0.03 <= report["busy_s"][0] < 1
+    assert 0.03 <= report["busy_s"][0] < 30

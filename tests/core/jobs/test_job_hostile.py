@@ -137,7 +137,7 @@ def test_stopped_worker_is_ended_too(jobs: JobManager) -> None:
 
 def test_ended_supervisor_is_reaped_without_being_asked_for(jobs: JobManager) -> None:
     start(jobs, "clashing_names").result(SLACK_S)
-    wait_until(lambda: not psutil.Process().children(), 5.0, "a zombie")
+    wait_until(lambda: not psutil.Process().children(), 30, "a zombie")
 
 
 def test_working_job_is_neither_resumed_nor_kept_waiting_for(jobs: JobManager) -> None:
@@ -268,7 +268,7 @@ def test_nothing_of_any_job_is_left(jobs: JobManager) -> None:
     jobs.close()
     for handle in handles:
         assert handle.record().state is JobState.INTERRUPTED
-        wait_until(lambda handle=handle: not process.marked(handle.id), 5.0)  # type: ignore[misc]
+        wait_until(lambda handle=handle: not process.marked(handle.id), 30)  # type: ignore[misc]
 
 
 def test_final_state_torn_of_its_line_end_is_no_end(paths: AppPaths) -> None:

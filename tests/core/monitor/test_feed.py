@@ -133,12 +133,15 @@ def test_the_interval_changes_at_once(place: Place) -> None:
         count = place.wait_for("desk", UP)
         feed.set_interval(3600)
         wait_until(lambda: len(place.links("desk")) > count)
-        time.sleep(0.3)  # until what was on its way has arrived
-        count = len(place.links("desk"))
-        time.sleep(0.5)  # nothing is to be waited for: nothing may come
-        assert len(place.links("desk")) == count
+        for _ in range(20):  # what was on its way may still arrive; then nothing may
+            count = len(place.links("desk"))
+            time.sleep(1.0)
+            if len(place.links("desk")) == count:
+                break
+        else:
+            pytest.fail("samples go on to come")
         feed.set_interval(0.2)
-        wait_until(lambda: len(place.links("desk")) > count + 3, timeout_s=5)
+        wait_until(lambda: len(place.links("desk")) > count + 3, timeout_s=30)
 
 
 def test_a_board_that_goes_and_comes_back(place: Place) -> None:
@@ -248,7 +251,7 @@ def test_a_killed_front_end_leaves_nothing(place: Place) -> None:
         worker = psutil.Process(int(pid))
         assert link == UP
         front_end.kill()
-    wait_until(lambda: has_ended(worker), timeout_s=3)
+    wait_until(lambda: has_ended(worker), timeout_s=30)
     wait_until(lambda: not shells_of(board))
 
 
@@ -261,7 +264,7 @@ def test_close_ends_everything_even_a_worker_that_hangs(place: Place) -> None:
     worker.suspend()
     began_s = time.monotonic()
     feed.close()
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < 10.0  # it is killed; nobody waits for it to wake
     assert has_ended(worker)
     count = len(place.samples)
     feed.close()
@@ -275,7 +278,7 @@ def test_close_at_once_and_without_boards(place: Place) -> None:
         began_s = time.monotonic()
         with place.feed(*boards) as feed:
             assert boards or feed.worker_pid is None
-        assert time.monotonic() - began_s < 2.0
+        assert time.monotonic() - began_s < 10.0
     place.feed("desk").close()  # never started
 
 

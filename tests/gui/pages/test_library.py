@@ -133,13 +133,15 @@ def test_a_narrow_table_gives_up_columns_but_not_the_title(
 ) -> None:
     page = library_page
     page.resize(760, 480)
-    qtbot.waitUntil(lambda: page.view.isColumnHidden(3))
+    qtbot.waitUntil(lambda: page.view.isColumnHidden(3), timeout=SLACK_MS)
     assert page.view.columnWidth(0) >= 200
     shown = [column for column in range(6) if not page.view.isColumnHidden(column)]
     assert {0, 4} <= set(shown)
     assert sum(page.view.columnWidth(column) for column in shown) <= page.view.viewport().width()
     page.resize(1500, 690)
-    qtbot.waitUntil(lambda: not any(page.view.isColumnHidden(column) for column in range(6)))
+    qtbot.waitUntil(
+        lambda: not any(page.view.isColumnHidden(column) for column in range(6)), timeout=SLACK_MS
+    )
 
 
 def converted(services: Services, paths: AppPaths) -> LibraryItem:
@@ -164,7 +166,7 @@ def test_the_detail_tells_where_it_came_from_and_copies_the_digest(
 ) -> None:
     page = library_page
     item = converted(services, paths)
-    with qtbot.waitSignal(desk.library.loaded):
+    with qtbot.waitSignal(desk.library.loaded, timeout=SLACK_MS):
         desk.library.refresh()
     select(page, item)
     shown = texts(page.detail)
@@ -218,7 +220,7 @@ def test_a_verification_survives_a_refresh_and_is_dropped_with_the_selection(
     page = library_page
     select(page, rkllm_item)
     page.detail.verify.click()
-    with qtbot.waitSignal(desk.library.loaded):
+    with qtbot.waitSignal(desk.library.loaded, timeout=SLACK_MS):
         desk.library.refresh()
     qtbot.waitUntil(lambda: page.detail.outcome.state == "ok", timeout=SLACK_MS)
     page.detail.verify.click()
@@ -235,7 +237,7 @@ def test_removing_asks_with_name_and_size_and_leaves_foreign_files(
     page = library_page
     page.activateWindow()
     page.focus_first()
-    qtbot.waitUntil(page.view.hasFocus)
+    qtbot.waitUntil(page.view.hasFocus, timeout=SLACK_MS)
     qtbot.keyClick(page.view, Qt.Key.Key_Delete)
     box = question(page, qtbot)
     assert "Tiny_W8A8_RK3588" in box.text()
@@ -258,7 +260,7 @@ def test_removing_deletes_what_is_in_our_own_folder(
 ) -> None:
     page = library_page
     item = converted(services, paths)
-    with qtbot.waitSignal(desk.library.loaded):
+    with qtbot.waitSignal(desk.library.loaded, timeout=SLACK_MS):
         desk.library.refresh()
     select(page, item)
     page.detail.remove.click()
@@ -311,7 +313,7 @@ def test_names_of_strangers_are_never_markup(
     item = services.library.register(
         kind="rkllm", title=title, path=tmp_path / "<i>x.rkllm", files=[LibraryFile("x", 1, None)]
     )
-    with qtbot.waitSignal(desk.library.loaded):
+    with qtbot.waitSignal(desk.library.loaded, timeout=SLACK_MS):
         desk.library.refresh()
     select(page, item)
     labels = [label for label in page.detail.findChildren(QLabel) if label.text()]

@@ -151,7 +151,7 @@ def board(server: SshServer, services: Services, desk: Desk, qtbot: QtBot) -> It
 def open_deploy_menu(page: LibraryPage, qtbot: QtBot) -> QMenu:
     qtbot.mouseClick(page.detail.deploy, Qt.MouseButton.LeftButton)
     menu = page.detail.boards
-    qtbot.waitUntil(menu.isVisible)
+    qtbot.waitUntil(menu.isVisible, timeout=SLACK_MS)
     qtbot.waitUntil(lambda: page.detail.boards.verdict("desk") is not None, timeout=SLACK_MS)
     return menu
 
@@ -184,7 +184,7 @@ def test_a_file_for_another_soc_is_sent_only_after_a_question(
 ) -> None:
     page = library_page
     item = use.add_path(services, write_tiny_model(tmp_path / "Other_RK3576.rkllm", platform="rk3576"))
-    with qtbot.waitSignal(desk.library.loaded):
+    with qtbot.waitSignal(desk.library.loaded, timeout=SLACK_MS):
         desk.library.refresh()
     select(page, item)
     menu = open_deploy_menu(page, qtbot)
@@ -215,7 +215,7 @@ def test_what_no_board_can_load_cannot_be_chosen_and_says_why(
     path = write_tiny_model(tmp_path / "Gone.rkllm")
     item = use.add_path(services, path)
     path.write_text("<!DOCTYPE html><html></html>")
-    with qtbot.waitSignal(desk.library.loaded):
+    with qtbot.waitSignal(desk.library.loaded, timeout=SLACK_MS):
         desk.library.refresh()
     select(page, item)
     menu = open_deploy_menu(page, qtbot)

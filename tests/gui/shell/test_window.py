@@ -19,6 +19,7 @@ from gui.shell.rail import PageEntry
 from gui.shell.window import MainWindow
 from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
+from tests.gui.page_parts import SLACK_MS
 from tests.gui.shell import pages
 from tests.support.waiting import wait_until
 
@@ -139,7 +140,7 @@ def test_a_file_dragged_over_a_pages_button_opens_the_page(window: MainWindow, q
     QApplication.sendEvent(button, QDragLeaveEvent())
     assert not button._linger.isActive()  # type: ignore[attr-defined]
     enter()
-    qtbot.waitUntil(lambda: window.current is window.page("boards"))
+    qtbot.waitUntil(lambda: window.current is window.page("boards"), timeout=SLACK_MS)
     mime.clear()
     mime.setText("words")
     assert not enter().isAccepted()
@@ -170,21 +171,21 @@ def test_closing_while_a_conversion_runs_asks(
 ) -> None:
     desk.jobs.start()
     job_id = start_job(services, "hang", survives=True)
-    qtbot.waitUntil(lambda: bool(desk.jobs.running()), timeout=10_000)
-    qtbot.waitUntil(lambda: desk.jobs.running()[0].state is JobState.RUNNING, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(desk.jobs.running()), timeout=SLACK_MS)
+    qtbot.waitUntil(lambda: desk.jobs.running()[0].state is JobState.RUNNING, timeout=SLACK_MS)
     assert "made up hang" in window.status._jobs.text()
     window.close()
     assert window.isVisible()
     assert "made up hang" in question(window).informativeText()
     press(question(window), answer, qtbot)
-    qtbot.waitUntil(lambda: window.isVisible() is (answer == "stay"), timeout=5000)
+    qtbot.waitUntil(lambda: window.isVisible() is (answer == "stay"), timeout=SLACK_MS)
     assert window.stop_everything is (answer == "stop")
     services.jobs.cancel(job_id)
     services.jobs.attach(job_id).wait(30)
 
 
 def test_closing_with_nothing_running_does_not_ask(window: MainWindow, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(window.closing_agreed):
+    with qtbot.waitSignal(window.closing_agreed, timeout=SLACK_MS):
         window.close()
     assert not window.isVisible()
 
@@ -194,11 +195,11 @@ def test_jobs_of_another_process_are_seen_and_a_finished_one_is_told(
 ) -> None:
     desk.jobs.start()
     with qtbot.waitSignal(desk.jobs.ended, timeout=20_000) as ended:
-        qtbot.waitUntil(lambda: desk.jobs._watcher is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: desk.jobs._watcher is not None, timeout=SLACK_MS)
         start_job(services, "result", survives=True)
     assert ended.args is not None
     assert ended.args[0].state is JobState.SUCCEEDED
-    qtbot.waitUntil(lambda: not desk.jobs.running(), timeout=10_000)
+    qtbot.waitUntil(lambda: not desk.jobs.running(), timeout=SLACK_MS)
     wait_until(lambda: not services.jobs.attach(ended.args[0].spec.id).record().alive)
 
 

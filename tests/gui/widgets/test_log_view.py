@@ -12,6 +12,7 @@ from core.services import Services
 from gui.desk import Desk
 from gui.widgets.log_view import MAX_LINES, LogView
 from tests.gui.conftest import flush
+from tests.gui.page_parts import SLACK_MS
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -69,7 +70,7 @@ def test_scrolling_up_stops_following_and_the_button_goes_on(
     job_id = start_noise(services, 2000)
     view.show_job(job_id)
     qtbot.waitUntil(lambda: "line 1999" in last_line(view), timeout=20_000)
-    qtbot.waitUntil(lambda: not view._drain.isActive())
+    qtbot.waitUntil(lambda: not view._drain.isActive(), timeout=SLACK_MS)
     view.text.verticalScrollBar().setValue(0)
     assert follows(view) is False
     assert view._follow.isEnabled()
