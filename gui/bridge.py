@@ -136,12 +136,16 @@ class Bridge(QObject):
         *args: object,
         done: Callable[[Value], None] | None = None,
         failed: Callable[[RKDeckError], None] | None = None,
+        instead_of: Task | None = None,
         **kwargs: object,
     ) -> Task:
         """Call `function` on another thread; `done` or `failed` hears of it on the main thread.
 
+        The outcome of `instead_of`, an earlier call for the same thing, counts no more.
         A keyword argument `cancel` that is a CancelToken is used by `Task.cancel` and `Task.drop`.
         """
+        if instead_of is not None:
+            instead_of.drop()
         token = kwargs.get("cancel")
         task = Task(token if isinstance(token, CancelToken) else None)
         outcome = _Outcome(

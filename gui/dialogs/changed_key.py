@@ -119,9 +119,9 @@ class ChangedKeyDialog(QDialog):
                 done=self._on_accepted, failed=self._on_failed,
             )  # fmt: skip
             return
-        self._desk.bridge.run(
-            use.accept_new_key, self._desk.services, self._board, self.fingerprint, place=self._place,
-            replaced=replaced, done=self._on_accepted, failed=self._on_failed,
+        self._desk.boards.change(
+            self._board, use.accept_new_key, self.fingerprint, place=self._place, replaced=replaced,
+            done=self._on_accepted, failed=self._on_failed,
         )  # fmt: skip
 
     def _on_accepted(self, recognised: Recognised) -> None:
@@ -132,9 +132,6 @@ class ChangedKeyDialog(QDialog):
             else tr("The new key of {board} is remembered.", board=name)
         )
         self._desk.notice(text, kind="ok")
-        if self._draft is None:
-            self._desk.monitor.retry(self._board)
-            self._desk.boards.visit(self._board)
         self.accept()
 
     def _on_failed(self, error: RKDeckError) -> None:

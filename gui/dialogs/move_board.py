@@ -87,8 +87,7 @@ class MoveBoardDialog(ReachDialog):
             tr("{board} is reached at {address}.", board=name, address=board.address), kind="ok"
         )
         self._desk.boards.reload()
-        self._desk.monitor.retry(board.name)
-        self._desk.boards.visit(board.name)
+        self._desk.boards.look_anew(board.name)
         self.accept()
 
     @Slot(object)

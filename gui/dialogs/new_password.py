@@ -52,6 +52,7 @@ class NewPasswordDialog(QDialog):
         self.setObjectName("newPasswordDialog")
         self._desk, self._board, self._accepted = desk, board, accepted
         self.renewed: BoardDraft | None = None
+        self._is_setting = False
         who = printable(f"{error.facts.get('user')}@{error.facts.get('host')}", 80)
         self.setWindowTitle(tr("A new password for {who}", who=who))
         about = label(
@@ -107,7 +108,7 @@ class NewPasswordDialog(QDialog):
         self.set.setEnabled(False)
         self.problem.hide()
         old, new = self.old.text(), self.new.text()
-        # Not called off when the dialog is closed: halfway, nobody would know which password is the right one.
+        self._is_setting = True
         if isinstance(self._board, BoardDraft):
             draft = replace(self._board, password=old or self._board.password)
             self._desk.bridge.run(
@@ -115,8 +116,8 @@ class NewPasswordDialog(QDialog):
                 done=self._on_draft, failed=self._on_failed,
             )  # fmt: skip
         else:
-            self._desk.bridge.run(
-                use.renew_board_password, self._desk.services, self._board, new, old or None,
+            self._desk.boards.change(
+                self._board, use.renew_board_password, new, old or None,
                 done=self._on_kept, failed=self._on_failed,
             )  # fmt: skip
 
@@ -128,7 +129,16 @@ class NewPasswordDialog(QDialog):
         self._desk.notice(password_kept(place), kind="ok" if place == "keyring" else "warn")
         self.accept()
 
+    def reject(self) -> None:
+        """Cancel; but not while the board sets it: halfway, nobody would know which password is the right one."""
+        if self._is_setting:
+            self.problem.setText(tr("The board is setting the new password; please wait for how that ends."))
+            self.problem.show()
+        else:
+            super().reject()
+
     def _on_failed(self, error: RKDeckError) -> None:
+        self._is_setting = False
         self.set.setEnabled(True)
         if error.code in {"remote.password_refused", "remote.no_credentials"}:
             self.form.setRowVisible(self.old, True)

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -97,9 +98,9 @@ class BoardsFeed(QObject):
     @Slot()
     def reload(self) -> None:
         """Read the registry again; of two readings under way the later one counts."""
-        if self._listing is not None:
-            self._listing.drop()
-        self._listing = self._bridge.run(_list_boards, self._services, done=self._on_listed)
+        self._listing = self._bridge.run(
+            _list_boards, self._services, done=self._on_listed, instead_of=self._listing
+        )
 
     def visit(self, name: str) -> None:
         """Connect to a board and look: facts, deployments, what it serves.
@@ -116,6 +117,11 @@ class BoardsFeed(QObject):
         else:
             self._send_visitor(name)
 
+    def look_anew(self, name: str) -> None:
+        """Visit, and have the monitor try a board that is down again now."""
+        self._monitor.retry(name)
+        self.visit(name)
+
     def visit_all(self) -> None:
         """Look at every board."""
         for view in list(self.views):
@@ -128,13 +134,15 @@ class BoardsFeed(QObject):
         *args: object,
         done: Callable[[Result], None] | None = None,
         failed: Callable[[RKDeckError], None] | None = None,
+        **kwargs: object,
     ) -> None:
-        """Change something on a board by `function(services, name, *args)`, and look at it afterwards.
+        """Change something on a board, or how it is reached, by `function(services, name, *args)`; then look at it.
 
         `done` and `failed` are held weakly, as `Bridge.run` does; that the board is looked at, and that a failure is
         told, does not hang on whether the panel that asked is still open.
         """
-        _Change(name, self, done, failed).start(self._services, self._bridge, function, *args)
+        call = partial(function, self._services, name, *args, **kwargs)
+        _Change(name, self, done, failed).start(self._bridge, call)
 
     def know_serving(self, name: str, serving: "Serving | None") -> None:
         """What a start or stop on the board has just come to: shown at once, and looked at."""
@@ -240,11 +248,9 @@ class _Change(QObject):
         self._failed = None if failed is None else weakref.WeakMethod(failed)
         self._bridge: Bridge | None = None
 
-    def start(
-        self, services: Services, bridge: Bridge, function: Callable[..., object], *args: object
-    ) -> None:
+    def start(self, bridge: Bridge, call: Callable[[], object]) -> None:
         self._bridge = bridge
-        bridge.run(function, services, self._name, *args, done=self._on_done, failed=self._on_failed)
+        bridge.run(call, done=self._on_done, failed=self._on_failed)
 
     def _on_done(self, result: object) -> None:
         self._tell(self._done, result)
@@ -267,7 +273,7 @@ class _Change(QObject):
         return True
 
     def _end(self) -> None:
-        self._feed.visit(self._name)
+        self._feed.look_anew(self._name)
         self.deleteLater()
 
 

@@ -1,7 +1,10 @@
 """All jobs of the home folder as a list, whichever process runs them."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 
+from core.base.errors import RKDeckError
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord
 from core.jobs.watch import JobsSeen, JobWatcher
@@ -34,6 +37,7 @@ class JobsFeed(QObject):
         self._services = services
         self._bridge = bridge
         self._watcher: JobWatcher | None = None
+        self._asked: dict[str, _Asking] = {}
         bridge.listen(services.events, JobsSeen, self._on_seen)
 
     def start(self) -> None:
@@ -60,24 +64,34 @@ class JobsFeed(QObject):
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop."""
-        self._bridge.run(use.cancel, self._services, job_id, done=self._on_asked)
+        self._ask(use.cancel, job_id)
 
     def resume(self, job_id: str) -> None:
         """Go on with an interrupted job."""
-        self._bridge.run(use.resume, self._services, job_id, done=self._on_asked)
+        self._ask(use.resume, job_id)
 
     def retry(self, job_id: str) -> None:
         """Run a job once more."""
-        self._bridge.run(use.retry, self._services, job_id, done=self._on_asked)
+        self._ask(use.retry, job_id)
+
+    def settle(self, job_id: str, error: RKDeckError | None) -> None:
+        """A job has been asked for something."""
+        self._asked.pop(job_id).deleteLater()
+        self.look_now()
+        if error is not None:
+            self._bridge.failed.emit(error)
+
+    def _ask(self, function: Callable[..., object], job_id: str) -> None:
+        """Ask a job for something; a second click while the first is on its way asks for nothing."""
+        if job_id not in self._asked:
+            asking = self._asked[job_id] = _Asking(job_id, self)
+            asking.start(function, self._services, self._bridge)
 
     def _on_opened(self, opened: tuple[JobWatcher, tuple[JobRecord, ...]]) -> None:
         self._watcher, interrupted = opened
         self._watcher.start()
         if interrupted:
             self.found_interrupted.emit(interrupted)
-
-    def _on_asked(self, _answer: object) -> None:
-        self.look_now()
 
     def _on_seen(self, seen: JobsSeen) -> None:
         before = {record.spec.id: record for record in self.records}
@@ -92,6 +106,24 @@ class JobsFeed(QObject):
             if record.state.is_terminal and not seen.first and (known is None or not known.state.is_terminal):
                 self.ended.emit(record)
         self.counted.emit()
+
+
+class _Asking(QObject):
+    """Carries the answer back with the job's id: an error alone does not tell whose it is."""
+
+    def __init__(self, job_id: str, feed: JobsFeed) -> None:
+        super().__init__(feed)
+        self._job_id = job_id
+        self._feed = feed
+
+    def start(self, function: Callable[..., object], services: Services, bridge: Bridge) -> None:
+        bridge.run(function, services, self._job_id, done=self._on_done, failed=self._on_failed)
+
+    def _on_done(self, _answer: object) -> None:
+        self._feed.settle(self._job_id, None)
+
+    def _on_failed(self, error: RKDeckError) -> None:
+        self._feed.settle(self._job_id, error)
 
 
 def _job_id(record: JobRecord) -> str:

@@ -40,9 +40,9 @@ class LibraryFeed(QObject):
     @Slot()
     def refresh(self) -> None:
         """Read the list again; of two readings under way the later one counts."""
-        if self._listing is not None:
-            self._listing.drop()
-        self._listing = self._bridge.run(use.list_items, self._services, done=self._on_listed)
+        self._listing = self._bridge.run(
+            use.list_items, self._services, done=self._on_listed, instead_of=self._listing
+        )
 
     def _on_listed(self, items: tuple[LibraryItem, ...]) -> None:
         self.items.replace_all(items, key=_item_id)

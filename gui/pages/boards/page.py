@@ -268,14 +268,7 @@ class BoardsPage(Page):
     def _renew_password(self, name: str) -> None:
         view = self.desk.boards.get(name)
         if view is not None and view.error is not None:
-            dialog = NewPasswordDialog(self.desk, name, view.error, self)
-            self._asked_for = name
-            dialog.accepted.connect(self._on_password_renewed)
-            self._open(dialog)
-
-    @Slot()
-    def _on_password_renewed(self) -> None:
-        self._visit(self._asked_for)
+            self._open(NewPasswordDialog(self.desk, name, view.error, self))
 
     def _change_address(self, name: str) -> None:
         view = self.desk.boards.get(name)
@@ -287,8 +280,7 @@ class BoardsPage(Page):
         dialog.open()
 
     def _visit(self, name: str) -> None:
-        self.desk.monitor.retry(name)
-        self.desk.boards.visit(name)
+        self.desk.boards.look_anew(name)
 
     def _chat(self, name: str) -> None:
         self.desk.fill_drawer(ChatPanel(self.desk, name))
@@ -428,13 +420,10 @@ class BoardsPage(Page):
 
     @Slot(str)
     def _on_password(self, password: str) -> None:
-        self.desk.bridge.run(
-            use.set_password, self.desk.services, self._asked_for, password, done=self._on_password_kept
-        )
+        self.desk.boards.change(self._asked_for, use.set_password, password, done=self._on_password_kept)
 
     def _on_password_kept(self, place: str) -> None:
         self.desk.notice(password_kept(place), kind="ok" if place == "keyring" else "warn")
-        self._visit(self._asked_for)
 
     @Slot(int)
     def _on_password_finished(self, _result: int) -> None:

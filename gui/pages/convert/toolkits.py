@@ -9,6 +9,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.convert.toolkits import Toolkit
 from core.usecases import conversion as use
+from gui.bridge import Task
 from gui.desk import Desk
 from gui.pages.convert.fields import QuietWheel, box, refill
 from gui.text import language, tr
@@ -30,6 +31,7 @@ class ToolkitField(QWidget):
         super().__init__()
         self._desk = desk
         self._dialog: QFileDialog | None = None
+        self._listing: Task | None = None
         self._wanted: str | None = None
         self.toolkits: tuple[Toolkit, ...] | None = None
         self.box = box("toolkitBox", tr("Toolkit"))
@@ -60,8 +62,10 @@ class ToolkitField(QWidget):
         return Path(data) if isinstance(data, str) else None
 
     def load(self) -> None:
-        """Read which toolkits are known."""
-        self._desk.bridge.run(use.list_toolkits, self._desk.services, done=self._on_listed)
+        """Read which toolkits are known; of two readings under way the later one counts."""
+        self._listing = self._desk.bridge.run(
+            use.list_toolkits, self._desk.services, done=self._on_listed, instead_of=self._listing
+        )
 
     @Slot()
     def ask(self) -> None:

@@ -9,6 +9,7 @@ from core.base.errors import RKDeckError
 from core.base.observable import ObservableList
 from core.convert.toolkits import Toolkit
 from core.usecases import conversion as use
+from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
 from gui.text import language, tr
@@ -29,6 +30,7 @@ class ToolkitsPanel(QWidget):
         )
         self._model = RecordModel(self._toolkits, columns, self)
         self._dialog: QFileDialog | None = None
+        self._listing: Task | None = None
         self.view = QTableView()
         self.view.setObjectName("toolkitsView")
         self.view.setModel(self._model)
@@ -59,8 +61,10 @@ class ToolkitsPanel(QWidget):
         self._on_selected()
 
     def refresh(self) -> None:
-        """Read the list again."""
-        self._desk.bridge.run(use.list_toolkits, self._desk.services, done=self._on_listed)
+        """Read the list again; of two readings under way the later one counts."""
+        self._listing = self._desk.bridge.run(
+            use.list_toolkits, self._desk.services, done=self._on_listed, instead_of=self._listing
+        )
 
     def add_python(self, python: Path) -> None:
         """Check an environment and remember it."""

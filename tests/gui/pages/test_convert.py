@@ -16,7 +16,7 @@ from core.convert.recipe import Recipe
 from core.estimate.platforms import get_platform
 from core.library.library import LibraryItem
 from core.services import Services
-from core.usecases import library
+from core.usecases import conversion, library
 from gui.desk import Desk, Destination
 from gui.feeds.active import Target
 from gui.pages.convert.checker import Order, RecipeChecker
@@ -24,6 +24,7 @@ from gui.pages.convert.page import ConvertPage
 from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS, Ear, answer_files, child, choose, take_keyboard, texts
+from tests.support.held import HeldBack
 from tests.support.models import write_random_model
 
 STEP_VARIABLE = "RKLLM_SIMULATED_SECONDS_PER_STEP"
@@ -298,3 +299,25 @@ def test_the_page_is_freed_after_use(
         return made
 
     freed_on_delete(make)
+
+
+def test_toolkits_are_those_of_the_later_of_two_readings(
+    convert_page: ConvertPage,
+    services: Services,
+    toolkit_python: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+) -> None:
+    field = convert_page.form.toolkit
+    assert field.toolkits == ()
+    held = HeldBack()
+    monkeypatch.setattr(conversion, "list_toolkits", held.around(conversion.list_toolkits))
+    field.load()
+    qtbot.waitUntil(held.has_looked.is_set, timeout=SLACK_MS)
+    conversion.add_toolkit(services, toolkit_python)
+    field.load()
+    qtbot.waitUntil(lambda: bool(field.toolkits), timeout=SLACK_MS)
+    held.let_go.set()
+    assert held.has_returned.wait(SLACK_MS / 1000)
+    qtbot.wait(100)  # from there to the window
+    assert field.toolkits

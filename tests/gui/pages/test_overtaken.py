@@ -9,13 +9,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from core.base.errors import CancelledError
+from core.base.errors import CancelledError, RKDeckError
 from core.boards.doctor.fixes import Fix
+from core.jobs.model import JobState
 from core.services import Services
 from core.usecases import boards as boards_use
-from core.usecases import deployment, serving
+from core.usecases import deployment, reaching, serving
 from core.usecases import doctor as doctor_use
 from gui.desk import Desk
+from gui.dialogs.new_password import NewPasswordDialog
 from gui.dialogs.remedy import RemedyDialog
 from gui.pages.boards.chat import ChatPanel
 from gui.pages.boards.deployments import DeploymentsPanel
@@ -236,3 +238,50 @@ def _noting(function: Callable[..., object], ends: list[BaseException | None]) -
         return result
 
     return call
+
+
+def test_a_job_that_is_asked_twice_runs_again_once(
+    visited: Desk, services: Services, tmp_path: Path, qtbot: QtBot
+) -> None:
+    ear = Ear(visited)
+    visited.jobs.start()
+    path = write_tiny_model(tmp_path / "late.rkllm", seed=7)
+    (job,) = deployment.start_deploys(services, path, [BOARD])
+    services.jobs.attach(job).cancel()
+    qtbot.waitUntil(
+        lambda: (record := visited.jobs.get(job)) is not None and record.state.is_terminal, timeout=SLACK_MS
+    )
+    for _ in range(2):
+        visited.jobs.retry(job)
+
+    def has_arrived() -> bool:
+        record = visited.jobs.get(job)
+        return record is not None and record.state is JobState.SUCCEEDED
+
+    qtbot.waitUntil(has_arrived, timeout=SLACK_MS)
+    qtbot.waitUntil(lambda: _is_settled(visited), timeout=SLACK_MS)
+    assert [notice for notice in ear.noticed if notice.kind == "bad"] == []
+
+
+def test_a_password_being_set_is_waited_for(
+    visited: Desk, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    held = HeldBack()
+    monkeypatch.setattr(reaching, "renew_board_password", held.around(reaching.renew_board_password))
+    error = RKDeckError("remote.password_expired", user="root", host="desk")
+    dialog = NewPasswordDialog(visited, BOARD, error)
+    shown(dialog, qtbot)
+    for field in (dialog.new, dialog.again):
+        field.setText("Aa1!newer-than-new")
+    qtbot.mouseClick(dialog.set, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(held.has_looked.is_set, timeout=SLACK_MS)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    assert "please wait" in dialog.problem.text()
+    held.let_go.set()
+    qtbot.waitUntil(dialog.set.isEnabled, timeout=SLACK_MS)
+    assert "please wait" not in dialog.problem.text(), "this board's password has not expired, which it says"
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    gone(dialog)
+    qtbot.waitUntil(lambda: _is_settled(visited), timeout=SLACK_MS)
