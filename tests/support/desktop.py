@@ -67,6 +67,7 @@ class Desktop:
 
     def __exit__(self, *_: object) -> None:
         if self._socket is not None:
+            self._lines.close()  # holds the socket open
             self._socket.close()
         if self.process.poll() is None:
             self.process.terminate()

@@ -35,6 +35,7 @@ class Network:
         self._up = threading.Event()
         self._up.set()
         self._ways: list[_Way] = []
+        self._is_closed = False
         self._to_server_bytes = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -75,6 +76,7 @@ class Network:
     def close(self) -> None:
         """End everything."""
         with self._lock:
+            self._is_closed = True
             ways = list(self._ways)
         for link in (self._listener, *(end for way in ways for end in (way.near, way.far))):
             with contextlib.suppress(OSError):
@@ -95,8 +97,16 @@ class Network:
             while True:
                 near, _ = self._listener.accept()
                 self._up.wait()
-                way = _Way(near, socket.create_connection(("127.0.0.1", self._target)))
+                try:
+                    way = _Way(near, socket.create_connection(("127.0.0.1", self._target)))
+                except OSError:  # the server is gone
+                    near.close()
+                    continue
                 with self._lock:
+                    if self._is_closed:  # in this very moment
+                        near.close()
+                        way.far.close()
+                        return
                     self._ways.append(way)
                     if self._up.is_set():
                         way.open.set()
