@@ -18,7 +18,6 @@ from core.base.settings import Settings, load_settings
 if TYPE_CHECKING:
     from core.base.secrets import SecretStore
     from core.boards.registry import Board, BoardRegistry
-    from core.convert.inspect import Inspection
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.client import HubClient
     from core.hub.facts_cache import FactsCache
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from core.jobs.manager import JobManager
     from core.jobs.model import JobRecord, JobSpec
     from core.library.library import Library, LibraryItem
+    from core.model.inspect import Inspection
     from core.remote.hostkeys import HostKeys
     from core.remote.session import SshSession
 
@@ -180,8 +180,8 @@ class Services:
                 that is none.
         """
         from core.base.digest import sha256_of
-        from core.convert.inspect import inspect_file
         from core.library.library import LibraryFile
+        from core.model.inspect import inspect_file
 
         if path.is_dir():
             return self.library.add_source_folder(path)
@@ -216,7 +216,7 @@ class Services:
         Raises:
             RKDeckError: as the Hub answers.
         """
-        from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
+        from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 
         where = detail.repo, detail.commit, file.path
         head = self.hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))

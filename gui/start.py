@@ -12,7 +12,7 @@ from core.base.paths import AppPaths, resolve_home
 from core.cli.output import Output
 
 if TYPE_CHECKING:
-    from core.cli.demo_parts import DemoParts
+    from core.showcase.parts import DemoParts
 
 # What Qt's window needs besides PySide6 on a bare Debian or Ubuntu (.ci/system-packages installs the same).
 PACKAGES = "libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 fontconfig fonts-dejavu-core"
@@ -41,7 +41,7 @@ def tour(output: Output, parts: "DemoParts", paths: AppPaths, shots: Path | None
     """
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     _check_qt()
-    from gui.tour import run_tour
+    from gui.walk.tour import run_tour
 
     run_tour(output, parts, paths, shots)
 
@@ -62,8 +62,8 @@ def _open_demo(home: str | None) -> int:
 
 
 def _open_demo_in(home: Path) -> int:
-    from core.cli.demo_parts import isolate_demo, prepare, running_parts
     from core.services import Services
+    from core.showcase.parts import isolate_demo, prepare, running_parts
     from gui.app import WindowOptions, run_window
 
     paths = AppPaths(home)

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from core.base.errors import JsonValue, RKDeckError
-from core.cli.wording import bare, fill, messages
+from core.words import bare, fill, messages
 
 _PLAIN = "en"
 _REASON = "reason"
@@ -51,7 +51,7 @@ class _Words:
 def word_error(error: RKDeckError, language: str) -> tuple[str, str]:
     """Return (message, hint) in the window's words; a code without words is shown as it is.
 
-    Facts come from the Hub, boards and files: they come out printable and cut (`core.cli.wording.fill`).
+    Facts come from the Hub, boards and files: they come out printable and cut (`core.words.fill`).
 
     Args:
         error: what is to be told.

@@ -3,8 +3,8 @@
 import time
 
 from core.base.names import printable
+from core.base.notes import Note
 from core.base.units import format_bytes, format_duration
-from core.estimate.notes import Note
 from core.jobs.model import JobRecord, JobState, Progress
 from gui.text import tr
 

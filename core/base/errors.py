@@ -1,6 +1,6 @@
 """Typed errors: a code, facts and an optional hint code, never a sentence.
 
-Front ends word them (`core/cli/wording`, later the window's own wording), so that one error speaks every
+Front ends word them (`core/words`, later the window's own wording), so that one error speaks every
 language and a worker process can send it as JSON without losing anything.
 """
 

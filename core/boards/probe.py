@@ -15,10 +15,10 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Library, RuntimeInfo
-from core.boards.known import board_name
 from core.boards.store import propose_store
-from core.estimate.platforms import Platform, load_platforms, platform_of_compatibles
 from core.remote.session import SshSession
+from core.vendor.boards import board_name
+from core.vendor.platforms import Platform, load_platforms, platform_of_compatibles
 
 _TIMEOUT_S = 60.0
 _MAX_OUTPUT_BYTES = 256 << 10

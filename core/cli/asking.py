@@ -9,9 +9,9 @@ from typing import TypeVar
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.cli.command import Context
-from core.cli.wording import word
 from core.usecases.boards import BoardDraft, is_unknown_key
 from core.usecases.reaching import is_changed_jump_key
+from core.words import word
 
 Result = TypeVar("Result")
 _MAX_HOSTS = 8

@@ -11,8 +11,8 @@ from core.cli.output import Output
 
 if TYPE_CHECKING:
     from core.base.paths import AppPaths
-    from core.cli.demo_parts import DemoParts
     from core.services import Services
+    from core.showcase.parts import DemoParts
 
 # Drives a window through the demo's path in a home folder of its own; writes pictures when it is given a folder.
 Tour = Callable[[Output, "DemoParts", "AppPaths", Path | None], None]

@@ -10,13 +10,11 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.units import format_bytes, format_duration, format_rate
 from core.boards.registry import Board
 from core.cli.command import Context
-from core.cli.demo_parts import DEMO_REPO, DemoParts, prepare
 from core.cli.following import follow, number
 from core.cli.models import model_facts
 from core.convert.plan import start_conversion
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit
-from core.estimate.platforms import get_platform
 from core.estimate.table import estimate_model
 from core.hub.download import plan_download, start_download
 from core.hub.records import SearchQuery
@@ -24,9 +22,11 @@ from core.monitor.sample import BoardSample
 from core.monitor.sampler import BoardSampler
 from core.serve.records import Answer
 from core.services import Services
+from core.showcase.parts import DEMO_REPO, DemoParts, prepare
 from core.usecases.deployment import start_deploys
 from core.usecases.doctor import diagnose
 from core.usecases.serving import ask, serve, stop
+from core.vendor.platforms import get_platform
 
 PLATFORM, DTYPE, CONTEXT_TOKENS = "rk3588", "w8a8", 512
 PROMPTS = ("Who stole the tarts?", "What did the Hatter say?", "Tell me about the Queen.")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from core.base.errors import UsageError
-from core.estimate.facts import ModelFacts, load_local_facts
 from core.library.library import LibraryItem
+from core.model.facts import ModelFacts, load_local_facts
 from core.services import Services
 
 

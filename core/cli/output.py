@@ -12,7 +12,7 @@ from typing import TextIO
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
-from core.cli.wording import word
+from core.words import word
 
 SCHEMA = 1
 

@@ -8,8 +8,8 @@ from core.base.errors import RefusedError
 from core.base.units import GIB
 from core.convert.recipe import Problem
 from core.estimate.memory import convert_host_ram_bytes, file_bytes
-from core.estimate.shape import ModelShape
-from core.quantization.levels import Level
+from core.model.shape import ModelShape
+from core.vendor.levels import Level
 
 
 @dataclass(frozen=True, slots=True)

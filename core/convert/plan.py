@@ -8,16 +8,16 @@ from core.base.names import safe_component
 from core.convert.host import host_problems, measure_host, needed
 from core.convert.recipe import Problem, Recipe, validate
 from core.convert.toolkits import Toolkit
-from core.convert.versions import toolkit_arguments
-from core.estimate.facts import load_local_facts
 from core.estimate.memory import memory_parts, npu_bytes
-from core.estimate.platforms import Platform, get_platform
-from core.estimate.shape import ModelShape, build_shape
 from core.estimate.support import support
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import WorkerCommand
 from core.library.library import LibraryItem
-from core.quantization.levels import get_level
+from core.model.facts import load_local_facts
+from core.model.shape import ModelShape, build_shape
+from core.vendor.levels import get_level
+from core.vendor.platforms import Platform, get_platform
+from core.vendor.releases import toolkit_arguments
 
 
 def start_conversion(

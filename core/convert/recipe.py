@@ -7,11 +7,11 @@ from typing import Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.toolkits import Toolkit
-from core.convert.versions import version_key
-from core.estimate.platforms import Platform, context_limits, get_platform
-from core.estimate.shape import ModelShape
 from core.estimate.table import support_reason
-from core.quantization.levels import Level, get_level, load_levels
+from core.model.shape import ModelShape
+from core.vendor.levels import Level, get_level, load_levels
+from core.vendor.platforms import Platform, context_limits, get_platform
+from core.vendor.releases import version_key
 
 Severity = Literal["error", "warning"]
 _ALGORITHMS = ("normal", "grq", "gdq")

@@ -11,11 +11,11 @@ from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
 from core.base.paths import AppPaths
-from core.convert.inspect import Inspection, inspect_file
 from core.convert.output import ToolkitOutput
 from core.jobs.foreign import Message, run_foreign
 from core.jobs.worker import WorkerContext
 from core.library.library import Library, LibraryFile
+from core.model.inspect import Inspection, inspect_file
 
 _SIGKILL = 9
 

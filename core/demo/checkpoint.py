@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from core.demo.corpus import CHAT_TEMPLATE, END_OF_TEXT, SPECIAL_TOKENS, TEXT_SHA256, TURN_END
 from core.quantization.approximate import approximate
 from core.quantization.forward import Forward, linear_names, perplexity, read_shape
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 
 VOCABULARY = 2048
 CONTEXT_TOKENS = 512

@@ -8,11 +8,11 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
 from core.boards.facts import BoardFacts
-from core.convert.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 from core.deploy import scripts
 from core.deploy.activation import activate
 from core.deploy.layout import Deployment, Origin
 from core.deploy.plan import LocalModel, plan_deployment
+from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 from core.remote.session import RemoteResult, SshSession
 
 _GONE = 75

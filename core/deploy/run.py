@@ -13,7 +13,6 @@ from core.base.secrets import SecretStore
 from core.boards.connect import connect
 from core.boards.probe import probe_board
 from core.boards.registry import Board, BoardRegistry
-from core.convert.inspect import inspect_file
 from core.deploy.activation import activate
 from core.deploy.companions import Companion, find_companions, origin_of
 from core.deploy.layout import Origin, file_blob_path, partial_path
@@ -22,9 +21,10 @@ from core.deploy.pruning import prune
 from core.deploy.sending import Link, Sending, persist
 from core.jobs.worker import WorkerContext
 from core.library.library import Library
+from core.model.inspect import inspect_file
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
-from core.remote.transfer import UploadResult, upload
+from core.transfer.upload import UploadResult, upload
 
 
 def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:

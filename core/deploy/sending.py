@@ -11,9 +11,9 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.jobs.worker import ListenerGone, WorkerContext
 from core.remote.backoff import Backoff
-from core.remote.pace import Meter
 from core.remote.session import SshSession
-from core.remote.transfer import UploadResult
+from core.transfer.pace import Meter
+from core.transfer.upload import UploadResult
 
 Result = TypeVar("Result")
 Send = Callable[[SshSession, bool, Callable[[int, int], None]], UploadResult]

@@ -1,7 +1,7 @@
 """What to change when a level of a model does not fit a board."""
 
+from core.base.notes import Note, advice_note
 from core.base.units import GIB
-from core.estimate.notes import Note, advice_note
 from core.estimate.records import Estimate, LevelEstimate, Verdict
 
 _RANKS: dict[Verdict, int] = {"yes": 0, "tight": 1, "no": 2}

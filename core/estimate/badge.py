@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.base.notes import Note, reason_note
 from core.base.units import GIB
-from core.estimate.architectures import find_architecture
 from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
-from core.estimate.notes import Note, reason_note
-from core.estimate.platforms import Platform
 from core.estimate.records import Estimate, LevelEstimate, Verdict
-from core.quantization.levels import Level, load_levels
+from core.vendor.architectures import find_architecture
+from core.vendor.levels import Level, load_levels
+from core.vendor.platforms import Platform
 
 _RANKS: dict[Verdict | None, int] = {"yes": 0, "tight": 1, None: 2, "no": 3}
 # Their parameters say little of their memory: tables that are looked up and never loaded, expanded keys and values.

@@ -21,9 +21,9 @@ from core.base import atomic
 from core.estimate.constants import memory_constants
 from core.estimate.known_models import BenchmarkRow, benchmark_rows, known_models
 from core.estimate.memory import file_bytes, memory_parts
-from core.estimate.platforms import Platform, get_platform
-from core.estimate.shape import ModelShape, build_shape
-from core.quantization.levels import Level, get_level
+from core.model.shape import ModelShape, build_shape
+from core.vendor.levels import Level, get_level
+from core.vendor.platforms import Platform, get_platform
 
 MIB = 1 << 20
 CONTEXT = 256  # the benchmark does not state it; see [benchmark] in estimator.toml

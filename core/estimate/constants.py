@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from core.estimate import tomldata
+from core.base import tomldata
 
 _FILE = "estimator.toml"
 MIB = 1 << 20

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.base.names import printable
+from core.base.notes import Note, reason_note
 from core.base.units import GIB
 from core.estimate.constants import limits
-from core.estimate.notes import Note, reason_note
-from core.estimate.platforms import context_limits
 from core.estimate.records import Fit, Verdict
+from core.vendor.platforms import context_limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
+from core.base import tomldata
 from core.base.errors import JsonValue
-from core.estimate import tomldata
-from core.estimate.facts import ModelFacts
-from core.estimate.headers import TensorInfo
+from core.model.facts import ModelFacts
+from core.model.headers import TensorInfo
 
 _FILE = "calibration/models.toml"
 _ROWS = "benchmark.csv"

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from core.base.notes import Note, reason_note
 from core.base.units import GIB
 from core.estimate.constants import guess_constants
-from core.estimate.facts import ModelFacts
 from core.estimate.fit import BoardNow, fit_board
-from core.estimate.notes import Note, reason_note
-from core.estimate.platforms import Platform, context_limits
 from core.estimate.records import Fit, LevelEstimate, Number
 from core.estimate.table import estimate_model
+from core.model.facts import ModelFacts
+from core.vendor.platforms import Platform, context_limits
 
 # How far the size of a file may lie from what its presumed base would make: other heads, other toolkits.
 _SAME_SIZE = 0.15

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.base.errors import JsonValue
-from core.estimate.notes import Note
+from core.base.notes import Note
 
 Confidence = Literal["calibrated", "extrapolated", "uncalibrated"]
 Basis = Literal["measured", "vendor", "calibrated", "extrapolated", "definition"]

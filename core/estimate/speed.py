@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 
 from core.estimate.constants import decode_constants, ttft_constants
-from core.estimate.platforms import Platform
-from core.estimate.shape import ModelShape
-from core.quantization.levels import Level
+from core.model.shape import ModelShape
+from core.vendor.levels import Level
+from core.vendor.platforms import Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
+from core.base import tomldata
 from core.base.errors import RKDeckError
-from core.estimate import tomldata
 
 _FILE = "support.toml"
 Known = Literal["calibrated", "extrapolated"]

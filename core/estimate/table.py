@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.base.notes import Note, note, reason_note, refusal
 from core.estimate import memory, speed
 from core.estimate.constants import limits, ttft_constants
-from core.estimate.facts import ModelFacts
 from core.estimate.fit import BoardNow, fit_board, fits_boards
-from core.estimate.notes import Note, note, reason_note, refusal
-from core.estimate.platforms import Platform, context_limits
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
-from core.estimate.shape import ModelShape, build_shape
 from core.estimate.support import Known, Support, support
-from core.quantization.levels import Level, load_levels
+from core.model.facts import ModelFacts
+from core.model.shape import ModelShape, build_shape
+from core.vendor.levels import Level, load_levels
+from core.vendor.platforms import Platform, context_limits
 
 
 @dataclass(frozen=True, slots=True)

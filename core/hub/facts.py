@@ -2,7 +2,9 @@
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.estimate.facts import (
+from core.hub.client import HubClient
+from core.hub.records import ModelDetail
+from core.model.facts import (
     CONFIG_NAME,
     INDEX_NAME,
     MAX_CONFIG_BYTES,
@@ -14,9 +16,7 @@ from core.estimate.facts import (
     parse_config,
     parse_index,
 )
-from core.estimate.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
-from core.hub.client import HubClient
-from core.hub.records import ModelDetail
+from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 
 _MAX_SHARDS = 512
 _ADAPTER = "adapter_config.json"

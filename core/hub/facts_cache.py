@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.base import atomic
-from core.estimate.facts import ModelFacts
-from core.estimate.headers import TensorInfo
+from core.model.facts import ModelFacts
+from core.model.headers import TensorInfo
 
 _SCHEMA = 1
 _MAX_FILES = 500

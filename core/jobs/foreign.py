@@ -15,6 +15,8 @@ from pathlib import Path
 from core.base.errors import JsonValue
 
 FOREIGN = Path(__file__).parents[1] / "workers" / "foreign"
+# The one folder of ours on a foreign Python's path; `_wire` is all that lies in it.
+PROTOCOL = Path(__file__).parent / "protocol"
 EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 1 << 20
@@ -54,7 +56,12 @@ def run_foreign(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=(theirs,),
-            env={**environment, EVENTS_DESCRIPTOR: str(theirs), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                **environment,
+                EVENTS_DESCRIPTOR: str(theirs),
+                "PYTHONPATH": str(PROTOCOL),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
         )
     except OSError:
         os.close(wire)

@@ -13,7 +13,7 @@ from core.base import atomic
 from core.base.errors import CancelledError, JsonValue, RKDeckError
 from core.base.log import redact, register_secret
 from core.jobs.model import spec_from_json
-from core.workers.foreign._wire import Wire, WireClosed
+from core.jobs.protocol._wire import Wire, WireClosed
 
 # What telling raises when nobody listens any more; for helpers of a worker's own (stages import no worker).
 ListenerGone = WireClosed

@@ -9,7 +9,7 @@ from core.base.names import printable
 from core.lab.errors import LevelError, Measurer, TensorErrors
 from core.lab.scheme import analysed_levels, scheme_of
 from core.lab.weights import TensorRef, WeightFolder
-from core.quantization.levels import Level
+from core.vendor.levels import Level
 
 # Bytes done, bytes in all, the tensor in hand.
 Progress = Callable[[int, int, str], None]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cache
 
+from core.base import tomldata
 from core.base.errors import JsonValue
-from core.estimate import tomldata
 from core.estimate.constants import memory_constants
-from core.estimate.shape import ModelShape
-from core.quantization.levels import Level
+from core.model.shape import ModelShape
+from core.vendor.levels import Level
 
 _FILE = "lab.toml"
 # The two floats (S and Z) a grouped level reads beside each group of weights.

@@ -8,8 +8,6 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.estimate.facts import INDEX_NAME, MAX_INDEX_BYTES, ModelFacts, choose_weight_files
-from core.estimate.headers import LENGTH_BYTES, needed_header_bytes
 from core.hub.client import HubClient
 from core.hub.records import ModelDetail
 from core.lab.weights import (
@@ -21,6 +19,8 @@ from core.lab.weights import (
     places_in_header,
     weight_map,
 )
+from core.model.facts import INDEX_NAME, MAX_INDEX_BYTES, ModelFacts, choose_weight_files
+from core.model.headers import LENGTH_BYTES, needed_header_bytes
 
 MAX_TENSOR_BYTES = 768 << 20
 # What is kept of earlier looks; the oldest go first.

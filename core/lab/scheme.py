@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.base.errors import UsageError
-from core.quantization.levels import Level, get_level, load_levels
+from core.vendor.levels import Level, get_level, load_levels
 
 GROUP_SIZES = (32, 64, 128, 256, 512)
 Rounding = Literal["integer", "float16", "bfloat16"]

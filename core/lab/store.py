@@ -10,9 +10,9 @@ from typing import Any
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.names import safe_component
-from core.estimate.facts import CONFIG_NAME, INDEX_NAME
 from core.lab.analysis import Analysis, Kept, LeftOut
 from core.lab.errors import LevelError, TensorErrors
+from core.model.facts import CONFIG_NAME, INDEX_NAME
 
 SCHEMA = 1
 # A mixture of experts with 18,000 tensors takes 20 MB.

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from core.base import tomldata
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
-from core.estimate import tomldata
-from core.estimate.facts import ModelFacts
-from core.estimate.platforms import Platform
 from core.estimate.records import LevelEstimate
-from core.estimate.shape import build_shape
 from core.estimate.table import estimate_model
 from core.lab.analysis import Analysis, add_up
 from core.lab.energy import TokenEnergy, token_energy
 from core.lab.errors import LevelError, TensorErrors
-from core.quantization.levels import Level, get_level
+from core.model.facts import ModelFacts
+from core.model.shape import build_shape
+from core.vendor.levels import Level, get_level
+from core.vendor.platforms import Platform
 
 _FILE = "lab.toml"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.lab.analysis import Analysis, add_up
 from core.lab.errors import LevelError, TensorErrors
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 
 # S and Z of a group, as the file keeps them.
 _GROUP_BITS = 32

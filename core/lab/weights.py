@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from core.base.errors import RKDeckError
 from core.base.names import printable, safe_relative_path
-from core.estimate.facts import (
+from core.lab.kernel import rows_per_block
+from core.model.facts import (
     INDEX_NAME,
     MAX_INDEX_BYTES,
     ModelFacts,
@@ -21,10 +22,9 @@ from core.estimate.facts import (
     load_local_facts,
     parse_index,
 )
-from core.estimate.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
-from core.estimate.tensors import LinearLayer, sort_tensors
-from core.estimate.textconfig import read_text_config
-from core.lab.kernel import rows_per_block
+from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
+from core.model.tensors import LinearLayer, sort_tensors
+from core.model.textconfig import read_text_config
 from core.quantization.storage import FLOAT_BYTES, Stored, as_stored
 
 Role = Literal["linear", "embedding", "norm", "other"]
@@ -122,7 +122,7 @@ def open_folder(folder: Path) -> WeightFolder:
     """Read the headers of a model folder; the weights are not touched.
 
     Raises:
-        RKDeckError: as `core.estimate.facts.load_local_facts`; `lab.no_weights` when no tensor is there,
+        RKDeckError: as `core.model.facts.load_local_facts`; `lab.no_weights` when no tensor is there,
             `lab.unreadable`.
     """
     places: dict[str, Place] = {}
@@ -243,7 +243,7 @@ def places_in_header(file: Path, first_bytes: bytes, file_size_bytes: int) -> It
     """Yield where each tensor lies: the format has no holes, and headers are checked to have none.
 
     Raises:
-        RKDeckError: as `core.estimate.headers.parse_safetensors_header`.
+        RKDeckError: as `core.model.headers.parse_safetensors_header`.
     """
     offset = needed_header_bytes(first_bytes)
     for info in parse_safetensors_header(first_bytes, file_size_bytes):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.quantization.affine import Float32, QuantizationError, dequantize, quantize_linear
-from core.quantization.levels import Level
+from core.vendor.levels import Level
 
 _ROUNDING_FREE_BITS = 32
 

@@ -9,15 +9,15 @@ from core.convert.host import Host, Need, host_problems, measure_host, needed
 from core.convert.plan import output_folder, start_conversion
 from core.convert.recipe import Problem, Recipe, validate
 from core.convert.toolkits import Toolkit
-from core.estimate.facts import ModelFacts
-from core.estimate.platforms import get_platform
 from core.estimate.records import Estimate, Fit, LevelEstimate
-from core.estimate.shape import ModelShape, build_shape
 from core.estimate.table import estimate_model
 from core.library.library import LibraryItem
-from core.quantization.levels import get_level
+from core.model.facts import ModelFacts
+from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.library import local_facts
+from core.vendor.levels import get_level
+from core.vendor.platforms import get_platform
 
 if TYPE_CHECKING:
     from core.jobs.manager import JobHandle

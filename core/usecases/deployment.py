@@ -12,21 +12,21 @@ from core.base.units import GIB
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
 from core.boards.registry import Board
-from core.convert.inspect import Inspection, inspect_file
 from core.deploy import deployments
 from core.deploy.adopting import FoundFile, find_files
 from core.deploy.adopting import adopt as adopt_file
 from core.deploy.layout import Deployment
-from core.deploy.plan import Check, checks, not_a_model
 from core.deploy.pruning import Pruning
 from core.deploy.pruning import prune as remove_old
 from core.deploy.start import start_deploy
 from core.estimate.constants import limits
 from core.estimate.fit import fit_board
+from core.fitness.checks import Check, checks, not_a_model
 from core.library.library import LibraryItem
+from core.model.inspect import Inspection, inspect_file
 from core.monitor.sample import BoardSample
-from core.remote.transfer import RESERVE_BYTES
 from core.services import Services
+from core.transfer.upload import RESERVE_BYTES
 from core.usecases.boards import BoardStatus
 
 Level = Literal["yes", "tight", "no", "unknown"]
@@ -143,7 +143,7 @@ def judge(
 ) -> DeployVerdict:
     """Whether a file can go to a board, from what is known by now; pure and quick, for hovering.
 
-    "no": a check of `core.deploy.plan` refuses, or disk or memory cannot hold it. "tight": less than a tenth
+    "no": a check of `core.fitness.checks` refuses, or disk or memory cannot hold it. "tight": less than a tenth
     of disk or memory would be left, or the board could not run a desktop beside it. What is not known (its
     need of memory, the room on the disk) is in no one's way: the job checks again on arrival.
 
@@ -209,7 +209,7 @@ def _refusals(
 
 
 def _disk(file: DropFile, mount: Mount | None, status: BoardStatus | None) -> _Room | None:
-    """The store's disk; the reserve is the one that sending keeps (`core.remote.transfer.upload`)."""
+    """The store's disk; the reserve is the one that sending keeps (`core.transfer.upload.upload`)."""
     if mount is None or mount.free_bytes is None:
         return None
     versions = status.versions if status is not None and file.sha256 is not None else ()

@@ -16,14 +16,14 @@ from core.boards.doctor.reading import examine_board
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import LibraryShelf, arch_of, matching_release
 from core.boards.registry import Board
-from core.convert.versions import RuntimeRelease, runtime_releases
-from core.deploy.fitness import Candidate, check_model
-from core.remote.transfer import upload
+from core.fitness.rules import Candidate, check_model
 from core.serve.records import run_folder
 from core.services import Services
+from core.transfer.upload import upload
 from core.usecases.boards import BoardStatus
 from core.usecases.deployment import inspect_for_drop
 from core.usecases.sessions import ended_by
+from core.vendor.releases import RuntimeRelease, runtime_releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def send_library(
         what was done, with what takes it back.
 
     Raises:
-        UsageError: `boards.unknown`; RefusedError: `boards.no_store`; RKDeckError: as `core.remote.transfer.upload`.
+        UsageError: `boards.unknown`; RefusedError: `boards.no_store`; RKDeckError: as `core.transfer.upload.upload`.
     """
     board = services.boards.get(name)
     if board.store is None:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from core.estimate.badge import Badge, estimate_badge, guess_badge
-from core.estimate.facts import ModelFacts
 from core.estimate.fit import BoardNow
-from core.estimate.platforms import Platform
 from core.estimate.table import estimate_model
 from core.hub.records import ModelDetail, ModelSummary
+from core.model.facts import ModelFacts
 from core.services import Services
+from core.vendor.platforms import Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError
-from core.estimate.facts import CONFIG_NAME, ModelFacts
-from core.estimate.shape import ModelShape, build_shape
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
+from core.model.facts import CONFIG_NAME, ModelFacts
+from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RefusedError
-from core.estimate.platforms import get_platform
 from core.jobs.model import WorkerCommand
 from core.lab.analysis import Analysis
 from core.lab.errors import Measurer, TensorErrors
@@ -20,6 +19,7 @@ from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases.fitting import cached_facts
 from core.usecases.library import local_facts
+from core.vendor.platforms import get_platform
 
 if TYPE_CHECKING:
     from core.jobs.manager import JobHandle

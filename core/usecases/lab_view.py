@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from core.base.errors import RKDeckError
 from core.lab.analysis import Analysis
 from core.lab.errors import LevelError
-from core.lab.perplexity import PerplexityResult
-from core.lab.perplexity_store import PerplexityRun
+from core.lab.perplexity.figures import PerplexityResult
+from core.lab.perplexity.store import PerplexityRun
 from core.lab.suggest import Price, Suggestion
 from core.library.library import LibraryItem
 from core.services import Services

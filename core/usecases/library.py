@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError
-from core.estimate.facts import ModelFacts, load_local_facts
 from core.library.library import LibraryItem
+from core.model.facts import ModelFacts, load_local_facts
 from core.services import Services
 from core.usecases.hub import ModelReport
 
 if TYPE_CHECKING:
-    from core.convert.inspect import Inspection
+    from core.model.inspect import Inspection
 
 
 def list_items(services: Services) -> tuple[LibraryItem, ...]:
@@ -74,7 +74,7 @@ def inspect_item(services: Services, item_id: str) -> "Inspection":
         UsageError: `library.unknown`.
         RKDeckError: `convert.unreadable`.
     """
-    from core.convert.inspect import inspect_file
+    from core.model.inspect import inspect_file
 
     return inspect_file(services.library.get(item_id).path)
 
@@ -83,7 +83,7 @@ def local_facts(folder: Path) -> ModelFacts:
     """Facts of a model folder, with folders that cannot be read told as errors too.
 
     Raises:
-        RKDeckError: as `core.estimate.facts.load_local_facts`.
+        RKDeckError: as `core.model.facts.load_local_facts`.
     """
     try:
         return load_local_facts(folder)

@@ -11,21 +11,21 @@ from core.base.units import GIB
 from core.convert.host import measure_host
 from core.convert.plan import calls
 from core.convert.recipe import Recipe
-from core.estimate.facts import ModelFacts
-from core.estimate.platforms import Platform, context_limits, get_platform, load_platforms
-from core.estimate.shape import ModelShape, build_shape
 from core.estimate.table import support_reason
 from core.jobs.model import WorkerCommand
-from core.lab import texts
-from core.lab.fingerprint import fingerprint
-from core.lab.perplexity import DEFAULT_LEVELS, DEFAULT_WINDOW, PerplexityResult, spans
-from core.lab.perplexity_order import Engine, PerplexityOrder
-from core.lab.perplexity_store import PerplexityRun, PerplexityStore
-from core.lab.texts import LabText, text_file
+from core.lab.perplexity import texts
+from core.lab.perplexity.figures import DEFAULT_LEVELS, DEFAULT_WINDOW, PerplexityResult, spans
+from core.lab.perplexity.fingerprint import fingerprint
+from core.lab.perplexity.order import Engine, PerplexityOrder
+from core.lab.perplexity.store import PerplexityRun, PerplexityStore
+from core.lab.perplexity.texts import LabText, text_file
 from core.library.library import LibraryItem
-from core.quantization.levels import Level, get_level
+from core.model.facts import ModelFacts
+from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.library import local_facts
+from core.vendor.levels import Level, get_level
+from core.vendor.platforms import Platform, context_limits, get_platform, load_platforms
 
 if TYPE_CHECKING:
     from core.jobs.manager import JobHandle
@@ -237,7 +237,7 @@ def _text(wanted: str | Path | None) -> LabText:
 def _engine(options: PerplexityOptions, folder: Path, facts: ModelFacts) -> Engine:
     if options.engine in {"torch", "toolkit"}:
         return options.engine
-    from core.lab.checkpoint import numpy_can
+    from core.lab.perplexity.checkpoint import numpy_can
 
     can = numpy_can(folder, facts)
     if options.engine == "numpy" and not can:
@@ -259,7 +259,7 @@ def _with_toolkit(
     services: Services, order: PerplexityOrder, options: PerplexityOptions, shape: ModelShape
 ) -> PerplexityOrder:
     """The order with the toolkit's calls for each level."""
-    from core.lab.checkpoint import load_tokenizer
+    from core.lab.perplexity.checkpoint import load_tokenizer
 
     if options.prompt is not None:
         raise UsageError("perplexity.bad_option", option="prompt", value="toolkit")

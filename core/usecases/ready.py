@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from core.base.errors import RKDeckError, UsageError
+from core.base.notes import Note, reason_note
 from core.boards.facts import BoardFacts
-from core.boards.runtime import RuntimeMatch, match_runtime
-from core.convert.inspect import Inspection
-from core.estimate.facts import ModelFacts
-from core.estimate.notes import Note, reason_note
-from core.estimate.platforms import get_platform, load_platforms
 from core.estimate.ready import ReadyEstimate, estimate_ready
 from core.estimate.records import Verdict
+from core.fitness.runtime import RuntimeMatch, match_runtime
 from core.hub.client import check_id
 from core.hub.records import ModelDetail, RepoFile
+from core.model.facts import ModelFacts
+from core.model.inspect import Inspection
 from core.services import Services
 from core.usecases.fitting import FitTarget, cached_facts
+from core.vendor.platforms import get_platform, load_platforms
 
 _BASE_TAG = "base_model:"
 

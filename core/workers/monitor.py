@@ -14,11 +14,11 @@ from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.boards.connect import connect
 from core.boards.registry import Board
+from core.jobs.protocol._wire import Wire, WireClosed
 from core.monitor.sample import BoardSample
 from core.monitor.watching import Watcher
 from core.remote.session import SshSession
 from core.services import Services
-from core.workers.foreign._wire import Wire, WireClosed
 
 _CLOSE_TIMEOUT_S = 1.0
 

@@ -5,12 +5,12 @@ import os
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.jobs.worker import WorkerContext, run_worker
-from core.lab import texts
-from core.lab.fingerprint import fingerprint
-from core.lab.journal import Journal
-from core.lab.measurement import Measurement
-from core.lab.perplexity_order import order_from_json
-from core.lab.perplexity_store import PerplexityStore
+from core.lab.perplexity import texts
+from core.lab.perplexity.fingerprint import fingerprint
+from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.measurement import Measurement
+from core.lab.perplexity.order import order_from_json
+from core.lab.perplexity.store import PerplexityStore
 
 
 def main(context: WorkerContext) -> dict[str, JsonValue]:
@@ -25,11 +25,11 @@ def main(context: WorkerContext) -> dict[str, JsonValue]:
         # Before numpy is imported. More threads gain nothing on matrices this small, and on a busy computer they
         # wait for each other (measured: 50 times slower).
         os.environ["OPENBLAS_NUM_THREADS"] = "2"
-        from core.lab.perplexity_numpy import run_numpy
+        from core.lab.perplexity.own_engine import run_numpy
 
         run_numpy(measurement, words)
     else:
-        from core.lab.perplexity_foreign import run_toolkit, run_torch
+        from core.lab.perplexity.foreign import run_toolkit, run_torch
 
         run = run_torch if order.engine == "torch" else run_toolkit
         run(measurement, words, context.job_dir, _print)

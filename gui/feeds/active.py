@@ -7,8 +7,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from core.base.units import GIB
 from core.estimate.constants import limits
 from core.estimate.fit import BoardNow
-from core.estimate.platforms import Platform, get_platform, load_platforms
 from core.usecases.fitting import FitTarget
+from core.vendor.platforms import Platform, get_platform, load_platforms
 from gui.feeds.boards import BoardsFeed, BoardView
 from gui.feeds.settings import SettingsKeeper
 

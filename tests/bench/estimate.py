@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.estimate import calibrate
 from core.estimate.known_models import BenchmarkRow, KnownModel, benchmark_rows, known_models
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 
 MIB = 1 << 20
 _GGUF = {8: "Q8_0", 4: "Q4_0"}

@@ -29,9 +29,9 @@ from core.services import Services
 from gui.app import install_language, make_application
 from gui.desk import Desk
 from gui.gc_guard import GcGuard
-from gui.loop_watch import LoopWatch, empty_loop_ms
 from gui.shell.window import MainWindow
 from gui.theme import LIGHT, ThemeSwitch
+from gui.walk.loop_watch import LoopWatch, empty_loop_ms
 
 ROOT = Path(__file__).parents[2]
 ROWS, LOG_LINES, CHARTS = 10_000, 200_000, 12
@@ -179,7 +179,7 @@ def sample(t_unix_s: float) -> BoardSample:
 def catalogue_hub() -> Iterator[str]:
     """The demo hub with a large catalogue of made-up entries."""
     with subprocess.Popen(
-        [sys.executable, "-m", "core.demo.hub", "--catalogue", str(ROWS)],
+        [sys.executable, "-m", "core.demo.hub.server", "--catalogue", str(ROWS)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as hub:  # fmt: skip
         assert hub.stdout is not None

@@ -9,14 +9,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from core.cli.demo_models import write_known_models
-from core.demo.hub import DemoHub
-from core.estimate.facts import ModelFacts
-from core.estimate.platforms import get_platform
-from core.estimate.shape import build_shape
+from core.demo.hub.server import DemoHub
 from core.estimate.table import estimate_model
 from core.hub.client import HubClient
 from core.hub.facts import fetch_facts
+from core.model.facts import ModelFacts
+from core.model.shape import build_shape
+from core.showcase.models import write_known_models
+from core.vendor.platforms import get_platform
 
 _FRAME_MS = 1000 / 60
 _CONTEXTS = range(512, 16_385, 512)

@@ -22,7 +22,7 @@ from core.lab.analysis import Analysis, analyse
 from core.lab.weights import open_folder
 from core.quantization.affine import Float32
 from core.quantization.approximate import approximate, measure
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 from tests.support.checkpoints import CONFIG, write_safetensors, write_sparse_model
 
 LEVELS = tuple(get_level(name) for name in ("w8a8", "w4a16_g32", "w4a16_g128"))
@@ -66,7 +66,7 @@ import sys
 from pathlib import Path
 from core.lab.analysis import analyse
 from core.lab.weights import open_folder
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 found = analyse(open_folder(Path(sys.argv[1])), levels=[get_level(name) for name in sys.argv[2:]])
 # Not getrusage: its peak begins with that of the process that started this one.
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))

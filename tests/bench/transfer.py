@@ -29,8 +29,8 @@ import psutil
 
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession, SshTarget
-from core.remote.sharing import Sharing
-from core.remote.transfer import upload
+from core.transfer.sharing import Sharing
+from core.transfer.upload import upload
 from tests.support.sshd import ROOT, SshServer, dropbear, openssh
 
 _METHODS = ("scp", "scp aes128-gcm", "rsync", "paramiko put", "RKDeck")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RKDeckError
-from core.cli.wording import messages, word
+from core.words import messages, word
 
 ROOT = Path(__file__).parents[2]
 ERRORS = {"RKDeckError", "UsageError", "RefusedError", "CancelledError"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from core.cli.demo_parts import DemoParts, running_parts
+from core.showcase.parts import DemoParts, running_parts
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 120

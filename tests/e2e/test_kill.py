@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.base.paths import AppPaths
-from core.cli.demo_parts import DEMO_REPO
 from core.jobs import process
 from core.jobs.model import JobState
 from core.jobs.store import JobStore
+from core.showcase.parts import DEMO_REPO
 from tests.support.waiting import wait_until
 
 from .conftest import Program  # noqa: TID252

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from core.cli.demo_parts import DEMO_REPO
+from core.showcase.parts import DEMO_REPO
 
 from .conftest import Program  # noqa: TID252
 

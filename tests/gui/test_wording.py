@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from core.base.errors import JsonValue, RKDeckError, UsageError
-from core.cli.wording import messages, word
 from core.jobs.model import JobState
+from core.words import messages, word
 from gui.wording import word_error
 
 ROOT = Path(__file__).parents[2]

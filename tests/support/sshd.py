@@ -228,7 +228,7 @@ def demo_board(folder: Path, *options: str) -> Iterator[SshServer]:
     key = new_key(folder / "user_key")
     log = folder / "server.log"
     public = (folder / "user_key.pub").read_text().strip()
-    command = [sys.executable, "-m", "core.demo.board", "--folder", str(folder / "board")]
+    command = [sys.executable, "-m", "core.demo.board.main", "--folder", str(folder / "board")]
     command += ["--authorized-key", public, *(options or ("--bare",))]
     with log.open("wb") as output:
         process = subprocess.Popen(

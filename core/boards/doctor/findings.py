@@ -19,7 +19,7 @@ class Finding:
 
     Attributes:
         check: which one, a stable name.
-        code: of its sentence and its remedy, in the same tables as the errors' (`core.cli.wording`).
+        code: of its sentence and its remedy, in the same tables as the errors' (`core.words`).
         facts: what fills them.
         fix: what RKDeck can do about it when the user says so.
     """

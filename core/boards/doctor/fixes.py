@@ -9,8 +9,8 @@ from typing import Literal
 
 from core.base.errors import JsonValue
 from core.boards.doctor.examination import Clock, Examination
-from core.boards.doctor.limits import limits
 from core.remote.quoting import remote_command, write_line
+from core.vendor.board_limits import limits
 
 FixId = Literal["groups", "open_files", "performance", "library"]
 LIMITS_FILE = "/etc/security/limits.d/90-rkdeck.conf"
@@ -107,7 +107,7 @@ def copy_library(version: str | None) -> Fix:
 
 
 def library_fix(store: str, version: str, size_bytes: int) -> Fix:
-    """Sending a library into the store: no command runs but those that receive a file (`core.remote.transfer`).
+    """Sending a library into the store: no command runs but those that receive a file (`core.transfer.upload`).
 
     Args:
         store: the board's folder for models.

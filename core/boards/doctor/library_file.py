@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.convert.versions import release_of_blob
+from core.vendor.releases import release_of_blob
 
 # Releases lie between 4 and 9 MB; what is larger by an order of magnitude is something else.
 MAX_BYTES = 64 << 20

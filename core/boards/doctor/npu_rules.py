@@ -11,9 +11,9 @@ from typing import Literal
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.fixes import join_groups
-from core.boards.doctor.limits import limits
-from core.convert.versions import version_key
-from core.estimate.platforms import get_platform
+from core.vendor.board_limits import limits
+from core.vendor.platforms import get_platform
+from core.vendor.releases import version_key
 
 Flavour = Literal["vendor", "vendor driver on a newer kernel", "mainline", "unknown"]
 _RELEASE = re.compile(r"(\d+)\.(\d+)")

@@ -23,8 +23,8 @@ from core.boards.doctor.examination import (
 )
 from core.boards.facts import BoardFacts
 from core.boards.probe import Lines, ask, facts_of, probe_script
-from core.convert.versions import release_of_blob
 from core.remote.session import SshSession
+from core.vendor.releases import release_of_blob
 
 _NODE = re.compile(r"(rw|-) ([a-z-][rwxsStT-]{9}\S?) (\S{1,64}) (\S{1,64}) (/dev/[A-Za-z0-9/]{1,64})")
 _LIBRARY = re.compile(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination, StorePlace
 from core.boards.doctor.findings import Facts, Finding, finding
-from core.boards.doctor.limits import limits
+from core.vendor.board_limits import limits
 
 _MEMORY = frozenset({"tmpfs", "ramfs"})
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, finding
 from core.boards.doctor.fixes import copy_library, raise_open_files
-from core.boards.doctor.limits import limits
-from core.convert.versions import version_key
+from core.vendor.board_limits import limits
+from core.vendor.releases import version_key
 
 _BITS = {"aarch64": 64, "armv7l": 32, "armv8l": 32}
 

@@ -12,7 +12,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.boards.doctor.library_file import MACHINE_NAMES, MAX_BYTES, LibraryFile, git_blob, read_library
-from core.convert.versions import RuntimeRelease, runtime_releases, version_key
+from core.vendor.releases import RuntimeRelease, runtime_releases, version_key
 
 _TIMEOUT_S = 20.0
 _OK = 200

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from core.boards.doctor.examination import Clock, Examination
 from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.fixes import FULL_SPEED, full_speed
-from core.boards.doctor.limits import limits
-from core.estimate.platforms import get_platform
+from core.vendor.board_limits import limits
+from core.vendor.platforms import get_platform
 
 _SAVING = "powersave"
 

@@ -9,13 +9,13 @@ from core.base.units import MIB, format_bytes, format_count
 from core.cli.command import Command, Context
 from core.cli.following import follow
 from core.cli.models import existing_path, is_path
-from core.cli.wording import word
 from core.lab.analysis import Analysis
 from core.lab.errors import TensorErrors
 from core.lab.suggest import Suggestion
 from core.lab.summary import Gain
 from core.library.library import LibraryItem
 from core.services import Services
+from core.words import word
 
 _SUFFERING = 5
 
@@ -37,8 +37,8 @@ def _run(context: Context) -> int:
         return _run_tensor(context, source)
     if source is None:
         raise UsageError("cli.model_not_local", model=options.model)
-    from core.estimate.platforms import get_platform
     from core.usecases.lab import analyse_model, stored_analysis, suggestion
+    from core.vendor.platforms import get_platform
 
     if options.platform:
         get_platform(options.platform)  # a wrong name is told before the work, not after it

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
-from core.cli.wording import word
+from core.words import word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from core.base.errors import RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.cli.command import Command, Context
-from core.cli.wording import word
+from core.words import word
 
 if TYPE_CHECKING:
-    from core.cli.demo_parts import DemoParts
+    from core.showcase.parts import DemoParts
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,9 @@ def _run(context: Context) -> int:
 
 
 def _walk_in(context: Context, home: Path) -> int:
-    from core.cli.demo_parts import isolate_demo, running_parts
     from core.cli.demo_path import walk
     from core.services import Services
+    from core.showcase.parts import isolate_demo, running_parts
 
     paths = AppPaths(home)
     paths.ensure()

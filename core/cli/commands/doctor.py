@@ -11,10 +11,10 @@ from core.boards.doctor.findings import Finding
 from core.boards.doctor.fixes import Fix
 from core.cli.asking import accepting, agrees, somebody_is_there
 from core.cli.command import Command, Context
-from core.cli.wording import fill, messages, word
-from core.convert.versions import RuntimeRelease
 from core.usecases import doctor as use
 from core.usecases.doctor import Diagnosis
+from core.vendor.releases import RuntimeRelease
+from core.words import fill, messages, word
 
 _MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "unknown": "unknown"}
 

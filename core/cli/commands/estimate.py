@@ -8,7 +8,7 @@ from core.base.units import GIB, format_count
 from core.cli.command import Command, Context
 
 if TYPE_CHECKING:
-    from core.lab.perplexity_store import PerplexityRun
+    from core.lab.perplexity.store import PerplexityRun
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(context: Context) -> int:
     from core.cli.models import model_facts
-    from core.estimate.platforms import get_platform
     from core.estimate.table import estimate_model
+    from core.vendor.platforms import get_platform
 
     options, services = context.options, context.services
     platform_name, board_ram_bytes = options.platform or services.settings.default_platform, None

@@ -14,7 +14,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
-    from core.convert.inspect import inspect_file
+    from core.model.inspect import inspect_file
 
     text = context.options.file
     inspection = inspect_file(existing_path(text)) if is_path(text) else context.services.inspect_on_hub(text)

@@ -62,7 +62,7 @@ def _run(context: Context) -> int:
 def _target(context: Context) -> fitting.FitTarget:
     from core.base.units import GIB
     from core.estimate.constants import limits
-    from core.estimate.platforms import get_platform
+    from core.vendor.platforms import get_platform
 
     options, settings = context.options, context.services.settings
     ram = None if options.max_ram is None else int(options.max_ram * GIB * limits().usable_fraction)

@@ -38,8 +38,8 @@ def _imports() -> str:
 def _data() -> str:
     from importlib import resources
 
-    from core.estimate.platforms import load_platforms
-    from core.quantization.levels import load_levels
+    from core.vendor.levels import load_levels
+    from core.vendor.platforms import load_platforms
 
     for name in _DATA:
         (resources.files("resources") / name).read_bytes()

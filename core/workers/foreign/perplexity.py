@@ -3,7 +3,7 @@
 Standard library, torch and transformers only, Python 3.8 syntax. The model is loaded once, in float32; each
 level replaces the weights of its linear layers by what the level keeps of them, computed from a copy of the
 originals (in the checkpoint's own 16 bits where that loses nothing). Conventions: `core.quantization.affine`,
-`core.quantization.approximate`; windows: `core.lab.perplexity`. No code of the model's authors is run, nothing
+`core.quantization.approximate`; windows: `core.lab.perplexity.figures`. No code of the model's authors is run, nothing
 but safetensors is loaded, nothing is fetched.
 """
 
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 def spans(tokens, window, stride, limit):
     # type: (int, int, int, int | None) -> list[tuple[int, int, int]]
-    """(start, end, first counted) of each window; `core.lab.perplexity.spans` is the definition."""
+    """(start, end, first counted) of each window; `core.lab.perplexity.figures.spans` is the definition."""
     found, counted = [], 1
     for start in range(0, tokens, stride):
         end = min(start + window, tokens)

@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QFileDialog, QSpinBox, QVBoxLayout, QWidget
 
 from core.base.names import printable
 from core.convert.recipe import Recipe
-from core.estimate.platforms import context_limits, get_platform, load_platforms
 from core.library.library import LibraryItem
-from core.quantization.levels import load_levels
+from core.vendor.levels import load_levels
+from core.vendor.platforms import context_limits, get_platform, load_platforms
 from gui.desk import Desk
 from gui.feeds.active import Target
 from gui.pages.convert.checker import Order

@@ -7,11 +7,11 @@ from core.base.errors import RKDeckError
 from core.base.units import GIB, format_bytes
 from core.estimate.advice import advise
 from core.estimate.constants import limits
-from core.estimate.facts import ModelFacts
-from core.estimate.platforms import context_limits
 from core.estimate.records import Estimate, LevelEstimate
-from core.estimate.shape import ModelShape
 from core.estimate.table import estimate_model
+from core.model.facts import ModelFacts
+from core.model.shape import ModelShape
+from core.vendor.platforms import context_limits
 from gui.desk import Desk
 from gui.pages.discover.levels import LevelTable
 from gui.text import language, tr

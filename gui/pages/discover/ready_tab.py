@@ -15,10 +15,10 @@ from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
-from core.boards.runtime import RuntimeMatch
-from core.convert.inspect import fields_of_name
+from core.fitness.runtime import RuntimeMatch
 from core.hub.records import ModelDetail, RepoFile
 from core.jobs.model import JobRecord, JobState
+from core.model.inspect import fields_of_name
 from core.usecases import ready as use
 from core.usecases.ready import ReadyReport, ReadyVerdict
 from gui.bridge import Task

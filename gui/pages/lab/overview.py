@@ -14,12 +14,12 @@ from PySide6.QtWidgets import (
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import GIB, format_bytes
-from core.estimate.platforms import Platform
 from core.lab.analysis import Analysis
 from core.lab.energy import energy_per_bit
 from core.lab.suggest import Suggestion
 from core.lab.summary import group_gains, heat_map, suffering
 from core.usecases.lab_view import LabView, LevelRow
+from core.vendor.platforms import Platform
 from gui.models.list_model import Column, RecordModel
 from gui.pages.lab.heat import HeatView
 from gui.text import language, tr

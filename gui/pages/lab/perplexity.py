@@ -21,8 +21,8 @@ from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobState
-from core.lab.perplexity import PerplexityResult
-from core.lab.perplexity_store import PerplexityRun
+from core.lab.perplexity.figures import PerplexityResult
+from core.lab.perplexity.store import PerplexityRun
 from core.library.library import LibraryItem
 from core.usecases import perplexity as use
 from core.usecases.perplexity import PerplexityOptions

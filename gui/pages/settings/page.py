@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 
 from core.base.errors import RKDeckError
 from core.base.units import MIB
-from core.estimate.platforms import context_limits, load_platforms
 from core.usecases.environment import EnvironmentFacts, check_hub, describe_environment
+from core.vendor.platforms import context_limits, load_platforms
 from gui.crash import about_text
 from gui.desk import Desk
 from gui.pages.page import Page

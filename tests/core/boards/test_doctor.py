@@ -15,8 +15,8 @@ from core.boards.doctor.library_file import read_library
 from core.boards.doctor.reading import examine_board
 from core.boards.doctor.rules import check_board
 from core.boards.facts import Mount, RuntimeInfo
-from core.cli.wording import messages, word
 from core.remote.session import SshSession
+from core.words import messages, word
 from tests.core.boards.test_doctor_table import OWN, examine
 from tests.core.boards.trees import (
     TREES,

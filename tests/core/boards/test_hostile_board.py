@@ -12,9 +12,9 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.boards.probe import probe_board
-from core.cli.wording import word
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
+from core.words import word
 from tests.support.sshd import ROOT, SshServer, openssh
 
 ENDLESS = r"""#!/bin/sh

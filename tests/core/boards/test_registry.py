@@ -13,11 +13,11 @@ from core.base.paths import AppPaths
 from core.boards.connect import connect, target_of
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Mount
-from core.boards.known import board_name
 from core.boards.probe import facts_of, parse_lines
 from core.boards.registry import Board, BoardRegistry, split_address
 from core.boards.store import check_store_path, propose_store
 from core.remote.hostkeys import HostKeys
+from core.vendor.boards import board_name
 from tests.support.sshd import SshServer
 
 GIB = 1 << 30

@@ -10,7 +10,7 @@ from core.base.errors import CancelledError, RKDeckError
 from core.base.tasks import CancelToken
 from core.boards.doctor.library_file import MAX_BYTES, git_blob, read_library
 from core.boards.doctor.shelf import LibraryShelf, arch_of, matching_release
-from core.convert.versions import RuntimeRelease, release_of_blob, runtime_releases
+from core.vendor.releases import RuntimeRelease, release_of_blob, runtime_releases
 from tests.support.libraries import library_bytes
 from tests.support.odd_hub import OddHub, reply
 

@@ -16,7 +16,6 @@ from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import CancelledError, JsonValue, RefusedError, RKDeckError
 from core.base.paths import AppPaths
-from core.convert.inspect import inspect_file
 from core.convert.plan import start_conversion, start_warnings
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit, ToolkitRegistry
@@ -25,6 +24,7 @@ from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState
 from core.library.library import Library
+from core.model.inspect import inspect_file
 from tests.support.models import write_random_model
 from tests.support.waiting import wait_until
 

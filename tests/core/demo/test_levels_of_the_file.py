@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from core.demo.corpus import load_corpus
-from core.demo.runtime_model import load_model
+from core.demo.runtime.model import load_model
 from core.demo.toolkit.api import RKLLM
 from core.quantization.forward import Forward, perplexity
 

@@ -8,8 +8,8 @@ import pytest
 from core.base.errors import RefusedError, UsageError
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import facts_of, parse_lines
-from core.convert.inspect import Inspection, inspect_file
 from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
+from core.model.inspect import Inspection, inspect_file
 from tests.core.deploy.models import real_file, simulated_file
 
 SHA = "ab" * 32

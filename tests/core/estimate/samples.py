@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import JsonValue
-from core.estimate.facts import ModelFacts
-from core.estimate.headers import TensorInfo
+from core.model.facts import ModelFacts
+from core.model.headers import TensorInfo
 
 Config = dict[str, JsonValue]
 

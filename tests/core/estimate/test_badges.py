@@ -8,10 +8,10 @@ from core.estimate.advice import advise
 from core.estimate.badge import estimate_badge, guess_badge
 from core.estimate.fit import BoardNow, fit_board
 from core.estimate.known_models import known_models
-from core.estimate.platforms import get_platform, load_platforms
 from core.estimate.ready import estimate_ready
 from core.estimate.records import Estimate, LevelEstimate
 from core.estimate.table import estimate_model
+from core.vendor.platforms import get_platform, load_platforms
 
 GIB = 1 << 30
 USUAL = {size: int(size * 0.95 * GIB) for size in (4, 8, 16, 32)}

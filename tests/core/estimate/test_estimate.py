@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import RefusedError, UsageError
+from core.base.tomldata import load_toml
 from core.estimate import table
-from core.estimate.platforms import get_platform, load_platforms
 from core.estimate.records import Estimate, LevelEstimate
 from core.estimate.table import estimate_model
-from core.estimate.tomldata import load_toml
+from core.vendor.platforms import get_platform, load_platforms
 from tests.core.estimate.samples import CONFIGS, ROWS, Config, Row, config, facts, facts_of, tensors
 
 GIB = 1 << 30
@@ -351,10 +351,10 @@ def test_memory_grows_with_context_layers_and_bits(model: Config, context: int) 
 
 def test_every_note_and_reason_has_words_over_its_facts() -> None:
     words = load_toml("estimator.toml")
-    folder = Path(table.__file__).parent
+    house = Path(table.__file__).parents[1]
     calls = [
         (call.func.id, call)
-        for path in (*folder.glob("*.py"), folder.parent / "usecases/ready.py")
+        for path in house.rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
     ]

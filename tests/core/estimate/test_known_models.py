@@ -5,9 +5,9 @@ import statistics
 import pytest
 
 from core.estimate.known_models import BenchmarkRow, benchmark_rows, known_models
-from core.estimate.platforms import get_platform
-from core.estimate.shape import build_shape
 from core.estimate.table import estimate_model
+from core.model.shape import build_shape
+from core.vendor.platforms import get_platform
 
 
 @pytest.mark.parametrize("name", known_models())

@@ -3,11 +3,11 @@
 import pytest
 
 from core.estimate.known_models import benchmark_rows, known_models
-from core.estimate.platforms import Platform, load_platforms
 from core.estimate.records import LevelEstimate
 from core.estimate.support import support
 from core.estimate.table import estimate_model
-from core.quantization.levels import load_levels
+from core.vendor.levels import load_levels
+from core.vendor.platforms import Platform, load_platforms
 
 MODELS = ("Qwen3-1.7B", "Gemma3n-E2B", "DeepSeekOCR-3B", "RWKV7-1.5B", "MiniCPM3-4B")
 CELLS = [

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from core.base.paths import AppPaths
-from core.demo.hub import DemoHub
+from core.demo.hub.server import DemoHub
 from core.jobs.manager import JobManager
 from tests.support.models import write_random_model
 

@@ -7,13 +7,13 @@ import pytest
 from huggingface_hub import HfApi, hf_hub_download
 
 from core.base.errors import RKDeckError
-from core.demo.hub import DemoHub, Request
-from core.demo.hub_faults import Fault
-from core.estimate.facts import load_local_facts
+from core.demo.hub.faults import Fault
+from core.demo.hub.server import DemoHub, Request
 from core.hub.client import HubClient
 from core.hub.download import plan_download
 from core.hub.facts import fetch_model_facts
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchQuery
+from core.model.facts import load_local_facts
 from tests.support.waiting import wait_until
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252

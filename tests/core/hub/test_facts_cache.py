@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from core.demo.hub import DemoHub
-from core.estimate.facts import ModelFacts
-from core.estimate.headers import TensorInfo
+from core.demo.hub.server import DemoHub
 from core.estimate.known_models import known_models
 from core.hub import facts_cache
 from core.hub.client import HubClient
 from core.hub.facts import fetch_model_facts
 from core.hub.facts_cache import FactsCache
+from core.model.facts import ModelFacts
+from core.model.headers import TensorInfo
 from tests.support.models import write_random_model
 
 HUB, COMMIT = "https://hub", "c" * 40

@@ -6,7 +6,7 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
-from core.demo.hub import DemoHub
+from core.demo.hub.server import DemoHub
 from core.hub.client import HubClient
 from core.hub.download import plan_download, start_download
 from core.jobs.manager import JobHandle, JobManager

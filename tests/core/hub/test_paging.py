@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from core.base.errors import RKDeckError, UsageError
-from core.demo.hub import DemoHub
+from core.demo.hub.server import DemoHub
 from core.hub.client import HubClient
 from core.hub.records import ModelSummary, SearchQuery, Sort
 from tests.support.odd_hub import Answer, OddHub, document, reply

@@ -10,8 +10,8 @@ import pytest
 from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
-from core.demo.hub import DemoHub
-from core.demo.hub_faults import Fault
+from core.demo.hub.faults import Fault
+from core.demo.hub.server import DemoHub
 from core.hub.client import HubClient
 from core.hub.download import DownloadPlan, Patience, plan_download, start_download
 from core.hub.records import RepoFile

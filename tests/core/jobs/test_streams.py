@@ -13,8 +13,8 @@ from core.jobs.inbox import MAX_LINE_BYTES, Inbox
 from core.jobs.lanes import Lane
 from core.jobs.model import JobSpec, WorkerCommand
 from core.jobs.output import Blotter, secrets_of
+from core.jobs.protocol._wire import Wire
 from core.jobs.store import EventWriter, JobStore
-from core.workers.foreign._wire import Wire
 
 EVENTS = st.sampled_from(
     [

@@ -8,10 +8,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from core.base.errors import RKDeckError
-from core.cli.wording import word
-from core.estimate.facts import load_local_facts
-from core.estimate.platforms import get_platform
-from core.estimate.shape import build_shape
 from core.lab.analysis import Analysis, analyse
 from core.lab.energy import energy_per_bit, token_energy
 from core.lab.errors import LevelError, TensorErrors
@@ -19,8 +15,12 @@ from core.lab.store import AnalysisStore, Journal, folder_key, item_key, stamp_o
 from core.lab.suggest import suggest
 from core.lab.summary import by_layer, group_gains, heat_map, suffering
 from core.lab.weights import open_folder
+from core.model.facts import load_local_facts
+from core.model.shape import build_shape
 from core.quantization.approximate import approximate, measure
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
+from core.vendor.platforms import get_platform
+from core.words import word
 from tests.support.checkpoints import Q_PROJ, normal, write_model
 
 DEMO = Path(__file__).parents[3] / "resources" / "demo" / "wonderland-1m"

@@ -10,7 +10,7 @@ from core.lab.kernel import OUTLIER_SIGMAS, Sums, Workspace, measure_rows, rows_
 from core.lab.scheme import Scheme, analysed_levels, level_scheme, scheme
 from core.quantization.affine import Float32
 from core.quantization.approximate import approximate, measure
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 
 LEVELS = analysed_levels()
 SCHEMES = [level_scheme(level.name) for level in LEVELS]

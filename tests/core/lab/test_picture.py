@@ -14,7 +14,7 @@ from core.lab.scheme import GROUP_SIZES, Scheme, level_scheme
 from core.lab.weights import WeightFolder, open_folder
 from core.quantization.affine import quantize_linear
 from core.quantization.approximate import approximate
-from core.quantization.levels import get_level
+from core.vendor.levels import get_level
 from tests.support.checkpoints import NORM, Q_PROJ, normal, write_model
 
 ROWS, INPUTS = 80, 1024

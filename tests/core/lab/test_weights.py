@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from core.base.errors import RKDeckError
-from core.cli.wording import word
 from core.lab.analysis import analyse
 from core.lab.errors import Measurer
 from core.lab.scheme import analysed_levels
 from core.lab.weights import MAX_INPUTS, open_folder, read_rows
 from core.quantization.approximate import approximate, measure
-from core.quantization.levels import get_level
 from core.quantization.storage import widen_into
+from core.vendor.levels import get_level
+from core.words import word
 from tests.support.checkpoints import (
     EMBEDDING,
     NORM,
@@ -188,7 +188,7 @@ def test_memory_stays_bounded_on_a_file_larger_than_the_limit(tmp_path: Path) ->
     assert (model / "model.safetensors").stat().st_size > 1.2e9
     code = (
         "import sys; from pathlib import Path; from core.lab.analysis import analyse;"
-        "from core.lab.weights import open_folder; from core.quantization.levels import get_level;"
+        "from core.lab.weights import open_folder; from core.vendor.levels import get_level;"
         "found = analyse(open_folder(Path(sys.argv[1])), levels=[get_level('w8a8')]);"
         "assert found.bytes_read > 1.2e9; print(Path('/proc/self/status').read_text())"
     )

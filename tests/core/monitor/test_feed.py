@@ -19,7 +19,7 @@ from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.boards.registry import Board, BoardRegistry
-from core.demo.board import DemoBoard
+from core.demo.board.main import DemoBoard
 from core.monitor.feed import MonitorFeed
 from core.monitor.sample import UP, BoardSample, CpuPolicy, ServingFigures, down_sample, sample_from_json
 from core.monitor.values import ProcessMemory

@@ -17,11 +17,11 @@ from paramiko.common import AUTH_FAILED
 from paramiko.server import InteractiveQuery
 
 from core.base.errors import RKDeckError
-from core.cli.wording import word
 from core.remote.hostkeys import HostKeys
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.session import SshSession
 from core.remote.target import SshTarget
+from core.words import word
 from tests.support.sshd import ROOT, find_program, new_key, openssh
 
 

@@ -14,7 +14,7 @@ from core.remote.paramiko_setup import NotingTransport
 from core.remote.session import SshSession
 from core.remote.sshconfig import settings_for, with_config
 from core.remote.target import SshTarget
-from core.remote.transfer import upload
+from core.transfer.upload import upload
 from tests.support.network import Network
 from tests.support.sshd import SERVERS, SshServer, openssh
 from tests.support.waiting import wait_until

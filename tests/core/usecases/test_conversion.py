@@ -15,19 +15,19 @@ from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.units import GIB
-from core.cli.wording import word
 from core.convert.host import Host, Need, host_problems, measure_host
-from core.convert.inspect import inspect_file
 from core.convert.plan import start_warnings
 from core.convert.recipe import Problem, Recipe
 from core.demo.toolkit_env import create_toolkit_env
-from core.estimate.platforms import load_platforms
 from core.estimate.table import estimate_model
 from core.library.library import LibraryItem
-from core.quantization.levels import load_levels
+from core.model.inspect import inspect_file
 from core.services import Services
 from core.usecases import conversion as use
 from core.usecases import library
+from core.vendor.levels import load_levels
+from core.vendor.platforms import load_platforms
+from core.words import word
 from tests.support.models import write_random_model
 from tests.support.tiny_model import write_tiny_model
 

@@ -18,18 +18,18 @@ from core.base.settings import Settings
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import facts_of, parse_lines
 from core.boards.registry import Board
-from core.cli.wording import word
-from core.convert.inspect import Inspection
 from core.deploy.layout import Deployment
 from core.deploy.plan import LocalModel, plan_deployment
 from core.estimate.constants import limits
+from core.model.inspect import Inspection
 from core.monitor.sample import BoardSample
-from core.remote.transfer import RESERVE_BYTES
 from core.services import Services
+from core.transfer.upload import RESERVE_BYTES
 from core.usecases import boards
 from core.usecases import deployment as use
 from core.usecases.boards import BoardStatus
 from core.usecases.deployment import DropFile
+from core.words import word
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
 from tests.support.sshd import SshServer, demo_board

@@ -14,14 +14,14 @@ import pytest
 from core.base.errors import RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
-from core.cli.wording import word
-from core.demo.hub import DemoHub
-from core.estimate.facts import load_local_facts
-from core.estimate.platforms import get_platform
+from core.demo.hub.server import DemoHub
 from core.estimate.table import estimate_model
 from core.hub.records import SearchQuery
+from core.model.facts import load_local_facts
 from core.services import Services
 from core.usecases import hub as use
+from core.vendor.platforms import get_platform
+from core.words import word
 from tests.support.models import write_random_model
 from tests.support.tiny_model import write_tiny_model
 

@@ -11,13 +11,13 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
-from core.cli.wording import word
 from core.remote.hostkeys import HostKey
 from core.remote.paramiko_setup import NotingTransport
 from core.services import Services
 from core.usecases import boards as use
 from core.usecases import reaching
 from core.usecases.boards import BoardDraft
+from core.words import word
 from gui.wording import word_error
 from tests.core.boards.trees import orange_pi
 from tests.core.usecases.test_reaching import OTHER_KEY

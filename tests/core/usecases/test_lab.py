@@ -14,8 +14,7 @@ import pytest
 from core.base.errors import CancelledError, RefusedError, RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
-from core.cli.wording import word
-from core.demo.hub import DemoHub
+from core.demo.hub.server import DemoHub
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobState
 from core.lab.remote import HubModel
@@ -23,6 +22,7 @@ from core.lab.scheme import level_scheme
 from core.services import Services
 from core.usecases import lab as use
 from core.usecases import library
+from core.words import word
 from tests.support.checkpoints import Q_PROJ, normal, write_model, write_sparse_model
 from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until

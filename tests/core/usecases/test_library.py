@@ -10,12 +10,12 @@ import pytest
 from core.base.errors import RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
-from core.cli.wording import word
-from core.estimate.platforms import get_platform
 from core.estimate.table import estimate_model
 from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases import library as use
+from core.vendor.platforms import get_platform
+from core.words import word
 from tests.support.models import write_random_model
 from tests.support.tiny_model import write_tiny_model
 

@@ -13,16 +13,16 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.boards.facts import Library
 from core.boards.probe import facts_of, parse_lines
-from core.boards.runtime import match_runtime
-from core.demo.hub import DemoHub
-from core.demo.hub_faults import Fault
+from core.demo.hub.faults import Fault
+from core.demo.hub.server import DemoHub
 from core.estimate.fit import BoardNow
-from core.estimate.platforms import get_platform
+from core.fitness.runtime import match_runtime
 from core.hub.records import ModelDetail, ModelSummary
 from core.services import Services
 from core.usecases import boards, fitting, ready
 from core.usecases.fitting import FitTarget
 from core.usecases.ready import ReadyReport
+from core.vendor.platforms import get_platform
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
 from tests.support.models import write_random_model

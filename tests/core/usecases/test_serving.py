@@ -16,7 +16,7 @@ from core.base.errors import CancelledError, RefusedError, RKDeckError, UsageErr
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
-from core.demo.runtime_install import install_runtime
+from core.demo.runtime.install import install_runtime
 from core.serve.records import Serving, state_file
 from core.services import Services
 from core.usecases import boards, deployment

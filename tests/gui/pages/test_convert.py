@@ -13,10 +13,10 @@ from pytestqt.qtbot import QtBot
 
 from core.base.units import GIB
 from core.convert.recipe import Recipe
-from core.estimate.platforms import get_platform
 from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases import conversion, library
+from core.vendor.platforms import get_platform
 from gui.desk import Desk, Destination
 from gui.feeds.active import Target
 from gui.pages.convert.checker import Order, RecipeChecker

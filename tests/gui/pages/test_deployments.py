@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from core.cli.demo_parts import BOARD_NAME, DemoParts, prepare, running_parts
 from core.services import Services
+from core.showcase.parts import BOARD_NAME, DemoParts, prepare, running_parts
 from core.usecases import deployment
 from gui.desk import Desk
 from gui.dialogs.changed_key import ChangedKeyDialog

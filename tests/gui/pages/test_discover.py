@@ -9,10 +9,10 @@ from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from core.cli.demo_parts import BOARD_NAME, DemoParts, prepare, running_parts
-from core.demo.hub import DemoHub
+from core.demo.hub.server import DemoHub
 from core.jobs.model import JobState
 from core.services import Services
+from core.showcase.parts import BOARD_NAME, DemoParts, prepare, running_parts
 from gui.desk import Desk
 from gui.pages.discover.delegate import badge_text, badge_tip, memory_text
 from gui.pages.discover.page import DiscoverPage

@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 from core.base.errors import RKDeckError
 from core.boards.doctor.fixes import Fix
 from core.boards.doctor.library_file import git_blob
-from core.convert.versions import runtime_releases
 from core.services import Services
 from core.usecases import boards
 from core.usecases.boards import BoardDraft
 from core.usecases.doctor import LibraryOffer
+from core.vendor.releases import runtime_releases
 from gui.desk import Desk
 from gui.dialogs.remedy import RemedyDialog
 from gui.dialogs.runtime_library import LibraryDialog

@@ -13,10 +13,10 @@ from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QListView, QPushButton
 from pytestqt.qtbot import QtBot
 
-from core.cli.demo_parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare, running_parts
 from core.convert.recipe import Recipe
 from core.demo.container import MAGIC
 from core.services import Services
+from core.showcase.parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare, running_parts
 from gui.desk import Desk
 from gui.dialogs.add_board import AddBoardDialog
 from gui.dialogs.host_key import HostKeyDialog
@@ -48,7 +48,7 @@ def ready(services: Services, parts: DemoParts) -> Services:
 @pytest.fixture
 def catalogue() -> Iterator[str]:
     with subprocess.Popen(
-        [sys.executable, "-m", "core.demo.hub", "--catalogue", "230"],
+        [sys.executable, "-m", "core.demo.hub.server", "--catalogue", "230"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as hub:  # fmt: skip
         assert hub.stdout is not None

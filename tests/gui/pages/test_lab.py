@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from core.base.paths import AppPaths
-from core.demo.hub import DemoHub
+from core.demo.hub.server import DemoHub
 from core.jobs.model import JobState
 from core.library.library import LibraryItem
 from core.services import Services

@@ -1,0 +1,1 @@
+"""The simulated board: an SSH server in a private folder."""

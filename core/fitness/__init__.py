@@ -1,0 +1,1 @@
+"""The one judge: a file against a board, from whatever was examined of both."""

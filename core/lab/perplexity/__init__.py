@@ -1,0 +1,1 @@
+"""What fewer bits do to a model's words."""

@@ -1,0 +1,176 @@
+"""A small checkpoint in memory: tensors of every shard, the tokenizer, the words of its chat template."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
+from core.model.facts import ModelFacts, parse_config
+from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
+from core.quantization.approximate import bfloat16_to_float32
+from core.quantization.forward import ForwardError, read_shape
+
+# Above this the numpy forward pass takes minutes a window, and torch does not.
+MAX_NUMPY_PARAMETERS = 30_000_000
+TOKENIZER_NAME = "tokenizer.json"
+_KINDS: Mapping[str, type[np.generic]] = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
+_MAX_SMALL_JSON_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model ready for `core.quantization.forward`.
+
+    Attributes:
+        weights: name -> float32 array, every one finite.
+        prefix: tokens the tokenizer puts before any text by itself.
+        end_tokens: tokens that end an answer.
+        template: of chats, None where the model has none; words: what it may name (`bos_token`, ...).
+    """
+
+    config: dict[str, Any]
+    weights: dict[str, npt.NDArray[np.float32]]
+    tokenizer: Tokenizer
+    prefix: tuple[int, ...]
+    end_tokens: frozenset[int]
+    template: str | None
+    words: dict[str, str]
+
+
+def numpy_can(folder: Path, facts: ModelFacts) -> bool:
+    """Whether this computation knows the model in the folder and is quick enough for it."""
+    try:
+        read_shape(facts.config)
+    except ForwardError:
+        return False
+    kinds = {tensor.dtype for tensor in facts.tensors}
+    return (
+        facts.quantization is None
+        and 0 < sum(tensor.elements for tensor in facts.tensors) <= MAX_NUMPY_PARAMETERS
+        and kinds <= set(_KINDS)
+        and (folder / TOKENIZER_NAME).is_file()
+    )
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a model that `numpy_can` compute.
+
+    Raises:
+        RKDeckError: `perplexity.weights_not_finite` with the tensor, `perplexity.bad_tokenizer`,
+            `estimate.*` for damaged files.
+    """
+    config = parse_config((folder / "config.json").read_bytes())
+    settings = _small_json(folder / "tokenizer_config.json")
+    tokenizer, prefix = load_tokenizer(folder)
+    template = settings.get("chat_template")
+    words = {
+        key: str(value.get("content", "") if isinstance(value, dict) else value)
+        for key, value in settings.items()
+        if key.endswith("_token") and isinstance(value, str | dict)
+    }
+    return Checkpoint(
+        config=dict(config),
+        weights=dict(_tensors(folder)),
+        tokenizer=tokenizer,
+        prefix=prefix,
+        end_tokens=_end_tokens(config, _small_json(folder / "generation_config.json")),
+        template=template if isinstance(template, str) else None,
+        words=words,
+    )
+
+
+def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, ...]]:
+    """Return a model's tokenizer, and the tokens it puts before any text by itself.
+
+    Raises:
+        RefusedError: `perplexity.bad_tokenizer`.
+    """
+    tokenizer = _tokenizer(folder / TOKENIZER_NAME)
+    return tokenizer, _prefix(tokenizer)
+
+
+def render_chat(checkpoint: Checkpoint, prompt: str) -> str | None:
+    """Return the prompt as the model's template writes a user's turn, or None when there is no usable one."""
+    if checkpoint.template is None:
+        return None
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    try:
+        return environment.from_string(checkpoint.template).render(
+            messages=[{"role": "user", "content": prompt}], add_generation_prompt=True, **checkpoint.words
+        )
+    except Exception:  # noqa: BLE001  # a template is a stranger's program
+        return None
+
+
+def _tensors(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    for path in sorted(folder.glob("*.safetensors")):
+        size_bytes = path.stat().st_size
+        with path.open("rb") as file:
+            first = file.read(LENGTH_BYTES)
+            header_bytes = needed_header_bytes(first)
+            header = first + file.read(header_bytes - LENGTH_BYTES)
+            # In the order of their data, without holes: the parser has checked it.
+            for tensor in parse_safetensors_header(header, size_bytes):
+                kind = _KINDS.get(tensor.dtype)
+                if kind is None:
+                    raise RefusedError("perplexity.dtype_unknown", tensor=tensor.name, dtype=tensor.dtype)
+                raw = np.frombuffer(file.read(tensor.size_bytes), kind).reshape(tensor.shape)
+                values = (
+                    bfloat16_to_float32(raw.astype(np.uint16))
+                    if kind is np.uint16
+                    else raw.astype(np.float32)
+                )
+                bad = int(values.size - np.count_nonzero(np.isfinite(values)))
+                if bad:
+                    raise RKDeckError("perplexity.weights_not_finite", tensor=tensor.name, count=bad)
+                yield tensor.name, values
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        # The library raises plain Exception for whatever is wrong with the file.
+        return Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise RefusedError(
+            "perplexity.bad_tokenizer", file=path.name, reason=printable(str(error), limit=200)
+        ) from error
+
+
+def _prefix(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What the tokenizer puts before a text: the difference special tokens make."""
+    plain = tokenizer.encode("a", add_special_tokens=False).ids
+    full = tokenizer.encode("a", add_special_tokens=True).ids
+    for start in range(len(full) - len(plain) + 1):
+        if full[start : start + len(plain)] == plain:
+            return tuple(full[:start])
+    return ()
+
+
+def _end_tokens(*documents: Mapping[str, Any]) -> frozenset[int]:
+    found: set[int] = set()
+    for document in documents:
+        value = document.get("eos_token_id")
+        for token in value if isinstance(value, list) else [value]:
+            if isinstance(token, int) and not isinstance(token, bool):
+                found.add(token)
+    return frozenset(found)
+
+
+def _small_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_SMALL_JSON_BYTES:
+            raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason="larger than any real one")
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason="not valid JSON") from error
+    return value if isinstance(value, dict) else {}

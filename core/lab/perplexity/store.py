@@ -1,0 +1,191 @@
+"""Measured perplexities, kept with the model: one JSON file a model under the home folder."""
+
+import contextlib
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.base import atomic
+from core.base.errors import JsonValue, RKDeckError
+from core.base.locks import FileLock
+from core.base.names import safe_component
+from core.lab.perplexity.figures import Answer, PerplexityResult, answer_from_json, result_from_json
+
+SCHEMA = 1
+_MAX_RUNS = 50
+# What must be equal for two runs to be one table.
+_CONDITIONS = ("fingerprint", "window", "stride", "windows", "engine", "engine_facts")
+
+
+@dataclass(frozen=True, slots=True)
+class PerplexityRun:
+    """What one set of conditions gave: a row of levels, side by side.
+
+    Attributes:
+        text: name of the text; text_sha256, text_language: which it was.
+        window, stride, windows: tokens of a window, tokens between their beginnings, how many were measured.
+        text_tokens: tokens of the whole text.
+        engine: "numpy", "torch" or "toolkit"; engine_facts: versions and the like.
+        results: in the order measured; answers: to `prompt`, the same levels.
+        created_unix_s: of the newest result.
+        current: whether the model's files are still those that were measured.
+    """
+
+    title: str
+    revision: str | None
+    text: str
+    text_sha256: str
+    text_language: str | None
+    window: int
+    stride: int
+    windows: int
+    text_tokens: int | None
+    engine: str
+    engine_facts: dict[str, JsonValue]
+    results: tuple[PerplexityResult, ...]
+    prompt: str | None
+    answers: tuple[Answer, ...]
+    created_unix_s: float
+    current: bool
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the member of the `perplexity --stored` document."""
+        return {
+            "title": self.title,
+            "revision": self.revision,
+            "text": {"name": self.text, "sha256": self.text_sha256, "language": self.text_language},
+            "window": self.window,
+            "stride": self.stride,
+            "windows": self.windows,
+            "text_tokens": self.text_tokens,
+            "engine": self.engine,
+            "engine_facts": self.engine_facts,
+            "levels": [result.to_json() for result in self.results],
+            "prompt": self.prompt,
+            "answers": [answer.to_json() for answer in self.answers],
+            "created_unix_s": self.created_unix_s,
+            "current": self.current,
+        }
+
+    def result(self, level: str) -> PerplexityResult | None:
+        """The result at a level."""
+        return next((result for result in self.results if result.level == level), None)
+
+    def answer(self, level: str) -> Answer | None:
+        """The answer at a level."""
+        return next((answer for answer in self.answers if answer.level == level), None)
+
+
+class PerplexityStore:
+    """The results of one home folder, in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, item: str | None, source: Path, run: dict[str, JsonValue]) -> None:
+        """Keep a run; levels measured again under the same conditions replace the older ones.
+
+        Raises:
+            OSError: when it cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._path(item, source)
+        with FileLock(path.with_suffix(".lock")):
+            runs = [_joined(old, run) if _same(old, run) else old for old in self._read(path)]
+            if not any(_same(old, run) for old in runs):
+                runs.insert(0, run)
+            # The one just made is the newest.
+            runs.sort(key=_created, reverse=True)
+            atomic.write_json(path, {"schema": SCHEMA, "runs": list(runs[:_MAX_RUNS])})
+
+    def runs(self, item: str | None, source: Path, fingerprint: str | None) -> tuple[PerplexityRun, ...]:
+        """The runs of a model, the newest first; damaged ones are left out.
+
+        Args:
+            item: its id in the library, or None.
+            source: its folder, where it has no id.
+            fingerprint: of its files now; None when that is unknown.
+        """
+        found = []
+        for run in self._read(self._path(item, source)):
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                found.append(_run(run, fingerprint))
+        return tuple(found)
+
+    def _path(self, item: str | None, source: Path) -> Path:
+        key = (
+            safe_component(item)
+            if item
+            else "path-" + hashlib.sha256(str(source).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        )
+        return self.folder / f"{key}.json"
+
+    def _read(self, path: Path) -> list[dict[str, JsonValue]]:
+        try:
+            value = atomic.read_json(path)
+        except (FileNotFoundError, RKDeckError):
+            return []
+        runs = value.get("runs") if isinstance(value, dict) else None
+        return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+
+
+def _same(old: dict[str, JsonValue], new: dict[str, JsonValue]) -> bool:
+    texts = [run.get("text") for run in (old, new)]
+    digests = [text.get("sha256") if isinstance(text, dict) else None for text in texts]
+    return digests[0] == digests[1] and all(old.get(name) == new.get(name) for name in _CONDITIONS)
+
+
+def _joined(old: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The new run with the levels only the old one has; answers only to the same prompt."""
+    joined = dict(new)
+    joined["levels"] = _with_missing(new.get("levels"), old.get("levels"))
+    if new.get("prompt") is None:
+        joined["prompt"], joined["answers"] = old.get("prompt"), old.get("answers")
+    elif new.get("prompt") == old.get("prompt"):
+        joined["answers"] = _with_missing(new.get("answers"), old.get("answers"))
+    return joined
+
+
+def _with_missing(new: JsonValue, old: JsonValue) -> list[JsonValue]:
+    kept = list(new) if isinstance(new, list) else []
+    names = {entry.get("level") for entry in kept if isinstance(entry, dict)}
+    older = old if isinstance(old, list) else []
+    return kept + [entry for entry in older if isinstance(entry, dict) and entry.get("level") not in names]
+
+
+def _created(run: dict[str, JsonValue]) -> float:
+    value = run.get("created_unix_s")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _run(value: dict[str, JsonValue], fingerprint: str | None) -> PerplexityRun:
+    text, levels, answers = value["text"], value["levels"], value.get("answers") or []
+    facts = value.get("engine_facts")
+    if not isinstance(text, dict) or not isinstance(levels, list) or not isinstance(answers, list):
+        raise TypeError("not a run")
+    tokens, revision, prompt = (value.get(name) for name in ("text_tokens", "revision", "prompt"))
+    language = text.get("language")
+    return PerplexityRun(
+        title=str(value["title"]),
+        revision=revision if isinstance(revision, str) else None,
+        text=str(text["name"]),
+        text_sha256=str(text["sha256"]),
+        text_language=language if isinstance(language, str) else None,
+        window=_whole(value["window"]),
+        stride=_whole(value["stride"]),
+        windows=_whole(value["windows"]),
+        text_tokens=tokens if isinstance(tokens, int) else None,
+        engine=str(value["engine"]),
+        engine_facts=facts if isinstance(facts, dict) else {},
+        results=tuple(result_from_json(entry) for entry in levels if isinstance(entry, dict)),
+        prompt=prompt if isinstance(prompt, str) else None,
+        answers=tuple(answer_from_json(entry) for entry in answers if isinstance(entry, dict)),
+        created_unix_s=_created(value),
+        current=fingerprint is not None and value.get("fingerprint") == fingerprint,
+    )
+
+
+def _whole(value: JsonValue) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("not a whole number")
+    return value

@@ -1,0 +1,192 @@
+"""What a model file is, from its first and last bytes: also on the Hub, before any download.
+
+Current .rkllm files are GGUF-shaped with the magic and the bytes of strings under a 256-byte XOR mask that
+starts anew for each string, everything else in the clear (public notes on 1.3.0 and 1.3.1 files). The first
+key is `general.architecture`: its 20 bytes give 20 bytes of the mask, enough for the short strings RKDeck
+needs, and the mask's first four bytes must also turn the magic into "GGUF". Nothing is believed that fails
+this check.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.base.errors import JsonValue, RKDeckError
+from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
+from core.vendor.releases import magics, platform_of_code
+
+HEAD_BYTES = 256 << 10
+TAIL_BYTES = 64
+READ, INFERRED = "read", "inferred"
+_FOOTER = re.compile(rb"rkllm-toolkit version: ([0-9A-Za-z.+_-]{1,40})\s*$")
+_NAME_PLATFORM = re.compile(r"rk35(?:88|76|62)|rv1126b", re.IGNORECASE)
+_NAME_DTYPE = re.compile(r"w[48]a(?:8|16)(?:[_-]?g\d+)?", re.IGNORECASE)
+_MIN_MODEL_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The document of `rkdeck inspect --json`; None is unknown.
+
+    Attributes:
+        kind: rkllm, rkllm-simulated, gguf, lfs-pointer, html, safetensors, fake-rkllm, empty or unknown.
+        fields: for every known member, whether it was read in the file or inferred from its name.
+        problems: codes of what is wrong with it.
+    """
+
+    kind: str
+    size_bytes: int
+    toolkit_version: str | None = None
+    platform: str | None = None
+    dtype: str | None = None
+    max_context: int | None = None
+    npu_cores: int | None = None
+    architecture: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_model(self) -> bool:
+        """Whether a runtime could load it, as far as the bytes tell."""
+        return self.kind in {"rkllm", "rkllm-simulated"} and not self.problems
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is RKDeck's stand-in format."""
+        return self.kind == "rkllm-simulated"
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the document."""
+        return {
+            "kind": self.kind,
+            "toolkit_version": self.toolkit_version,
+            "platform": self.platform,
+            "dtype": self.dtype,
+            "max_context": self.max_context,
+            "npu_cores": self.npu_cores,
+            "architecture": self.architecture,
+            "size_bytes": self.size_bytes,
+            "fields": dict(self.fields),
+            "problems": list(self.problems),
+        }
+
+
+def inspect_file(path: Path) -> Inspection:
+    """Inspect a file on this computer.
+
+    Raises:
+        RKDeckError: `convert.unreadable`.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            size_bytes = file.seek(0, 2)
+            file.seek(max(0, size_bytes - TAIL_BYTES))
+            tail = file.read(TAIL_BYTES)
+    except OSError as error:
+        raise RKDeckError(
+            "convert.unreadable", file=str(path), reason=error.strerror or str(error)
+        ) from error
+    return inspect_bytes(head, tail, size_bytes, path.name)
+
+
+def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> Inspection:
+    """Inspect the first (up to 256 KiB) and last 64 bytes of a file of that size and name."""
+    kind = _kind(head, size_bytes)
+    found: dict[str, JsonValue] = {}
+    problems: list[str] = []
+    if kind == "gguf" and b"rkllm.platform" in head:
+        kind = "rkllm"
+        problems.append("inspect.too_old")  # 1.0.x: newer runtimes ask to reconvert
+    elif kind in {"rkllm", "rkllm-simulated"}:
+        found, problems = _read_fields(kind, head, tail, size_bytes)
+    elif kind != "gguf" or name.lower().endswith(".rkllm"):
+        problems.append(_NOT_A_MODEL.get(kind, "inspect.not_a_model"))
+    fields = {key: READ for key, value in found.items() if value is not None}
+    if kind in {"rkllm", "rkllm-simulated"}:
+        for key, value in fields_of_name(name).items():
+            if found.get(key) is None:
+                found[key], fields[key] = value, INFERRED
+    return Inspection(
+        kind=kind,
+        size_bytes=size_bytes,
+        toolkit_version=_text(found.get("toolkit_version")),
+        platform=_text(found.get("platform")),
+        dtype=_text(found.get("dtype")),
+        max_context=_number(found.get("max_context")),
+        npu_cores=_number(found.get("npu_cores")),
+        architecture=_text(found.get("architecture")),
+        fields=fields,
+        problems=tuple(problems),
+    )
+
+
+_NOT_A_MODEL = {
+    "lfs-pointer": "inspect.lfs_pointer",
+    "html": "inspect.html",
+    "fake-rkllm": "inspect.fake",
+    "empty": "inspect.empty",
+}
+
+
+def _kind(head: bytes, size_bytes: int) -> str:
+    if size_bytes == 0:
+        return "empty"
+    for magic in sorted(magics(), key=lambda magic: -len(magic.first_bytes)):
+        if head.startswith(magic.first_bytes):
+            return magic.kind
+    start = head[:200].lstrip().lower()
+    if start.startswith(b"version ") and b"git-lfs" in start:
+        return "lfs-pointer"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "html"
+    header_bytes = int.from_bytes(head[:8], "little")
+    if head[8:9] == b"{" and 0 < header_bytes < size_bytes:
+        return "safetensors"
+    return "unknown"
+
+
+def _read_fields(
+    kind: str, head: bytes, tail: bytes, size_bytes: int
+) -> tuple[dict[str, JsonValue], list[str]]:
+    found: dict[str, JsonValue] = {}
+    problems = []
+    footer = _FOOTER.search(tail)
+    if footer is None or size_bytes < _MIN_MODEL_BYTES:
+        problems.append("inspect.truncated")
+    else:
+        found["toolkit_version"] = footer[1].decode()
+    try:
+        metadata = read_simulated_metadata(head) if kind == "rkllm-simulated" else read_metadata(head)
+    except MetadataError:
+        # Another mask or layout: the file may be fine, so that is no problem, only less knowledge.
+        return found, problems
+    code = metadata.get("rkllm.platform")
+    platform = platform_of_code(code) if isinstance(code, int) else metadata.get("platform")
+    found.update(
+        platform=platform,
+        dtype=metadata.get("dtype"),
+        max_context=metadata.get("rkllm.max_context", metadata.get("max_context")),
+        npu_cores=metadata.get("rkllm.core_num", metadata.get("npu_cores")),
+        architecture=metadata.get("general.architecture", metadata.get("architecture")),
+    )
+    return found, problems
+
+
+def fields_of_name(name: str) -> dict[str, JsonValue]:
+    """What a file's name claims: `platform`, `dtype`; for the members its bytes do not tell."""
+    platform, dtype = _NAME_PLATFORM.search(name), _NAME_DTYPE.search(name)
+    found: dict[str, JsonValue] = {}
+    if platform:
+        found["platform"] = platform[0].lower()
+    if dtype:
+        found["dtype"] = re.sub(r"[_-]?g", "_g", dtype[0].lower())
+    return found
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: JsonValue) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

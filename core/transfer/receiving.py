@@ -1,0 +1,223 @@
+"""The board's side of an upload: the receiving script on one channel, what it answers and what that means."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import paramiko
+
+from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
+from core.remote.quoting import remote_command
+from core.remote.session import SshSession
+from core.remote.shell import RemoteShell
+from core.transfer.bulk import BulkSender
+
+_ANSWER_TIMEOUT_S = 60.0
+_LAST_WORDS_S = 2.0
+# What the slowest board's disk reads while it computes a digest.
+_SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
+_MAX_LINE_BYTES = 4096
+_MAX_DIGITS = 18
+_SILENT = "no reason given"
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """What the board has of a file already.
+
+    Attributes:
+        size_bytes, sha256: of what is there.
+        free_bytes: on its disk; None when it does not tell.
+        pid: of the script that takes blocks; None when it cannot.
+    """
+
+    size_bytes: int
+    sha256: str
+    free_bytes: int | None
+    pid: str | None
+
+
+class Receiver:
+    """The script on the board and its answers."""
+
+    def __init__(self, session: SshSession, path: str, channel: paramiko.Channel) -> None:
+        self._session = session
+        self._path = path
+        self._shell = RemoteShell(channel)
+        self._bulk = BulkSender(channel)
+        self._buffer = bytearray()
+
+    def have(self, size: int) -> Have | None:
+        """What is there already (None: the final file); computing its digest takes a while."""
+        kind, words = self._answer({"have", "there"}, 2 * _digest_timeout_s(size))
+        if kind == "there":
+            return None
+        if (
+            len(words) != 4
+            or not _is_number(words[0])
+            or not all(word == "-" or _is_number(word) for word in words[2:])
+        ):
+            raise self._nonsense(words)
+        free_bytes = None if words[2] == "-" else int(words[2]) << 10
+        return Have(int(words[0]), words[1], free_bytes, None if words[3] == "-" else words[3])
+
+    @property
+    def window_bytes(self) -> int:
+        """What the server lets be under way."""
+        return self._bulk.window_bytes
+
+    def begin(self, offset: int, *, in_blocks: bool = False) -> None:
+        """Say from where the data starts, and whether it comes as such or as orders and blocks."""
+        self.put(f"{offset} b\n".encode() if in_blocks else f"{offset}\n".encode())
+
+    def answer(self, wanted: str, timeout_s: float) -> int:
+        """Wait for the next answer, which has to be this one; its number, 0 when it has none.
+
+        Raises:
+            RKDeckError: `remote.stalled` when none comes in time (one may ask again), and what else the script says.
+        """
+        _, words = self._answer({wanted}, timeout_s)
+        if not words:
+            return 0
+        if len(words) > 1 or not _is_number(words[0]):
+            raise self._nonsense([wanted, *words])
+        return int(words[0])
+
+    def put(self, data: bytes | memoryview, moved: Callable[[int], None] | None = None) -> bool:
+        """Send data; False when the script has ended, which `finish` then explains.
+
+        Args:
+            data: to be written to the file.
+            moved: hears how much went out, piece by piece.
+        """
+        try:
+            self._bulk.send(data, moved)
+        except TimeoutError as error:
+            raise self._stalled(self._shell.send_timeout_s) from error
+        except (OSError, EOFError, paramiko.SSHException):
+            return False
+        return True
+
+    def finish(self, size: int, sha256: str) -> None:
+        """End the data and wait for the verdict."""
+        self._shell.end_input()
+        _, words = self._answer({"wrote"}, _ANSWER_TIMEOUT_S)
+        if words != [str(size)]:
+            written = int(words[0]) if words and words[0].isdecimal() else 0
+            if written > size:
+                raise self._write_failed(written, "something else wrote to it")
+            raise self._session.closed_error(None)
+        _, words = self._answer({"sum"}, _digest_timeout_s(size))
+        if words != [sha256]:
+            raise RKDeckError(
+                "remote.digest_mismatch",
+                host=self._session.target.host,
+                path=self._path,
+                expected=sha256,
+                found=printable(" ".join(words)),
+            )
+
+    def close(self) -> None:
+        """End the script, if it still runs."""
+        self._shell.close()
+
+    def _answer(self, wanted: set[str], timeout_s: float) -> tuple[str, list[str]]:
+        """The kind of answer and its words; an answer that is not wanted is an error."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            line = self._line(deadline, timeout_s)
+            if not line.startswith("@"):
+                continue  # a login script's own chatter
+            kind, *words = line[1:].split()
+            if kind in wanted:
+                return kind, words
+            raise self._error(kind, words)
+
+    def _line(self, deadline: float, timeout_s: float) -> str:
+        while b"\n" not in self._buffer:
+            try:
+                data = self._shell.receive(max(0.0, deadline - time.monotonic()))
+            except TimeoutError as error:
+                raise self._stalled(timeout_s) from error
+            if not data:
+                raise self._ended()
+            self._buffer += data
+            if len(self._buffer) > _MAX_LINE_BYTES and b"\n" not in self._buffer:
+                raise self._nonsense([])
+        line, _, rest = bytes(self._buffer).partition(b"\n")
+        self._buffer = bytearray(rest)
+        return line.decode("ascii", "replace")
+
+    def _error(self, kind: str, words: list[str]) -> RKDeckError:
+        host, folder = self._session.target.host, self._path.rpartition("/")[0]
+        seen = int(words[0]) if words and words[0].isdecimal() else None
+        if kind == "busy":
+            return RKDeckError("remote.upload_busy", host=host, path=self._path, seen_bytes=seen)
+        if kind == "full":
+            return RKDeckError("remote.disk_full", host=host, folder=folder)
+        if kind == "failed":
+            return self._write_failed(seen, self._complaint())
+        if kind == "readonly":
+            return RefusedError("remote.not_writable", host=host, folder=folder, reason=self._complaint())
+        if kind == "missing":
+            return RefusedError("remote.no_tool", host=host, tool=printable(" ".join(words)))
+        return self._nonsense([kind, *words])
+
+    def _ended(self) -> RKDeckError:
+        complaint = self._complaint()
+        if self._session.is_open and complaint != _SILENT:
+            return self._write_failed(None, complaint)
+        return self._session.closed_error(None)
+
+    def _write_failed(self, written: int | None, reason: str) -> RKDeckError:
+        return RKDeckError(
+            "remote.write_failed",
+            host=self._session.target.host,
+            path=self._path,
+            written_bytes=written,
+            reason=reason,
+        )
+
+    def _complaint(self) -> str:
+        """What the script said on standard error; it may arrive a little after its last answer."""
+        with contextlib.suppress(TimeoutError):
+            while self._shell.receive(_LAST_WORDS_S):
+                continue
+        text = self._shell.stderr_tail[-600:].decode("utf-8", "replace").strip()
+        return printable(text, limit=600) or _SILENT
+
+    def _stalled(self, seconds: float) -> RKDeckError:
+        return RKDeckError("remote.stalled", host=self._session.target.host, path=self._path, seconds=seconds)
+
+    def _nonsense(self, words: list[str]) -> RKDeckError:
+        text = printable(" ".join(words))
+        return RKDeckError(
+            "remote.unexpected_answer", host=self._session.target.host, text=text, reason=self._complaint()
+        )
+
+
+def receive_command(arguments: Sequence[str]) -> str:
+    """The command line of the receiving script."""
+    return remote_command(["sh", "-c", _script("receive.sh"), "rkdeck-receive", *arguments])
+
+
+def lane_command(partial: str, pid: str) -> str:
+    """The command line of a further connection's script."""
+    return remote_command(["sh", "-c", _script("lane.sh"), "rkdeck-lane", partial, pid])
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= _MAX_DIGITS
+
+
+def _script(name: str) -> str:
+    """A script without its comments (Dropbear takes 9000 bytes of command at most)."""
+    text = (resources.files("resources") / "board" / name).read_text("utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def _digest_timeout_s(size: int) -> float:
+    return _ANSWER_TIMEOUT_S + size / _SLOWEST_DIGEST_BYTES_PER_S

@@ -1,0 +1,64 @@
+"""Model classes the toolkit converts and how RKDeck counts them (resources/architectures.toml)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from core.base import tomldata
+
+_FILE = "architectures.toml"
+MODELLED_FAMILIES = (
+    "dense", "moe", "mla", "recurrent", "hybrid-linear-attention", "hybrid-short-convolution",
+    "per-layer-embedding",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One kind of model.
+
+    Attributes:
+        family: `dense`, `moe`, `mla`, or a kind without a memory model yet.
+        layout: how the linear layers of a block are cut (see the data file); None: tensor headers are needed.
+        tied: whether the class ties its output head to the embedding when config.json is silent.
+        since: the first rkllm-toolkit version that converts it; None: no version is known to.
+        benchmarked: whether the vendor's benchmark has rows of it.
+    """
+
+    family: str
+    layout: str | None
+    tied: bool
+    since: str | None
+    benchmarked: bool
+
+    @property
+    def modelled(self) -> bool:
+        """Whether memory and speed can be computed for this family."""
+        return self.family in MODELLED_FAMILIES
+
+
+def find_architecture(class_name: str) -> Architecture | None:
+    """Return what is known of a class of config.json's `architectures`, or None."""
+    return _by_class().get(class_name.lower())
+
+
+def newest_toolkit() -> str:
+    """Return the toolkit version the data was written for."""
+    return tomldata.text(tomldata.subtable(tomldata.load_toml(_FILE), "toolkit", _FILE), "newest", _FILE)
+
+
+@cache
+def _by_class() -> Mapping[str, Architecture]:
+    found: dict[str, Architecture] = {}
+    for table in tomldata.subtables(tomldata.load_toml(_FILE), "architecture", _FILE):
+        architecture = Architecture(
+            family=tomldata.text(table, "family", _FILE),
+            layout=tomldata.text(table, "layout", _FILE) if "layout" in table else None,
+            tied=table.get("tied") is True,
+            since=tomldata.text(table, "since", _FILE) if "since" in table else None,
+            benchmarked=table.get("benchmarked") is True,
+        )
+        # Compared without case: TeleChat spells its own class in two ways.
+        found |= {name.lower(): architecture for name in tomldata.texts(table, "classes", _FILE)}
+    return MappingProxyType(found)

@@ -1,0 +1,138 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.model.facts import (
+    choose_weight_files,
+    detect_quantization,
+    load_local_facts,
+    parse_config,
+    parse_index,
+)
+from core.model.shape import build_shape
+from tests.core.estimate.samples import CONFIGS, tensor, tensors, write_sparse
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Qwen3-4B in two shards with an index; the data of the shards is a hole."""
+    found = tensors(CONFIGS["Qwen3-4B"])
+    shards = {
+        "model-00001-of-00002.safetensors": found[:200],
+        "model-00002-of-00002.safetensors": found[200:],
+    }
+    weight_map: dict[str, str] = {}
+    for name, part in shards.items():
+        write_sparse(tmp_path / name, part)
+        weight_map |= {info.name: name for info in part}
+    (tmp_path / "config.json").write_text(json.dumps(CONFIGS["Qwen3-4B"]))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    return tmp_path
+
+
+def code_of(folder: Path) -> str:
+    with pytest.raises(RKDeckError) as caught:
+        load_local_facts(folder)
+    return caught.value.code
+
+
+def test_reads_all_shards_of_an_index(folder: Path) -> None:
+    facts = load_local_facts(folder)
+    assert {info.name for info in facts.tensors} == {info.name for info in tensors(CONFIGS["Qwen3-4B"])}
+    assert facts.bytes_fetched == 0
+    assert build_shape(facts).w_linear == 4_022_272_000
+
+
+def test_reads_a_single_file_and_ignores_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIGS["Qwen2-0.5B"]))
+    write_sparse(tmp_path / "model.safetensors", tensors(CONFIGS["Qwen2-0.5B"]))
+    write_sparse(tmp_path / "other.safetensors", (tensor("x", 3),))
+    assert len(load_local_facts(tmp_path).tensors) == len(tensors(CONFIGS["Qwen2-0.5B"]))
+
+
+def test_without_weights_only_the_configuration_is_known(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(CONFIGS["Qwen2-0.5B"]))
+    facts = load_local_facts(tmp_path)
+    assert facts.tensors == ()
+    assert not build_shape(facts).from_headers
+
+
+def test_names_what_is_missing(folder: Path) -> None:
+    (folder / "model-00002-of-00002.safetensors").unlink()
+    assert code_of(folder) == "estimate.missing_shard"
+    (folder / "config.json").unlink()
+    assert code_of(folder) == "estimate.no_config"
+
+
+def test_names_the_broken_file(folder: Path) -> None:
+    shard = folder / "model-00002-of-00002.safetensors"
+    with shard.open("r+b") as file:
+        file.truncate(shard.stat().st_size - 1)
+    with pytest.raises(RKDeckError) as caught:
+        load_local_facts(folder)
+    assert caught.value.code == "estimate.bad_file"
+    assert caught.value.facts["file"] == str(shard)
+    assert "cut short" in str(caught.value.facts["problem"])
+
+
+def test_an_lfs_pointer_is_called_by_name(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(RKDeckError) as caught:
+        load_local_facts(tmp_path)
+    assert caught.value.facts["problem"] == "lfs pointer"
+
+
+@pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "a/../../b", "", "a\nb"])
+def test_a_shard_name_cannot_leave_the_folder(name: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        parse_index(json.dumps({"weight_map": {"x": name}}).encode())
+    assert caught.value.code == "names.unsafe_path"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], {}, {"weight_map": {}}, {"weight_map": []}, {"weight_map": {"a": 3}}, {"weight_map": {"a": ["b"]}}],
+)
+def test_refuses_an_index_that_is_none(value: JsonValue) -> None:
+    with pytest.raises(RKDeckError, match="bad_index"):
+        parse_index(json.dumps(value).encode())
+    with pytest.raises(RKDeckError, match="bad_index"):
+        parse_index(b"[" * 1_000_000)
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"[" * 1_000_000, b" " * (5 << 20)])
+def test_refuses_a_configuration_that_is_none(data: bytes) -> None:
+    with pytest.raises(RKDeckError, match="bad_config"):
+        parse_config(data)
+
+
+@pytest.mark.parametrize(
+    ("config", "suffix", "method"),
+    [
+        ({}, "weight", None),
+        ({"quantization_config": {"quant_method": "gptq"}}, "weight", "gptq"),
+        ({"quantization_config": {"quant_method": "awq"}}, "weight", "awq"),
+        ({"quantization_config": {"load_in_4bit": True}}, "weight", "unknown"),
+        ({"text_config": {"quantization_config": {"quant_method": "fp8"}}}, "weight", "fp8"),
+        ({"quantization_config": None}, "weight", None),
+        ({}, "qweight", "gptq or awq"),
+        ({}, "weight_scale_inv", "fp8"),
+        ({}, "weight.absmax", "bitsandbytes"),
+    ],
+)
+def test_sees_quantized_checkpoints(config: dict[str, JsonValue], suffix: str, method: str | None) -> None:
+    assert detect_quantization(config, [tensor(f"model.layers.0.mlp.up_proj.{suffix}", 4, 4)]) == method
+
+
+def test_chooses_the_model_among_other_files() -> None:
+    assert choose_weight_files(["b.safetensors", "a.safetensors", "x.bin"]) == (
+        "a.safetensors",
+        "b.safetensors",
+    )
+    assert (
+        choose_weight_files(["adapter_model.safetensors", "consolidated.safetensors", "old/m.safetensors"])
+        == ()
+    )
