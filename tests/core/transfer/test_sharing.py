@@ -481,7 +481,7 @@ from pathlib import Path
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession, SshTarget
 from core.transfer.upload import upload
-from tests.core.remote.test_sharing import ALWAYS, with_all
+from tests.core.transfer.test_sharing import ALWAYS, with_all
 known, port, user, key, local, partial, sha = sys.argv[1:]
 target = SshTarget("127.0.0.1", int(port), user, Path(key), use_agent=False)
 def stop(done, total):

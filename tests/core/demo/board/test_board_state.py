@@ -168,7 +168,7 @@ def test_a_runtime_killed_while_computing_is_not_busy_for_ever(tmp_path: Path) -
         "m = NpuMeter(Path(sys.argv[1]), 3)\n"
         "with m.computing(1): print('on', flush=True); time.sleep(60)\n"
     )
-    root = str(Path(__file__).parents[3])
+    root = str(Path(__file__).parents[4])
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path), root], stdout=subprocess.PIPE
     ) as process:

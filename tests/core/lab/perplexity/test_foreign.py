@@ -15,7 +15,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.jobs import process
-from core.jobs.foreign import FOREIGN
+from core.jobs.foreign import FOREIGN, PROTOCOL
 from core.jobs.model import JobState
 from core.lab.perplexity.figures import spans
 from core.services import Services
@@ -133,13 +133,16 @@ def test_cancel_ends_the_program_too(services: Services, tmp_path: Path) -> None
 def test_both_sides_cut_the_same_windows() -> None:
     """The program has its own copy of the rule, for it can import nothing of ours."""
     code = (
-        "import itertools, json, sys; sys.path.insert(0, sys.argv[1]); import perplexity as p; "
+        "import itertools, json, sys; sys.path[:0] = sys.argv[1:]; import perplexity as p; "
         "print(json.dumps([[c, p.spans(*c)] for c in itertools.product("
         "(0, 1, 2, 9, 10, 33), (2, 4, 7), (1, 2, 4, 7), (None, 1, 3)) if c[2] <= c[1]]))"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-B", "-c", code, str(FOREIGN)], capture_output=True, text=True, env=environment
+        [sys.executable, "-B", "-c", code, str(FOREIGN), str(PROTOCOL)],
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     cases = json.loads(done.stdout)
     assert len(cases) > 100

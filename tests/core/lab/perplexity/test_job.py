@@ -38,7 +38,7 @@ from tests.support.processes import command_of
 from tests.support.waiting import wait_until
 
 DEMO = Path(str(resources.files("resources"))) / "demo" / "wonderland-1m"
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SLACK_S = 60.0
 # Many windows, each of them quick: enough time to be killed in.
 LONG = PerplexityOptions(("fp16", "w4a16"), "en-long", window=128, windows=70)

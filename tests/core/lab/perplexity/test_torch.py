@@ -17,7 +17,7 @@ from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.jobs import process
-from core.jobs.foreign import FOREIGN
+from core.jobs.foreign import FOREIGN, PROTOCOL
 from core.jobs.model import JobState
 from core.lab.perplexity.journal import Journal
 from core.quantization.approximate import approximate
@@ -162,11 +162,11 @@ def test_bad_models_in_clear_words(services: Services, tmp_path: Path) -> None:
 
 QUANTIZE = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:3]
 import numpy, perplexity, torch
-weights = torch.from_numpy(numpy.load(sys.argv[2]))
-kept = {level["name"]: perplexity.approximated(weights, level, "w").numpy() for level in json.loads(sys.argv[3])}
-numpy.savez(sys.argv[4], **kept)
+weights = torch.from_numpy(numpy.load(sys.argv[3]))
+kept = {level["name"]: perplexity.approximated(weights, level, "w").numpy() for level in json.loads(sys.argv[4])}
+numpy.savez(sys.argv[5], **kept)
 """
 
 
@@ -182,7 +182,13 @@ def test_weights_are_quantized_to_the_same_bits(tmp_path: Path) -> None:
         {"name": name, "bits": get_level(name).bits, "group_size": get_level(name).group_size}
         for name in names
     ]
-    arguments = [str(FOREIGN), str(tmp_path / "w.npy"), json.dumps(levels), str(tmp_path / "out.npz")]
+    arguments = [
+        str(FOREIGN),
+        str(PROTOCOL),
+        str(tmp_path / "w.npy"),
+        json.dumps(levels),
+        str(tmp_path / "out.npz"),
+    ]
     subprocess.run([sys.executable, "-B", "-c", QUANTIZE, *arguments], check=True, timeout=SLACK_S)
     kept = np.load(tmp_path / "out.npz")
     for name in names:
