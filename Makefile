@@ -1,14 +1,15 @@
 # The only set-up is one of these:
 #   make demo   the whole path on the built-in hub, board and toolkit stand-in
 #   make test   the test suite
-# Further: make run (the window on your own home), make shots, make bench, make lint, make root-test, make model-tools.
+# Further: make run (the window on your own home), make shots, make pictures, make bench, make lint, make root-test,
+# make model-tools.
 # Both make the environment in .venv and install what they need, system packages included.
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint run shots bench root-test model-tools clean
+.PHONY: demo test lint run shots pictures bench root-test model-tools clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)-run
@@ -24,6 +25,12 @@ test: $(STAMP)-dev
 # Every page, filled, in every language and theme, on one sheet: shots/sheet.png
 shots: $(STAMP)-run
 	$(VENV)/bin/rkdeck demo --headless --shots $(or $(SHOTS),shots)
+
+# The pictures of the documents anew, from the demo's
+pictures: $(STAMP)-run
+	@shots=$$(mktemp -d) && trap 'rm -rf "$$shots"' EXIT && \
+	$(VENV)/bin/rkdeck demo --headless --shots "$$shots" && \
+	$(PY) -m gui.walk.pictures "$$shots" docs/pictures
 
 # Figures beside a named peer of the same run; nothing is asserted here.
 bench: $(STAMP)-dev
