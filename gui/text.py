@@ -1,7 +1,7 @@
 """The window's words in the user's language: `tr` looks an English text up in resources/translations.
 
 A table per language and area (`es/discover.toml`: English text = translation). Chosen over Qt's .ts files, which
-need a compiled form beside them: see README, "Decisions". Qt's own words (dialog buttons) come from Qt's catalogue.
+need a compiled form beside them: see docs/decisions.md. Qt's own words (dialog buttons) come from Qt's catalogue.
 """
 
 import tomllib
