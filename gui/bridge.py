@@ -44,6 +44,8 @@ class _Mailbox:
             if self._wake is None:
                 return
             self._count += 1
+            # A dict keeps the place of a key that is set again, so news of a flood is delivered when its first was
+            # due and is not pushed back for ever. Two kinds of places: a caller's key may be a number, too.
             place = ("n", self._count) if key is None else ("k", key)
             self._messages[place] = (receiver, value)
             if not self._awake:
@@ -54,6 +56,7 @@ class _Mailbox:
         """The oldest message; None when there is none, and the next one will wake again."""
         with self._lock:
             if not self._messages:
+                # Only here, with the lock held: whoever puts a message next sees it and wakes, none lies unseen.
                 self._awake = False
                 return None
             return self._messages.pop(next(iter(self._messages)))

@@ -1,4 +1,9 @@
-"""The shell scripts of the store; run through `sh -s` with quoted arguments, for coreutils and busybox."""
+"""The shell scripts of the store; run through `sh -s` with quoted arguments, for coreutils and busybox.
+
+Exit numbers are from sysexits.h, since 1, 2 and those above 125 are also what sh, its tools and sshd end with:
+73 (cannot create): the store cannot be written, standard error says why; 75 (temporary failure): the file or version
+that was asked for is not there, perhaps since somebody else tidied up, and asking the board anew shows what is.
+"""
 
 # $1 STORE. Prints "current NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was
 # broken off may have versions and none in use: they are listed, so that somebody can use or remove them.

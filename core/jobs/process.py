@@ -52,6 +52,7 @@ def start_worker(
 
     def die_with_parent() -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died before the line above, and then no signal comes.
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 

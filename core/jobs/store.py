@@ -281,6 +281,7 @@ def _interrupt_if_dead(folder: JobFolder) -> bool:
     if not lock.try_acquire():
         return False
     try:
+        # Read again under the lock: a supervisor may have written the end between our look and its release.
         writer = EventWriter(folder)
         if writer.state is not None and writer.state.is_terminal:
             return False

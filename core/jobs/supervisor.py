@@ -25,6 +25,7 @@ from core.jobs.model import JobSpec, JobState
 from core.jobs.output import BoundedLog, secrets_of
 from core.jobs.store import EventWriter, JobFolder
 
+# How soon a request to cancel is seen: it is a file, so that any process can make one, and no selector waits for files.
 _TICK_S = 0.1
 _LOCK_TIMEOUT_S = 10.0
 _KILL_TIMEOUT_S = 10.0
@@ -46,6 +47,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Wait for the lane, run the worker, write the outcome."""
+        # A job that runs again was queued by whoever asked for it, under the lock that is now ours.
         if self._writer.state is not JobState.QUEUED:
             self._writer.move(JobState.QUEUED, "submitted")
         secret = self._read_secret()
@@ -72,6 +74,7 @@ class Supervisor:
 
     def _read_secret(self) -> bytes:
         line = b""
+        # Byte by byte: from the next byte on the descriptor is the selector's, which waits there for the end.
         while not line.endswith(b"\n") and len(line) < _MAX_SECRET_BYTES:
             byte = os.read(0, 1)
             if not byte:
@@ -109,6 +112,8 @@ class Supervisor:
             self._feed(worker, secret)
             code = self._watch(worker, events, log, inbox)
         finally:
+            # A worker that ended well may have left children, in its group or out of it. What they printed is read
+            # after they are gone, as nobody adds to it then.
             process.signal_group(worker.pid, signal.SIGKILL)
             clean = process.kill_descendants(_KILL_TIMEOUT_S)
             assert worker.stdout is not None
@@ -186,6 +191,7 @@ class Supervisor:
                 take(data)
 
     def _conclude(self, code: int, log: BoundedLog, inbox: Inbox) -> None:
+        # The result first: work that was done in the moment it was called off is done.
         if code == 0 and inbox.result is not None:
             self._writer.append("result", result=inbox.result)
             self._writer.move(JobState.SUCCEEDED, "done")

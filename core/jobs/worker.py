@@ -40,6 +40,8 @@ class WorkerContext:
     _sent_s: float = 0.0
     _base: tuple[float, float] = (0.0, 0.0)
     _rate_per_s: float | None = None
+    # The latest figures, not yet sent. A phase often ends less than an interval after the last line that was, and
+    # would be shown at 97 % for ever: so they are sent when another phase, a step or the end comes.
     _pending: tuple[float, float | None, str, dict[str, JsonValue]] | None = None
 
     def progress(

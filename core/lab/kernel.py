@@ -28,7 +28,8 @@ OUTLIER_SIGMAS = 4.0
 # 1 MiB of float32, three such buffers a thread: small enough for caches, large enough that handing Python's
 # lock from thread to thread does not outweigh the work.
 BLOCK_WEIGHTS = 1 << 18
-_UNIT = 32
+_UNIT = 32  # the toolkit's smallest group, which divides the others
+# Largest weights for which neither squares nor the squares of errors leave float32's range.
 _SENSIBLE = (2.0**-24, 2.0**24)
 # float32 sums of larger weights overflow.
 LARGEST = 2.0**126

@@ -118,20 +118,28 @@ class BoardSampler:
                 return self._tick()
             except (OSError, EOFError) as error:
                 self.close()
-                # A shell that somebody ended is no dead link: one fresh start before that is said. Neither is
-                # a sudo that runs `true` but no shell: then the user's own rights must do.
                 refused_root = self._is_root_shell and not had_shell
+                # A timeout has used up the tick: a second one would keep the caller twice as long as promised.
                 if isinstance(error, TimeoutError) or not (had_shell or refused_root):
                     raise
-                wanted, self._sudo = self._sudo, self._sudo and not refused_root
-                try:
-                    return self._tick()
-                except (OSError, EOFError, RKDeckError):
-                    self._sudo = wanted
-                    raise
+                return self._tick_once_more(as_user=refused_root)
         except (OSError, EOFError, RKDeckError) as error:
             self.close()
             return BoardSample(self._board, self._clock(), DOWN, missing={"link": _why(error)})
+
+    def _tick_once_more(self, *, as_user: bool) -> BoardSample:
+        """Sample over a fresh shell, where the end of the last one is no proof that the link is dead.
+
+        There are two such ends. A shell that had answered before may have been ended by somebody on the board.
+        One as root that never answered may be a sudo that runs `true` but no shell: the user's own rights must
+        do then, and from now on, unless they fail as well: that was the link, and root is wanted again.
+        """
+        wanted, self._sudo = self._sudo, self._sudo and not as_user
+        try:
+            return self._tick()
+        except (OSError, EOFError, RKDeckError):
+            self._sudo = wanted
+            raise
 
     def close(self) -> None:
         """End the shell; the next sample starts another."""

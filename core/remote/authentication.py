@@ -137,6 +137,7 @@ class _Login:
         except paramiko.BadAuthenticationType as error:
             self.allowed = tuple(error.allowed_types)
         except paramiko.AuthenticationException:
+            # Whoever hung up has judged nothing, unless the password was asked for a second time before.
             judged = self._transport.is_active() or self.answers.asked_again
             self._password_checked |= label == "password" and judged
         except RefusedError as error:
@@ -244,6 +245,7 @@ class _Login:
         transport, user = self._transport, self._target.user
         assert self._target.password is not None
         try:
+            # paramiko's fallback would give the password to every question, also to one for a new password.
             return transport.auth_password(user, self._target.password, fallback=False)
         except paramiko.BadAuthenticationType as error:
             if "keyboard-interactive" not in error.allowed_types:

@@ -1,5 +1,8 @@
 """The few lines of POSIX sh that serving runs on a board. Arguments come as `$1`, `$2`, ...; never as text.
 
+Exit numbers are ours (sh, its tools and sshd end with 1, 2 or more than 125): 40 the run folder cannot be made or
+written, 41 the input ended too early, 42 another runtime holds the lock, 43 it did not end.
+
 `/proc/<pid>/stat` gives state and start time: fields 3 and 22, the 1st and the 20th after the name.
 """
 

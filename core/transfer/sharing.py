@@ -120,6 +120,8 @@ class Convoy:
         self._names: list[str] = []
         self._numbers = itertools.count()
         # How many connections pay: the stage, since when and from where it is measured, the rate before.
+        #   probe (one is measured) -> asking (how busy was the server?) -> opening -> trial (measured with one more)
+        #   -> opening ...; from anywhere -> settled, with the reason in `alone_because`.
         self._stage = "probe"
         self._since_s = time.monotonic()
         self._since_bytes: int | None = None
@@ -233,7 +235,10 @@ class Convoy:
             self._settle(broken.error.code)
 
     def _leave(self, lane: Lane) -> None:
-        """Do without a connection; what it has not brought is sent again, its names are not used again."""
+        """Do without a connection; what it has not brought is sent again.
+
+        The names of its blocks are not used again: one that is under way may still arrive on the board.
+        """
         self._lanes.remove(lane)
         for order in lane.pending:
             if order.offset is not None:
