@@ -109,6 +109,17 @@ class BoardFacts:
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
+def unknown_facts() -> BoardFacts:
+    """The facts of a board nobody has looked at."""
+    return BoardFacts(
+        model=None, name=None, soc=None, compatibles=(), cpu_count=None, npu_cores=None, npu_driver=None,
+        npu_driver_version=None, npu_accessible=None, kernel=None, machine=None, hostname=None, os=None,
+        mem_total_bytes=None, mem_available_bytes=None, mounts=(), home=None, store_proposal=None, identity=None,
+        machine_id_sha256=None, serial_sha256=None, mac=None, user=None, groups=(), sudo="unknown",
+        simulated=False, simulated_text=None, runtimes=(), libraries=(), missing_tools=(),
+    )  # fmt: skip
+
+
 def facts_from_json(value: JsonValue) -> BoardFacts | None:
     """Rebuild facts that were stored; None when they have another shape (an older RKDeck wrote them)."""
     if not isinstance(value, dict):

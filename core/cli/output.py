@@ -71,6 +71,8 @@ class Output:
     def error(self, error: RKDeckError, /, **data: JsonValue) -> None:
         """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
         message, hint = word(error)
+        if error.facts.get("overridable") is True:
+            hint = " ".join(filter(None, (hint, word(RKDeckError("cli.may_force"))[0])))
         self.note(f"rkdeck: {message}" + (f"\n  {hint}" if hint else ""))
         document: dict[str, JsonValue] = {
             "code": error.code,

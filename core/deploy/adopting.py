@@ -7,11 +7,12 @@ from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
-from core.boards.facts import BoardFacts
+from core.boards.doctor.examination import Examination
 from core.deploy import scripts
 from core.deploy.activation import activate
 from core.deploy.layout import Deployment, Origin
 from core.deploy.plan import LocalModel, plan_deployment
+from core.fitness.candidate import Candidate
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 from core.remote.session import RemoteResult, SshSession
 
@@ -56,8 +57,7 @@ def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:
 
 def adopt(
     session: SshSession,
-    facts: BoardFacts,
-    store: str,
+    seen: Examination,
     path: str,
     *,
     board: str,
@@ -71,8 +71,7 @@ def adopt(
 
     Args:
         session: to the board.
-        facts: of the board, fresh.
-        store: folder for models on the board.
+        seen: the board, fresh.
         path: absolute, on the board.
         board: its name, for messages.
         name: of the deployment; None: made from the file's name.
@@ -91,11 +90,12 @@ def adopt(
         size,
         base,
     )
+    candidate = Candidate(base, inspection, there_bytes=size)
     # The checks first: hashing takes a while. The digest only names the places in the store.
     unknown = LocalModel(Path(base), "0" * 64, size, base.removesuffix(".rkllm"))
-    plan_deployment(inspection, unknown, facts, store, board=board, name=name, force=force)
+    plan_deployment(candidate, unknown, seen, board=board, name=name, force=force)
     model = LocalModel(unknown.path, _digest(session, path, size), size, unknown.title)
-    plan = plan_deployment(inspection, model, facts, store, board=board, name=name, force=force)
+    plan = plan_deployment(candidate, model, seen, board=board, name=name, force=force)
     result = session.run(scripts.LINK, [path, plan.blob], timeout_s=_TIMEOUT_S)
     if result.exit_status == _GONE:
         raise _no_such_file(session, path)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
 from core.deploy import scripts
-from core.deploy.layout import NAME, VERSION, Deployment, deployment_folder, read_manifest
+from core.deploy.layout import (
+    NAME,
+    VERSION,
+    Deployment,
+    blob_path,
+    deployment_folder,
+    partial_path,
+    read_manifest,
+)
 from core.remote.session import RemoteResult, SshSession
 
 _GONE = 75
@@ -165,3 +173,12 @@ def verify_blob(session: SshSession, deployment: Deployment) -> bool:
 
 def _why(result: RemoteResult) -> str:
     return result.complaint or f"exit status {result.exit_status}"
+
+
+def bytes_there(session: SshSession, store: str, sha256: str) -> int:
+    """How much of a file is on the board already: all of it, or what a broken-off transfer left; 0 when none is."""
+    for path in (blob_path(store, sha256), partial_path(store, sha256)):
+        found = session.run(scripts.SIZE_OF, [path], timeout_s=_TIMEOUT_S).text.strip()
+        if found.isdecimal():
+            return int(found)
+    return 0

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.names import printable, safe_component
-from core.boards.facts import BoardFacts
+from core.boards.doctor.examination import Examination
 from core.boards.store import check_store_path
 from core.deploy.layout import blob_path, deployment_folder, partial_path
-from core.fitness.checks import checks
+from core.fitness.candidate import Candidate
+from core.fitness.judge import Judgement, judge
 from core.model.inspect import Inspection
 
 
@@ -33,7 +34,7 @@ class DeployPlan:
     Attributes:
         name: of the deployment, a safe file name.
         folder: of its versions.
-        overridden: codes of the refusals that were overridden.
+        judgement: of the file on the board; what refuses in it was overridden.
     """
 
     name: str
@@ -44,54 +45,53 @@ class DeployPlan:
     blob: str
     partial: str
     folder: str
-    overridden: tuple[str, ...]
+    judgement: Judgement
+
+    @property
+    def overridden(self) -> tuple[str, ...]:
+        """Codes of the refusals that were overridden."""
+        return tuple(refusal.finding.code for refusal in self.judgement.refusals)
 
 
 def plan_deployment(
-    inspection: Inspection,
+    candidate: Candidate,
     model: LocalModel,
-    facts: BoardFacts,
-    store: str,
+    seen: Examination,
     *,
     board: str,
     name: str | None = None,
     force: bool = False,
 ) -> DeployPlan:
-    """Check file against board and lay out where everything goes.
+    """Judge file and board and lay out where everything goes.
 
     Args:
-        inspection: of the file.
-        model: the file.
-        facts: of the board, fresh.
-        store: folder for models on the board.
+        candidate: the file, looked at.
+        model: the file, to be sent.
+        seen: the board, fresh.
         board: its name, for messages.
         name: of the deployment; None: made from the title.
-        force: go on where a check can be overridden.
+        force: go on where a finding can be overridden.
 
     Raises:
-        RefusedError: never overridden: `deploy.not_a_model`, `deploy.simulated_file` (a simulated file only
-            goes to a simulated board), `deploy.file_too_large_for_fat`, `deploy.missing_tools`; overridden by
-            force: `deploy.damaged_file`, `deploy.unknown_soc`, `deploy.wrong_platform`,
-            `deploy.real_file_to_simulated_board`, `deploy.runtime_too_old`, `deploy.no_rknpu_driver`,
-            `deploy.store_in_memory`.
+        RefusedError: what `core.fitness.judge` finds that says no, by the finding's code: `deploy.wrong_platform`,
+            `doctor.model_no_library`, `doctor.store_none`, ...
         UsageError: `boards.bad_store`.
     """
-    store = check_store_path(store)
-    found = checks(
-        inspection, facts, store, board=board, file_name=model.path.name, size_bytes=model.size_bytes
-    )
-    for check in found:
-        if not (check.overridable and force):
-            raise check.refusal
+    judgement = judge(candidate, seen, board=board)
+    refused = judgement.refused(force=force)
+    if refused is not None:
+        raise refused
+    assert seen.store is not None  # else it was refused, whatever the force
+    store = check_store_path(seen.store.path)
     chosen = safe_component(name if name is not None else model.title)
     return DeployPlan(
         name=chosen,
         title=printable(model.title),
         store=store,
         model=model,
-        inspection=inspection,
+        inspection=candidate.inspection,
         blob=blob_path(store, model.sha256),
         partial=partial_path(store, model.sha256),
         folder=deployment_folder(store, chosen),
-        overridden=tuple(check.refusal.code for check in found),
+        judgement=judgement,
     )

@@ -3,25 +3,27 @@
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from core.base.database import Database
 from core.base.digest import sha256_of
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import JsonValue, RKDeckError
 from core.base.paths import AppPaths
 from core.base.secrets import SecretStore
 from core.boards.connect import connect
-from core.boards.probe import probe_board
-from core.boards.registry import Board, BoardRegistry
+from core.boards.registry import BoardRegistry
 from core.deploy.activation import activate
 from core.deploy.companions import Companion, find_companions, origin_of
+from core.deploy.deployments import bytes_there
 from core.deploy.layout import Origin, file_blob_path, partial_path
 from core.deploy.plan import LocalModel, plan_deployment
 from core.deploy.pruning import prune
 from core.deploy.sending import Link, Sending, persist
+from core.fitness.candidate import look_at
+from core.fitness.sight import look_over
 from core.jobs.worker import WorkerContext
 from core.library.library import Library
-from core.model.inspect import inspect_file
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.transfer.upload import UploadResult, upload
@@ -48,18 +50,20 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
         registry = BoardRegistry(database)
         board = registry.get(str(params["board"]))
         file = Path(str(params["file"]))
-        inspection = inspect_file(file)
+        candidate = look_at(Library(database, paths.library), file)
         keys, secrets = HostKeys(paths.known_hosts), SecretStore()
         with Link(lambda: connect(board, keys, secrets, password=context.secret)) as link:
-            facts = probe_board(link.session, board.sysroot, board.store)
+            # The doctor's reading and not the probe's: it is one round trip, too, and tells the library's exact
+            # release and who holds memory now, so that what the doctor fails is refused here by the same facts.
+            seen = look_over(link.session, board)
+            facts = seen.facts
             board = registry.remember(board.name, facts)
             context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
             model = _local_model(context, file, title if isinstance(title, str) else file.stem)
             plan = plan_deployment(
-                inspection,
+                replace(candidate, there_bytes=bytes_there(link.session, board.store or "", model.sha256)),
                 model,
-                facts,
-                _store(board),
+                seen,
                 board=board.name,
                 name=name if isinstance(name, str) else None,
                 force=force,
@@ -87,12 +91,6 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
         "transfer_seconds": round(sent.seconds, 3),
         "seconds": round(time.monotonic() - started, 3),
     }
-
-
-def _store(board: Board) -> str:
-    if board.store is None:
-        raise RefusedError("boards.no_store", name=board.name, user=board.user)
-    return board.store
 
 
 def _local_model(context: WorkerContext, file: Path, title: str) -> LocalModel:

@@ -2,9 +2,9 @@
 
 from core.base.notes import Note, advice_note
 from core.base.units import GIB
-from core.estimate.records import Estimate, LevelEstimate, Verdict
+from core.estimate.records import Estimate, Fits, LevelEstimate
 
-_RANKS: dict[Verdict, int] = {"yes": 0, "tight": 1, "no": 2}
+_RANKS: dict[Fits, int] = {"yes": 0, "tight": 1, "no": 2}
 
 
 def advise(estimate: Estimate, row: LevelEstimate) -> tuple[Note, ...]:

@@ -7,12 +7,12 @@ from core.base.notes import Note, reason_note
 from core.base.units import GIB
 from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
-from core.estimate.records import Estimate, LevelEstimate, Verdict
+from core.estimate.records import Estimate, Fits, LevelEstimate
 from core.vendor.architectures import find_architecture
 from core.vendor.levels import Level, load_levels
 from core.vendor.platforms import Platform
 
-_RANKS: dict[Verdict | None, int] = {"yes": 0, "tight": 1, None: 2, "no": 3}
+_RANKS: dict[Fits | None, int] = {"yes": 0, "tight": 1, None: 2, "no": 3}
 # Their parameters say little of their memory: tables that are looked up and never loaded, expanded keys and values.
 _NOT_BY_PARAMETERS = frozenset({"per-layer-embedding", "mla"})
 
@@ -30,7 +30,7 @@ class Badge:
         reason: why, None when nothing more is known than the verdict.
     """
 
-    verdict: Verdict | None
+    verdict: Fits | None
     dtype: str | None
     ram_bytes: int | None
     ram_low_bytes: int | None
@@ -109,7 +109,7 @@ def _guess(parameters: int, level: Level, context: int, board_ram_bytes: int | N
             usual.resident_share, usual.kv_bytes_per_token, usual.overhead_bytes, strict=True
         )
     )
-    verdict: Verdict | None = None
+    verdict: Fits | None = None
     if board_ram_bytes is not None:
         at_best, at_worst = judge_memory(low, low, board_ram_bytes), judge_memory(high, high, board_ram_bytes)
         verdict = at_best if at_best == at_worst else None

@@ -7,7 +7,7 @@ from core.base.names import printable
 from core.base.notes import Note, reason_note
 from core.base.units import GIB
 from core.estimate.constants import limits
-from core.estimate.records import Fit, Verdict
+from core.estimate.records import Fit, Fits
 from core.vendor.platforms import context_limits
 
 
@@ -26,13 +26,16 @@ class BoardNow:
     served_bytes: int | None = None
 
 
-def fits_boards(ram_bytes: int, ram_high_bytes: int) -> dict[str, Verdict]:
+def fits_boards(ram_bytes: int, ram_high_bytes: int) -> dict[str, Fits]:
     """Return the verdict for boards sold with 4, 8, 16 and 32 GiB, whose Linux sees a little less."""
-    known = limits()
     return {
-        str(size): judge_memory(ram_bytes, ram_high_bytes, int(size * GIB * known.usable_fraction))
-        for size in known.board_gib
+        str(size): judge_memory(ram_bytes, ram_high_bytes, usable_bytes(size)) for size in limits().board_gib
     }
+
+
+def usable_bytes(gib: float) -> int:
+    """What Linux sees (MemTotal) of a board that is sold with so many GiB."""
+    return int(gib * GIB * limits().usable_fraction)
 
 
 def fit_board(
@@ -76,7 +79,7 @@ def fit_board(
     return Fit(verdict, reason, _largest_context(room, ram_at))
 
 
-def judge_memory(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Verdict:
+def judge_memory(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Fits:
     """Return the verdict for a board whose Linux sees `have_bytes`, with nothing else running."""
     known = limits()
     if ram_high_bytes + known.os_desktop_bytes <= have_bytes:

@@ -8,7 +8,7 @@ from core.base.notes import Note
 
 Confidence = Literal["calibrated", "extrapolated", "uncalibrated"]
 Basis = Literal["measured", "vendor", "calibrated", "extrapolated", "definition"]
-Verdict = Literal["no", "tight", "yes"]
+Fits = Literal["no", "tight", "yes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Number:
 class Fit:
     """Whether a level runs on one board; `largest_context` in tokens, None when none fits."""
 
-    verdict: Verdict
+    verdict: Fits
     reason: Note
     largest_context: int | None
 
@@ -65,7 +65,7 @@ class LevelEstimate:
     file_bytes: int | None
     tokens_per_s: Number | None
     ttft_ms: Number | None
-    fits: dict[str, Verdict] | None
+    fits: dict[str, Fits] | None
     fit: Fit | None
 
     def to_json(self) -> dict[str, JsonValue]:

@@ -1,94 +1,86 @@
-"""The doctor's rules about one model file on one board: would it load, and would there be room.
+"""The rules about one model file on one board: would it load, and would there be room. Everybody asks these.
 
-Whatever refuses to send a file (`core.fitness.checks.checks`) is said in the same words here. Facts: platform and dtype
-matrix of the toolkit (resources/platforms.toml); a library loads files of its own and of older toolkits (rknn-llm #129,
-#235); the context is bounded by the one a file was built for; the NPU's addresses have 32 bits a domain (#335, #195).
+Facts: platform and dtype matrix of the toolkit (resources/platforms.toml); a library loads files of its own and of
+older toolkits (rknn-llm #129, #235); the context is bounded by the one a file was built for; the NPU's addresses have
+32 bits a domain (#335, #195); FAT ends files at 4 GiB.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from core.base.names import printable
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
-from core.boards.doctor.findings import Facts, Finding, Verdict, finding
+from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.fixes import copy_library
-from core.estimate.fit import BoardNow, fit_board
-from core.estimate.ready import estimate_ready
-from core.estimate.records import Fit
-from core.estimate.records import Verdict as Fits
-from core.fitness.checks import checks
-from core.fitness.runtime import match_versions, stand_ins
-from core.model.inspect import Inspection
-from core.transfer.upload import RESERVE_BYTES
+from core.fitness.candidate import Candidate
+from core.fitness.room import disk, memory
+from core.fitness.runtime import match_versions
 from core.vendor.board_limits import limits
 from core.vendor.platforms import Platform, load_platforms
 from core.vendor.releases import version_key
 
-# What findings of their own say: about the board alone, and about versions.
-_SAID_ELSEWHERE = frozenset(
-    {
-        "deploy.missing_tools", "deploy.unknown_soc", "deploy.no_rknpu_driver", "deploy.store_in_memory",
-        "deploy.runtime_too_old",
-    }
-)  # fmt: skip
-_MEMORY: Mapping[Fits, tuple[Verdict, str]] = {
-    "yes": ("ok", "doctor.model_memory_ok"),
-    "tight": ("warning", "doctor.model_memory_tight"),
-    "no": ("failed", "doctor.model_memory_no"),
-}
-_MEMORY_GUESS: Mapping[Fits, tuple[Verdict, str]] = {
-    "yes": ("ok", "doctor.model_memory_guess_ok"),
-    "tight": ("warning", "doctor.model_memory_guess_tight"),
-    "no": ("failed", "doctor.model_memory_guess_no"),
-}
+Rule = Callable[[Candidate, Examination], Iterator[Finding]]
+
+_MODELS = frozenset({"rkllm", "rkllm-simulated"})
+_FAT = frozenset({"vfat", "msdos"})
+_FAT_LIMIT_BYTES = (4 << 30) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A model file somebody wants to run.
-
-    Attributes:
-        inspection: what its bytes say.
-        ram_bytes, npu_bytes: it needs when served, estimated at its conversion; None when it was made elsewhere.
-        context: the user wants, in tokens; None: the one it was built for.
-        sha256: where the library knows it.
-        is_there: the board has the file already.
-    """
-
-    name: str
-    inspection: Inspection
-    ram_bytes: int | None = None
-    npu_bytes: int | None = None
-    context: int | None = None
-    sha256: str | None = None
-    is_there: bool = False
-
-
-def check_model(candidate: Candidate, seen: Examination, store: str, *, board: str) -> tuple[Finding, ...]:
+def check_model(candidate: Candidate, seen: Examination, *, board: str) -> tuple[Finding, ...]:
     """Every finding about a file on a board; pure.
 
     Args:
         candidate: the file.
         seen: the board.
-        store: its folder for models.
         board: its name, for messages.
     """
-    refusals = tuple(_refusals(candidate, seen, store, board))
-    if not candidate.inspection.is_model:
-        return refusals
-    rules = (_platform, _dtype, _versions, _context, _cores, _npu, _memory, _disk)
-    return (*refusals, *(entry for rule in rules for entry in rule(candidate, seen)))
+    inspection, shown = candidate.inspection, printable(candidate.name)
+    if not is_a_model(candidate):
+        return (finding("model_file", "failed", "deploy.not_a_model", file=shown, kind=inspection.kind),)
+    findings = [*_kind(candidate, seen, board)]
+    # What is damaged tells nothing that could be relied on, but its size.
+    rules = _RULES if inspection.is_model else (disk,)
+    if seen.depth == "none" and seen.facts.soc is None:
+        findings.append(finding("model_board", "unknown", "doctor.model_board_unseen", board=board))
+        rules = ()
+    return (*findings, *(entry for rule in rules for entry in rule(candidate, seen)))
 
 
-def _refusals(candidate: Candidate, seen: Examination, store: str, board: str) -> Iterator[Finding]:
-    inspection = candidate.inspection
-    for check in checks(
-        inspection, seen.facts, store, board=board, file_name=candidate.name, size_bytes=inspection.size_bytes
-    ):
-        refusal = check.refusal
-        if refusal.code not in _SAID_ELSEWHERE:
-            yield Finding("model_file", "failed", refusal.code, dict(refusal.facts))
+def is_a_model(candidate: Candidate) -> bool:
+    """Whether the file is of a kind that a board runs, be it damaged or not."""
+    return candidate.inspection.kind in _MODELS
+
+
+def _kind(candidate: Candidate, seen: Examination, board: str) -> Iterator[Finding]:
+    """Whether this is a file for this board at all."""
+    inspection, facts, shown = candidate.inspection, seen.facts, printable(candidate.name)
+    looked = seen.depth != "none"  # who has not does not know whether the board is a simulated one
+    if looked and inspection.simulated and not facts.simulated:
+        yield finding(
+            "model_file", "failed", "deploy.simulated_file", file=shown, board=board, model=facts.title
+        )
+    if inspection.problems:
+        problems = ", ".join(inspection.problems)
+        yield finding("model_file", "failed", "deploy.damaged_file", file=shown, problems=problems)
+    if looked and facts.simulated and not inspection.simulated:
+        yield finding("model_file", "failed", "deploy.real_file_to_simulated_board", file=shown, board=board)
+    built = inspection.platform
+    if facts.soc is not None and built is not None and built.lower() != facts.soc:
+        yield finding(
+            "model_file",
+            "failed",
+            "deploy.wrong_platform",
+            file=shown,
+            platform=built,
+            board=board,
+            soc=facts.soc,
+        )
+    place = seen.store
+    is_fat = place is not None and place.mount is not None and place.mount.filesystem in _FAT
+    if place is not None and is_fat and candidate.size_bytes > _FAT_LIMIT_BYTES:
+        yield finding(
+            "model_file", "failed", "deploy.file_too_large_for_fat", file=shown, board=board, store=place.path
+        )
 
 
 def _platform_of(seen: Examination) -> Platform | None:
@@ -120,10 +112,12 @@ def _dtype(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
 
 def _versions(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     """The library against the toolkit that made the file."""
+    if seen.depth == "none":  # nobody looked which ones there are
+        return
     inspection = candidate.inspection
-    found = (
-        stand_ins(seen.facts) if inspection.simulated else [entry.version for entry in seen.rkllm_libraries]
-    )
+    found: list[str | None] = [entry.version for entry in seen.rkllm_libraries]
+    if inspection.simulated:  # a stand-in runtime serves it, and needs no library
+        found = [runtime.version for runtime in seen.facts.runtimes if runtime.simulated]
     match = match_versions(found, inspection.toolkit_version)
     toolkit, runtime = match.toolkit_version, match.runtime_version
     fix = None if inspection.simulated else copy_library(toolkit)
@@ -192,53 +186,5 @@ def _npu(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
         yield finding("model_npu", "ok", "doctor.model_npu_several", most=format_bytes(at_most), **shown)
 
 
-def _memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
-    total = seen.facts.mem_total_bytes
-    if total is None:
-        yield finding("model_memory", "unknown", "doctor.memory_unknown")
-        return
-    free = seen.facts.mem_available_bytes
-    now = None if free is None else BoardNow(free, seen.serving, _served_bytes(seen))
-    need = candidate.ram_bytes
-    if need is not None:
-        fit = fit_board(need, need, total, lambda _context: need, now)
-        yield _fit_finding(fit, format_bytes(need), _MEMORY)
-        return
-    platform = _platform_of(seen)
-    if platform is None:
-        return
-    inspection = candidate.inspection
-    guess = estimate_ready(
-        inspection.size_bytes, inspection.dtype, platform,
-        context=candidate.context or inspection.max_context or 4096, board_ram_bytes=total, now=now,
-    )  # fmt: skip
-    if guess.fit is not None:
-        shown = f"{format_bytes(guess.ram.low)} .. {format_bytes(guess.ram.high)}"
-        yield _fit_finding(guess.fit, shown, _MEMORY_GUESS)
-
-
-def _served_bytes(seen: Examination) -> int | None:
-    return next((tenant.rss_bytes for tenant in seen.tenants if tenant.ours), None)
-
-
-def _fit_finding(fit: Fit, need: str, words: Mapping[Fits, tuple[Verdict, str]]) -> Finding:
-    verdict, code = words[fit.verdict]
-    return Finding("model_memory", verdict, code, {"need": need, "reason": fit.reason.text()})
-
-
-def _disk(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
-    place = seen.store
-    if place is None or place.free_bytes is None:
-        return
-    need = candidate.inspection.size_bytes + RESERVE_BYTES
-    shown: Facts = {
-        "file": printable(candidate.name),
-        "need": format_bytes(need),
-        "free": format_bytes(place.free_bytes),
-    }
-    if candidate.is_there:
-        yield finding("model_disk", "ok", "doctor.model_disk_there", file=printable(candidate.name))
-    elif place.free_bytes < need:
-        yield finding("model_disk", "failed", "doctor.model_disk_full", **shown)
-    else:
-        yield finding("model_disk", "ok", "doctor.model_disk_ok", **shown)
+# In the order people read them; a front end shows the first of the worst.
+_RULES: tuple[Rule, ...] = (_platform, _dtype, _versions, _context, _cores, _npu, memory, disk)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.boards.facts import BoardFacts
 from core.vendor.releases import version_key
 
 Match = Literal["ok", "too_old", "no_library", "unknown"]
@@ -25,23 +24,6 @@ class RuntimeMatch:
     match: Match
     toolkit_version: str | None
     runtime_version: str | None
-
-
-def match_runtime(facts: BoardFacts, toolkit_version: str | None, *, simulated: bool = False) -> RuntimeMatch:
-    """Compare a file with the libraries a probe found.
-
-    Args:
-        facts: of the board.
-        toolkit_version: that made the file.
-        simulated: a file of the stand-in toolkit, which a stand-in runtime serves.
-    """
-    found = stand_ins(facts) if simulated else [library.version for library in facts.libraries]
-    return match_versions(found, toolkit_version)
-
-
-def stand_ins(facts: BoardFacts) -> list[str | None]:
-    """The versions of the stand-in runtimes on a simulated board."""
-    return [runtime.version for runtime in facts.runtimes if runtime.simulated]
 
 
 def match_versions(found: Sequence[str | None], toolkit_version: str | None) -> RuntimeMatch:

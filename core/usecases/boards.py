@@ -12,15 +12,15 @@ from core.base.tasks import CancelToken
 from core.boards.connect import connect
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding
-from core.boards.doctor.reading import examine_board
 from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
 from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board, split_address
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
+from core.fitness.sight import look_over
 from core.remote.sshconfig import settings_for
-from core.serve.records import Serving, run_folder
+from core.serve.records import Serving
 from core.serve.service import current_serving
 from core.services import Services
 from core.usecases.sessions import ended_by
@@ -182,9 +182,7 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
     """
     board = services.boards.get(name)
     with services.connect(board, accept_fingerprint) as session:
-        seen = examine_board(
-            session, board.sysroot, board.store, run_folder(board.store) if board.store else ""
-        )
+        seen = look_over(session, board)
         board = services.boards.remember(name, seen.facts)
         versions = list_versions(session, board.store) if board.store else []
         serving = current_serving(session, board) if board.store else None

@@ -12,16 +12,17 @@ from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, Verdict, overall
 from core.boards.doctor.fixes import Fix, library_fix, library_path
 from core.boards.doctor.library_file import LibraryFile, read_library
-from core.boards.doctor.reading import examine_board
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import LibraryShelf, arch_of, matching_release
 from core.boards.registry import Board
-from core.fitness.rules import Candidate, check_model
-from core.serve.records import run_folder
+from core.deploy.deployments import bytes_there
+from core.fitness.candidate import look_at
+from core.fitness.rules import check_model
+from core.fitness.sight import look_over
 from core.services import Services
 from core.transfer.upload import upload
 from core.usecases.boards import BoardStatus
-from core.usecases.deployment import inspect_for_drop
+from core.usecases.deployment import as_held
 from core.usecases.sessions import ended_by
 from core.vendor.releases import RuntimeRelease, runtime_releases
 
@@ -62,7 +63,7 @@ def diagnose(
     accept_fingerprint: str | None = None,
     cancel: CancelToken | None = None,
 ) -> Diagnosis:
-    """Look at a board in one round trip, and at a model file if one is given; nothing is changed.
+    """Look at a board in one round trip (and one more for a model file, if it is given); nothing is changed.
 
     Args:
         services: the core.
@@ -76,19 +77,20 @@ def diagnose(
         UsageError: `boards.unknown`; RefusedError, RKDeckError: as connecting, probing and inspecting do.
     """
     board = services.boards.get(name)
-    candidate = _candidate(services, model, context) if model is not None else None
+    candidate = replace(look_at(services.library, model), context=context) if model is not None else None
     began_s = time.monotonic()
     with (
         services.connect(board, accept_fingerprint) as session,
         ended_by(cancel or CancelToken(), session),
     ):
-        folder = run_folder(board.store) if board.store else ""
-        seen = examine_board(session, board.sysroot, board.store, folder)
+        seen = look_over(session, board)
+        if candidate is not None and board.store is not None and candidate.sha256 is not None:
+            candidate = replace(candidate, there_bytes=bytes_there(session, board.store, candidate.sha256))
     seconds = time.monotonic() - began_s
     board = services.boards.remember(name, seen.facts)
     findings = check_board(seen)
-    if candidate is not None and board.store is not None:
-        findings += check_model(candidate, seen, board.store, board=name)
+    if candidate is not None:
+        findings += check_model(candidate, seen, board=name)
     return Diagnosis(board, seen, findings, model, seconds, time.time())
 
 
@@ -98,26 +100,13 @@ def check_file(
     """What the doctor says of a file on a board that was visited; reads the file's ends, asks the board nothing.
 
     Raises:
-        RefusedError: `boards.no_store`; RefusedError, RKDeckError: as `inspect_for_drop`.
+        RefusedError: `boards.no_store`; RefusedError, RKDeckError: as `core.fitness.candidate.look_at`.
     """
     board = status.board
     if board.store is None or status.seen is None:
         raise RefusedError("boards.no_store", name=board.name, user=board.user)
-    candidate = _candidate(services, path, context)
-    there = any(version.sha256 == candidate.sha256 for version in status.versions)
-    return check_model(replace(candidate, is_there=there), status.seen, board.store, board=board.name)
-
-
-def _candidate(services: Services, path: Path, context: int | None) -> Candidate:
-    file = inspect_for_drop(services, path)
-    return Candidate(
-        name=path.name,
-        inspection=file.inspection,
-        ram_bytes=file.ram_bytes,
-        npu_bytes=file.npu_bytes,
-        context=context,
-        sha256=file.sha256,
-    )
+    candidate = as_held(replace(look_at(services.library, path), context=context), status.versions)
+    return check_model(candidate, status.seen, board=board.name)
 
 
 def apply_fix(

@@ -1,30 +1,11 @@
 """Does it fit: models of the Hub against the active board, from what was read before or from their headers."""
 
-from dataclasses import dataclass
-
 from core.estimate.badge import Badge, estimate_badge, guess_badge
-from core.estimate.fit import BoardNow
 from core.estimate.table import estimate_model
+from core.fitness.target import FitTarget
 from core.hub.records import ModelDetail, ModelSummary
 from core.model.facts import ModelFacts
 from core.services import Services
-from core.vendor.platforms import Platform
-
-
-@dataclass(frozen=True, slots=True)
-class FitTarget:
-    """What every "fits" speaks about.
-
-    Attributes:
-        context: in tokens.
-        board_ram_bytes: MemTotal of the board, of a usual one of the catalogue when none is connected.
-        now: what is free on it, when it is connected.
-    """
-
-    platform: Platform
-    context: int
-    board_ram_bytes: int | None
-    now: BoardNow | None = None
 
 
 def guess(model: ModelSummary, target: FitTarget) -> Badge:

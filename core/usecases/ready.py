@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 
 from core.base.errors import RKDeckError, UsageError
-from core.base.notes import Note, reason_note
-from core.boards.facts import BoardFacts
-from core.estimate.ready import ReadyEstimate, estimate_ready
-from core.estimate.records import Verdict
-from core.fitness.runtime import RuntimeMatch, match_runtime
+from core.boards.doctor.examination import Examination
+from core.deploy.layout import Deployment
+from core.fitness.candidate import Candidate
+from core.fitness.judge import Judgement, judge
 from core.hub.client import check_id
 from core.hub.records import ModelDetail, RepoFile
 from core.model.facts import ModelFacts
 from core.model.inspect import Inspection
 from core.services import Services
-from core.usecases.fitting import FitTarget, cached_facts
-from core.vendor.platforms import get_platform, load_platforms
+from core.usecases.deployment import as_held
+from core.usecases.fitting import cached_facts
 
 _BASE_TAG = "base_model:"
 
@@ -34,25 +33,6 @@ class ReadyReport:
     inspection: Inspection
     base: str | None
     facts: ModelFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyVerdict:
-    """A file against the active board.
-
-    Attributes:
-        verdict: None when too little is known.
-        reason: the most important one.
-        estimate: None for a file that is no model.
-        runtime: None for a board of the catalogue.
-        problems: codes of what is wrong with the file.
-    """
-
-    verdict: Verdict | None
-    reason: Note | None
-    estimate: ReadyEstimate | None
-    runtime: RuntimeMatch | None
-    problems: tuple[str, ...]
 
 
 def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> ReadyReport:
@@ -90,44 +70,34 @@ def _base_facts(services: Services, base: str | None) -> ModelFacts | None:
         return None
 
 
-def judge_ready(report: ReadyReport, target: FitTarget, board: BoardFacts | None = None) -> ReadyVerdict:
-    """Whether a file fits the active board; pure and quick.
+def judge_ready(
+    report: ReadyReport,
+    seen: Examination,
+    *,
+    board: str,
+    context: int,
+    versions: tuple[Deployment, ...] = (),
+) -> Judgement:
+    """Whether a file would run on a board; pure and quick.
 
     Args:
         report: the file.
-        target: the active board.
-        board: its facts, None for one of the catalogue.
+        seen: the board, as far as it is known (`core.fitness.sight`).
+        board: its name, or what people call one of the catalogue.
+        context: in tokens, for a file that does not tell the one it was built for.
+        versions: what is deployed there.
     """
     inspection = report.inspection
-    if not inspection.is_model:
-        return ReadyVerdict("no", None, None, None, inspection.problems or ("inspect.not_a_model",))
-    runtime = (
-        None
-        if board is None
-        else match_runtime(board, inspection.toolkit_version, simulated=inspection.simulated)
-    )
-    built = inspection.platform
-    made_for = get_platform(built) if built and built in load_platforms() else target.platform
-    estimate = estimate_ready(
-        inspection.size_bytes,
-        inspection.dtype,
-        made_for,
-        context=inspection.max_context or target.context,
+    name = report.file.path.rpartition("/")[2]
+    candidate = Candidate(
+        name,
+        inspection,
+        title=name.removesuffix(".rkllm"),
         base=report.facts,
-        board_ram_bytes=target.board_ram_bytes,
-        now=target.now,
+        context=context if inspection.max_context is None else None,
+        sha256=report.file.sha256,
     )
-    if built is not None and made_for.name != target.platform.name:
-        reason = reason_note("other_soc", built=made_for.display_name, soc=target.platform.display_name)
-        return ReadyVerdict("no", reason, estimate, runtime, ())
-    if runtime is not None and runtime.match == "too_old":
-        reason = reason_note(
-            "runtime_old", toolkit=str(runtime.toolkit_version), runtime=str(runtime.runtime_version)
-        )
-        return ReadyVerdict("no", reason, estimate, runtime, ())
-    if estimate.fit is None:
-        return ReadyVerdict(None, estimate.reason, estimate, runtime, ())
-    return ReadyVerdict(estimate.fit.verdict, estimate.fit.reason, estimate, runtime, ())
+    return judge(as_held(candidate, versions), seen, board=board)
 
 
 def start_ready_run(

@@ -1,6 +1,7 @@
 """Words for the command line itself."""
 
 MESSAGES: dict[str, tuple[str, str]] = {
+    "cli.may_force": ("Add --force to go on all the same.", ""),
     "cli.interrupted": ("Cancelled.", ""),
     "cli.fault": (
         "RKDeck met an unexpected {fault}: {text}",

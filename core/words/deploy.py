@@ -5,19 +5,18 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{file} is not an .rkllm file (found: {kind}).",
         "Look at it with `rkdeck inspect`; download the model again or convert it with `rkdeck convert`.",
     ),
-    "deploy.no_room": (
-        "{file} needs {needed_gib} GiB in the store of {board}, a small reserve included; "
-        "{free_gib} GiB are free there.",
-        "Remove a deployment that is no longer needed, or choose a store on a larger disk.",
+    "deploy.offer_library": (
+        "RKDeck can copy the runtime library that is missing on {board}.",
+        "RKDeck can copy a library that takes it: rkdeck doctor {board} --fix {remedy} --library {release}",
     ),
-    "deploy.no_memory": (
-        "{file} needs {needed_gib} GiB of memory; {board} has {free_gib} GiB to give.",
-        "Choose a level with fewer bits, a smaller context or a smaller model.",
+    "deploy.offer_remedy": (
+        "RKDeck can do something about that on {board}.",
+        "RKDeck can do something about it: rkdeck doctor {board} --fix {remedy}",
     ),
     "deploy.not_a_file": ("{file} is not a file that can be sent: {kind}.", "Drop one .rkllm file."),
     "deploy.damaged_file": (
         "{file} looks damaged or too old ({problems}).",
-        "Look at it with `rkdeck inspect`; --force sends it as it is.",
+        "Look at it with `rkdeck inspect`, then download or convert it again.",
     ),
     "deploy.simulated_file": (
         "{file} was made by RKDeck's stand-in toolkit and holds no real model; "
@@ -26,36 +25,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "deploy.real_file_to_simulated_board": (
         "{file} is a real .rkllm file; {board} is simulated and can only run simulated ones.",
-        "Choose a real board; --force sends it all the same.",
-    ),
-    "deploy.unknown_soc": (
-        "RKDeck does not know the chip of {board} ({model}: {compatibles}), and the file is for {platform}.",
-        "If you know that it is the same chip, add --force.",
+        "Choose a real board.",
     ),
     "deploy.wrong_platform": (
         "{file} was converted for {platform}, but {board} has an {soc}: its runtime would refuse the file.",
-        "Convert it for {soc}: rkdeck convert MODEL --platform {soc} (--force sends it all the same).",
-    ),
-    "deploy.runtime_too_old": (
-        "{file} was made by toolkit {toolkit}, the runtime library on {board} is {runtime}: it refuses newer files.",
-        "Copy a newer library to the board: rkdeck doctor {board} --fix library (--force sends the file all the same).",
-    ),
-    "deploy.no_rknpu_driver": (
-        "{board} runs kernel {kernel} with the mainline driver `rocket`, which cannot run RKLLM.",
-        "Install an image with the vendor kernel (Armbian calls it `vendor`); --force only stores the file.",
-    ),
-    "deploy.store_in_memory": (
-        "The folder {store} on {board} lies in memory: the model would be gone after a restart.",
-        "Choose a folder on a disk with --store; --force uses it all the same.",
+        "Convert it for {soc}: rkdeck convert MODEL --platform {soc}",
     ),
     "deploy.file_too_large_for_fat": (
         "{file} is larger than 4 GiB, and {store} on {board} is on a FAT disk, "
         "which cannot hold such a file.",
         "Choose a folder on another disk with --store.",
-    ),
-    "deploy.missing_tools": (
-        "{board} lacks programs that receiving a file needs: {tools}.",
-        "Install coreutils there, or a busybox that has them.",
     ),
     "deploy.unknown_deployment": (
         "Nothing called {name} is deployed on {board}. There is: {known}.",

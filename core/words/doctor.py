@@ -1,4 +1,4 @@
-"""Words for the doctor's findings (`core.boards.doctor`, `core.fitness.rules`), its remedies and their failures."""
+"""Words for the doctor's findings (`core.boards.doctor`, `core.fitness`), its remedies and their failures."""
 
 _IMAGE = (
     "Install an image with the vendor's kernel (Armbian calls it \"vendor\"; the board maker's own images have it). "
@@ -182,6 +182,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Install a newer python3 on the board, or a newer image.",
     ),
     "doctor.system": ("{os} on {machine}, {init}; account {user}, sudo: {sudo}.", ""),
+    "doctor.model_board_unseen": (
+        "{board} was not visited yet: the file is checked on arrival.",
+        "Look at the board first to know more.",
+    ),
     "doctor.model_platform_ok": ("The file is made for {soc}, as this board is.", ""),
     "doctor.model_platform_unknown": (
         "The file does not tell for which chip it was made.",
@@ -263,6 +267,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Choose a smaller model, a smaller level or a shorter context.",
     ),
     "doctor.model_disk_ok": ("Sending {file} takes {need} of {free} on the board's disk.", ""),
+    "doctor.model_disk_tight": (
+        "Sending {file} takes {need} of {free} on the board's disk: only {left} would be left.",
+        "Remove old versions on the board, or choose a folder on a larger disk.",
+    ),
     "doctor.model_disk_full": (
         "Sending {file} takes {need}, the board's disk has {free} free.",
         "Remove old versions on the board, or choose a folder on a larger disk.",

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from core.base.units import GIB
-from core.estimate.constants import limits
 from core.estimate.fit import BoardNow
-from core.usecases.fitting import FitTarget
+from core.fitness.target import FitTarget, SoldBoard, catalogue, usual_board
 from core.vendor.platforms import Platform, get_platform, load_platforms
 from gui.feeds.boards import BoardsFeed, BoardView
 from gui.feeds.settings import SettingsKeeper
@@ -56,14 +54,14 @@ class ActiveBoard(QObject):
         super().__init__(parent)
         self._settings = settings
         self._boards = boards
-        self.target = catalogue_target(settings.value.default_platform, _usual_gib())
+        self.target = sold_target(self._usual())
         boards.loaded.connect(self._on_boards_changed)
         boards.changed.connect(self._on_boards_changed)
 
     def choices(self) -> list[Target]:
         """The user's boards first, then the catalogue."""
         own = [found for view in self._boards.views if (found := board_target(view)) is not None]
-        return own + catalogue()
+        return own + [sold_target(board) for board in catalogue()]
 
     def choose(self, key: str) -> None:
         """Make another board the active one."""
@@ -87,8 +85,11 @@ class ActiveBoard(QObject):
             self.changed.emit(found)
 
     def _default(self, choices: list[Target]) -> Target:
-        key = f"{self._settings.value.default_platform}:{_usual_gib()}"
-        return next((target for target in choices if target.key == key), choices[-1])
+        usual = self._usual().key
+        return next((target for target in choices if target.key == usual), choices[-1])
+
+    def _usual(self) -> SoldBoard:
+        return usual_board(get_platform(self._settings.value.default_platform))
 
 
 def board_target(view: BoardView) -> Target | None:
@@ -118,28 +119,9 @@ def board_target(view: BoardView) -> Target | None:
     )
 
 
-def catalogue() -> list[Target]:
-    """Boards as they are sold: every platform with every size of memory."""
-    return [
-        catalogue_target(platform.name, size)
-        for platform in load_platforms().values()
-        for size in limits().board_gib
-    ]
-
-
-def catalogue_target(platform: str, gib: int) -> Target:
-    """One board of the catalogue; its Linux sees a little less than what is sold."""
-    return Target(
-        key=f"{platform}:{gib}",
-        platform=get_platform(platform),
-        ram_bytes=int(gib * GIB * limits().usable_fraction),
-        nominal_gib=gib,
-    )
-
-
-def _usual_gib() -> int:
-    sizes = limits().board_gib
-    return 8 if 8 in sizes else sizes[0]
+def sold_target(board: SoldBoard) -> Target:
+    """The target a board of the catalogue makes."""
+    return Target(key=board.key, platform=board.platform, ram_bytes=board.ram_bytes, nominal_gib=board.gib)
 
 
 def _coarse(size_bytes: int | None) -> int | None:

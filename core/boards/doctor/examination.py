@@ -7,6 +7,7 @@ from typing import Literal
 from core.boards.facts import BoardFacts, Mount
 
 TenantSign = Literal["maps", "name"]
+Depth = Literal["none", "probe", "doctor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RuntimeLibrary:
     """
 
     path: str
-    size_bytes: int
+    size_bytes: int | None
     bits: int | None
     blob: str | None
     release: str | None
@@ -115,12 +116,13 @@ class StorePlace:
     """Where models live, or will: the nearest folder that exists.
 
     Attributes:
+        writable: by the account; None where only the doctor's reading would tell.
         mount: the file system, None when it is not among the board's mounts.
         free_bytes: for ordinary users.
     """
 
     path: str
-    writable: bool
+    writable: bool | None
     mount: Mount | None
     free_bytes: int | None
     total_bytes: int | None
@@ -128,10 +130,12 @@ class StorePlace:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """Everything one visit of the doctor read.
+    """What is known of a board: everything one visit of the doctor read, or less.
 
     Attributes:
         facts: what the probe reads anyway.
+        depth: how far somebody looked. "doctor": all of this; "probe": the facts alone, so that what only the doctor
+            reads is empty and means unknown; "none": nobody did, and what is known of SoC and memory was told.
         groups: which of `render` and `video` the system has.
         throttled: cooling devices that slow something down at this moment.
         swap_bytes: of all swap areas by kind (`partition`, `file`, `zram`); None when the list was not readable.
@@ -161,6 +165,7 @@ class Examination:
     serving: str | None = None
     store: StorePlace | None = None
     boot_words: tuple[str, ...] = ()
+    depth: Depth = "doctor"
     sysroot: str = field(default="", compare=False)
 
     def clocks_of(self, kind: str) -> tuple[Clock, ...]:

@@ -9,8 +9,9 @@ from core.boards.doctor.fixes import Fix
 
 Verdict = Literal["ok", "warning", "failed", "unknown"]
 Facts = dict[str, JsonValue]
-# Without these two nothing can be said about the rest.
-_DECISIVE = frozenset({"soc", "driver"})
+# Without these nothing can be said about the rest: of a board, and of a file on one.
+_DECISIVE = frozenset({"soc", "driver", "model_board", "model_memory"})
+_WORST_FIRST: tuple[Verdict, ...] = ("failed", "warning", "unknown", "ok")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,16 @@ def overall(findings: Iterable[Finding]) -> Verdict:
     if any(entry.verdict == "unknown" and entry.check in _DECISIVE for entry in found):
         return "unknown"
     return "warning" if any(entry.verdict in {"warning", "unknown"} for entry in found) else "ok"
+
+
+def worst(findings: Iterable[Finding]) -> Finding | None:
+    """The one finding that decides what all come to (`overall`); of several the first, None of none."""
+    found = list(findings)
+    verdict = overall(found)
+    deciding = [
+        entry
+        for entry in found
+        if entry.verdict == verdict and (verdict != "unknown" or entry.check in _DECISIVE)
+    ]
+    # Several unknowns that decide nothing come to a warning.
+    return min(deciding or found, key=lambda entry: _WORST_FIRST.index(entry.verdict), default=None)

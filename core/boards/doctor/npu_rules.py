@@ -64,7 +64,8 @@ def driver(seen: Examination) -> Iterator[Finding]:
     if facts.npu_driver == "rocket":
         yield finding("driver", "failed", "doctor.driver_rocket", **shown)
     elif facts.npu_driver is None:
-        if kind == "mainline":
+        # A probe does not read the kernel's log, where a driver without files is seen: it proves no absence.
+        if kind == "mainline" and seen.depth == "doctor":
             yield finding("driver", "failed", "doctor.driver_none", **shown)
         elif kind == "vendor":
             yield finding("driver", "unknown", "doctor.driver_unseen", **shown)

@@ -42,7 +42,7 @@ def store(seen: Examination) -> Iterator[Finding]:
     shown: Facts = {"store": place.path, "medium": medium, "free": free}
     if _is_in_memory(place):
         yield finding("store", "failed", "doctor.store_in_memory", **shown)
-    elif not place.writable:
+    elif place.writable is False:
         yield finding("store", "failed", "doctor.store_read_only", user=seen.facts.user, **shown)
     elif medium == "overlay":
         yield finding("store", "warning", "doctor.store_overlay", **shown)

@@ -4,7 +4,7 @@ import argparse
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-from core.base.errors import JsonValue, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.units import format_bytes, format_duration, format_rate
 from core.boards.registry import Board
@@ -44,11 +44,14 @@ def _run(context: Context) -> int:
     options, services = context.options, context.services
     path, title = _file(context, options.file)
     boards = [services.boards.get(name) for name in dict.fromkeys(options.boards)]
-    names = [board.name for board in boards]
+    refused = _refused_beforehand(context, path, boards)
+    if len(refused) == len(boards):
+        return RefusedError.exit_code
+    boards = [board for board in boards if board.name not in refused]
     started = use.start_deploys(
         services,
         path,
-        names,
+        [board.name for board in boards],
         title=title,
         name=options.name,
         force=options.force,
@@ -57,7 +60,18 @@ def _run(context: Context) -> int:
     handles = [services.jobs.attach(job_id) for job_id in started]
     outcomes = _follow_all(context, boards, handles)
     codes = [_conclude(context, board, outcome) for board, outcome in zip(boards, outcomes, strict=True)]
-    return max(codes)
+    return max([*codes, RefusedError.exit_code] if refused else codes)
+
+
+def _refused_beforehand(context: Context, path: Path, boards: list[Board]) -> set[str]:
+    """The boards that will not have the file, each told; the others go on."""
+    refused = set()
+    for board in boards:
+        error = use.refusal_beforehand(context.services, path, board.name, force=context.options.force)
+        if error is not None:
+            context.output.error(error, board=board.name)
+            refused.add(board.name)
+    return refused
 
 
 def _follow_all(context: Context, boards: list[Board], handles: list[JobHandle]) -> list[Outcome]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, UsageError
 from core.base.names import printable
 from core.boards.doctor.findings import Finding
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.fixes import Fix, copy_library
 from core.cli.asking import accepting, agrees, somebody_is_there
 from core.cli.command import Command, Context
 from core.usecases import doctor as use
@@ -92,7 +92,9 @@ def _check(finding: Finding) -> dict[str, JsonValue]:
 
 
 def _fix(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
-    known = {finding.fix.id: finding.fix for finding in diagnosis.findings if finding.fix is not None}
+    # A library may be copied whatever was found: a file that is not here (on the Hub, on a board) may want a newer one.
+    known: dict[str, Fix] = {"library": copy_library(None)}
+    known |= {finding.fix.id: finding.fix for finding in diagnosis.findings if finding.fix is not None}
     fix = next((fix for name, fix in known.items() if name == wanted), None)
     if fix is None:
         raise UsageError(

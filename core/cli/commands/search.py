@@ -6,6 +6,7 @@ from core.base.errors import JsonValue
 from core.base.units import format_count
 from core.cli.command import Command, Context
 from core.estimate.badge import Badge
+from core.fitness.target import FitTarget
 from core.usecases import fitting
 
 
@@ -59,14 +60,13 @@ def _run(context: Context) -> int:
     return 0
 
 
-def _target(context: Context) -> fitting.FitTarget:
-    from core.base.units import GIB
-    from core.estimate.constants import limits
+def _target(context: Context) -> FitTarget:
+    from core.estimate.fit import usable_bytes
     from core.vendor.platforms import get_platform
 
     options, settings = context.options, context.services.settings
-    ram = None if options.max_ram is None else int(options.max_ram * GIB * limits().usable_fraction)
-    return fitting.FitTarget(
+    ram = None if options.max_ram is None else usable_bytes(options.max_ram)
+    return FitTarget(
         get_platform(options.platform or settings.default_platform), settings.default_context, ram
     )
 

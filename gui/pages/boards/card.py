@@ -24,22 +24,21 @@ from PySide6.QtWidgets import (
 
 from core.base.errors import error_from_json
 from core.base.names import printable
+from core.fitness.judge import Judgement
 from core.jobs.model import JobState
-from core.usecases.deployment import DeployVerdict
+from gui.dialogs.cure import cure_words
 from gui.feeds.boards import BoardView
 from gui.icons import icon
 from gui.pages.boards.cures import cure_for
 from gui.pages.boards.doctor import summary
 from gui.pages.boards.figures import Figures
-from gui.pages.boards.verdict import verdict_line
+from gui.pages.boards.finding_row import STATES, finding_words
 from gui.shell.status import show_progress
 from gui.text import language, tr, trn
 from gui.widgets.basic import StateLabel, button, label, row, set_role
 from gui.widgets.elided import breakable
 from gui.wording import word_error
 from gui.words import job_line, job_title
-
-_VERDICT_STATES = {"yes": "ok", "tight": "warn", "no": "bad", "unknown": "muted"}
 
 
 class BoardCard(QFrame):
@@ -48,7 +47,7 @@ class BoardCard(QFrame):
     Signals (each with this card):
         hovered: a drag came over it (card, QMimeData). left: it went away. dropped: (card, overriding).
         asked: (card, what): "new_key", "doctor", "chat", "serve", "stop", "refresh", "panel", "deploy", "remove",
-            "password", "renew", "move", "cancel_job", "retry_job", "force", "forget_offer", "cancel_start".
+            "password", "renew", "move", "cancel_job", "retry_job", "force", "remedy", "forget_offer", "cancel_start".
         serve_wanted: (card, name of the deployment).
     """
 
@@ -65,7 +64,7 @@ class BoardCard(QFrame):
         self.setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.view = view
-        self.verdict: DeployVerdict | None = None
+        self.judgement: Judgement | None = None
         self._starting = ""
         self._make_parts()
         self._lay_out()
@@ -96,6 +95,9 @@ class BoardCard(QFrame):
         self.force = button(tr("Deploy anyway"))
         self.force.setObjectName("forceButton")
         self.force.clicked.connect(self._on_force)
+        self.remedy = button("")
+        self.remedy.setObjectName("remedyButton")
+        self.remedy.clicked.connect(self._on_remedy)
         self.leave = button(tr("Leave it"))
         self.leave.clicked.connect(self._on_leave)
         self.chat = _action(tr("Chat"), "chat", "chatButton")
@@ -154,10 +156,10 @@ class BoardCard(QFrame):
         layout.addWidget(self.verdict_label)
         layout.addWidget(self.bar)
         layout.addWidget(self.job)
-        layout.addLayout(row(self.job_button, self.force, self.leave, None))
+        layout.addLayout(row(self.job_button, self.remedy, self.force, self.leave, None))
         layout.addStretch(1)
         layout.addLayout(row(self.chat, self.serve, self.stop, None))
-        for widget in (self.force, self.leave, self.verdict_label, self.verdict_state):
+        for widget in (self.remedy, self.force, self.leave, self.verdict_label, self.verdict_state):
             widget.hide()
 
     def sizeHint(self) -> QSize:  # Qt's name
@@ -200,23 +202,32 @@ class BoardCard(QFrame):
         self._starting = text
         self._show_serving(self.view)
 
-    def show_verdict(self, verdict: DeployVerdict | None, *, offer: bool = False) -> None:
-        """Show what a file would do here; `offer` asks whether it is to be sent although a check says no."""
-        self.verdict = verdict
-        set_role(self, verdict.level if verdict is not None else "", "drop")
-        self.verdict_label.setVisible(verdict is not None)
-        self.verdict_state.setVisible(verdict is not None)
+    def show_judgement(self, judgement: Judgement | None, line: str = "", *, offer: bool = False) -> None:
+        """Show what a file would do here; `offer` asks whether it is to be sent (although something says no)."""
+        self.judgement = judgement
+        set_role(self, judgement.verdict if judgement is not None else "", "drop")
+        self.verdict_label.setVisible(judgement is not None)
+        self.verdict_state.setVisible(judgement is not None)
         self.force.setVisible(offer)
         self.leave.setVisible(offer)
-        if verdict is not None:
-            words = {"yes": tr("fits"), "tight": tr("tight"), "no": tr("no"), "unknown": tr("unknown")}
-            self.verdict_state.show_state(_VERDICT_STATES[verdict.level], words[verdict.level])
-            self.verdict_label.setText(verdict_line(verdict))
+        remedy = judgement.remedy if judgement is not None else None
+        self.remedy.setVisible(remedy is not None)
+        if remedy is not None:
+            self.remedy.setText(cure_words(remedy))
+        if judgement is not None:
+            self.force.setText(tr("Deploy anyway") if judgement.refusals else tr("Deploy"))
+            self.verdict_state.show_state(STATES[judgement.verdict], finding_words(judgement.verdict))
+            self.verdict_label.setText(line)
         self.updateGeometry()
+
+    @property
+    def is_offering(self) -> bool:
+        """Whether a file waits here for somebody to say whether it is to be sent."""
+        return not self.leave.isHidden()
 
     def show_reading(self) -> None:
         """The file is being looked at."""
-        self.verdict = None
+        self.judgement = None
         set_role(self, "reading", "drop")
         self.verdict_label.setText(tr("Reading the file ..."))
         self.verdict_label.show()
@@ -301,7 +312,7 @@ class BoardCard(QFrame):
             event.ignore()
 
     def _refuses(self) -> bool:
-        return self.verdict is not None and self.verdict.level == "no" and not self.verdict.overridable
+        return self.judgement is not None and bool(self.judgement.refusals) and not self.judgement.overridable
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # Qt's name
         """Enter opens the deployments, or sends the file that waits for a board."""
@@ -380,6 +391,10 @@ class BoardCard(QFrame):
     @Slot()
     def _on_force(self) -> None:
         self.asked.emit(self, "force")
+
+    @Slot()
+    def _on_remedy(self) -> None:
+        self.asked.emit(self, "remedy")
 
     @Slot()
     def _on_leave(self) -> None:

@@ -19,8 +19,8 @@ from core.usecases import doctor as use
 from core.usecases.boards import BoardStatus
 from gui.bridge import Task
 from gui.desk import Desk
+from gui.dialogs.cure import cure_dialog
 from gui.dialogs.remedy import RemedyDialog, fix_words
-from gui.dialogs.runtime_library import LibraryDialog
 from gui.feeds.boards import BoardView
 from gui.pages.boards.finding_row import STATES, FindingRow
 from gui.text import language, tr, trn
@@ -253,33 +253,24 @@ class DoctorPanel(QWidget):
     @Slot(object)
     def _on_fix_wanted(self, fix: Fix) -> None:
         status = self._view.status
-        if not fix.needs_file:
-            self._open(fix)
-        elif status is not None and status.seen is not None:
-            wanted = fix.facts.get("version")
-            dialog = LibraryDialog(
-                self._desk, self.board, status.seen, wanted if isinstance(wanted, str) else None, self
-            )
+        if status is not None and status.seen is not None:
+            dialog = cure_dialog(self._desk, self.board, status.seen, fix, self)
             dialog.done_well.connect(self._on_applied)
-            dialog.finished.connect(dialog.deleteLater)
             dialog.open()
 
     @Slot()
     def _on_take_back(self) -> None:
         place = self.sender().property("place")
         if isinstance(place, int) and place < len(self._applied):
-            self._open(self._applied[place], undo=True)
+            self._undo(self._applied[place])
 
-    def _open(self, fix: Fix, *, undo: bool = False) -> None:
+    def _undo(self, fix: Fix) -> None:
         status = self._view.status
         if status is None or status.seen is None:
             return
         way = way_of(status.seen, as_root=fix.as_root)
-        dialog = RemedyDialog(self._desk, self.board, fix, way, self, undo=undo)
-        if undo:
-            dialog.done_well.connect(self._on_undone)
-        else:
-            dialog.done_well.connect(self._on_applied)
+        dialog = RemedyDialog(self._desk, self.board, fix, way, self, undo=True)
+        dialog.done_well.connect(self._on_undone)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from core.base.errors import RKDeckError
+from core.fitness.candidate import Candidate
+from core.fitness.judge import Judgement, judge_unreadable
 from core.usecases import deployment as use
-from core.usecases.deployment import DeployVerdict, DropFile
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.feeds.boards import BoardView
+from gui.pages.boards.verdict import judgement_line
 
 
 class DropDesk(QObject):
@@ -26,7 +28,7 @@ class DropDesk(QObject):
         self._desk = desk
         self._path: Path | None = None
         self._task: Task | None = None
-        self.file: DropFile | None = None
+        self.file: Candidate | None = None
         self.error: RKDeckError | None = None
 
     @property
@@ -50,16 +52,17 @@ class DropDesk(QObject):
             self._task.drop()
         self._path = self._task = self.file = self.error = None
 
-    def verdict(self, view: BoardView) -> DeployVerdict | None:
+    def judgement(self, view: BoardView) -> Judgement | None:
         """What the file would do on a board; None while it is not known yet."""
-        if self.error is not None and self._path is not None:
-            return DeployVerdict(
-                board=view.name, title=self._path.name, level="no", dtype=None, platform=None, size_bytes=0,
-                ram_bytes=None, error=self.error,
-            )  # fmt: skip
+        if self.error is not None:
+            return judge_unreadable(self.error)
         if self.file is None:
             return None
-        return use.judge(self.file, view.board, view.status, view.sample)
+        return use.judge_drop(self.file, view.board, view.status, view.sample)
+
+    def line(self, judgement: Judgement) -> str:
+        """The same for people, in a sentence or two."""
+        return judgement_line(judgement, self.file)
 
     def send(self, board: str, *, force: bool) -> None:
         """Start the deployment."""
@@ -76,7 +79,7 @@ class DropDesk(QObject):
             done=self._on_started,
         )
 
-    def _on_read(self, file: DropFile) -> None:
+    def _on_read(self, file: Candidate) -> None:
         self._task, self.file = None, file
         self.read.emit()
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from core.boards.doctor.findings import Finding, Verdict
-from core.boards.doctor.fixes import Fix
+from gui.dialogs.cure import cure_words
 from gui.dialogs.remedy import fix_words
 from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, label, row
@@ -19,14 +19,6 @@ def finding_words(verdict: Verdict) -> str:
     return {
         "ok": tr("in order"), "warning": tr("attention"), "failed": tr("problem"), "unknown": tr("unknown"),
     }[verdict]  # fmt: skip
-
-
-def cure_words(fix: Fix) -> str:
-    """What the button of a remedy says: short, the dialog behind it tells the rest."""
-    return {
-        "groups": tr("Add to the group ..."), "open_files": tr("Raise the limit ..."),
-        "performance": tr("Full speed ..."), "library": tr("Copy a library ..."),
-    }[fix.id]  # fmt: skip
 
 
 class FindingRow(QWidget):

@@ -26,8 +26,10 @@ from core.usecases import boards as use
 from gui.desk import Desk, Destination
 from gui.dialogs.add_board import AddBoardDialog
 from gui.dialogs.changed_key import ChangedKeyDialog
+from gui.dialogs.cure import cure_dialog
 from gui.dialogs.move_board import MoveBoardDialog
 from gui.dialogs.new_password import NewPasswordDialog, password_kept
+from gui.dialogs.remedy import fix_words
 from gui.feeds.boards import BoardView
 from gui.pages.boards.card import BoardCard
 from gui.pages.boards.chat import ChatPanel
@@ -163,6 +165,8 @@ class BoardsPage(Page):
         card = self._cards.get(view.name)
         if card is not None:
             card.show_view(view)
+            if self._drops.file is not None and (self._waiting or card.is_offering):
+                self._judge(card, offer=card.is_offering)  # something was done about what it lacked, perhaps
 
     @Slot(object, object)
     def _on_hovered(self, card: BoardCard, mime: QMimeData) -> None:
@@ -177,7 +181,7 @@ class BoardsPage(Page):
     def _on_left(self, card: BoardCard) -> None:
         self._hovered = None
         if not self._waiting:
-            card.show_verdict(None)
+            card.show_judgement(None)
 
     @Slot(object)
     def _on_dropped(self, card: BoardCard) -> None:
@@ -185,9 +189,9 @@ class BoardsPage(Page):
         self._send(card)
 
     def _send(self, card: BoardCard) -> None:
-        verdict = self._drops.verdict(card.view)
-        if verdict is not None and verdict.level == "no":
-            card.show_verdict(verdict, offer=verdict.overridable)
+        judgement = self._drops.judgement(card.view)
+        if judgement is not None and judgement.refusals:
+            card.show_judgement(judgement, self._drops.line(judgement), offer=judgement.overridable)
             return
         self._drops.send(card.view.name, force=False)
         self._let_go()
@@ -196,14 +200,14 @@ class BoardsPage(Page):
         self._waiting = False
         self._say_banner()
         for card in self._cards.values():
-            card.show_verdict(None)
+            card.show_judgement(None)
 
-    def _judge(self, card: BoardCard) -> None:
-        verdict = self._drops.verdict(card.view)
-        if verdict is None:
+    def _judge(self, card: BoardCard, *, offer: bool = False) -> None:
+        judgement = self._drops.judgement(card.view)
+        if judgement is None:
             card.show_reading()
         else:
-            card.show_verdict(verdict)
+            card.show_judgement(judgement, self._drops.line(judgement), offer=offer)
 
     def _judge_all(self) -> None:
         for card in self._cards.values():
@@ -247,10 +251,13 @@ class BoardsPage(Page):
             else:
                 self._panel(name)
         elif what == "force":
-            self._drops.send(name, force=True)
+            refused = card.judgement is not None and bool(card.judgement.refusals)
+            self._drops.send(name, force=refused)
             self._let_go()
+        elif what == "remedy":
+            self._cure(card)
         elif what == "forget_offer":
-            card.show_verdict(None)
+            card.show_judgement(None)
         elif what in {"cancel_job", "retry_job"} and card.view.job is not None:
             job_id, state = card.view.job.spec.id, card.view.job.state
             if what == "cancel_job":
@@ -296,6 +303,23 @@ class BoardsPage(Page):
         view = self.desk.boards.get(name)
         if view is not None:
             self.desk.fill_drawer(DoctorPanel(self.desk, view, self._applied.setdefault(name, [])))
+
+    def _cure(self, card: BoardCard) -> None:
+        """Do something about what a file lacks here; without a visit in this session the doctor's panel tells more."""
+        status, fix = card.view.status, card.judgement.remedy if card.judgement is not None else None
+        if status is None or status.seen is None or fix is None:
+            self._doctor(card.view.name)
+            return
+        self._asked_for = card.view.name
+        dialog = cure_dialog(self.desk, card.view.name, status.seen, fix, self)
+        dialog.done_well.connect(self._on_cured)
+        dialog.open()
+
+    @Slot(object)
+    def _on_cured(self, fix: Fix) -> None:
+        self._applied.setdefault(self._asked_for, []).append(fix)
+        self.desk.notice(tr("Done: {what}", what=fix_words(fix)[0]), kind="ok")
+        self.desk.boards.visit(self._asked_for)
 
     def _control(self, name: str) -> ServingControl:
         if name not in self._controls:

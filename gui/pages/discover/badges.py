@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.base.errors import RKDeckError
 from core.estimate.badge import Badge
+from core.fitness.target import FitTarget
 from core.hub.records import ModelSummary
 from core.usecases import fitting
-from core.usecases.fitting import FitTarget
 from gui.bridge import Task
 from gui.desk import Desk
 

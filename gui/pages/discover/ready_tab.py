@@ -15,21 +15,23 @@ from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
-from core.fitness.runtime import RuntimeMatch
+from core.fitness.judge import Judgement
+from core.fitness.sight import board_seen, board_sold
 from core.hub.records import ModelDetail, RepoFile
 from core.jobs.model import JobRecord, JobState
 from core.model.inspect import fields_of_name
 from core.usecases import ready as use
-from core.usecases.ready import ReadyReport, ReadyVerdict
+from core.usecases.ready import ReadyReport
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
+from gui.pages.boards.finding_row import STATES, finding_words
 from gui.shell.status import show_progress
 from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.tables import dress_table
 from gui.wording import word_error
-from gui.words import VERDICT_ROLES, job_line, note_text, verdict_text
+from gui.words import job_line
 
 
 class ReadyTab(QWidget):
@@ -46,7 +48,7 @@ class ReadyTab(QWidget):
         self._desk = desk
         self._detail: ModelDetail | None = None
         self._report: ReadyReport | None = None
-        self._verdict: ReadyVerdict | None = None
+        self._judgement: Judgement | None = None
         self._task: Task | None = None
         self._files: ObservableList[RepoFile] = ObservableList()
         columns = (
@@ -119,7 +121,7 @@ class ReadyTab(QWidget):
         if self._task is not None:
             self._task.drop()
             self._task = None
-        self._report = self._verdict = None
+        self._report = self._judgement = None
         file = self._model.record(self.view.currentIndex())
         if file is not None and self._detail is not None:
             self.verdict.show_state("muted", tr("Reading the file's first and last bytes ..."))
@@ -148,55 +150,54 @@ class ReadyTab(QWidget):
         report, target = self._report, self._desk.active.target
         if report is not None:
             view = None if target.board is None else self._desk.boards.get(target.board)
-            facts = view.board.facts if view is not None else None
-            context = self._desk.settings.value.default_context
-            self._verdict = use.judge_ready(report, target.fit(context), facts)
+            status = view.status if view is not None else None
+            if view is None:
+                seen = board_sold(target.platform, target.ram_bytes)
+            else:
+                seen = board_seen(view.board, status.seen if status is not None else None, view.sample)
+            self._judgement = use.judge_ready(
+                report, seen, board=_target_name(self._desk),
+                context=self._desk.settings.value.default_context,
+                versions=status.versions if status is not None else (),
+            )  # fmt: skip
         self._show()
 
     def _show(self) -> None:
         clear_layout(self.facts)
-        verdict, report = self._verdict, self._report
+        judgement, report = self._judgement, self._report
         self.verdict.setVisible(bool(len(self._files)))
         self.reason.setText("")
-        if verdict is not None and report is not None:
-            self._show_verdict(verdict)
-            self._show_fields(report, verdict)
+        if judgement is not None and report is not None:
+            self._show_judgement(judgement)
+            self._show_fields(report, judgement)
         self.reason.setVisible(bool(self.reason.text()))
         self._show_actions()
         self._show_job()
 
-    def _show_verdict(self, verdict: ReadyVerdict) -> None:
-        name = verdict.verdict or "unknown"
+    def _show_judgement(self, judgement: Judgement) -> None:
+        words = finding_words(judgement.verdict)
         board = _target_name(self._desk)
-        fitting = verdict.reason is None or verdict.reason.code not in {"other_soc", "runtime_old"}
-        words = (
-            tr("{verdict} on {board}", verdict=verdict_text(name), board=board)
-            if fitting and not verdict.problems
-            else tr("cannot run on {board}", board=board)
-        )
-        self.verdict.show_state(VERDICT_ROLES[name], words)
-        if verdict.problems:
-            found = [" ".join(word_error(RKDeckError(code), language())) for code in verdict.problems]
-            self.reason.setText("\n".join(found))
-        elif verdict.reason is not None:
-            self.reason.setText(note_text(verdict.reason))
+        self.verdict.show_state(STATES[judgement.verdict], f"{board}: {words}")
+        said = judgement.refusals[0].error if judgement.refusals else judgement.worst.statement
+        message, advice = word_error(said, language())
+        self.reason.setText(message if judgement.verdict == "ok" else f"{message} {advice}".strip())
 
-    def _show_fields(self, report: ReadyReport, verdict: ReadyVerdict) -> None:
+    def _show_fields(self, report: ReadyReport, judgement: Judgement) -> None:
         found = report.inspection
-        ram = verdict.estimate.ram if verdict.estimate is not None else None
+        need = judgement.memory
         lines = [
             (tr("Made for"), (found.platform or "").upper(), found.fields.get("platform")),
             (tr("Level"), found.dtype, found.fields.get("dtype")),
             (tr("Context"), _tokens(found.max_context), found.fields.get("max_context")),
             (tr("NPU cores"), _text(found.npu_cores), found.fields.get("npu_cores")),
             (tr("rkllm-toolkit"), found.toolkit_version, found.fields.get("toolkit_version")),
-            (tr("Runtime"), _runtime(verdict.runtime), None),
+            (tr("Runtime"), _runtime(judgement), None),
             (tr("Base model"), printable(report.base) if report.base else None, None),
         ]
-        if ram is not None:
+        if need is not None:
+            ram = need.ram
             expected = f"{format_bytes(ram.value)} ({format_bytes(ram.low)} - {format_bytes(ram.high)})"
-            known = verdict.estimate is not None and verdict.estimate.row is not None
-            basis = tr("from the base model's shape") if known else tr("guessed from the file's size")
+            basis = tr("guessed from the file's size") if need.guessed else tr("from the base model's shape")
             lines.append((tr("Memory"), f"{expected}, {basis}", None))
         for place, (title, value, source) in enumerate(lines):
             words = {"read": tr("read in the file"), "inferred": tr("inferred from its name")}
@@ -210,13 +211,13 @@ class ReadyTab(QWidget):
 
     def _show_actions(self) -> None:
         board = self._desk.active.target.board
-        verdict = self._verdict
+        judgement = self._judgement
         running = self._running() is not None
         self.put.setText(
             tr("Put on {board}", board=printable(board, 40)) if board is not None else tr("Put on a board")
         )
-        fits = verdict is not None and verdict.verdict != "no"
-        self.put.setEnabled(fits and board is not None and not running)
+        may_go = judgement is not None and not judgement.refusals
+        self.put.setEnabled(may_go and board is not None and not running)
         self.serve.setEnabled(self.put.isEnabled())
         self.download.setEnabled(self._model.record(self.view.currentIndex()) is not None and not running)
         self.boards.setVisible(board is None)
@@ -298,16 +299,19 @@ def _target_name(desk: Desk) -> str:
     return tr("{soc} with {gib} GB", soc=target.platform.display_name, gib=target.nominal_gib)
 
 
-def _runtime(match: RuntimeMatch | None) -> str | None:
-    if match is None:
+def _runtime(judgement: Judgement) -> str | None:
+    """What the board has to run the file with, in few words; None where nobody looked."""
+    found = next((entry for entry in judgement.findings if entry.check == "model_runtime"), None)
+    if found is None:
         return None
-    version = match.runtime_version or ""
-    return {
-        "ok": tr("{version} on the board takes it", version=version),
-        "too_old": tr("{version} on the board is too old", version=version),
-        "no_library": tr("none found on the board"),
-        "unknown": tr("version not known"),
-    }[match.match]
+    if found.code == "doctor.model_no_library":
+        return tr("none found on the board")
+    version = printable(str(found.facts.get("runtime") or ""), 40)
+    if found.verdict == "failed":
+        return tr("{version} on the board is too old", version=version)
+    if found.verdict == "unknown":
+        return tr("version not known")
+    return tr("{version} on the board takes it", version=version)
 
 
 def _path(file: RepoFile) -> str:

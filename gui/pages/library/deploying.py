@@ -4,16 +4,15 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMessageBox, QWidget
 
-from core.base.errors import RKDeckError
+from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.base.units import format_bytes
+from core.fitness.judge import Judgement
 from core.library.library import LibraryItem
 from core.usecases import deployment as use
-from core.usecases.deployment import DeployVerdict
 from gui.desk import Desk, Destination
 from gui.feeds.boards import BoardView
 from gui.pages.boards.drops import DropDesk
-from gui.pages.boards.verdict import verdict_line
+from gui.pages.boards.verdict import worst_line
 from gui.text import language, tr
 from gui.widgets.elided import never_markup
 from gui.wording import word_error
@@ -52,10 +51,10 @@ class DeployMenu(QMenu):
         else:
             self._drops.take(self._item.path)
 
-    def verdict(self, board: str) -> DeployVerdict | None:
+    def judgement(self, board: str) -> Judgement | None:
         """What the file would do on a board; None while it is not known."""
         view = self._desk.boards.get(board)
-        return None if view is None else self._drops.verdict(view)
+        return None if view is None else self._drops.judgement(view)
 
     @Slot()
     def _fill(self) -> None:
@@ -78,12 +77,12 @@ class DeployMenu(QMenu):
             view = self._desk.boards.get(name) if what == "board" else None
             if view is None:
                 continue
-            verdict = self._drops.verdict(view)
-            text = f"{name}: {_words(verdict)}"
+            judgement = self._drops.judgement(view)
+            text = f"{name}: {worst_line(judgement) if judgement else tr('Reading the file ...')}"
             cut = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _MOST_PX)
             action.setText(cut.replace("&", "&&"))
-            action.setToolTip(never_markup(verdict_line(verdict)) if verdict is not None else "")
-            action.setEnabled(verdict is None or verdict.level != "no" or verdict.overridable)
+            action.setToolTip(never_markup(self._drops.line(judgement)) if judgement is not None else "")
+            action.setEnabled(judgement is None or not judgement.refusals or judgement.overridable)
 
     @Slot(QAction)
     def _on_triggered(self, action: QAction) -> None:
@@ -100,14 +99,14 @@ class DeployMenu(QMenu):
     def deploy(self, item: LibraryItem, board: str) -> None:
         """Send it; where a check says no that may be overridden, ask first."""
         view = self._desk.boards.get(board)
-        verdict = self._drops.verdict(view) if view is not None and item == self._item else None
-        if verdict is not None and verdict.level == "no":
-            if verdict.overridable and view is not None:
-                self._ask(item, view, verdict)
+        judgement = self._drops.judgement(view) if view is not None and item == self._item else None
+        if judgement is not None and judgement.refusals:
+            if judgement.overridable and view is not None:
+                self._ask(item, view, judgement.refusals[0].error)
             return
         self._start(item, board, force=False)
 
-    def _ask(self, item: LibraryItem, view: BoardView, verdict: DeployVerdict) -> None:
+    def _ask(self, item: LibraryItem, view: BoardView, error: RefusedError) -> None:
         box = QMessageBox(self.parentWidget())
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle(tr("Deploy anyway"))
@@ -115,8 +114,7 @@ class DeployMenu(QMenu):
         box.setText(
             tr("Send {title} to {board} all the same?", title=printable(item.title, 80), board=view.name)
         )
-        if verdict.error is not None:
-            box.setInformativeText(never_markup(" ".join(word_error(verdict.error, language()))))
+        box.setInformativeText(never_markup(" ".join(word_error(error, language()))))
         force = box.addButton(tr("Deploy anyway"), QMessageBox.ButtonRole.AcceptRole)
         force.setObjectName("confirmForce")
         leave = box.addButton(tr("Leave it"), QMessageBox.ButtonRole.RejectRole)
@@ -170,17 +168,3 @@ class _Sending(QObject):
     def _on_failed(self, error: RKDeckError) -> None:
         self._desk.report(error)
         self.deleteLater()
-
-
-def _words(verdict: DeployVerdict | None) -> str:
-    """A verdict in few words."""
-    if verdict is None:
-        return tr("Reading the file ...")
-    if verdict.level == "no":
-        return word_error(verdict.error, language())[0] if verdict.error is not None else tr("does not fit")
-    if verdict.level == "unknown":
-        return tr("it is checked on arrival")
-    word = tr("fits tightly") if verdict.level == "tight" else tr("fits")
-    if verdict.ram_free_after_bytes is None:
-        return f"{word}, {tr('memory: unknown')}"
-    return f"{word}, {tr('{size} of memory free after', size=format_bytes(verdict.ram_free_after_bytes))}"

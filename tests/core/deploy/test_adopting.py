@@ -9,11 +9,13 @@ import pytest
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
-from core.boards.facts import BoardFacts
+from core.boards.facts import BoardFacts, Library
 from core.boards.probe import probe_board
+from core.boards.registry import Board
 from core.deploy.adopting import adopt, check_remote_path, find_files
 from core.deploy.deployments import list_deployments, undeploy
 from core.deploy.layout import Deployment
+from core.fitness.sight import board_seen
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.boards.trees import write_tree
@@ -36,11 +38,13 @@ def session(server: SshServer, paths: AppPaths) -> Iterator[SshSession]:
 @pytest.fixture
 def facts(session: SshSession, tmp_path: Path) -> BoardFacts:
     sysroot = write_tree(tmp_path / "root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
-    return replace(probe_board(session, str(sysroot)), simulated=False)
+    library = Library("/usr/lib/librkllmrt.so", "1.3.0")
+    return replace(probe_board(session, str(sysroot)), simulated=False, libraries=(library,))
 
 
 def take(session: SshSession, facts: BoardFacts, store: Path, path: Path, **options: object) -> Deployment:
-    return adopt(session, facts, str(store), str(path), board="bench", **options)  # type: ignore[arg-type]
+    seen = board_seen(Board("bench", "host", store=str(store), facts=facts))
+    return adopt(session, seen, str(path), board="bench", **options)  # type: ignore[arg-type]
 
 
 def test_file_becomes_a_deployment_without_a_second_copy(

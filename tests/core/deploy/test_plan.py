@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RefusedError, UsageError
-from core.boards.facts import BoardFacts, Mount
-from core.boards.probe import facts_of, parse_lines
+from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_facts
+from core.boards.registry import Board
 from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
+from core.fitness.candidate import Candidate
+from core.fitness.sight import board_seen
 from core.model.inspect import Inspection, inspect_file
 from tests.core.deploy.models import real_file, simulated_file
 
 SHA = "ab" * 32
-UNKNOWN = facts_of(parse_lines("probe:1\nend:1"))
-BOARD = replace(UNKNOWN, soc="rk3588", npu_driver="rknpu", name="Orange Pi 5", missing_tools=())
+BOARD = replace(
+    unknown_facts(), soc="rk3588", npu_driver="rknpu", name="Orange Pi 5",
+    libraries=(Library("/usr/lib/librkllmrt.so", "1.3.0"),),
+)  # fmt: skip
+STAND_IN = RuntimeInfo("rkllm-runtime-simulated", "1.3.0+simulated", "/x", simulated=True)
 REAL = Inspection("rkllm", 1000, platform="rk3588", dtype="w8a8")
 SIMULATED = Inspection("rkllm-simulated", 1000, platform="rk3588", dtype="w8a8")
 
@@ -30,7 +35,9 @@ def plan(
     force: bool = False,
 ) -> DeployPlan:
     model = LocalModel(Path("/x/model.rkllm"), SHA, size_bytes, title)
-    return plan_deployment(inspection, model, facts, store, board="kitchen", name=name, force=force)
+    candidate = Candidate("model.rkllm", replace(inspection, size_bytes=size_bytes))
+    seen = board_seen(Board("kitchen", "host", store=store, facts=facts))
+    return plan_deployment(candidate, model, seen, board="kitchen", name=name, force=force)
 
 
 def refusal(inspection: Inspection = REAL, facts: BoardFacts = BOARD, **options: object) -> str:
@@ -52,7 +59,8 @@ def test_simulated_file_never_goes_to_a_real_board() -> None:
     assert refusal(SIMULATED) == "deploy.simulated_file"
     assert refusal(SIMULATED, force=True) == "deploy.simulated_file"
     assert refusal(SIMULATED, replace(BOARD, soc=None), force=True) == "deploy.simulated_file"
-    assert plan(SIMULATED, replace(BOARD, simulated=True)).inspection is SIMULATED
+    found = plan(SIMULATED, replace(BOARD, simulated=True, libraries=(), runtimes=(STAND_IN,)))
+    assert (found.inspection, found.overridden) == (SIMULATED, ())
 
 
 @pytest.mark.parametrize("kind", ["gguf", "lfs-pointer", "html", "empty", "unknown", "safetensors"])
@@ -68,11 +76,16 @@ FAT = Mount("/srv", "/dev/sda1", "vfat", "disk", True, 1 << 40, 1 << 39)
     ("inspection", "facts", "code"),
     [
         (REAL, replace(BOARD, soc="rk3576"), "deploy.wrong_platform"),
-        (REAL, replace(BOARD, soc=None), "deploy.unknown_soc"),
-        (REAL, replace(BOARD, npu_driver="rocket"), "deploy.no_rknpu_driver"),
+        (REAL, replace(BOARD, soc=None), "doctor.soc_unreadable"),
+        (REAL, replace(BOARD, soc=None, compatibles=("x,y",)), "doctor.soc_unsupported"),
+        (REAL, replace(BOARD, npu_driver="rocket"), "doctor.driver_rocket"),
+        (REAL, replace(BOARD, libraries=()), "doctor.model_no_library"),
+        (replace(REAL, toolkit_version="1.3.1"), BOARD, "doctor.model_runtime_old"),
+        (replace(REAL, dtype="w4a16"), BOARD, "doctor.model_dtype_refused"),
+        (REAL, replace(BOARD, mem_total_bytes=1 << 20), "doctor.model_memory_guess_no"),
         (REAL, replace(BOARD, simulated=True), "deploy.real_file_to_simulated_board"),
         (replace(REAL, problems=("inspect.truncated",)), BOARD, "deploy.damaged_file"),
-        (REAL, replace(BOARD, mounts=(replace(FAT, filesystem="tmpfs"),)), "deploy.store_in_memory"),
+        (REAL, replace(BOARD, mounts=(replace(FAT, filesystem="tmpfs"),)), "doctor.store_in_memory"),
     ],
 )
 def test_refusals_that_force_overrides(inspection: Inspection, facts: BoardFacts, code: str) -> None:
@@ -92,7 +105,9 @@ def test_fat_cannot_hold_more_than_four_gib() -> None:
 
 
 def test_missing_tools() -> None:
-    assert refusal(REAL, replace(BOARD, missing_tools=("sha256sum",)), force=True) == "deploy.missing_tools"
+    assert (
+        refusal(REAL, replace(BOARD, missing_tools=("sha256sum",)), force=True) == "doctor.programs_missing"
+    )
 
 
 @pytest.mark.parametrize(

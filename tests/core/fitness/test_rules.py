@@ -10,7 +10,8 @@ from core.boards.doctor.examination import Examination, RuntimeLibrary, StorePla
 from core.boards.doctor.findings import Finding
 from core.boards.facts import BoardFacts, Mount, RuntimeInfo
 from core.boards.probe import facts_of, parse_lines
-from core.fitness.rules import Candidate, check_model
+from core.fitness.candidate import Candidate
+from core.fitness.rules import check_model
 from core.model.inspect import Inspection, inspect_file
 from core.words import messages, word
 from tests.core.deploy.models import real_file
@@ -44,7 +45,7 @@ def model(
 
 
 def check(candidate: Candidate, seen: Examination = BOARD) -> tuple[Finding, ...]:
-    found = check_model(candidate, seen, "/srv/store", board="desk")
+    found = check_model(candidate, seen, board="desk")
     for entry in found:
         message, hint = messages()[entry.code]
         assert set(re.findall(r"\{(\w+)\}", message + hint)) <= set(entry.facts), entry.code
@@ -95,8 +96,9 @@ def test_a_model_that_runs() -> None:
         (model(ram_bytes=None, size_bytes=30 * GIB), BOARD, "model_memory",
          ("failed", "doctor.model_memory_guess_no")),
         (MODEL, board(mem_total_bytes=None), "model_memory", ("unknown", "doctor.memory_unknown")),
+        (model(size_bytes=42 * GIB), BOARD, "model_disk", ("warning", "doctor.model_disk_tight")),
         (model(size_bytes=60 * GIB), BOARD, "model_disk", ("failed", "doctor.model_disk_full")),
-        (replace(MODEL, is_there=True), BOARD, "model_disk", ("ok", "doctor.model_disk_there")),
+        (replace(MODEL, there_bytes=2 * GIB), BOARD, "model_disk", ("ok", "doctor.model_disk_there")),
     ],
 )  # fmt: skip
 def test_every_rule(candidate: Candidate, seen: Examination, name: str, expected: tuple[str, str]) -> None:

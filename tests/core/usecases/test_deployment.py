@@ -15,12 +15,13 @@ import pytest
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
-from core.boards.facts import BoardFacts, Mount
-from core.boards.probe import facts_of, parse_lines
+from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_facts
 from core.boards.registry import Board
 from core.deploy.layout import Deployment
 from core.deploy.plan import LocalModel, plan_deployment
 from core.estimate.constants import limits
+from core.fitness.candidate import Candidate
+from core.fitness.sight import board_seen
 from core.model.inspect import Inspection
 from core.monitor.sample import BoardSample
 from core.services import Services
@@ -28,7 +29,6 @@ from core.transfer.upload import RESERVE_BYTES
 from core.usecases import boards
 from core.usecases import deployment as use
 from core.usecases.boards import BoardStatus
-from core.usecases.deployment import DropFile
 from core.words import word
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
@@ -38,15 +38,19 @@ from tests.support.tiny_model import write_tiny_model
 GIB = 1 << 30
 DISK = Mount("/", "/dev/nvme0n1p2", "ext4", "nvme", True, 100 * GIB, 50 * GIB)
 FACTS = replace(
-    facts_of(parse_lines("probe:1\nend:1")),
-    soc="rk3588", npu_driver="rknpu", kernel="6.1.43", name="Orange Pi 5", missing_tools=(), mounts=(DISK,),
-    mem_total_bytes=8 * GIB,
+    unknown_facts(),
+    soc="rk3588", npu_driver="rknpu", kernel="6.1.43", machine="aarch64", name="Orange Pi 5", mounts=(DISK,),
+    mem_total_bytes=8 * GIB, libraries=(Library("/usr/lib/librkllmrt.so", "1.3.0"),),
+    runtimes=(RuntimeInfo("stand-in", "1.3.0+simulated", "/x", simulated=True),),
 )  # fmt: skip
 BOARD = Board("desk", "192.168.1.40", user="pi", store="/srv/store", facts=FACTS)
-REAL = Inspection("rkllm", 3 * GIB, platform="rk3588", dtype="w8a8")
+REAL = Inspection(
+    "rkllm", 3 * GIB, toolkit_version="1.3.0", platform="rk3588", dtype="w8a8", max_context=4096, npu_cores=3
+)
 SIMULATED = replace(REAL, kind="rkllm-simulated")
 SHA = "ab" * 32
-FILE = DropFile(Path("/models/Qwen3-4B_W8A8_RK3588.rkllm"), "Qwen3-4B", REAL, 3 * GIB, 4 * GIB, SHA)
+NAME = "Qwen3-4B_W8A8_RK3588.rkllm"
+FILE = Candidate(NAME, REAL, "Qwen3-4B", ram_bytes=4 * GIB, sha256=SHA)
 
 
 def board(**facts: object) -> Board:
@@ -58,18 +62,16 @@ def sample(available_bytes: int | None, link: str = "up") -> BoardSample:
 
 
 def test_what_fits_well_is_said_with_what_is_left() -> None:
-    verdict = use.judge(FILE, BOARD, None, sample(6 * GIB))
-    assert (verdict.level, verdict.error, verdict.overridable) == ("yes", None, False)
-    assert (verdict.board, verdict.title, verdict.dtype, verdict.platform) == (
-        "desk", "Qwen3-4B", "w8a8", "rk3588",
-    )  # fmt: skip
-    assert (verdict.size_bytes, verdict.ram_bytes) == (3 * GIB, 4 * GIB)
-    assert verdict.ram_free_after_bytes == 2 * GIB
-    assert verdict.disk_free_after_bytes == 47 * GIB
+    found = use.judge_drop(FILE, BOARD, None, sample(6 * GIB))
+    assert (found.verdict, found.refusals, found.overridable, found.remedy) == ("ok", (), False, None)
+    assert found.worst.code == "doctor.model_memory_ok"
+    assert found.ram_free_after_bytes == 2 * GIB
+    assert found.disk_free_after_bytes == 47 * GIB
 
 
 FAT = replace(DISK, path="/srv", filesystem="vfat")
 MEMORY = replace(DISK, path="/srv", filesystem="tmpfs", medium="tmpfs")
+LARGE = replace(FILE, inspection=replace(REAL, size_bytes=5 * GIB))
 FULL = replace(DISK, free_bytes=3 * GIB + RESERVE_BYTES - 1)
 
 
@@ -79,38 +81,43 @@ FULL = replace(DISK, free_bytes=3 * GIB + RESERVE_BYTES - 1)
         (replace(FILE, inspection=replace(REAL, kind="gguf")), BOARD, "deploy.not_a_model", False),
         (replace(FILE, inspection=replace(REAL, kind="html")), BOARD, "deploy.not_a_model", False),
         (replace(FILE, inspection=SIMULATED), BOARD, "deploy.simulated_file", False),
-        (FILE, board(missing_tools=("sha256sum",)), "deploy.missing_tools", False),
-        (replace(FILE, size_bytes=5 * GIB), board(mounts=(FAT,)), "deploy.file_too_large_for_fat", False),
-        (FILE, replace(BOARD, store=None), "boards.no_store", False),
-        (FILE, board(mounts=(FULL,)), "deploy.no_room", False),
+        (FILE, board(missing_tools=("sha256sum",)), "doctor.programs_missing", False),
+        (LARGE, board(mounts=(FAT,)), "deploy.file_too_large_for_fat", False),
+        (FILE, replace(BOARD, store=None), "doctor.store_none", False),
+        (FILE, board(mounts=(FULL,)), "doctor.model_disk_full", False),
         (
             replace(FILE, inspection=replace(REAL, problems=("inspect.truncated",))),
             BOARD, "deploy.damaged_file", True,
         ),
         (FILE, board(simulated=True), "deploy.real_file_to_simulated_board", True),
-        (FILE, board(soc=None), "deploy.unknown_soc", True),
+        (FILE, board(soc=None), "doctor.soc_unreadable", True),
         (FILE, board(soc="rk3576"), "deploy.wrong_platform", True),
-        (FILE, board(npu_driver="rocket"), "deploy.no_rknpu_driver", True),
-        (FILE, board(mounts=(MEMORY,)), "deploy.store_in_memory", True),
-        (FILE, board(mem_total_bytes=4 * GIB), "deploy.no_memory", True),
+        (FILE, board(npu_driver="rocket"), "doctor.driver_rocket", True),
+        (FILE, board(mounts=(MEMORY,)), "doctor.store_in_memory", True),
+        (FILE, board(mem_total_bytes=4 * GIB), "doctor.model_memory_no", True),
+        (FILE, board(libraries=()), "doctor.model_no_library", True),
+        (replace(FILE, inspection=replace(REAL, toolkit_version="1.3.1")), BOARD, "doctor.model_runtime_old", True),
+        (replace(FILE, inspection=replace(REAL, dtype="w4a16")), BOARD, "doctor.model_dtype_refused", True),
     ],
 )  # fmt: skip
-def test_each_refusal(file: DropFile, where: Board, code: str, overridable: bool) -> None:
-    verdict = use.judge(file, where)
-    assert verdict.level == "no"
-    assert verdict.error is not None
-    assert (verdict.error.code, verdict.overridable) == (code, overridable)
-    message, hint = word(verdict.error)
+def test_each_refusal(file: Candidate, where: Board, code: str, overridable: bool) -> None:
+    found = use.judge_drop(file, where)
+    assert found.verdict == ("unknown" if code == "doctor.soc_unreadable" else "failed")
+    first = found.refusals[0]
+    assert (found.worst.code, first.error.code, first.overridable) == (code, code, overridable)
+    assert first.error.facts["overridable"] is overridable
+    message, hint = word(first.error)
     assert "{" not in message + hint
-    assert "unknown" not in message.replace("unknown board", "")
 
 
 def test_what_force_cannot_help_comes_first() -> None:
     """A wrong platform may be forced, but not onto a full disk."""
-    verdict = use.judge(FILE, board(soc="rk3576", mounts=(FULL,)))
-    assert verdict.error is not None
-    assert (verdict.error.code, verdict.overridable) == ("deploy.no_room", False)
-    assert verdict.disk_free_after_bytes == RESERVE_BYTES - 1
+    found = use.judge_drop(FILE, board(soc="rk3576", mounts=(FULL,)))
+    assert (found.refusals[0].error.code, found.overridable) == ("doctor.model_disk_full", False)
+    assert found.disk_free_after_bytes == RESERVE_BYTES - 1
+    refused = found.refused(force=True)
+    assert refused is not None
+    assert refused.code == "doctor.model_disk_full"
 
 
 @pytest.mark.parametrize("inspection", [REAL, SIMULATED, replace(REAL, platform="rk3576", problems=("x",))])
@@ -119,114 +126,111 @@ def test_what_force_cannot_help_comes_first() -> None:
 def test_the_verdict_is_what_the_plan_will_say(
     inspection: Inspection, facts: BoardFacts, force: bool
 ) -> None:
-    verdict = use.judge(replace(FILE, inspection=inspection), replace(BOARD, facts=facts))
-    model = LocalModel(FILE.path, SHA, FILE.size_bytes, FILE.title)
+    file, where = replace(FILE, inspection=inspection), replace(BOARD, facts=facts)
+    refused = use.judge_drop(file, where).refused(force=force)
+    model = LocalModel(Path("/models", NAME), SHA, FILE.size_bytes, FILE.title)
     refusal: RefusedError | None = None
     try:
-        plan_deployment(inspection, model, facts, "/srv/store", board="desk", force=force)
+        plan_deployment(file, model, board_seen(where), board="desk", force=force)
     except RefusedError as error:
         refusal = error
-    if refusal is None:
-        assert verdict.level != "no" or (force and verdict.overridable)
-    else:
-        assert verdict.level == "no"
-        assert verdict.error is not None
-        assert (verdict.error.code, verdict.error.facts) == (refusal.code, refusal.facts)
-        assert not (force and verdict.overridable)
+    assert (refused and refused.to_json()) == (refusal and refusal.to_json())
 
 
 def test_a_board_nobody_visited_is_unknown() -> None:
-    verdict = use.judge(FILE, replace(BOARD, facts=None), None, sample(GIB))
-    assert (verdict.level, verdict.error) == ("unknown", None)
-    assert (verdict.ram_free_after_bytes, verdict.disk_free_after_bytes) == (None, None)
-    assert verdict.size_bytes == 3 * GIB
+    found = use.judge_drop(FILE, replace(BOARD, facts=None), None, sample(GIB))
+    assert (found.verdict, found.worst.code) == ("unknown", "doctor.model_board_unseen")
+    assert (found.ram_free_after_bytes, found.disk_free_after_bytes) == (None, None)
+    assert found.refused(force=False) is None
 
 
 def test_what_is_no_model_needs_no_visit_to_be_refused() -> None:
-    verdict = use.judge(
+    verdict = use.judge_drop(
         replace(FILE, inspection=replace(REAL, kind="gguf")), replace(BOARD, facts=None, store=None)
     )
-    assert verdict.level == "no"
-    assert verdict.error is not None
-    assert verdict.error.code == "deploy.not_a_model"
+    assert (verdict.verdict, verdict.worst.code) == ("failed", "deploy.not_a_model")
+    assert not verdict.overridable
 
 
 @pytest.mark.parametrize(
-    ("available", "level", "after"),
+    ("available", "verdict", "after"),
     [
-        (8 * GIB, "yes", 4 * GIB),
-        (4 * GIB + 8 * GIB // 10 + 1, "yes", 8 * GIB // 10 + 1),
-        (4 * GIB + 8 * GIB // 10 - 1, "tight", 8 * GIB // 10 - 1),
-        (4 * GIB, "tight", 0),
-        (4 * GIB - 1, "no", -1),
+        (8 * GIB, "ok", 4 * GIB),
+        (4 * GIB, "ok", 0),
+        # What only the moment forbids, stopping another program allows.
+        (4 * GIB - 1, "warning", -1),
     ],
 )
-def test_memory_that_is_free_now(available: int, level: str, after: int) -> None:
-    verdict = use.judge(FILE, BOARD, None, sample(available))
-    assert (verdict.level, verdict.ram_free_after_bytes) == (level, after)
+def test_memory_that_is_free_now(available: int, verdict: str, after: int) -> None:
+    found = use.judge_drop(FILE, BOARD, None, sample(available))
+    assert (found.verdict, found.ram_free_after_bytes) == (verdict, after)
 
 
 @pytest.mark.parametrize("seen", [None, sample(None), sample(7 * GIB, link="down")])
 def test_without_a_look_at_it_memory_is_judged_by_the_rules_of_the_estimate(seen: BoardSample | None) -> None:
     total, known = 8 * GIB, limits()
-    for need, level in (
-        (total - known.os_desktop_bytes, "yes"),
-        (total - known.os_desktop_bytes + 1, "tight"),
-        (total - known.os_headless_bytes, "tight"),
-        (total - known.os_headless_bytes + 1, "no"),
+    for need, verdict in (
+        (total - known.os_desktop_bytes, "ok"),
+        (total - known.os_desktop_bytes + 1, "warning"),
+        (total - known.os_headless_bytes, "warning"),
+        (total - known.os_headless_bytes + 1, "failed"),
     ):
-        verdict = use.judge(replace(FILE, ram_bytes=need), BOARD, None, seen)
-        assert (verdict.level, verdict.ram_free_after_bytes) == (
-            level, total - known.os_headless_bytes - need,
+        found = use.judge_drop(replace(FILE, ram_bytes=need), board(mem_available_bytes=1), None, seen)
+        assert (found.verdict, found.ram_free_after_bytes) == (
+            verdict, total - known.os_headless_bytes - need,
         )  # fmt: skip
 
 
-def test_a_need_nobody_knows_is_no_number() -> None:
-    for seen in (None, sample(1)):
-        verdict = use.judge(replace(FILE, ram_bytes=None), BOARD, None, seen)
-        assert (verdict.level, verdict.ram_bytes, verdict.ram_free_after_bytes) == ("yes", None, None)
-    unknown = use.judge(FILE, board(mem_total_bytes=None))
-    assert (unknown.level, unknown.ram_bytes, unknown.ram_free_after_bytes) == ("yes", 4 * GIB, None)
+def test_a_need_nobody_knows_is_guessed_from_the_size_and_is_no_number() -> None:
+    for seen, code in (
+        (None, "doctor.model_memory_guess_ok"),
+        (sample(1), "doctor.model_memory_guess_tight"),
+    ):
+        found = use.judge_drop(replace(FILE, ram_bytes=None), BOARD, None, seen)
+        assert (found.worst.code, found.ram_free_after_bytes) == (code, None)
+    unknown = use.judge_drop(FILE, board(mem_total_bytes=None))
+    assert (unknown.verdict, unknown.worst.code) == ("unknown", "doctor.memory_unknown")
+    assert unknown.ram_free_after_bytes is None
 
 
 @pytest.mark.parametrize(
-    ("free", "total", "level", "after"),
+    ("free", "total", "expected", "after"),
     [
-        (50 * GIB, 100 * GIB, "yes", 47 * GIB),
-        (13 * GIB, 100 * GIB, "yes", 10 * GIB),
-        (13 * GIB - 1, 100 * GIB, "tight", 10 * GIB - 1),
-        (3 * GIB + RESERVE_BYTES, 100 * GIB, "tight", RESERVE_BYTES),
-        (3 * GIB + RESERVE_BYTES - 1, 100 * GIB, "no", RESERVE_BYTES - 1),
-        (4 * GIB, None, "yes", GIB),
-        (None, 100 * GIB, "yes", None),
-        (0, 100 * GIB, "no", -3 * GIB),
+        (50 * GIB, 100 * GIB, "ok", 47 * GIB),
+        (13 * GIB, 100 * GIB, "ok", 10 * GIB),
+        (13 * GIB - 1, 100 * GIB, "warning", 10 * GIB - 1),
+        (3 * GIB + RESERVE_BYTES, 100 * GIB, "warning", RESERVE_BYTES),
+        (3 * GIB + RESERVE_BYTES - 1, 100 * GIB, "failed", RESERVE_BYTES - 1),
+        (4 * GIB, None, "ok", GIB),
+        (None, 100 * GIB, "ok", None),
+        (0, 100 * GIB, "failed", -3 * GIB),
     ],
 )
-def test_room_on_the_disk(free: int | None, total: int | None, level: str, after: int | None) -> None:
+def test_room_on_the_disk(free: int | None, total: int | None, expected: str, after: int | None) -> None:
     mount = replace(DISK, free_bytes=free, total_bytes=total)
-    verdict = use.judge(FILE, board(mounts=(mount,)))
-    assert (verdict.level, verdict.disk_free_after_bytes) == (level, after)
+    found = use.judge_drop(FILE, board(mounts=(mount,)))
+    assert (found.verdict, found.disk_free_after_bytes) == (expected, after)
 
 
 def test_the_disk_is_the_one_the_store_lies_on() -> None:
     card = replace(DISK, path="/srv", medium="sd", free_bytes=GIB)
-    assert use.judge(FILE, board(mounts=(DISK, card))).level == "no"
-    assert use.judge(FILE, board(mounts=())).disk_free_after_bytes is None
+    assert use.judge_drop(FILE, board(mounts=(DISK, card))).verdict == "failed"
+    assert use.judge_drop(FILE, board(mounts=())).disk_free_after_bytes is None
 
 
 def test_a_file_that_is_there_needs_no_room() -> None:
     full = board(mounts=(replace(DISK, free_bytes=GIB),))
     there = Deployment("q", "v", "/p", SHA, 3 * GIB, None, None, False, "q", current=False)
     status = BoardStatus(full, (there,), None, (), DISK, (), 0.0)
-    for sha256, level in ((SHA, "yes"), ("cd" * 32, "no"), (None, "no")):
-        assert use.judge(replace(FILE, sha256=sha256), full, status).level == level
-    assert use.judge(FILE, full).level == "no"
+    for sha256, verdict in ((SHA, "ok"), ("cd" * 32, "failed"), (None, "failed")):
+        assert use.judge_drop(replace(FILE, sha256=sha256), full, status).verdict == verdict
+    assert use.judge_drop(FILE, full).verdict == "failed"
 
 
 def test_a_verdict_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked for at every move of the mouse, on the thread that draws."""
     status = BoardStatus(BOARD, (), None, (), DISK, (), 0.0)
-    first = use.judge(FILE, BOARD, status, None)
+    first = use.judge_drop(FILE, BOARD, status, None)
 
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("a file is touched")
@@ -234,7 +238,7 @@ def test_a_verdict_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         for where, name in ((builtins, "open"), (io, "open"), (os, "open"), (os, "stat")):
             patch.setattr(where, name, refuse)
-        again = use.judge(FILE, BOARD, status, None)
+        again = use.judge_drop(FILE, BOARD, status, None)
     assert again == first
 
 
@@ -306,7 +310,7 @@ def test_what_is_no_model_says_what_it_is(
     (tmp_path / name).write_bytes(content)
     found = use.inspect_for_drop(services, tmp_path / name)
     assert found.inspection.kind == kind
-    assert use.judge(found, BOARD).level == "no"
+    assert use.judge_drop(found, BOARD).verdict == "failed"
 
 
 def _folder(path: Path) -> None:
@@ -378,9 +382,9 @@ def test_a_name_that_is_no_text_is_no_trap(services: Services, tmp_path: Path) -
     shutil.copy(write_tiny_model(tmp_path / "tiny.rkllm"), path)
     found = use.inspect_for_drop(services, path)
     assert found.inspection.is_model
-    verdict = use.judge(found, BOARD)
-    assert verdict.error is not None
-    assert word(verdict.error)[0].isprintable()
+    verdict = use.judge_drop(found, BOARD)
+    assert verdict.refusals
+    assert all(word(refusal.error)[0].isprintable() for refusal in verdict.refusals)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -410,7 +414,7 @@ def test_from_a_drop_to_two_versions_and_back(desk: Services, tmp_path: Path) ->
     path = write_tiny_model(tmp_path / "Tiny Alice.rkllm")
     found = use.inspect_for_drop(desk, path)
     status = boards.refresh_board(desk, "desk")
-    assert use.judge(found, status.board, status).level in {"yes", "tight"}
+    assert use.judge_drop(found, status.board, status).verdict in {"ok", "warning"}
     for seed in (1, 2):
         write_tiny_model(path, seed=seed)
         (job_id,) = use.start_deploys(desk, path, ["desk", "desk"])
@@ -452,15 +456,15 @@ def test_the_same_file_has_room_on_a_disk_that_is_full_by_now(desk: Services, tm
     assert status.versions[0].title == "Alice"
     full = replace(status.facts, mounts=(replace(status.mount, free_bytes=1),))
     found, where = use.inspect_for_drop(desk, path), replace(status.board, facts=full)
-    assert use.judge(found, where, status).level == "yes"
-    assert use.judge(replace(found, sha256=None), where, status).level == "no"
+    status = replace(status, seen=None)  # what is remembered of the board counts
+    assert use.judge_drop(found, where, status).verdict == "ok"
+    assert use.judge_drop(replace(found, sha256=None), where, status).verdict == "failed"
 
 
 def test_what_the_plan_refuses_the_job_refuses_and_force_overrides(desk: Services, tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "other.rkllm", platform="rk3576")
-    verdict = use.judge(use.inspect_for_drop(desk, path), desk.boards.get("desk"))
-    assert verdict.error is not None
-    assert (verdict.error.code, verdict.overridable) == ("deploy.wrong_platform", True)
+    verdict = use.judge_drop(use.inspect_for_drop(desk, path), desk.boards.get("desk"))
+    assert (verdict.worst.code, verdict.overridable) == ("deploy.wrong_platform", True)
     (refused,) = use.start_deploys(desk, path, ["desk"])
     with pytest.raises(RefusedError, match=r"deploy\.wrong_platform"):
         desk.jobs.attach(refused).result(60)

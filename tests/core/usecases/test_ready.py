@@ -11,16 +11,18 @@ import pytest
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
-from core.boards.facts import Library
-from core.boards.probe import facts_of, parse_lines
+from core.boards.doctor.examination import Examination
+from core.boards.facts import Library, unknown_facts
+from core.boards.registry import Board
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
-from core.estimate.fit import BoardNow
-from core.fitness.runtime import match_runtime
+from core.fitness.judge import Judgement
+from core.fitness.runtime import match_versions
+from core.fitness.sight import board_seen, board_sold
+from core.fitness.target import FitTarget
 from core.hub.records import ModelDetail, ModelSummary
 from core.services import Services
 from core.usecases import boards, fitting, ready
-from core.usecases.fitting import FitTarget
 from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
 from tests.core.deploy.models import real_file
@@ -32,6 +34,11 @@ from tests.support.tiny_model import write_tiny_model
 GIB = 1 << 30
 NAME = "Tiny_W8A8_RK3588.rkllm"
 TARGET = FitTarget(get_platform("rk3588"), 512, 8 * GIB)
+SOLD = board_sold(get_platform("rk3588"), 8 * GIB)
+
+
+def judged(report: ReadyReport, seen: Examination = SOLD) -> Judgement:
+    return ready.judge_ready(report, seen, board="desk", context=512)
 
 
 @pytest.fixture(scope="module")
@@ -71,34 +78,35 @@ def test_a_file_is_looked_at_by_its_ends_only(services: Services) -> None:
 
 
 def test_a_file_for_another_soc_is_refused_with_both_names(services: Services) -> None:
-    verdict = ready.judge_ready(look(services, "Real_W4A16_RK3576.rkllm"), TARGET)
-    assert verdict.verdict == "no"
-    assert verdict.reason is not None
-    assert verdict.reason.text() == "made for RK3576; the active board is RK3588"
+    found = judged(look(services, "Real_W4A16_RK3576.rkllm"))
+    assert found.verdict == "failed"
+    assert (found.worst.code, found.worst.facts["platform"], found.worst.facts["soc"]) == (
+        "deploy.wrong_platform", "rk3576", "rk3588",
+    )  # fmt: skip
+    assert found.memory is not None  # what it needs is known all the same
 
 
 def test_what_is_no_model_is_no(services: Services) -> None:
-    verdict = ready.judge_ready(look(services, "page.rkllm"), TARGET)
-    assert (verdict.verdict, verdict.problems, verdict.estimate) == ("no", ("inspect.html",), None)
+    found = judged(look(services, "page.rkllm"))
+    assert (found.verdict, found.worst.code, found.memory) == ("failed", "deploy.not_a_model", None)
 
 
 def test_the_size_and_what_is_free_decide(services: Services) -> None:
     report = look(services)
-    assert ready.judge_ready(report, TARGET).verdict == "yes"
+    assert judged(report).verdict == "ok"
     large = replace(report, inspection=replace(report.inspection, size_bytes=14 * GIB))
-    assert ready.judge_ready(large, TARGET).verdict == "no"
-    busy = replace(TARGET, now=BoardNow(100 << 20, "other", None))
-    verdict = ready.judge_ready(report, busy)
-    assert verdict.verdict == "tight"
-    assert verdict.reason is not None
-    assert "stop other first" in verdict.reason.text()
-    nobody = ready.judge_ready(report, replace(TARGET, board_ram_bytes=None))
-    assert nobody.verdict is None
-    assert nobody.reason is not None
-    assert nobody.reason.code == "guess_file"
+    assert judged(large).worst.code == "doctor.model_memory_guess_no"
+    busy = replace(SOLD, facts=replace(SOLD.facts, mem_available_bytes=100 << 20), serving="other")
+    found = judged(report, busy)
+    assert (found.verdict, found.worst.code) == ("warning", "doctor.model_memory_guess_tight")
+    assert "stop other first" in str(found.worst.facts["reason"])
+    nobody = judged(report, board_sold(get_platform("rk3588"), None))
+    assert (nobody.verdict, nobody.worst.code) == ("unknown", "doctor.memory_unknown")
+    assert nobody.memory is not None
+    assert nobody.memory.guessed
 
 
-BOARD = facts_of(parse_lines("probe:1\nend:1"))
+BOARD = replace(unknown_facts(), soc="rk3576", machine="aarch64", mem_total_bytes=8 * GIB)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +125,17 @@ BOARD = facts_of(parse_lines("probe:1\nend:1"))
 def test_a_library_takes_files_of_its_own_and_older_toolkits(
     libraries: tuple[str | None, ...], toolkit: str | None, match: str
 ) -> None:
-    facts = replace(BOARD, libraries=tuple(Library(f"/usr/lib/{n}.so", v) for n, v in enumerate(libraries)))
-    assert match_runtime(facts, toolkit).match == match
+    assert match_versions(libraries, toolkit).match == match
 
 
 def test_a_runtime_too_old_for_the_file_is_no_with_what_to_do(services: Services) -> None:
     report = look(services, "Real_W4A16_RK3576.rkllm")
     facts = replace(BOARD, libraries=(Library("/usr/lib/librkllmrt.so", "1.2.0"),))
-    verdict = ready.judge_ready(report, replace(TARGET, platform=get_platform("rk3576")), facts)
-    assert verdict.verdict == "no"
-    assert verdict.reason is not None
-    assert "1.2.3" in verdict.reason.text()
-    assert "update" in verdict.reason.text()
+    found = judged(report, board_seen(Board("desk", "h", store="/srv/s", facts=facts)))
+    assert found.worst.code == "doctor.model_runtime_old"
+    assert (found.worst.facts["toolkit"], found.worst.facts["runtime"]) == ("1.2.3", "1.2.0")
+    assert found.remedy is not None
+    assert found.refusals[0].error.facts["release"] == "1.2.3"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +192,7 @@ def desk(services: Services, server: SshServer, tmp_path: Path) -> Services:
 
 def test_one_step_from_the_hub_to_a_served_model(desk: Services) -> None:
     report = look(desk)
-    assert ready.judge_ready(report, TARGET, desk.boards.get("desk").facts).runtime is not None
+    assert judged(report, board_seen(desk.boards.get("desk"))).verdict == "ok"
     job = ready.start_ready_run(desk, report, "desk", serve=True)
     result = desk.jobs.attach(job).result(120)
     assert result["downloaded_bytes"] == report.file.size_bytes

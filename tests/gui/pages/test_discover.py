@@ -160,7 +160,7 @@ def select(page: DiscoverPage, repo: str, qtbot: QtBot) -> None:
 def open_ready(page: DiscoverPage, qtbot: QtBot) -> ReadyTab:
     select(page, CONVERTED, qtbot)
     ready = page.pane.ready
-    qtbot.waitUntil(lambda: ready.isVisible() and ready._verdict is not None, timeout=SLACK_MS)
+    qtbot.waitUntil(lambda: ready.isVisible() and ready._judgement is not None, timeout=SLACK_MS)
     return ready
 
 
@@ -174,13 +174,13 @@ def test_ready_made_files_come_first_for_the_boards_soc_and_are_looked_at(
     check_model(ready.view.model())
     assert rows(ready.view) == ["Tiny_W8A8_RK3588.rkllm", "Real_W4A16_RK3576.rkllm"]
     assert rows(ready.view, 1) == ["RK3588", "RK3576"]
-    assert "fits on RK3588 with 8 GB" in texts(ready)
+    assert "RK3588 with 8 GB: in order" in texts(ready)
     assert not ready.put.isEnabled()  # no board of one's own yet
     assert ready.boards.isVisible()
     shots(page, "discover-ready-fits")
     ready.view.selectRow(1)
-    qtbot.waitUntil(lambda: "cannot run on RK3588 with 8 GB" in texts(ready), timeout=SLACK_MS)
-    assert "made for RK3576" in texts(ready)
+    qtbot.waitUntil(lambda: "RK3588 with 8 GB: problem" in texts(ready), timeout=SLACK_MS)
+    assert "was converted for rk3576" in texts(ready)
     assert "inferred from its name" in texts(ready)
     assert "read in the file" in texts(ready)
     shots(page, "discover-ready-other-soc")
@@ -225,7 +225,7 @@ def test_a_file_goes_from_the_hub_into_service_with_one_click(
         qtbot.waitUntil(lambda: desk.active.target.board == BOARD_NAME, timeout=SLACK_MS)
         page.enter(CONVERTED)
         ready = page.pane.ready
-        qtbot.waitUntil(lambda: ready._verdict is not None and ready.put.isEnabled(), timeout=SLACK_MS)
+        qtbot.waitUntil(lambda: ready._judgement is not None and ready.put.isEnabled(), timeout=SLACK_MS)
         assert ready.put.text() == f"Put on {BOARD_NAME}"
         qtbot.mouseClick(ready.put, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: ready._job() is not None, timeout=SLACK_MS)

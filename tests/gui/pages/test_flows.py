@@ -201,7 +201,7 @@ def test_a_file_that_is_no_model_is_refused_while_it_hovers(
     file, card = tmp_path / "notes.rkllm", card_of(boards)
     file.write_bytes(b"GGUF" + b"\0" * 8000)
     enter(card, mime_of(file))
-    qtbot.waitUntil(lambda: card.property("drop") == "no", timeout=SLACK_MS)
+    qtbot.waitUntil(lambda: card.property("drop") == "failed", timeout=SLACK_MS)
     assert "gguf" in card.verdict_label.text().lower()
     assert not move(card, mime_of(file))
     assert not drop(card, mime_of(file))
@@ -214,10 +214,10 @@ def test_a_refusal_that_can_be_overridden_asks_on_the_card(
     file, card = tmp_path / "damaged.rkllm", card_of(boards)
     file.write_bytes(MAGIC + b"\0" * 8000)
     enter(card, mime_of(file))
-    qtbot.waitUntil(lambda: card.verdict is not None, timeout=SLACK_MS)
-    assert card.verdict is not None
-    assert card.verdict.level == "no"
-    if card.verdict.overridable:
+    qtbot.waitUntil(lambda: card.judgement is not None, timeout=SLACK_MS)
+    assert card.judgement is not None
+    assert card.judgement.verdict == "failed"
+    if card.judgement.overridable:
         assert drop(card, mime_of(file))
         assert card.force.isVisible()
         card.leave.click()

@@ -152,7 +152,7 @@ def open_deploy_menu(page: LibraryPage, qtbot: QtBot) -> QMenu:
     qtbot.mouseClick(page.detail.deploy, Qt.MouseButton.LeftButton)
     menu = page.detail.boards
     qtbot.waitUntil(menu.isVisible, timeout=SLACK_MS)
-    qtbot.waitUntil(lambda: page.detail.boards.verdict("desk") is not None, timeout=SLACK_MS)
+    qtbot.waitUntil(lambda: page.detail.boards.judgement("desk") is not None, timeout=SLACK_MS)
     return menu
 
 
@@ -161,8 +161,8 @@ def test_deploy_names_the_verdict_of_each_board_and_sends(
 ) -> None:
     page = library_page
     menu = open_deploy_menu(page, qtbot)
-    assert menu.actions()[0].text().startswith("desk: fits")
-    assert "fits" in menu.actions()[0].toolTip()
+    assert menu.actions()[0].text().startswith("desk: It will use about")
+    assert "of disk free after" in menu.actions()[0].toolTip()
     assert menu.actions()[-1].text() == "Choose on the Boards page"
     qtbot.keyClick(menu, Qt.Key.Key_Down)
     qtbot.keyClick(menu, Qt.Key.Key_Return)
