@@ -72,7 +72,8 @@ class Output:
         """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
         message, hint = word(error)
         if error.facts.get("overridable") is True:
-            hint = " ".join(filter(None, (hint, word(RKDeckError("cli.may_force"))[0])))
+            may_force = word(RKDeckError("cli.may_force"))[0]
+            hint = f"{hint} ({may_force})" if hint else may_force
         self.note(f"rkdeck: {message}" + (f"\n  {hint}" if hint else ""))
         document: dict[str, JsonValue] = {
             "code": error.code,

@@ -24,9 +24,9 @@ OVERRIDABLE = frozenset(
         "deploy.damaged_file", "deploy.real_file_to_simulated_board", "deploy.wrong_platform",
         "doctor.soc_unsupported", "doctor.soc_unreadable", "doctor.driver_rocket", "doctor.driver_none",
         "doctor.driver_fails", "doctor.access_denied", "doctor.access_root_only", "doctor.library_wrong_bits",
-        "doctor.store_in_memory", "doctor.model_dtype_refused", "doctor.model_no_library", "doctor.model_runtime_old",
-        "doctor.model_context_large", "doctor.model_npu_old_driver", "doctor.model_memory_no",
-        "doctor.model_memory_guess_no",
+        "doctor.store_in_memory", "doctor.model_dtype_refused", "doctor.model_no_library",
+        "doctor.model_no_stand_in", "doctor.model_runtime_old", "doctor.model_context_large",
+        "doctor.model_npu_old_driver", "doctor.model_memory_no", "doctor.model_memory_guess_no",
     }
 )  # fmt: skip
 # Refuses although it is no failure of the board: a SoC nobody could read may be the right one.

@@ -112,9 +112,9 @@ def _dtype(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
 
 def _versions(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     """The library against the toolkit that made the file."""
-    if seen.depth == "none":  # nobody looked which ones there are
-        return
     inspection = candidate.inspection
+    if seen.depth == "none" or (inspection.simulated and not seen.facts.simulated):
+        return  # nobody looked which ones there are, or nothing there would run it
     found: list[str | None] = [entry.version for entry in seen.rkllm_libraries]
     if inspection.simulated:  # a stand-in runtime serves it, and needs no library
         found = [runtime.version for runtime in seen.facts.runtimes if runtime.simulated]
@@ -122,7 +122,9 @@ def _versions(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     toolkit, runtime = match.toolkit_version, match.runtime_version
     fix = None if inspection.simulated else copy_library(toolkit)
     shown: Facts = {"toolkit": toolkit, "runtime": runtime}
-    if match.match == "no_library":
+    if match.match == "no_library" and inspection.simulated:
+        yield finding("model_runtime", "failed", "doctor.model_no_stand_in")
+    elif match.match == "no_library":
         yield finding("model_runtime", "failed", "doctor.model_no_library", toolkit=toolkit).cured_by(fix)
     elif match.match == "unknown":
         yield finding("model_runtime", "unknown", "doctor.model_runtime_unknown", **shown)

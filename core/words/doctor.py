@@ -217,6 +217,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The file needs a runtime library as new as toolkit {toolkit}; the board has none.",
         "Copy librkllmrt.so {toolkit} or newer beside your models.",
     ),
+    "doctor.model_no_stand_in": (
+        "The file needs RKDeck's stand-in runtime; this simulated board has none.",
+        "`rkdeck demo` starts a board that has one.",
+    ),
     "doctor.model_context_ok": ("Context {context} tokens; the file was built for {built}.", ""),
     "doctor.model_context_large": (
         "The file was built for a context of {built} tokens, {wanted} are wanted.",

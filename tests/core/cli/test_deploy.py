@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from core.base.paths import AppPaths
-from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file
-from tests.core.deploy.site import Site, site
+from tests.core.deploy.site import Site, plain_board, site
 from tests.support.sshd import ROOT, openssh
 
 
 @pytest.fixture
 def bench(paths: AppPaths, tmp_path: Path) -> Iterator[Site]:
-    sysroot = write_tree(tmp_path / "board/root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
+    sysroot = plain_board(tmp_path / "board/root")
     with (
         openssh(tmp_path / "server") as server,
         site(paths, server, tmp_path / "board/store", sysroot) as ready,
@@ -35,7 +34,7 @@ def run(place: Site, *arguments: str, exit_code: int = 0) -> list[dict[str, Any]
 
 
 def test_a_board_that_fails_does_not_hold_the_others(bench: Site, tmp_path: Path) -> None:
-    wrong = write_tree(tmp_path / "other/root", {"proc/device-tree/compatible": b"rockchip,rk3576\0"})
+    wrong = plain_board(tmp_path / "other/root", "rk3576")
     with site(bench.paths, bench.server, tmp_path / "other/store", wrong, name="other"):
         file = real_file(tmp_path / "m_w8a8_rk3588.rkllm")
         lines = run(bench, "deploy", str(file), "bench", "other", "--limit", "50M", exit_code=3)
@@ -72,3 +71,66 @@ def test_versions_adopting_and_tidying_up(bench: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", ["-1", "fast", "1T", "", "1" * 30, "٣"])
 def test_limit_must_be_a_number_of_bytes(bench: Site, tmp_path: Path, limit: str) -> None:
     run(bench, "deploy", str(real_file(tmp_path / "m.rkllm")), "bench", f"--limit={limit}", exit_code=2)
+
+
+def test_what_the_doctor_fails_deploy_refuses_with_the_command_that_mends_it(
+    bench: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "board/root/usr/lib/librkllmrt.so").unlink()
+    file = real_file(tmp_path / "m_w8a8_rk3588.rkllm")
+    (seen,) = run(bench, "doctor", "bench", "--model", str(file))
+    failed = [check for check in seen["checks"] if check["verdict"] == "failed"]
+    assert [check["code"] for check in failed] == ["doctor.model_no_library"]
+    for arguments in (("deploy", str(file), "bench"), ("adopt", "bench", str(file))):
+        error = run(bench, *arguments, exit_code=3)[-1]["error"]
+        assert (error["code"], error["message"]) == (failed[0]["code"], failed[0]["finding"])
+        assert error["facts"] == failed[0]["facts"] | {
+            "board": "bench", "overridable": True, "remedy": "library", "release": "1.2.3",
+        }  # fmt: skip
+        assert error["hint"] == (
+            "RKDeck can copy a library that takes it: rkdeck doctor bench --fix library --library 1.2.3 "
+            "(Add --force to go on all the same.)"
+        )
+    # Typed as it stands, it comes as far as the question, which nobody is there to answer.
+    asked = run(bench, *["doctor", "bench", "--fix", "library", "--library", "1.2.3"], exit_code=2)
+    assert asked[-1]["error"]["code"] == "cli.needs_yes"
+    assert run(bench, "deploy", str(file), "bench", "--force")[-1]["event"] == "result"
+
+
+def test_what_was_mended_since_the_last_visit_is_no_reason_to_refuse(bench: Site, tmp_path: Path) -> None:
+    library = tmp_path / "board/root/usr/lib/librkllmrt.so"
+    content = library.read_bytes()
+    library.unlink()
+    file = real_file(tmp_path / "m_w8a8_rk3588.rkllm")
+    assert (
+        run(bench, "deploy", str(file), "bench", exit_code=3)[-1]["error"]["code"]
+        == "doctor.model_no_library"
+    )
+    own = tmp_path / "librkllmrt.so"
+    own.write_bytes(content)
+    run(bench, "doctor", "bench", "--fix", "library", "--library", str(own), "--yes")
+    assert run(bench, "deploy", str(file), "bench")[-1]["event"] == "result"
+
+
+def test_what_is_refused_beforehand_makes_no_job(bench: Site, tmp_path: Path) -> None:
+    run(bench, "board", "probe", "bench")
+    wrong = real_file(tmp_path / "m_w4a16_rk3576.rkllm")
+    for file, code in ((wrong, "deploy.wrong_platform"), (Path(__file__), "deploy.not_a_model")):
+        error = run(bench, "deploy", str(file), "bench", exit_code=3)[-1]
+        assert (error["event"], error["board"], error["error"]["code"]) == ("error", "bench", code)
+    assert run(bench, "jobs")[-1]["jobs"] == []
+
+
+def test_a_refusal_of_the_job_itself_is_the_same(bench: Site, tmp_path: Path) -> None:
+    """Nothing is known of a board that was never visited: the job finds it on arrival."""
+    wrong = real_file(tmp_path / "m_w4a16_rk3588.rkllm")
+    lines = run(bench, "deploy", str(wrong), "bench", exit_code=3)
+    assert lines[-1]["error"]["code"] == "doctor.model_dtype_refused"
+    assert lines[-1]["job"]
+    again = run(bench, "deploy", str(wrong), "bench", exit_code=3)
+    assert "job" not in again[-1]
+    assert again[-1]["error"] == lines[-1]["error"]
+    planned = next(
+        line for line in run(bench, "deploy", str(wrong), "bench", "--force") if line.get("step") == "planned"
+    )
+    assert planned["overridden"] == ["doctor.model_dtype_refused"]

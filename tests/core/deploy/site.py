@@ -15,8 +15,22 @@ from core.deploy.start import start_deploy
 from core.jobs.manager import JobManager
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
+from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file
+from tests.support.libraries import library_bytes
 from tests.support.sshd import SshServer
+
+
+def plain_board(root: Path, soc: str = "rk3588") -> Path:
+    """What there must be of a board so that it takes a file: a SoC, and a library that runs the file."""
+    return write_tree(
+        root,
+        {
+            "proc/device-tree/compatible": f"rockchip,{soc}\0",
+            "proc/sys/kernel/arch": "aarch64\n",
+            "usr/lib/librkllmrt.so": library_bytes("1.2.3"),
+        },
+    )
 
 
 @dataclass

@@ -19,13 +19,13 @@ from core.base.paths import AppPaths
 from core.deploy.deployments import list_versions
 from core.deploy.start import start_deploy
 from core.jobs.manager import JobHandle
-from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file
 from tests.core.deploy.site import (
     Site,
     blob_at,
     current_versions,
     deployed_small,
+    plain_board,
     progress_events,
     site,
     snapshot,
@@ -117,7 +117,7 @@ def test_byte_damaged_on_the_way(paths: AppPaths, tmp_path: Path) -> None:
         f'{sys.executable} {program} | sh -c "$SSH_ORIGINAL_COMMAND"\n'
     )
     login.chmod(0o755)
-    sysroot = write_tree(tmp_path / "board/root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
+    sysroot = plain_board(tmp_path / "board/root")
     with (
         openssh(tmp_path / "server", f"ForceCommand {login}") as server,
         site(paths, server, tmp_path / "board/store", sysroot) as place,
@@ -183,7 +183,7 @@ def test_hostile_name_of_a_model(real: Site, old: str, tmp_path: Path, name: str
 def test_disk_that_is_full_at_99_percent(paths: AppPaths, tmp_path: Path) -> None:
     disk = tmp_path / "board/disk"
     disk.mkdir(parents=True)
-    sysroot = write_tree(tmp_path / "board/root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
+    sysroot = plain_board(tmp_path / "board/root")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "tmpfs", str(disk)], check=True)
     try:
         with (

@@ -6,9 +6,8 @@ import pytest
 
 from core.base.paths import AppPaths
 from core.deploy.deployments import list_versions
-from tests.core.boards.trees import write_tree
 from tests.core.deploy.far import SIZE, TWICE_BYTES, far_board
-from tests.core.deploy.site import Site, current_versions, progress_events, site
+from tests.core.deploy.site import Site, current_versions, plain_board, progress_events, site
 from tests.support.network import Network
 from tests.support.sshd import openssh
 from tests.support.waiting import wait_until
@@ -69,7 +68,7 @@ def test_network_that_goes_at_the_last_step(paths: AppPaths, tmp_path: Path, mom
         'exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
     )
     login.chmod(0o755)
-    sysroot = write_tree(tmp_path / "board/root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
+    sysroot = plain_board(tmp_path / "board/root")
     with (
         openssh(tmp_path / "server", f"ForceCommand {login}") as server,
         site(paths, server, tmp_path / "board/store", sysroot) as place,

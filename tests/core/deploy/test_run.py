@@ -16,6 +16,7 @@ from core.base.database import Database
 from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.boards.registry import Board, BoardRegistry
+from core.demo.runtime.install import install_runtime
 from core.deploy.deployments import list_deployments, list_versions
 from core.deploy.start import start_deploy
 from core.jobs.model import JobState
@@ -52,6 +53,9 @@ def demo(paths: AppPaths, tmp_path: Path) -> Iterator[Site]:
     with demo_board(tmp_path / "demo") as server:
         folder = tmp_path / "demo/board"
         write_tree(folder / "root", {"proc/device-tree/compatible": b"rockchip,rk3588\0"})
+        install_runtime(
+            folder / "root"
+        )  # what runs a simulated file; there is no librkllmrt.so, and need be none
         with site(paths, server, folder / "store", folder / "root") as ready:
             yield ready
 

@@ -94,7 +94,9 @@ def hover(candidate: Candidate, seen: Examination) -> Answer:
     status = BoardStatus(where, stored(candidate), None, (), None, (), 0.0, seen if where.facts else None)
     found = judge_drop(replace(candidate, there_bytes=0), where, status)
     refused = found.refused(force=False)
-    return Answer(frozenset(entry.code for entry in found.findings), found.verdict, refused and refused.code)
+    return Answer(
+        frozenset(entry.code for entry in found.findings), found.verdict, refused.code if refused else None
+    )
 
 
 def remembered(candidate: Candidate, seen: Examination) -> Answer:
@@ -103,7 +105,9 @@ def remembered(candidate: Candidate, seen: Examination) -> Answer:
     kept = replace(where, facts=where.facts and replace(where.facts, mem_available_bytes=None))
     found = judge_drop(candidate, kept, BoardStatus(kept, stored(candidate), None, (), None, (), 0.0))
     refused = found.refused(force=False)
-    return Answer(frozenset(entry.code for entry in found.findings), found.verdict, refused and refused.code)
+    return Answer(
+        frozenset(entry.code for entry in found.findings), found.verdict, refused.code if refused else None
+    )
 
 
 def ready(candidate: Candidate, seen: Examination) -> Answer:
@@ -112,7 +116,9 @@ def ready(candidate: Candidate, seen: Examination) -> Answer:
     report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.base)
     found = judge_ready(report, seen, board="desk", context=4096, versions=stored(candidate))
     refused = found.refused(force=False)
-    return Answer(frozenset(entry.code for entry in found.findings), found.verdict, refused and refused.code)
+    return Answer(
+        frozenset(entry.code for entry in found.findings), found.verdict, refused.code if refused else None
+    )
 
 
 def arrival(candidate: Candidate, seen: Examination) -> Answer:
@@ -219,6 +225,7 @@ CASES: dict[str, tuple[Candidate, Examination]] = {
     "doctor.model_runtime_pair": (model(toolkit_version="1.2.2"), BOARD),
     "doctor.model_runtime_unknown": (FILE, board(None)),
     "doctor.model_no_library": (FILE, board()),
+    "doctor.model_no_stand_in": (SIMULATED, board(simulated=True)),
     "doctor.model_context_ok": (FILE, BOARD),
     "doctor.model_context_large": (replace(FILE, context=8192), BOARD),
     "doctor.model_context_unknown": (model(max_context=None), BOARD),
@@ -322,7 +329,7 @@ def test_a_stand_in_is_not_a_library_to_copy() -> None:
     bare = board(simulated=True)
     where = Board("desk", "host", store="/srv/store", facts=bare.facts)
     found = judge_drop(SIMULATED, where)
-    assert found.refusals[0].error.code == "doctor.model_no_library"
+    assert found.refusals[0].error.code == "doctor.model_no_stand_in"
     assert found.remedy is None
 
 

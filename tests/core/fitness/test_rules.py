@@ -120,7 +120,7 @@ def test_a_simulated_file_wants_a_stand_in() -> None:
     assert one(simulated, "model_runtime", there) == ("ok", "doctor.model_runtime_ok")
     bare = board(simulated=True)
     found = next(entry for entry in check(simulated, bare) if entry.check == "model_runtime")
-    assert (found.code, found.fix) == ("doctor.model_no_library", None)
+    assert (found.code, found.fix) == ("doctor.model_no_stand_in", None)
 
 
 @pytest.mark.parametrize("kind", ["gguf", "lfs-pointer", "html", "empty", "fake-rkllm", "unknown"])
