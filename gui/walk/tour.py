@@ -8,6 +8,7 @@ for pictures every page is drawn in each theme and language, and all of them tog
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 from PySide6.QtCore import (
     QMessageLogContext,
@@ -35,6 +36,7 @@ from PySide6.QtWidgets import (
 from core.base.errors import JsonValue, RKDeckError
 from core.base.paths import AppPaths
 from core.base.units import format_duration
+from core.boards.doctor.findings import Verdict
 from core.cli.output import Output
 from core.jobs.model import JobRecord, JobState
 from core.library.library import LibraryItem
@@ -218,7 +220,7 @@ class Tour(Hand):
 
         def known() -> bool:
             QApplication.sendEvent(card, QDragMoveEvent(centre, actions, mime, buttons, keys))
-            return card.property("drop") in {"yes", "tight", "no", "unknown"}
+            return card.property("drop") in get_args(Verdict)
 
         self.wait_until(known, "the verdict")
         return " ".join(self.get(QLabel, "verdictLabel", card).text().split())

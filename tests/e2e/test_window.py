@@ -113,7 +113,9 @@ def drag_to_card(window: Desktop, start: tuple[int, int], shots: Path) -> None:
     card = window.wait(f"boardCard:{BOARD}")
     target = (card["x"] + card["width"] // 2, card["y"] + card["height"] // 2)
     window.move(over_rail, target)
-    verdict = window.wait(f"boardCard:{BOARD}/verdictLabel", lambda found: "fits" in found["text"])
+    verdict = window.wait(
+        f"boardCard:{BOARD}/verdictLabel", lambda found: "of memory free after" in found["text"]
+    )
     window.shot(shots / "mouse-4-hover.png")
     assert verdict["text"]
     window.hand("mouseup", 1)

@@ -62,6 +62,7 @@ def test_a_missing_library_is_offered_on_the_card_and_the_file_goes_when_it_is_t
     assert "You may send it all the same." in card.verdict_label.text()
     assert card.remedy.isVisible()
     assert card.remedy.text() == "Copy a library ..."
+    qtbot.waitUntil(lambda: card.remedy.width() >= card.remedy.sizeHint().width(), timeout=SLACK_MS)
     shots(page, "drop-remedy")
     qtbot.mouseClick(card.remedy, Qt.MouseButton.LeftButton)
     dialog = page.findChild(LibraryDialog)
