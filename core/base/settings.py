@@ -41,12 +41,7 @@ def load_settings(path: Path) -> Settings:
     Raises:
         RKDeckError: `base.bad_settings` naming the file and the entry that does not fit.
     """
-    try:
-        found = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RKDeckError("base.bad_settings", file=str(path), entry="", reason=str(error)) from error
+    found = _read(path)
     defaults = Settings()
     values: dict[str, object] = {}
     for field in fields(Settings):
@@ -61,15 +56,24 @@ def load_settings(path: Path) -> Settings:
 
 
 def save_settings(path: Path, settings: Settings) -> None:
-    """Write the settings in one step; entries of later versions in the file are kept."""
+    """Write the settings in one step; entries of later versions in the file are kept.
+
+    Raises:
+        RKDeckError: `base.bad_settings` when the file there is no TOML: it is left as it is.
+    """
     known = asdict(settings)
-    try:
-        kept = {
-            key: value for key, value in tomllib.loads(path.read_text("utf-8")).items() if key not in known
-        }
-    except FileNotFoundError:
-        kept = {}
+    kept = {key: value for key, value in _read(path).items() if key not in known}
     atomic.write_text(path, "".join(f"{key} = {_toml(value)}\n" for key, value in {**known, **kept}.items()))
+
+
+def _read(path: Path) -> dict[str, object]:
+    """The user's file as it is, nothing where there is none."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RKDeckError("base.bad_settings", file=str(path), entry="", reason=str(error)) from error
 
 
 def _toml(value: object) -> str:

@@ -14,7 +14,7 @@ Table = Mapping[str, Any]
 
 @cache
 def load_toml(name: str) -> Table:
-    """Return the parsed `resources/<name>`.
+    """Return the parsed `resources/<name>`; a name may lie in a folder (`lab/texts.toml`).
 
     Raises:
         RKDeckError: `estimate.bad_data_file` when the file is missing or is not TOML.
@@ -34,6 +34,19 @@ def text(table: Table, key: str, file: str) -> str:
     return value
 
 
+def optional_text(table: Table, key: str, file: str) -> str | None:
+    """Return a string member of a shipped table, None where the key is absent."""
+    return text(table, key, file) if key in table else None
+
+
+def flag(table: Table, key: str, file: str) -> bool:
+    """Return a truth value of a shipped table, False where the key is absent."""
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise RKDeckError("estimate.bad_data_file", file=file, problem=f"{key} is neither true nor false")
+    return value
+
+
 def integer(table: Table, key: str, file: str) -> int:
     """Return an integer member of a shipped table."""
     value = table.get(key)
@@ -42,12 +55,25 @@ def integer(table: Table, key: str, file: str) -> int:
     return value
 
 
+def optional_integer(table: Table, key: str, file: str) -> int | None:
+    """Return an integer member of a shipped table, None where the key is absent."""
+    return integer(table, key, file) if key in table else None
+
+
 def number(table: Table, key: str, file: str) -> float:
     """Return a number of a shipped table, as float."""
     value = table.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise RKDeckError("estimate.bad_data_file", file=file, problem=f"{key} is not a number")
     return float(value)
+
+
+def numbers(table: Table, key: str, file: str) -> tuple[float, ...]:
+    """Return a list of numbers of a shipped table, as floats."""
+    value = table.get(key)
+    if not isinstance(value, list) or not all(type(item) in {int, float} for item in value):
+        raise RKDeckError("estimate.bad_data_file", file=file, problem=f"{key} is not a list of numbers")
+    return tuple(map(float, value))
 
 
 def texts(table: Table, key: str, file: str) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EstimateLimits:
     """Where the fit holds, and what a board's system needs (what has no facts: `core.estimate.support`)."""
 
     max_context: int
@@ -193,23 +193,23 @@ def guess_constants() -> Guess:
     """Return the constants of the guess from the number of parameters."""
     table = _table("guess")
     return Guess(
-        resident_share=tuple(map(float, table["resident_share"])),
-        kv_bytes_per_token=tuple(map(float, table["kv_bytes_per_token"])),
-        overhead_bytes=tuple(MIB * float(size) for size in table["overhead_mib"]),
-        file_share=tuple(map(float, table["file_share"])),
+        resident_share=tomldata.numbers(table, "resident_share", _FILE),
+        kv_bytes_per_token=tomldata.numbers(table, "kv_bytes_per_token", _FILE),
+        overhead_bytes=tuple(MIB * size for size in tomldata.numbers(table, "overhead_mib", _FILE)),
+        file_share=tomldata.numbers(table, "file_share", _FILE),
     )
 
 
 @cache
-def limits() -> Limits:
+def estimate_limits() -> EstimateLimits:
     """Return where the fit holds and what the fit verdict assumes."""
     ranges, fit = _table("range"), _table("fit")
-    return Limits(
+    return EstimateLimits(
         max_context=tomldata.integer(ranges, "max_context", _FILE),
         min_linear=tomldata.integer(ranges, "min_linear", _FILE),
         max_linear=tomldata.integer(ranges, "max_linear", _FILE),
         max_linear_one_core=tomldata.integer(ranges, "max_linear_one_core", _FILE),
-        board_gib=tuple(int(size) for size in fit["board_gib"]),
+        board_gib=tuple(map(int, tomldata.numbers(fit, "board_gib", _FILE))),
         usable_fraction=_number(fit, "usable_fraction"),
         os_headless_bytes=tomldata.integer(fit, "os_headless_bytes", _FILE),
         os_desktop_bytes=tomldata.integer(fit, "os_desktop_bytes", _FILE),

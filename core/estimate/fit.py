@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.base.names import printable
 from core.base.notes import Note, reason_note
 from core.base.units import GIB
-from core.estimate.constants import limits
+from core.estimate.constants import estimate_limits
 from core.estimate.records import Fit, Fits
 from core.vendor.platforms import context_limits
 
@@ -29,13 +29,14 @@ class BoardNow:
 def fits_boards(ram_bytes: int, ram_high_bytes: int) -> dict[str, Fits]:
     """Return the verdict for boards sold with 4, 8, 16 and 32 GiB, whose Linux sees a little less."""
     return {
-        str(size): judge_memory(ram_bytes, ram_high_bytes, usable_bytes(size)) for size in limits().board_gib
+        str(size): judge_memory(ram_bytes, ram_high_bytes, usable_bytes(size))
+        for size in estimate_limits().board_gib
     }
 
 
 def usable_bytes(gib: float) -> int:
     """What Linux sees (MemTotal) of a board that is sold with so many GiB."""
-    return int(gib * GIB * limits().usable_fraction)
+    return int(gib * GIB * estimate_limits().usable_fraction)
 
 
 def fit_board(
@@ -58,7 +59,7 @@ def fit_board(
         now: of a connected board.
     """
     verdict = judge_memory(ram_bytes, ram_high_bytes, board_ram_bytes)
-    room = board_ram_bytes - limits().os_headless_bytes
+    room = board_ram_bytes - estimate_limits().os_headless_bytes
     if now is not None and verdict != "no":
         if ram_bytes > now.free_bytes:
             return Fit("tight", _busy(ram_bytes, board_ram_bytes, now), _largest_context(room, ram_at))
@@ -71,7 +72,7 @@ def fit_board(
             have=_gib(board_ram_bytes),
         )
         return Fit("yes" if shown == "fits_now" else "tight", reason, _largest_context(room, ram_at))
-    known = limits()
+    known = estimate_limits()
     shown = {"yes": "fits", "tight": "tight", "no": "does_not_fit"}[verdict]
     need = ram_high_bytes if verdict == "yes" else ram_bytes
     system = known.os_desktop_bytes if verdict == "yes" else known.os_headless_bytes
@@ -81,7 +82,7 @@ def fit_board(
 
 def judge_memory(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Fits:
     """Return the verdict for a board whose Linux sees `have_bytes`, with nothing else running."""
-    known = limits()
+    known = estimate_limits()
     if ram_high_bytes + known.os_desktop_bytes <= have_bytes:
         return "yes"
     if ram_bytes + known.os_headless_bytes <= have_bytes:

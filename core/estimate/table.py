@@ -6,7 +6,7 @@ from core.base.errors import UsageError
 from core.base.names import printable
 from core.base.notes import Note, note, reason_note, refusal
 from core.estimate import memory, speed
-from core.estimate.constants import limits, ttft_constants
+from core.estimate.constants import estimate_limits, ttft_constants
 from core.estimate.fit import BoardNow, fit_board, fits_boards
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
 from core.estimate.support import Known, Support, support
@@ -97,7 +97,7 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note 
 
 
 def _group_reason(shape: ModelShape, group_size: int) -> Note | None:
-    inputs = limits().groups_divide_inputs
+    inputs = estimate_limits().groups_divide_inputs
     layer = shape.indivisible_by(group_size, inputs=inputs)
     if layer is None:
         return None
@@ -221,21 +221,21 @@ def _confidence(shape: ModelShape, platform: Platform, context: int, cores: int)
     near = (
         shape.benchmarked
         and shape.from_headers
-        and context <= limits().max_context
+        and context <= estimate_limits().max_context
         and cores == platform.npu_cores_max
         and not _is_large(shape, platform)
-        and shape.w_linear >= limits().min_linear
+        and shape.w_linear >= estimate_limits().min_linear
     )
     return "calibrated" if near else "extrapolated"
 
 
 def _is_large(shape: ModelShape, platform: Platform) -> bool:
-    known = limits()
+    known = estimate_limits()
     return shape.w_linear > (known.max_linear_one_core if platform.npu_cores_max == 1 else known.max_linear)
 
 
 def _notes(question: _Question) -> tuple[Note, ...]:
-    shape, platform, known = question.shape, question.platform, limits()
+    shape, platform, known = question.shape, question.platform, estimate_limits()
     notes: list[Note] = []
     if shape.max_positions is not None and question.context > shape.max_positions:
         notes.append(note("beyond_model", positions=shape.max_positions, context=question.context))

@@ -7,7 +7,7 @@ from core.base.names import printable
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, Verdict, finding
-from core.estimate.constants import limits
+from core.estimate.constants import estimate_limits
 from core.estimate.fit import BoardNow, fit_board
 from core.estimate.ready import estimate_ready
 from core.estimate.records import Fit, Fits, Number
@@ -119,4 +119,4 @@ def ram_free_after(candidate: Candidate, seen: Examination) -> int | None:
     need, total, free = candidate.ram_bytes, seen.facts.mem_total_bytes, seen.facts.mem_available_bytes
     if need is None or total is None:
         return None
-    return (free if free is not None else total - limits().os_headless_bytes) - need
+    return (free if free is not None else total - estimate_limits().os_headless_bytes) - need

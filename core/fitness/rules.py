@@ -15,7 +15,7 @@ from core.boards.doctor.fixes import copy_library
 from core.fitness.candidate import Candidate
 from core.fitness.room import disk, memory
 from core.fitness.runtime import match_versions
-from core.vendor.board_limits import limits
+from core.vendor.board_limits import board_limits
 from core.vendor.platforms import Platform, load_platforms
 from core.vendor.releases import version_key
 
@@ -140,7 +140,7 @@ def _misbehaves(runtime: str | None, toolkit: str | None) -> bool:
     """Whether this very pair loads and then answers wrongly."""
     return toolkit is not None and any(
         pair.runtime == runtime and version_key(toolkit) < version_key(pair.toolkit_below)
-        for pair in limits().pairs
+        for pair in board_limits().pairs
     )
 
 
@@ -168,7 +168,7 @@ def _npu(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     """What the runtime will ask the NPU's driver for: known for models RKDeck converted, bounded by the file else."""
     if candidate.inspection.simulated or seen.facts.npu_driver != "rknpu":
         return
-    need, known = candidate.npu_bytes, limits()
+    need, known = candidate.npu_bytes, board_limits()
     at_most = need if need is not None else candidate.inspection.size_bytes
     version = seen.facts.npu_driver_version
     shown: Facts = {"need": format_bytes(need) if need is not None else None, "driver": version}

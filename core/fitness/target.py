@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.estimate.constants import limits
+from core.estimate.constants import estimate_limits
 from core.estimate.fit import BoardNow, usable_bytes
 from core.vendor.platforms import Platform, load_platforms
 
@@ -50,11 +50,13 @@ class SoldBoard:
 def catalogue() -> tuple[SoldBoard, ...]:
     """Boards as they are sold: every platform with every size of memory."""
     return tuple(
-        SoldBoard(platform, size) for platform in load_platforms().values() for size in limits().board_gib
+        SoldBoard(platform, size)
+        for platform in load_platforms().values()
+        for size in estimate_limits().board_gib
     )
 
 
 def usual_board(platform: Platform) -> SoldBoard:
     """The one to speak of while nobody has chosen."""
-    sizes = limits().board_gib
+    sizes = estimate_limits().board_gib
     return SoldBoard(platform, _USUAL_GIB if _USUAL_GIB in sizes else sizes[0])

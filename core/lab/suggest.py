@@ -26,7 +26,7 @@ _FILE = "lab.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Thresholds:
     """The thresholds of resources/lab.toml, in dB, and shares of the weights."""
 
     good_8_bits_db: float
@@ -88,10 +88,10 @@ class Suggestion:
 
 
 @cache
-def limits() -> Limits:
+def thresholds() -> Thresholds:
     """Return the thresholds."""
     table = tomldata.subtable(tomldata.load_toml(_FILE), "advice", _FILE)
-    return Limits(
+    return Thresholds(
         *(
             tomldata.number(table, key, _FILE)
             for key in (
@@ -155,7 +155,7 @@ def _suggest_4_bits(analysis: Analysis, rows: dict[str, Price]) -> _Found | None
     if not levels:
         return None
     for level in levels:
-        if _good(rows[level.name], limits().good_4_bits_db):
+        if _good(rows[level.name], thresholds().good_4_bits_db):
             if level.group_size is None:
                 reason = RKDeckError("lab.advice_plain_4", sqnr_db=_db(rows[level.name]))
             else:
@@ -163,15 +163,15 @@ def _suggest_4_bits(analysis: Analysis, rows: dict[str, Price]) -> _Found | None
                     "lab.advice_groups_4",
                     group_size=level.group_size,
                     sqnr_db=_db(rows[level.name]),
-                    good_db=limits().good_4_bits_db,
+                    good_db=thresholds().good_4_bits_db,
                 )
-            mixed = _mixed(analysis, rows, levels[0], level, limits().good_4_bits_db)
+            mixed = _mixed(analysis, rows, levels[0], level, thresholds().good_4_bits_db)
             return mixed or (level.name, None, 0.0, reason)
     finest = levels[-1]
     has_8_bits = bool(_levels(rows, bits=8))
-    if has_8_bits and not _good(rows[finest.name], limits().usable_4_bits_db):
+    if has_8_bits and not _good(rows[finest.name], thresholds().usable_4_bits_db):
         return None
-    wanted_db = limits().good_4_bits_db
+    wanted_db = thresholds().good_4_bits_db
     reason = RKDeckError("lab.advice_finest_4", sqnr_db=_db(rows[finest.name]), good_db=wanted_db)
     return finest.name, None, 0.0, reason
 
@@ -180,7 +180,7 @@ def _suggest_8_bits(analysis: Analysis, rows: dict[str, Price]) -> _Found | None
     levels = _levels(rows, bits=8)
     if not levels:
         return None
-    plain, good = levels[0], limits().good_8_bits_db
+    plain, good = levels[0], thresholds().good_8_bits_db
     four = _levels(rows, bits=4)
     if four:
         finest = rows[four[-1].name]
@@ -190,7 +190,7 @@ def _suggest_8_bits(analysis: Analysis, rows: dict[str, Price]) -> _Found | None
         return plain.name, None, 0.0, RKDeckError("lab.advice_plain_8", sqnr_db=_db(rows[plain.name]))
     grouped = next((level for level in levels[1:] if _good(rows[level.name], good)), levels[-1])
     gain = (rows[grouped.name].sqnr_db or 0.0) - (rows[plain.name].sqnr_db or 0.0)
-    if gain < limits().worth_db:
+    if gain < thresholds().worth_db:
         reason = RKDeckError(
             "lab.advice_groups_not_worth", sqnr_db=_db(rows[plain.name]), gain_db=round(gain, 1)
         )
@@ -219,11 +219,11 @@ def _mixed(
     total, taken = sum(tensor.weights for tensor in tensors), 0
     for count, tensor in enumerate(worst_first, start=1):
         taken += tensor.weights
-        if taken > limits().largest_share * total:
+        if taken > thresholds().largest_share * total:
             return None
         whole = mixture(worst_first, count, plain.name, grouped.name)
         if whole.sqnr_db is None or whole.sqnr_db >= good_db:
-            rate = round(math.ceil(taken / total / limits().step) * limits().step, 4)
+            rate = round(math.ceil(taken / total / thresholds().step) * thresholds().step, 4)
             reason = RKDeckError(
                 "lab.advice_mixed",
                 percent=round(100 * rate),

@@ -54,10 +54,10 @@ def _by_class() -> Mapping[str, Architecture]:
     for table in tomldata.subtables(tomldata.load_toml(_FILE), "architecture", _FILE):
         architecture = Architecture(
             family=tomldata.text(table, "family", _FILE),
-            layout=tomldata.text(table, "layout", _FILE) if "layout" in table else None,
-            tied=table.get("tied") is True,
-            since=tomldata.text(table, "since", _FILE) if "since" in table else None,
-            benchmarked=table.get("benchmarked") is True,
+            layout=tomldata.optional_text(table, "layout", _FILE),
+            tied=tomldata.flag(table, "tied", _FILE),
+            since=tomldata.optional_text(table, "since", _FILE),
+            benchmarked=tomldata.flag(table, "benchmarked", _FILE),
         )
         # Compared without case: TeleChat spells its own class in two ways.
         found |= {name.lower(): architecture for name in tomldata.texts(table, "classes", _FILE)}

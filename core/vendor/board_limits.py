@@ -1,9 +1,11 @@
 """What the doctor compares with (`resources/doctor.toml`, each value with its source)."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+
+from core.base import tomldata
+
+_FILE = "doctor.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BoardLimits:
     """The values of the data file; bytes, degrees Celsius and versions as their names say.
 
     Attributes:
@@ -41,22 +43,33 @@ class Limits:
 
 
 @cache
-def limits() -> Limits:
-    """The doctor's values."""
-    data = tomllib.loads((resources.files("resources") / "doctor.toml").read_text("utf-8"))
-    driver = data["driver"]
-    return Limits(
-        driver_wanted=driver["wanted"],
-        driver_accepted=driver["accepted"],
-        driver_fails_below=driver["fails_below"],
-        large_model_npu_bytes=driver["large_model_npu_bytes"],
-        vendor_kernels=frozenset(data["kernel"]["vendor"]),
-        npu_domain_bytes=data["npu"]["domain_bytes"],
-        open_files=data["open_files"]["wanted"],
-        low_memory_bytes=data["memory"]["low_bytes"],
-        low_store_bytes=data["store"]["low_bytes"],
-        npu_low_share=data["clock"]["low_share"],
-        hot_c=data["thermal"]["hot_c"],
-        python=data["python"]["wanted"],
-        pairs=tuple(Pair(entry["runtime"], entry["toolkit_below"]) for entry in data["pair"]),
+def board_limits() -> BoardLimits:
+    """The doctor's values.
+
+    Raises:
+        RKDeckError: `estimate.bad_data_file` with the key that does not fit.
+    """
+    data = tomldata.load_toml(_FILE)
+    driver, pairs = _table("driver"), tomldata.subtables(data, "pair", _FILE)
+    return BoardLimits(
+        driver_wanted=tomldata.text(driver, "wanted", _FILE),
+        driver_accepted=tomldata.text(driver, "accepted", _FILE),
+        driver_fails_below=tomldata.text(driver, "fails_below", _FILE),
+        large_model_npu_bytes=tomldata.integer(driver, "large_model_npu_bytes", _FILE),
+        vendor_kernels=frozenset(tomldata.texts(_table("kernel"), "vendor", _FILE)),
+        npu_domain_bytes=tomldata.integer(_table("npu"), "domain_bytes", _FILE),
+        open_files=tomldata.integer(_table("open_files"), "wanted", _FILE),
+        low_memory_bytes=tomldata.integer(_table("memory"), "low_bytes", _FILE),
+        low_store_bytes=tomldata.integer(_table("store"), "low_bytes", _FILE),
+        npu_low_share=tomldata.number(_table("clock"), "low_share", _FILE),
+        hot_c=tomldata.number(_table("thermal"), "hot_c", _FILE),
+        python=tomldata.text(_table("python"), "wanted", _FILE),
+        pairs=tuple(
+            Pair(tomldata.text(pair, "runtime", _FILE), tomldata.text(pair, "toolkit_below", _FILE))
+            for pair in pairs
+        ),
     )
+
+
+def _table(name: str) -> tomldata.Table:
+    return tomldata.subtable(tomldata.load_toml(_FILE), name, _FILE)

@@ -6,7 +6,8 @@ from functools import cache
 from types import MappingProxyType
 
 from core.base import tomldata
-from core.base.errors import RefusedError, UsageError
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.vendor.levels import Level, get_level
 
 _FILE = "platforms.toml"
 
@@ -40,6 +41,25 @@ class Platform:
     npu_clock_hz: int
     memory_bus_bits: int
     memory_clock_hz: int
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels it runs, in the order of `dtypes`."""
+        return tuple(map(get_level, self.dtypes))
+
+    @property
+    def usual_level(self) -> Level:
+        """What is chosen where nobody chose: the first quantized level it runs.
+
+        Raises:
+            RKDeckError: `estimate.bad_data_file` for a platform whose entry has none.
+        """
+        for level in self.levels:
+            if level.quantized:
+                return level
+        raise RKDeckError(
+            "estimate.bad_data_file", file=_FILE, problem=f"{self.name} runs no quantized level"
+        )
 
     @property
     def memory_bandwidth_bytes_per_s(self) -> float:
@@ -135,14 +155,10 @@ def _platform(table: tomldata.Table) -> Platform:
         refusals=MappingProxyType({key: tomldata.text(refusals, key, _FILE) for key in refusals}),
         compatibles=tomldata.texts(table, "compatibles", _FILE),
         npu_devfreq=tomldata.text(table, "npu_devfreq", _FILE),
-        gpu_devfreq=_optional_text(table, "gpu_devfreq"),
-        ddr_devfreq=_optional_text(table, "ddr_devfreq"),
+        gpu_devfreq=tomldata.optional_text(table, "gpu_devfreq", _FILE),
+        ddr_devfreq=tomldata.optional_text(table, "ddr_devfreq", _FILE),
         npu_addresses=tomldata.texts(table, "npu_addresses", _FILE),
         npu_clock_hz=tomldata.integer(table, "npu_clock_hz", _FILE),
         memory_bus_bits=tomldata.integer(table, "memory_bus_bits", _FILE),
         memory_clock_hz=tomldata.integer(table, "memory_clock_hz", _FILE),
     )
-
-
-def _optional_text(table: tomldata.Table, key: str) -> str | None:
-    return tomldata.text(table, key, _FILE) if key in table else None

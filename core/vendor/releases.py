@@ -1,11 +1,18 @@
-"""What resources/runtimes.toml knows of toolkit versions and file magics."""
+"""The maker's releases: toolkit versions and their arguments, runtime libraries, file magics and platform codes.
+
+All of it is data of `resources/runtimes.toml`.
+"""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from typing import Any
+
+from core.base import tomldata
+from core.base.errors import RKDeckError
+
+_FILE = "runtimes.toml"
+# The vendor's words for processors its runtime is published for.
+ARCHES = ("aarch64", "armhf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +32,6 @@ class Magic:
     first_bytes: bytes
 
 
-@cache
-def _data() -> dict[str, Any]:
-    return tomllib.loads((resources.files("resources") / "runtimes.toml").read_text("utf-8"))
-
-
 def version_key(version: str) -> tuple[int, ...]:
     """Order versions: `1.2.1b1` sorts with 1.2.1, `1.3.0+simulated` with 1.3.0; odd text comes first."""
     return tuple(int(number) for number in re.findall(r"\d+", re.split(r"[+a-z]", version, maxsplit=1)[0]))
@@ -37,20 +39,27 @@ def version_key(version: str) -> tuple[int, ...]:
 
 def toolkit_arguments(version: str) -> ToolkitArguments:
     """The arguments of a version: those of the newest known one that is not newer."""
-    known = sorted(_data()["toolkit"], key=lambda entry: version_key(entry["since"]))
-    fitting = [entry for entry in known if version_key(entry["since"]) <= version_key(version)] or known[:1]
-    return ToolkitArguments(*(frozenset(fitting[-1][call]) for call in ("load", "build", "export")))
+    known = sorted(_rows("toolkit"), key=_since)
+    fitting = [entry for entry in known if _since(entry) <= version_key(version)] or known[:1]
+    return ToolkitArguments(
+        *(frozenset(tomldata.texts(fitting[-1], call, _FILE)) for call in ("load", "build", "export"))
+    )
 
 
+@cache
 def magics() -> tuple[Magic, ...]:
-    """The file kinds that first bytes tell."""
-    return tuple(Magic(entry["kind"], bytes.fromhex(entry["bytes"])) for entry in _data()["magic"])
+    """The file kinds that first bytes tell.
+
+    Raises:
+        RKDeckError: `estimate.bad_data_file`, also for bytes that are not hexadecimal.
+    """
+    return tuple(Magic(tomldata.text(entry, "kind", _FILE), _bytes(entry)) for entry in _rows("magic"))
 
 
 def platform_of_code(code: int) -> str | None:
     """The platform behind a file's `rkllm.platform` number, None when it is not established."""
-    name: str | None = _data()["platform_codes"].get(str(code))
-    return name
+    codes = tomldata.subtable(tomldata.load_toml(_FILE), "platform_codes", _FILE)
+    return tomldata.optional_text(codes, str(code), _FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +83,46 @@ class RuntimeRelease:
 
 def runtime_releases(arch: str) -> tuple[RuntimeRelease, ...]:
     """The releases for a processor, the newest first."""
-    files = _data()["runtime_files"]
-    found = [
-        RuntimeRelease(
-            version=entry["version"],
-            arch=arch,
-            released=entry["released"],
-            blob=entry[f"{arch}_blob"],
-            url=files["url"].format(
-                version=entry["version"], arch=arch, folder=entry.get("folder", files["folder"])
-            ),
-            licence_url=files["licence"].format(version=entry["version"]),
-        )
-        for entry in _data()["runtime"]
-        if f"{arch}_blob" in entry
-    ]
+    found = [release for entry in _rows("runtime") if (release := _release(entry, arch)) is not None]
     return tuple(sorted(found, key=lambda release: release.released, reverse=True))
 
 
 def release_of_blob(blob: str) -> str | None:
     """The release whose librkllmrt.so has this git blob id, None when it is none the table knows."""
-    for entry in _data()["runtime"]:
-        if blob in {entry.get("aarch64_blob"), entry.get("armhf_blob")}:
-            version: str = entry["version"]
-            return version
+    for entry in _rows("runtime"):
+        if blob in {tomldata.optional_text(entry, f"{arch}_blob", _FILE) for arch in ARCHES}:
+            return tomldata.text(entry, "version", _FILE)
     return None
+
+
+def _release(entry: tomldata.Table, arch: str) -> RuntimeRelease | None:
+    blob = tomldata.optional_text(entry, f"{arch}_blob", _FILE)
+    if blob is None:
+        return None
+    files = tomldata.subtable(tomldata.load_toml(_FILE), "runtime_files", _FILE)
+    version = tomldata.text(entry, "version", _FILE)
+    folder = tomldata.optional_text(entry, "folder", _FILE) or tomldata.text(files, "folder", _FILE)
+    return RuntimeRelease(
+        version=version,
+        arch=arch,
+        released=tomldata.text(entry, "released", _FILE),
+        blob=blob,
+        url=tomldata.text(files, "url", _FILE).format(version=version, arch=arch, folder=folder),
+        licence_url=tomldata.text(files, "licence", _FILE).format(version=version),
+    )
+
+
+def _rows(name: str) -> tuple[tomldata.Table, ...]:
+    return tomldata.subtables(tomldata.load_toml(_FILE), name, _FILE)
+
+
+def _since(entry: tomldata.Table) -> tuple[int, ...]:
+    return version_key(tomldata.text(entry, "since", _FILE))
+
+
+def _bytes(entry: tomldata.Table) -> bytes:
+    text = tomldata.text(entry, "bytes", _FILE)
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise RKDeckError("estimate.bad_data_file", file=_FILE, problem=f"{text!r} is no bytes") from error

@@ -10,7 +10,7 @@ from typing import Literal
 from core.base.errors import JsonValue
 from core.boards.doctor.examination import Clock, Examination
 from core.remote.quoting import remote_command, write_line
-from core.vendor.board_limits import limits
+from core.vendor.board_limits import board_limits
 
 FixId = Literal["groups", "open_files", "performance", "library"]
 LIMITS_FILE = "/etc/security/limits.d/90-rkdeck.conf"
@@ -68,7 +68,7 @@ def raise_open_files(seen: Examination) -> Fix | None:
     user = seen.facts.user
     if user is None or not user.isprintable() or any(character.isspace() for character in user):
         return None
-    wanted = limits().open_files
+    wanted = board_limits().open_files
     path = seen.sysroot + LIMITS_FILE
     return Fix(
         id="open_files",

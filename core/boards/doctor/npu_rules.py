@@ -11,7 +11,7 @@ from typing import Literal
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.fixes import join_groups
-from core.vendor.board_limits import limits
+from core.vendor.board_limits import board_limits
 from core.vendor.platforms import get_platform
 from core.vendor.releases import version_key
 
@@ -44,7 +44,7 @@ def soc(seen: Examination) -> Iterator[Finding]:
 def flavour(seen: Examination) -> Flavour:
     """Whose kernel it is, by its driver and its version."""
     release = _RELEASE.match(seen.facts.kernel or "")
-    known = release is not None and f"{release[1]}.{release[2]}" in limits().vendor_kernels
+    known = release is not None and f"{release[1]}.{release[2]}" in board_limits().vendor_kernels
     if seen.facts.npu_driver == "rknpu":
         if release is None:
             return "unknown"
@@ -58,7 +58,7 @@ def flavour(seen: Examination) -> Flavour:
 
 def driver(seen: Examination) -> Iterator[Finding]:
     """Kernel and NPU driver: what RKLLM stands or falls with."""
-    facts, kind, known = seen.facts, flavour(seen), limits()
+    facts, kind, known = seen.facts, flavour(seen), board_limits()
     shown: Facts = {"kernel": facts.kernel, "flavour": kind}
     version = facts.npu_driver_version
     if facts.npu_driver == "rocket":

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination, StorePlace
 from core.boards.doctor.findings import Facts, Finding, finding
-from core.vendor.board_limits import limits
+from core.vendor.board_limits import board_limits
 
 _MEMORY = frozenset({"tmpfs", "ramfs"})
 
@@ -22,7 +22,7 @@ def memory(seen: Examination) -> Iterator[Finding]:
         "free": format_bytes(free) if free is not None else None,
         "swap": None if swap is None else format_bytes(sum(swap.values())),
     }
-    low = free is not None and free < limits().low_memory_bytes
+    low = free is not None and free < board_limits().low_memory_bytes
     if low:
         yield finding("memory", "warning", "doctor.memory_low", **shown)
     else:
@@ -46,7 +46,7 @@ def store(seen: Examination) -> Iterator[Finding]:
         yield finding("store", "failed", "doctor.store_read_only", user=seen.facts.user, **shown)
     elif medium == "overlay":
         yield finding("store", "warning", "doctor.store_overlay", **shown)
-    elif place.free_bytes is not None and place.free_bytes < limits().low_store_bytes:
+    elif place.free_bytes is not None and place.free_bytes < board_limits().low_store_bytes:
         yield finding("store", "warning", "doctor.store_full", **shown)
     else:
         yield finding("store", "ok", "doctor.store_ok", **shown)

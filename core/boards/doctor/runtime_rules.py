@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, finding
 from core.boards.doctor.fixes import copy_library, raise_open_files
-from core.vendor.board_limits import limits
+from core.vendor.board_limits import board_limits
 from core.vendor.releases import version_key
 
 _BITS = {"aarch64": 64, "armv7l": 32, "armv8l": 32}
@@ -52,9 +52,11 @@ def programs(seen: Examination) -> Iterator[Finding]:
     if facts.missing_tools:
         yield finding("programs", "failed", "doctor.programs_missing", tools=", ".join(facts.missing_tools))
     if seen.python is None:
-        yield finding("python", "warning", "doctor.python_none", wanted=limits().python)
-    elif version_key(seen.python) < version_key(limits().python):
-        yield finding("python", "warning", "doctor.python_old", version=seen.python, wanted=limits().python)
+        yield finding("python", "warning", "doctor.python_none", wanted=board_limits().python)
+    elif version_key(seen.python) < version_key(board_limits().python):
+        yield finding(
+            "python", "warning", "doctor.python_old", version=seen.python, wanted=board_limits().python
+        )
     else:
         yield finding("python", "ok", "doctor.python_ok", version=seen.python)
 
@@ -70,7 +72,7 @@ def system(seen: Examination) -> Iterator[Finding]:
 
 def open_files(seen: Examination) -> Iterator[Finding]:
     """How many files a runtime may open: RKLLM needs thousands for large models."""
-    hard, wanted = seen.open_files[1], limits().open_files
+    hard, wanted = seen.open_files[1], board_limits().open_files
     if hard is None or seen.facts.simulated:  # a simulated board's limits are this computer's
         return
     if hard >= wanted:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from core.boards.doctor.examination import Clock, Examination
 from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.fixes import FULL_SPEED, full_speed
-from core.vendor.board_limits import limits
+from core.vendor.board_limits import board_limits
 from core.vendor.platforms import get_platform
 
 _SAVING = "powersave"
@@ -69,7 +69,7 @@ def heat(seen: Examination) -> Iterator[Finding]:
     if hottest is None:
         return
     shown: Facts = {"zone": hottest.name, "temp_c": round(hottest.temp_c)}
-    if any(zone.temp_c >= (zone.passive_c or limits().hot_c) for zone in seen.zones):
+    if any(zone.temp_c >= (zone.passive_c or board_limits().hot_c) for zone in seen.zones):
         yield finding("heat", "warning", "doctor.heat_high", **shown)
     else:
         yield finding("heat", "ok", "doctor.heat_ok", **shown)
@@ -77,7 +77,7 @@ def heat(seen: Examination) -> Iterator[Finding]:
 
 def _is_low(seen: Examination, clock: Clock) -> bool:
     top = _top(seen, clock)
-    return top is not None and clock.cur_hz is not None and clock.cur_hz < limits().npu_low_share * top
+    return top is not None and clock.cur_hz is not None and clock.cur_hz < board_limits().npu_low_share * top
 
 
 def _top(seen: Examination, clock: Clock) -> int | None:

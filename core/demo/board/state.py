@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 
 from core.demo.board.state_model import BoardMoment, Work, advance, first_moment, read_work, window_shares
-from core.demo.board.state_text import CPUS, constant_files, moving_files, soc_facts
+from core.demo.board.state_text import CPUS, constant_files, moving_files
+from core.vendor.platforms import get_platform
 
 BUSY_FOLDER = "run/rkdeck-simulated"
 BUSY_PREFIX = "npu-busy-"
@@ -36,8 +37,8 @@ class BoardState:
 
     def __init__(self, root: Path, soc: str = "rk3588") -> None:
         self._root = root
-        self._soc = soc_facts(soc)
-        self._moment = first_moment(self._soc.npu_cores, CPUS, _FIRST_UPTIME_S)
+        self._soc = get_platform(soc)
+        self._moment = first_moment(self._soc.npu_cores_max, CPUS, _FIRST_UPTIME_S)
         self._work: dict[int, Work] = {}
         self._written: dict[str, str] = {}
         self._process_files: set[int] = set()
@@ -72,7 +73,7 @@ class BoardState:
         """Close the present window: read what runtimes report and write every file that changed."""
         now_s = time.monotonic()
         dt_s, self._last_s = now_s - self._last_s, now_s
-        cores = self._soc.npu_cores
+        cores = self._soc.npu_cores_max
         shares, jobs = [0.0] * cores, [0] * cores
         processes = self._runtimes()
         for pid, report in processes.items():

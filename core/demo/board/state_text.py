@@ -1,11 +1,9 @@
 """The imaginary board's files, in the kernel's own formats: what never changes, and what moves."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import resources
 
 from core.demo.board.state_model import TRIP_C, ZONES, BoardMoment
+from core.vendor.platforms import Platform
 
 MARK = "etc/rkdeck-simulated"
 CPUS = 8
@@ -19,41 +17,7 @@ _COOLING = ("cpufreq-cpu0", "cpufreq-cpu4", "cpufreq-cpu6", "devfreq-dmc")
 _DMC_HZ = (528_000_000, 1_068_000_000, 1_560_000_000, 2_112_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class SocFacts:
-    """What of the platform's entry the imaginary board needs."""
-
-    name: str
-    display_name: str
-    compatible: str
-    npu_cores: int
-    npu: str
-    gpu: str
-    npu_hz: int
-
-
-def soc_facts(name: str) -> SocFacts:
-    """Return the facts of one platform of `resources/platforms.toml`.
-
-    Raises:
-        KeyError: for a name that is not there.
-    """
-    text = (resources.files("resources") / "platforms.toml").read_text("utf-8")
-    for entry in tomllib.loads(text)["platform"]:
-        if entry["name"] == name:
-            return SocFacts(
-                name=name,
-                display_name=entry["display_name"],
-                compatible=entry["compatibles"][0],
-                npu_cores=entry["npu_cores_max"],
-                npu=entry["npu_devfreq"],
-                gpu=entry["gpu_devfreq"],
-                npu_hz=entry["npu_clock_hz"],
-            )
-    raise KeyError(name)
-
-
-def constant_files(soc: SocFacts, serial: str, machine_id: str) -> dict[str, str]:
+def constant_files(soc: Platform, serial: str, machine_id: str) -> dict[str, str]:
     """Files by path below the root that are written once; the serial and the id are this board's own."""
     model = f"RKDeck simulated board ({soc.display_name})"
     files = {
@@ -61,7 +25,7 @@ def constant_files(soc: SocFacts, serial: str, machine_id: str) -> dict[str, str
         "etc/machine-id": f"{machine_id}\n",
         "etc/os-release": f'PRETTY_NAME="{model}"\nNAME="RKDeck simulated board"\nID=rkdeck-simulated\n',
         "proc/device-tree/model": f"{model}\0",
-        "proc/device-tree/compatible": f"rkdeck,simulated-board\0{soc.compatible}\0",
+        "proc/device-tree/compatible": f"rkdeck,simulated-board\0{soc.compatibles[0]}\0",
         "proc/device-tree/serial-number": f"{serial}\0",
         "proc/sys/kernel/osrelease": "6.1.0-rkdeck-simulated\n",
         "proc/sys/kernel/hostname": "rkdeck-simulated\n",
@@ -75,25 +39,30 @@ def constant_files(soc: SocFacts, serial: str, machine_id: str) -> dict[str, str
     return files | _devfreq_constants(soc) | _cpu_constants() | _thermal_constants()
 
 
-def _devfreq_constants(soc: SocFacts) -> dict[str, str]:
-    npu, gpu, dmc = (f"sys/class/devfreq/{name}" for name in (soc.npu, soc.gpu, "dmc"))
-    return {
+def _devfreq_constants(soc: Platform) -> dict[str, str]:
+    npu, dmc = f"sys/class/devfreq/{soc.npu_devfreq}", "sys/class/devfreq/dmc"
+    files = {
         f"{npu}/device/of_node/compatible": f"rockchip,{soc.name}-rknpu\0",
-        f"{npu}/cur_freq": f"{soc.npu_hz}\n",
+        f"{npu}/cur_freq": f"{soc.npu_clock_hz}\n",
         # The real driver reports this constant, too.
-        f"{npu}/load": f"100@{soc.npu_hz}Hz\n",
+        f"{npu}/load": f"100@{soc.npu_clock_hz}Hz\n",
         f"{npu}/governor": "rknpu_ondemand\n",
         f"{npu}/available_governors": "rknpu_ondemand userspace powersave performance simple_ondemand\n",
-        f"{npu}/available_frequencies": f"300000000 600000000 {soc.npu_hz}\n",
+        f"{npu}/available_frequencies": f"300000000 600000000 {soc.npu_clock_hz}\n",
         f"{npu}/min_freq": "300000000\n",
-        f"{npu}/max_freq": f"{soc.npu_hz}\n",
-        f"{gpu}/cur_freq": "300000000\n",
-        f"{gpu}/load": "0@300000000Hz\n",
-        f"{gpu}/governor": "simple_ondemand\n",
-        f"{gpu}/available_frequencies": "300000000 1000000000\n",
+        f"{npu}/max_freq": f"{soc.npu_clock_hz}\n",
         f"{dmc}/governor": "dmc_ondemand\n",
         f"{dmc}/available_frequencies": f"{' '.join(map(str, _DMC_HZ))}\n",
     }
+    if soc.gpu_devfreq is not None:
+        gpu = f"sys/class/devfreq/{soc.gpu_devfreq}"
+        files |= {
+            f"{gpu}/cur_freq": "300000000\n",
+            f"{gpu}/load": "0@300000000Hz\n",
+            f"{gpu}/governor": "simple_ondemand\n",
+            f"{gpu}/available_frequencies": "300000000 1000000000\n",
+        }
+    return files
 
 
 def _cpu_constants() -> dict[str, str]:
@@ -122,7 +91,7 @@ def _thermal_constants() -> dict[str, str]:
     return files
 
 
-def moving_files(soc: SocFacts, moment: BoardMoment) -> dict[str, str]:
+def moving_files(soc: Platform, moment: BoardMoment) -> dict[str, str]:
     """Files by path below the root that change with time."""
     busy = moment.npu_busy
     dmc_hz = _DMC_HZ[-1] if busy > 0.25 else _DMC_HZ[0]
@@ -137,7 +106,7 @@ def moving_files(soc: SocFacts, moment: BoardMoment) -> dict[str, str]:
         "sys/class/devfreq/dmc/cur_freq": f"{dmc_hz}\n",
         "sys/class/devfreq/dmc/load": f"{5 + 70 * busy:.0f}@{dmc_hz}Hz\n",
     }
-    power = f"sys/devices/platform/{soc.npu}/power"
+    power = f"sys/devices/platform/{soc.npu_devfreq}/power"
     files[f"{power}/runtime_status"] = "active\n" if moment.npu_powered else "suspended\n"
     files[f"{power}/runtime_active_time"] = f"{moment.npu_active_ms:.0f}\n"
     files[f"{power}/runtime_suspended_time"] = f"{moment.npu_suspended_ms:.0f}\n"
@@ -185,13 +154,13 @@ def _meminfo(rss_bytes: int) -> str:
     return "".join(f"{name + ':':<16}{size // 1024:>8} kB\n" for name, size in rows.items())
 
 
-def _interrupts(soc: SocFacts, moment: BoardMoment) -> str:
-    address = soc.npu.partition(".")[0]
+def _interrupts(soc: Platform, moment: BoardMoment) -> str:
+    address = soc.npu_devfreq.partition(".")[0]
     lines = [" " * 11 + "".join(f"CPU{cpu:<8}" for cpu in range(CPUS)).rstrip()]
     for core, jobs in enumerate(moment.npu_jobs):
         counts = "".join(f"{count:>11}" for count in (jobs, *([0] * (CPUS - 1))))
         lines.append(
             f"{40 + core:>3}:{counts}     GICv3 {_FIRST_NPU_LINE + core} Level     "
-            f"{address[:-1]}9.iommu, {soc.npu}"
+            f"{address[:-1]}9.iommu, {soc.npu_devfreq}"
         )
     return "\n".join(lines) + "\n"

@@ -1,14 +1,15 @@
 """Texts to measure on: built in, or a file of the user's."""
 
 import hashlib
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from core.base import tomldata
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 
+_FILE = "lab/texts.toml"
 MAX_TEXT_BYTES = 4 << 20
 _MIN_CHARACTERS = 100
 
@@ -46,17 +47,18 @@ class LabText:
 @cache
 def builtin_texts() -> tuple[LabText, ...]:
     """Return the built-in texts; the first is the default."""
-    data = (resources.files("resources") / "lab" / "texts.toml").read_text("utf-8")
-    found = []
-    for entry in tomllib.loads(data)["text"]:
-        size_bytes = len(_builtin_bytes(str(entry["file"])))
-        found.append(
-            LabText(
-                name=str(entry["name"]), path=None, language=str(entry["language"]), title=str(entry["title"]),
-                note=str(entry["note"]), size_bytes=size_bytes, sha256=str(entry["sha256"]),
-            )
-        )  # fmt: skip
-    return tuple(found)
+    return tuple(
+        LabText(
+            name=tomldata.text(entry, "name", _FILE),
+            path=None,
+            language=tomldata.text(entry, "language", _FILE),
+            title=tomldata.text(entry, "title", _FILE),
+            note=tomldata.text(entry, "note", _FILE),
+            size_bytes=len(_builtin_bytes(tomldata.text(entry, "file", _FILE))),
+            sha256=tomldata.text(entry, "sha256", _FILE),
+        )
+        for entry in _entries()
+    )
 
 
 def builtin_text(name: str) -> LabText | None:
@@ -125,11 +127,14 @@ def _file_bytes(path: Path) -> bytes:
 
 
 def _builtin_file(name: str) -> str:
-    data = (resources.files("resources") / "lab" / "texts.toml").read_text("utf-8")
-    for entry in tomllib.loads(data)["text"]:
-        if entry["name"] == name:
-            return str(entry["file"])
+    for entry in _entries():
+        if entry.get("name") == name:
+            return tomldata.text(entry, "file", _FILE)
     raise RKDeckError("perplexity.no_text", text=name)
+
+
+def _entries() -> tuple[tomldata.Table, ...]:
+    return tomldata.subtables(tomldata.load_toml(_FILE), "text", _FILE)
 
 
 def _builtin_bytes(file: str) -> bytes:

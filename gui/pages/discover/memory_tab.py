@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QApplication, QSlider, QSpinBox, QVBoxLayout, QWid
 from core.base.errors import RKDeckError
 from core.base.units import GIB, format_bytes
 from core.estimate.advice import advise
-from core.estimate.constants import limits
+from core.estimate.constants import estimate_limits
 from core.estimate.records import Estimate, LevelEstimate
 from core.estimate.table import estimate_model
 from core.model.facts import ModelFacts
@@ -159,7 +159,7 @@ class MemoryTab(QWidget):
                     level.weights_bytes,
                     level.kv_cache_bytes,
                     level.overhead_bytes,
-                    limits().os_headless_bytes,
+                    estimate_limits().os_headless_bytes,
                     board,
                 )
             )

@@ -19,7 +19,7 @@ from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_f
 from core.boards.registry import Board
 from core.deploy.layout import Deployment
 from core.deploy.plan import LocalModel, plan_deployment
-from core.estimate.constants import limits
+from core.estimate.constants import estimate_limits
 from core.fitness.candidate import Candidate
 from core.fitness.sight import board_seen
 from core.model.inspect import Inspection
@@ -168,7 +168,7 @@ def test_memory_that_is_free_now(available: int, verdict: str, after: int) -> No
 
 @pytest.mark.parametrize("seen", [None, sample(None), sample(7 * GIB, link="down")])
 def test_without_a_look_at_it_memory_is_judged_by_the_rules_of_the_estimate(seen: BoardSample | None) -> None:
-    total, known = 8 * GIB, limits()
+    total, known = 8 * GIB, estimate_limits()
     for need, verdict in (
         (total - known.os_desktop_bytes, "ok"),
         (total - known.os_desktop_bytes + 1, "warning"),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import UsageError
 from core.demo.board.state import BUSY_FOLDER, BoardState
 from core.demo.board.state_model import (
     AMBIENT_C,
@@ -24,11 +25,12 @@ from core.demo.board.state_model import (
     warm,
     window_shares,
 )
-from core.demo.board.state_text import moving_files, npu_load_line, soc_facts
+from core.demo.board.state_text import moving_files, npu_load_line
 from core.demo.runtime.npu import NpuMeter
 from core.monitor.npu import parse_npu_load
+from core.vendor.platforms import get_platform
 
-_SOC = soc_facts("rk3588")
+_SOC = get_platform("rk3588")
 
 
 def test_it_is_marked_as_simulated_everywhere(tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_other_socs_have_their_own_cores(tmp_path: Path) -> None:
     load = (tmp_path / "sys/kernel/debug/rknpu/load").read_text()
     assert load == "NPU load:  Core0:  0%, Core1:  0%,\n"
     assert (tmp_path / "sys/class/devfreq/27700000.npu/cur_freq").exists()
-    with pytest.raises(KeyError):
+    with pytest.raises(UsageError):
         BoardState(tmp_path / "x", soc="rk9999")
 
 
