@@ -6,7 +6,7 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_json
 from core.base.names import safe_component
 from core.convert.host import host_problems, measure_host, needed
-from core.convert.recipe import Problem, Recipe, validate
+from core.convert.recipe import Problem, Recipe, RecipeTarget, validate
 from core.convert.toolkits import Toolkit
 from core.estimate.memory import memory_parts, npu_bytes
 from core.estimate.support import support
@@ -15,8 +15,6 @@ from core.jobs.model import WorkerCommand
 from core.library.library import LibraryItem
 from core.model.facts import load_local_facts
 from core.model.shape import ModelShape, build_shape
-from core.vendor.levels import get_level
-from core.vendor.platforms import Platform, get_platform
 from core.vendor.releases import toolkit_arguments
 
 
@@ -40,12 +38,12 @@ def start_conversion(
     shape = build_shape(load_local_facts(folder))
     problems = validate(recipe, shape, toolkit)
     _refuse(problems, force=force)
-    platform, level = get_platform(recipe.platform), get_level(recipe.dtype)
+    making = recipe.target()
     title = item.title if item else folder.resolve().name
-    target = output or _free_name(output_folder(library_folder), title, recipe, platform)
+    target = output or _free_name(output_folder(library_folder), title, making)
     if target.exists() and not force:
         raise RefusedError("convert.output_exists", path=str(target))
-    problems += host_problems(measure_host(target.parent), needed(shape, level), target.parent)
+    problems += host_problems(measure_host(target.parent), needed(shape, making.level), target.parent)
     _refuse(problems, force=force)
     warnings: list[JsonValue] = [
         problem.error.to_json() for problem in problems if problem.severity == "warning"
@@ -57,15 +55,15 @@ def start_conversion(
         "revision": item.revision if item else None,
         "title": title,
         "recipe": recipe.to_json(),
-        "platform": platform.name,
-        "dtype": level.name,
+        "platform": making.platform.name,
+        "dtype": making.level.name,
         "toolkit": {
             "python": str(toolkit.python), "version": toolkit.version, "simulated": toolkit.simulated,
         },
-        "calls": calls(folder, recipe, platform, toolkit.version),
+        "calls": calls(folder, recipe, toolkit.version),
         "output": str(target),
-        "ram_bytes": _ram_bytes(shape, recipe, platform),
-        "npu_bytes": npu_bytes(shape, level, cores=recipe.cores or platform.npu_cores_max),
+        "ram_bytes": _ram_bytes(shape, making, recipe.context),
+        "npu_bytes": npu_bytes(shape, making.level, cores=making.cores),
         "warnings": warnings,
     }  # fmt: skip
     return jobs.submit(
@@ -89,12 +87,11 @@ def _refuse(problems: Iterable[Problem], *, force: bool) -> None:
         raise errors[0]
 
 
-def _ram_bytes(shape: ModelShape, recipe: Recipe, platform: Platform) -> int | None:
+def _ram_bytes(shape: ModelShape, making: RecipeTarget, context: int) -> int | None:
     """Memory the result will need on a board, by the estimate; None when that is not known."""
-    level, cores = get_level(recipe.dtype), recipe.cores or platform.npu_cores_max
-    if support(platform.name, cores, level.name).ram is None:
+    if support(making.platform.name, making.cores, making.level.name).ram is None:
         return None
-    parts = memory_parts(shape, level, platform, context=recipe.context, cores=cores)
+    parts = memory_parts(shape, making.level, making.platform, context=context, cores=making.cores)
     return parts.ram_bytes if parts else None
 
 
@@ -105,16 +102,16 @@ def start_warnings(handle: JobHandle) -> tuple[RKDeckError, ...]:
     return tuple(error_from_json(entry) for entry in found if isinstance(entry, dict))
 
 
-def calls(folder: Path, recipe: Recipe, platform: Platform, version: str) -> list[JsonValue]:
+def calls(folder: Path, recipe: Recipe, version: str) -> list[JsonValue]:
     """The toolkit's three calls with their arguments, those its version does not know left out.
 
     The export path is filled in by the worker.
 
     Raises:
         RKDeckError: `convert.argument_unknown` when an argument that was asked for does not exist yet.
+        UsageError: as `Recipe.target`.
     """
-    known = toolkit_arguments(version)
-    level = get_level(recipe.dtype)
+    known, making = toolkit_arguments(version), recipe.target()
     load: dict[str, JsonValue] = {
         "model": str(folder.absolute()),
         "model_lora": str(recipe.lora) if recipe.lora else None,
@@ -124,12 +121,12 @@ def calls(folder: Path, recipe: Recipe, platform: Platform, version: str) -> lis
         "load_weight": True,
     }
     build: dict[str, JsonValue] = {
-        "do_quantization": level.name != "fp16_rkllm",
+        "do_quantization": making.level.quantized,
         "optimization_level": recipe.optimization,
-        "quantized_dtype": level.name,
+        "quantized_dtype": making.level.name,
         "quantized_algorithm": recipe.algorithm,
-        "target_platform": platform.name,
-        "num_npu_core": recipe.cores or platform.npu_cores_max,
+        "target_platform": making.platform.name,
+        "num_npu_core": making.cores,
         "extra_qparams": None,
         "dataset": str(recipe.dataset) if recipe.dataset else None,
         "hybrid_rate": recipe.hybrid_rate,
@@ -144,9 +141,9 @@ def calls(folder: Path, recipe: Recipe, platform: Platform, version: str) -> lis
     ]
 
 
-def _free_name(folder: Path, title: str, recipe: Recipe, platform: Platform) -> Path:
+def _free_name(folder: Path, title: str, making: RecipeTarget) -> Path:
     """`{title}_{DTYPE}_{PLATFORM}.rkllm`, the vendor's own scheme, numbered when the name is taken."""
-    stem = f"{safe_component(title)}_{get_level(recipe.dtype).name.upper()}_{platform.vendor_name}"
+    stem = f"{safe_component(title)}_{making.level.name.upper()}_{making.platform.vendor_name}"
     number = 1
     while True:
         path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.rkllm"

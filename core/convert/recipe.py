@@ -9,21 +9,30 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.toolkits import Toolkit
 from core.estimate.table import support_reason
 from core.model.shape import ModelShape
-from core.vendor.levels import Level, get_level, load_levels
+from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
 from core.vendor.platforms import Platform, context_limits, get_platform
 from core.vendor.releases import version_key
 
 Severity = Literal["error", "warning"]
-_ALGORITHMS = ("normal", "grq", "gdq")
 # A level without groups is to be near those with the largest ones.
 _WHOLE_ROW = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class RecipeTarget:
+    """What a recipe makes a file for: the platform and the level themselves, and how many NPU cores."""
+
+    platform: Platform
+    level: Level
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """The arguments of a conversion (SDK manual 1.3.0, tables 3-2 to 3-4).
+    """The arguments of a conversion (SDK manual 1.3.0, tables 3-2 to 3-4), as somebody chose them.
 
     Attributes:
+        platform, dtype: names, which may be of nothing there is (`target`).
         cores: NPU cores, None for all the platform has.
         optimization: 1 = better accuracy, "may reduce inference performance"; the vendor's benchmarks use 0.
         dataset: calibration data, a JSON list of {"input", "target"}.
@@ -35,13 +44,22 @@ class Recipe:
     dtype: str
     context: int = 4096
     cores: int | None = None
-    algorithm: str = "normal"
+    algorithm: str = PLAIN_ALGORITHM
     optimization: int = 1
     dataset: Path | None = None
     hybrid_rate: float = 0.0
     device: str = "cpu"
     load_dtype: str = "float32"
     lora: Path | None = None
+
+    def target(self) -> RecipeTarget:
+        """Return what the names stand for.
+
+        Raises:
+            UsageError: `estimate.unknown_platform`, `quantization.unknown_level`.
+        """
+        platform = get_platform(self.platform)
+        return RecipeTarget(platform, get_level(self.dtype), self.cores or platform.npu_cores_max)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the form stored with the result."""
@@ -69,15 +87,15 @@ def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) 
         shape: of the model; None leaves out what depends on it.
         toolkit: that is to do it; None leaves out what depends on its version.
     """
-    problems: list[Problem] = []
+    problems = _context_problems(recipe)
     try:
-        target = get_platform(recipe.platform), get_level(recipe.dtype)
+        target = recipe.target()
     except UsageError as error:
-        problems += [Problem("error", error), *_context_problems(recipe)]
+        problems.append(Problem("error", error))
     else:
-        problems += [*_context_problems(recipe), *_core_problems(recipe, target[0])]
+        problems += [*_core_problems(recipe, target.platform), *_algorithm_problems(recipe, target.level)]
         if shape is not None:
-            problems += _level_problems(recipe, shape, *target)
+            problems += _level_problems(recipe, shape, target)
     if shape is not None and toolkit is not None:
         problems += _version_problems(shape, toolkit)
     problems += _option_problems(recipe)
@@ -95,7 +113,8 @@ def _core_problems(recipe: Recipe, platform: Platform) -> list[Problem]:
     return []
 
 
-def _level_problems(recipe: Recipe, shape: ModelShape, platform: Platform, level: Level) -> list[Problem]:
+def _level_problems(recipe: Recipe, shape: ModelShape, target: RecipeTarget) -> list[Problem]:
+    platform, level = target.platform, target.level
     reason = support_reason(shape, platform, level)
     if reason is None:
         return []
@@ -111,10 +130,10 @@ def _with_nearest_level(
     allowed = [level for level in load_levels() if support_reason(shape, platform, level) is None]
     if not allowed:
         return None
-    dtype = min(allowed, key=lambda level: _distance(level, wanted)).name
-    # The other algorithms are for w4a16 kinds; with another dtype the cure would be the next problem.
-    algorithm = recipe.algorithm if dtype.startswith("w4a16") else "normal"
-    return replace(recipe, dtype=dtype, algorithm=algorithm)
+    nearest = min(allowed, key=lambda level: _distance(level, wanted))
+    # Not every level takes every algorithm: with another level the cure would be the next problem.
+    algorithm = recipe.algorithm if _family(recipe.algorithm) in nearest.algorithms else PLAIN_ALGORITHM
+    return replace(recipe, dtype=nearest.name, algorithm=algorithm)
 
 
 def _distance(level: Level, wanted: Level) -> tuple[float, float, int]:
@@ -145,14 +164,25 @@ def _version_problems(shape: ModelShape, toolkit: Toolkit) -> list[Problem]:
     return [Problem("error", error)]
 
 
+def _family(algorithm: str) -> str:
+    """An algorithm without the rate some carry behind it (`grq_r1.5`)."""
+    return algorithm.split("_r", maxsplit=1)[0]
+
+
+def _algorithm_problems(recipe: Recipe, level: Level) -> list[Problem]:
+    algorithm = _family(recipe.algorithm)
+    if algorithm == PLAIN_ALGORITHM or algorithm not in algorithms():
+        return []
+    if algorithm in level.algorithms and recipe.device == "cuda":
+        return []
+    error = RefusedError("convert.algorithm_needs_gpu", algorithm=recipe.algorithm)
+    return [Problem("error", error, replace(recipe, algorithm=PLAIN_ALGORITHM))]
+
+
 def _option_problems(recipe: Recipe) -> list[Problem]:
     problems: list[Problem] = []
-    algorithm = recipe.algorithm.split("_r", maxsplit=1)[0]
-    if algorithm not in _ALGORITHMS:
+    if _family(recipe.algorithm) not in algorithms():
         problems.append(_bad_option("algorithm", recipe.algorithm))
-    elif algorithm != "normal" and (not recipe.dtype.lower().startswith("w4a16") or recipe.device != "cuda"):
-        error = RefusedError("convert.algorithm_needs_gpu", algorithm=recipe.algorithm)
-        problems.append(Problem("error", error, replace(recipe, algorithm="normal")))
     if not 0 <= recipe.hybrid_rate < 1:
         problems.append(_bad_option("hybrid_rate", recipe.hybrid_rate))
     if recipe.optimization not in (0, 1):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import core
 from core.base.locks import FileLock
+from core.demo.toolkit import offers
 
 DISTRIBUTION = "rkllm_toolkit_simulated"
 VERSION = "1.3.0+simulated"
@@ -20,6 +21,7 @@ _MODULES = {
     "core.quantization.affine": "rkllm._affine",
     "core.quantization.forward": "rkllm._forward",
     "core.demo.container": "rkllm._container",
+    "core.demo.toolkit.offers": "rkllm.offers",
     "core.demo.toolkit.checks": "rkllm.checks",
     "core.demo.toolkit.loading": "rkllm.loading",
     "core.demo.toolkit.stages": "rkllm.stages",
@@ -45,7 +47,7 @@ def _install_package(site: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text('"""SIMULATED rkllm-toolkit, made by RKDeck."""\n')
     for name, installed in _MODULES.items():
-        text = (sources / (name.replace(".", "/") + ".py")).read_text("utf-8")
+        text = _tables() if name == offers.__name__ else _source(sources, name)
         for old, new in _MODULES.items():
             text = text.replace(f"from {old} import", f"from {new} import")
         (site / (installed.replace(".", "/") + ".py")).write_text(text, "utf-8")
@@ -57,6 +59,16 @@ def _install_package(site: Path) -> None:
     )
     (info / "RECORD").write_text("".join(f"rkllm/{path.name},,\n" for path in sorted(package.iterdir())))
     (info / "top_level.txt").write_text("rkllm\n")
+
+
+def _source(sources: Path, name: str) -> str:
+    return (sources / (name.replace(".", "/") + ".py")).read_text("utf-8")
+
+
+def _tables() -> str:
+    """The tables of `core.demo.toolkit.offers` as they are now: the data files do not come along."""
+    names = ("DTYPES", "PLATFORM_DTYPES", "PLATFORM_CORES", "CONTEXT")
+    return "".join(f"{name} = {getattr(offers, name)!r}\n" for name in names)
 
 
 def _link_packages(site: Path) -> None:

@@ -3,6 +3,7 @@
 from core.base.notes import Note, advice_note
 from core.base.units import GIB
 from core.estimate.records import Estimate, Fits, LevelEstimate
+from core.vendor.levels import get_level
 
 _RANKS: dict[Fits, int] = {"yes": 0, "tight": 1, "no": 2}
 
@@ -35,5 +36,9 @@ def _better_level(estimate: Estimate, row: LevelEstimate) -> LevelEstimate | Non
     ]
     better = [(other, rank) for other, rank in found if rank < mine]
     return (
-        min(better, key=lambda pair: (pair[1], -pair[0].bits, "_g" in pair[0].dtype))[0] if better else None
+        min(
+            better, key=lambda pair: (pair[1], -pair[0].bits, get_level(pair[0].dtype).group_size is not None)
+        )[0]
+        if better
+        else None
     )

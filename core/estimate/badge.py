@@ -9,7 +9,7 @@ from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
 from core.estimate.records import Estimate, Fits, LevelEstimate
 from core.vendor.architectures import find_architecture
-from core.vendor.levels import Level, load_levels
+from core.vendor.levels import Level, get_level
 from core.vendor.platforms import Platform
 
 _RANKS: dict[Fits | None, int] = {"yes": 0, "tight": 1, None: 2, "no": 3}
@@ -61,7 +61,8 @@ def estimate_badge(estimate: Estimate) -> Badge:
 def _preference(row: LevelEstimate) -> tuple[int, int, bool, int]:
     """The verdict first; then more bits, no groups (they are slower), less memory."""
     verdict = row.fit.verdict if row.fit is not None else None
-    return _RANKS[verdict], -row.bits, "_g" in row.dtype, int(row.ram.value) if row.ram else 0
+    grouped = get_level(row.dtype).group_size is not None
+    return _RANKS[verdict], -row.bits, grouped, int(row.ram.value) if row.ram else 0
 
 
 def guess_badge(
@@ -89,7 +90,7 @@ def guess_badge(
     kinds = [kind for name in classes if (kind := find_architecture(name)) is not None]
     if any(kind.family in _NOT_BY_PARAMETERS for kind in kinds):
         return Badge(None, None, None, None, None, False, None)
-    levels = [level for level in load_levels() if level.name in platform.dtypes and level.bits <= 8]
+    levels = [level for level in platform.levels if level.quantized]
     if not parameters or parameters < 0 or not levels:
         return Badge(None, None, None, None, None, False, None)
     # The same rule as for an estimate: the verdict, then more bits, then no groups.

@@ -13,6 +13,7 @@ import math
 import re
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ from core.estimate.constants import memory_constants
 from core.estimate.known_models import BenchmarkRow, benchmark_rows, known_models
 from core.estimate.memory import file_bytes, memory_parts
 from core.model.shape import ModelShape, build_shape
-from core.vendor.levels import Level, get_level
-from core.vendor.platforms import Platform, get_platform
+from core.vendor.levels import Level, coarsest_of_each_width, get_level, load_levels
+from core.vendor.platforms import Platform, get_platform, load_platforms
 
 MIB = 1 << 20
 CONTEXT = 256  # the benchmark does not state it; see [benchmark] in estimator.toml
@@ -35,6 +36,7 @@ _RAM_SPREAD, _DECODE_SPREAD, _TTFT_SPREAD = 0.02, 0.03, 0.06
 _RATE_SPREAD = 0.2
 _WEAK = 2.0
 _FILE = Path(__file__).parents[2] / "resources" / "estimator.toml"
+_TOPS = "ttft.tops."
 Constants = dict[str, float]
 
 
@@ -85,8 +87,8 @@ def ram_mib(c: Constants, sample: Sample) -> float:
     mib += c["matmul_mib"] * shape.n_matmul
     if weights > fixed.npu_domain:
         mib += c["second_domain_mib"]
-    if sample.level.group_size and sample.row.platform == "rk3576":
-        mib += c["group_platform_mib.rk3576"]
+    if sample.level.group_size:
+        mib += c.get(f"group_platform_mib.{sample.row.platform}", 0.0)
     return mib
 
 
@@ -103,7 +105,7 @@ def decode_ms(c: Constants, sample: Sample) -> float:
     calls += c["kv_mb"] * 2e-6 * (shape.kv_elements_per_token or 0) * POSITION
     total += c[f"call_ms.{platform}"] * calls
     if sample.level.group_size:
-        each = c["group_ms.rk3576" if platform == "rk3576" else "group_ms.one_core"]
+        each = c.get(f"group_ms.{platform}", c["group_ms.one_core"])
         total += each * sample.active_body / 1e9 * 128 / sample.level.group_size
     return total
 
@@ -148,21 +150,29 @@ def fit_ram(found: Sequence[Sample]) -> Constants:
 
 def fit_speed(found: Sequence[Sample]) -> Constants:
     """Fit decode and time to first token together: they share the cost of a call and of the state's scan."""
-    tops = [name for name in _SPEED_START if name.startswith("ttft.tops.rk3562") or ".rv1126b." in name]
+    tops = [name for name in _SPEED_START if name.startswith(_TOPS) and _platform_of(name).npu_cores_max == 1]
 
     def residuals(c: Constants) -> list[float]:
         first = _first_token(c)
         return [
             *(_log(decode_ms(c, item) * item.row.tokens_per_s / 1000) / _DECODE_SPREAD for item in found),
             *(_log(ttft_ms(first, item) / item.row.ttft_ms) / _TTFT_SPREAD for item in found),
-            *(_log(c[name] / c[_like_rk3576(name)]) / _RATE_SPREAD for name in tops),
+            *(_log(c[name] / c[_held_near(name)]) / _RATE_SPREAD for name in tops),
         ]
 
     return _solve(_SPEED_START, residuals)
 
 
-def _like_rk3576(name: str) -> str:
-    return "ttft.tops.rk3576." + name.rsplit(".", 1)[1]
+def _platform_of(rate: str) -> Platform:
+    return get_platform(rate.removeprefix(_TOPS).partition(".")[0])
+
+
+def _held_near(rate: str) -> str:
+    """The rate of the same level on the platform with the most rates, whose rows are many."""
+    counts = Counter(_platform_of(name).name for name in _SPEED_START if name.startswith(_TOPS))
+    level = rate.rpartition(".")[2]
+    known = [name for name in counts if f"{_TOPS}{name}.{level}" in _SPEED_START]
+    return f"{_TOPS}{max(known, key=lambda name: (counts[name], _platform_of(_TOPS + name).npu_cores_max))}.{level}"
 
 
 def _first_token(c: Constants) -> Constants:
@@ -236,18 +246,19 @@ def usual() -> dict[str, tuple[float, ...]]:
     """What the number of parameters leaves open: 10th, 50th and 90th percentile over all known models."""
     names = ("resident_share", "kv_bytes_per_token", "overhead_mib", "file_share")
     found: dict[str, list[float]] = {name: [] for name in names}
-    level, platform = get_level("w8a8"), get_platform("rk3588")
+    platform = max(load_platforms().values(), key=lambda known: known.npu_cores_max)
+    plain = coarsest_of_each_width(level for level in load_levels() if level.quantized)
     for model in known_models().values():
         facts = model.facts()
         shape = build_shape(facts)
-        parts = memory_parts(shape, level, platform, context=CONTEXT, cores=platform.npu_cores_max)
+        parts = memory_parts(shape, plain[0], platform, context=CONTEXT, cores=platform.npu_cores_max)
         if parts is None:
             continue
         total = sum(math.prod(tensor.shape) for tensor in facts.tensors)
         found["resident_share"].append(shape.w_linear / total)
         found["kv_bytes_per_token"].append(parts.kv_cache_bytes / CONTEXT)
         found["overhead_mib"].append(parts.overhead_bytes / MIB)
-        for made in (level, get_level("w4a16")):
+        for made in plain:
             found["file_share"].append(made.bits / 8 * shape.w_linear / file_bytes(shape, made))
     return {name: _tenths(values) for name, values in found.items()}
 
@@ -268,7 +279,10 @@ def put_constants(
         text = _put(text, "guess", name, ", ".join(f"{value:.4g}" for value in values), r"[^\]]+", r"\[")
     ttft = {name.removeprefix("ttft."): value for name, value in speed.items() if name.startswith("ttft.")}
     decode = {name: value for name, value in speed.items() if not name.startswith(("ttft.", "state_ms."))}
-    decode["group_ms.rk3562"] = decode["group_ms.rv1126b"] = decode.pop("group_ms.one_core")
+    one_core = decode.pop("group_ms.one_core")
+    decode |= {
+        f"group_ms.{name}": one_core for name, each in load_platforms().items() if each.npu_cores_max == 1
+    }
     ttft |= {name: value for name, value in speed.items() if name.startswith("state_ms.")}
     for section, constants in (("memory", ram), ("decode", decode), ("ttft", ttft)):
         for name, value in constants.items():

@@ -6,6 +6,7 @@ from functools import cache
 from types import MappingProxyType
 
 from core.base import tomldata
+from core.vendor.levels import load_levels
 
 _FILE = "estimator.toml"
 MIB = 1 << 20
@@ -112,7 +113,7 @@ def memory_constants() -> MemoryConstants:
     """Return the constants of the memory formula."""
     table, reference, file = _table("memory"), _table("reference"), _table("file")
     grouped, interval = _inner(table, "w8a8_grouped"), _inner(table, "interval")
-    widths = ("fp32", "fp16", "bf16", "int8", "int4")
+    widths = [level.name for level in load_levels() if level.kind == "reference"]
     return MemoryConstants(
         kv_element=_number(table, "kv_bytes_per_element"),
         state_element=_number(table, "state_bytes_per_element"),

@@ -171,7 +171,7 @@ def restore(tensor: TensorRef, rows: Float32, scheme: Scheme) -> Float32:
         with np.errstate(over="ignore"):
             rounded = rows.astype(np.float16).astype(np.float32)
         if not np.isfinite(rounded).all():
-            raise RKDeckError("lab.beyond_float16", tensor=printable(tensor.name), level="fp16")
+            raise RKDeckError("lab.beyond_float16", tensor=printable(tensor.name), level=scheme.rounding)
         return rounded
     group = scheme.group_size if rows.shape[1] != scheme.group_size else None
     return dequantize(quantize_linear(rows, scheme.bits, group))

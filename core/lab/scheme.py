@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.base.errors import UsageError
-from core.vendor.levels import Level, get_level, load_levels
+from core.quantization.affine import is_symmetric
+from core.vendor.levels import Level, comparable_levels, get_level, group_sizes
 
-GROUP_SIZES = (32, 64, 128, 256, 512)
 Rounding = Literal["integer", "float16", "bfloat16"]
 
 
@@ -17,7 +17,7 @@ class Scheme:
     Attributes:
         bits: 4 or 8 for integers, 16 for floats.
         group_size: weights along the input axis that share S and Z; None: all inputs of an output channel.
-        rounding: integers as `core.quantization.affine` makes them (8 bits symmetric, 4 bits affine), or a float.
+        rounding: integers as `core.quantization.affine` makes them, or a float.
     """
 
     bits: int
@@ -27,7 +27,7 @@ class Scheme:
     @property
     def symmetric(self) -> bool:
         """Whether Z is always 0."""
-        return self.bits == 8
+        return is_symmetric(self.bits)
 
     def divides(self, inputs: int) -> bool:
         """Whether rows of so many inputs can be cut into whole groups."""
@@ -38,22 +38,20 @@ def scheme(bits: int, group_size: int | None = None) -> Scheme:
     """Return a scheme of whole numbers as sliders choose it.
 
     Raises:
-        UsageError: `lab.bits` unless 4 or 8, `lab.group_size` unless None or one of `GROUP_SIZES`.
+        UsageError: `lab.bits` unless 4 or 8, `lab.group_size` unless None or one of `core.vendor.levels.group_sizes`.
     """
     if bits not in {4, 8}:
         raise UsageError("lab.bits", bits=bits)
-    if group_size is not None and group_size not in GROUP_SIZES:
-        raise UsageError("lab.group_size", group_size=group_size, known=", ".join(map(str, GROUP_SIZES)))
+    if group_size is not None and group_size not in group_sizes():
+        raise UsageError("lab.group_size", group_size=group_size, known=", ".join(map(str, group_sizes())))
     return Scheme(bits, group_size)
 
 
 def scheme_of(level: Level) -> Scheme | None:
-    """Return how a level stores linear weights; None for float32, which rounds nothing away."""
-    if level.bits >= 32:
+    """Return how a level stores linear weights; None for one that rounds nothing away."""
+    if level.rounding == "none":
         return None
-    if level.bits == 16:
-        return Scheme(16, None, "bfloat16" if level.name == "bf16" else "float16")
-    return Scheme(level.bits, level.group_size)
+    return Scheme(level.bits, level.group_size, level.rounding)
 
 
 def level_scheme(name: str) -> Scheme:
@@ -69,17 +67,15 @@ def level_scheme(name: str) -> Scheme:
 
 
 def analysed_levels() -> tuple[Level, ...]:
-    """The levels an analysis compares, in the order shown: fp16 and the toolkit's own.
+    """The levels an analysis compares, in the order shown: the unquantized one and the toolkit's own.
 
-    Left out are names for weights that another level already has (int8, int4, fp16_rkllm, w4a8_g32: they
-    differ in what is counted or in activations, not in the weights).
+    Left out are names for weights that an earlier level already has: they differ in activations only.
     """
     seen: set[Scheme] = set()
     found = []
-    for level in load_levels():
-        wanted = level.name == "fp16" or (level.kind == "rkllm" and level.bits < 16)
+    for level in comparable_levels():
         key = scheme_of(level)
-        if wanted and key is not None and key not in seen:
+        if key is not None and key not in seen:
             seen.add(key)
             found.append(level)
     return tuple(found)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.lab.analysis import Analysis, add_up
 from core.lab.errors import LevelError, TensorErrors
-from core.vendor.levels import get_level
+from core.vendor.levels import Level, coarsest_of_each_width, get_level
 
 # S and Z of a group, as the file keeps them.
 _GROUP_BITS = 32
@@ -49,8 +49,20 @@ class HeatMap:
     highest: float | None
 
 
-def suffering(analysis: Analysis, dtype: str = "w4a16", count: int = 5) -> tuple[TensorErrors, ...]:
-    """Return the tensors with the lowest SQNR at a level, the worst first."""
+def plain_levels(analysis: Analysis) -> tuple[Level, ...]:
+    """Return the coarsest measured level of each width in bits, the widest first."""
+    return coarsest_of_each_width(get_level(level.dtype) for level in analysis.levels)
+
+
+def hardest(analysis: Analysis) -> str:
+    """Return the level with the fewest bits and the coarsest scales; empty when none of integers was measured."""
+    plain = plain_levels(analysis)
+    return plain[-1].name if plain else ""
+
+
+def suffering(analysis: Analysis, dtype: str | None = None, count: int = 5) -> tuple[TensorErrors, ...]:
+    """Return the tensors with the lowest SQNR at a level (None: the hardest), the worst first."""
+    dtype = dtype or hardest(analysis)
     found = [
         (error.sqnr_db, place, tensor)
         for place, tensor in enumerate(analysis.tensors)
@@ -59,8 +71,12 @@ def suffering(analysis: Analysis, dtype: str = "w4a16", count: int = 5) -> tuple
     return tuple(tensor for _, _, tensor in sorted(found, key=lambda entry: entry[:2])[:count])
 
 
-def by_layer(analysis: Analysis, dtype: str = "w4a16") -> tuple[tuple[int | None, LevelError], ...]:
-    """Return each layer's error at a level, all its tensors together, the worst first; None holds the head."""
+def by_layer(analysis: Analysis, dtype: str | None = None) -> tuple[tuple[int | None, LevelError], ...]:
+    """Return each layer's error at a level (None: the hardest), all tensors together, the worst first.
+
+    Layer None holds the head.
+    """
+    dtype = dtype or hardest(analysis)
     held: dict[int | None, list[LevelError]] = {}
     for tensor in analysis.tensors:
         error = tensor.level(dtype)
@@ -70,8 +86,11 @@ def by_layer(analysis: Analysis, dtype: str = "w4a16") -> tuple[tuple[int | None
     return tuple(sorted(found, key=lambda entry: math.inf if entry[1].sqnr_db is None else entry[1].sqnr_db))
 
 
-def group_gains(analysis: Analysis, plain: str = "w4a16") -> tuple[Gain, ...]:
-    """Return what each group size buys over a level without groups, the finest first."""
+def group_gains(analysis: Analysis, plain: str | None = None) -> tuple[Gain, ...]:
+    """Return what each group size buys over a level without groups (None: the hardest), the finest first."""
+    plain = plain or hardest(analysis)
+    if not plain:
+        return ()
     base, bits = analysis.level(plain), get_level(plain).bits
     gains = []
     for level in analysis.levels:
@@ -87,8 +106,9 @@ def group_gains(analysis: Analysis, plain: str = "w4a16") -> tuple[Gain, ...]:
     return tuple(sorted(gains, key=lambda gain: gain.group_size))
 
 
-def heat_map(analysis: Analysis, dtype: str = "w4a16") -> HeatMap:
-    """Return the map of a level."""
+def heat_map(analysis: Analysis, dtype: str | None = None) -> HeatMap:
+    """Return the map of a level (None: the hardest)."""
+    dtype = dtype or hardest(analysis)
     tensors = analysis.tensors
     layers = sorted({tensor.layer for tensor in tensors}, key=lambda layer: (layer is None, layer or 0))
     kinds = tuple(dict.fromkeys(tensor.kind for tensor in tensors))

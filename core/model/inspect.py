@@ -9,18 +9,20 @@ this check.
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from core.base.errors import JsonValue, RKDeckError
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
+from core.vendor.platforms import load_platforms
 from core.vendor.releases import magics, platform_of_code
 
 HEAD_BYTES = 256 << 10
 TAIL_BYTES = 64
 READ, INFERRED = "read", "inferred"
 _FOOTER = re.compile(rb"rkllm-toolkit version: ([0-9A-Za-z.+_-]{1,40})\s*$")
-_NAME_PLATFORM = re.compile(r"rk35(?:88|76|62)|rv1126b", re.IGNORECASE)
-_NAME_DTYPE = re.compile(r"w[48]a(?:8|16)(?:[_-]?g\d+)?", re.IGNORECASE)
+# What people write of a dtype in a file's name, also of one RKDeck does not know: it is their claim, not our rule.
+_NAME_DTYPE = re.compile(r"w\d{1,2}a\d{1,2}(?:[_-]?g\d+)?", re.IGNORECASE)
 _MIN_MODEL_BYTES = 4096
 
 
@@ -175,13 +177,20 @@ def _read_fields(
 
 def fields_of_name(name: str) -> dict[str, JsonValue]:
     """What a file's name claims: `platform`, `dtype`; for the members its bytes do not tell."""
-    platform, dtype = _NAME_PLATFORM.search(name), _NAME_DTYPE.search(name)
+    platform, dtype = _name_platform().search(name), _NAME_DTYPE.search(name)
     found: dict[str, JsonValue] = {}
     if platform:
         found["platform"] = platform[0].lower()
     if dtype:
         found["dtype"] = re.sub(r"[_-]?g", "_g", dtype[0].lower())
     return found
+
+
+@cache
+def _name_platform() -> re.Pattern[str]:
+    # The longest first, so that a name that begins another one does not hide it.
+    names = sorted(load_platforms(), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)), re.IGNORECASE)
 
 
 def _text(value: JsonValue) -> str | None:

@@ -113,11 +113,21 @@ def quantize_linear(
 ) -> Quantized:
     """Quantize a linear layer as RKDeck does everywhere: per channel, or per group if a group size is given.
 
-    8 bits are symmetric (integer products need no correction for an offset), 4 bits are affine (with 16
-    levels, leaving none unused matters more).
+    Symmetric or affine as `is_symmetric` says of the width.
     """
     granularity: Granularity = "channel" if group_size is None else "group"
-    return quantize(weights, bits, granularity=granularity, group_size=group_size, symmetric=bits == 8)
+    return quantize(
+        weights, bits, granularity=granularity, group_size=group_size, symmetric=is_symmetric(bits)
+    )
+
+
+def is_symmetric(bits: int) -> bool:
+    """Whether RKDeck keeps integers of so many bits symmetric: its own rule, for the vendor's is not published.
+
+    8 bits are (integer products need no correction for an offset), 4 bits are affine (with 16 levels, leaving
+    none unused matters more).
+    """
+    return bits == 8
 
 
 def integer_range(bits: int, *, symmetric: bool) -> tuple[int, int]:

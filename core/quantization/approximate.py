@@ -10,8 +10,6 @@ import numpy.typing as npt
 from core.quantization.affine import Float32, QuantizationError, dequantize, quantize_linear
 from core.vendor.levels import Level
 
-_ROUNDING_FREE_BITS = 32
-
 
 @dataclass(frozen=True, slots=True)
 class ErrorMeasures:
@@ -38,11 +36,11 @@ def approximate(weights: npt.NDArray[np.floating[Any]], level: Level) -> Float32
         weight
             is beyond float16.
     """
-    if level.bits == _ROUNDING_FREE_BITS:
+    if level.rounding == "none":
         return np.asarray(weights, np.float32)
-    if level.bits < 16:
+    if level.rounding == "integer":
         return dequantize(quantize_linear(weights, level.bits, level.group_size))
-    return round_to_bfloat16(weights) if level.name == "bf16" else _round_to_float16(weights)
+    return round_to_bfloat16(weights) if level.rounding == "bfloat16" else _round_to_float16(weights)
 
 
 def measure(

@@ -16,7 +16,6 @@ from core.model.facts import ModelFacts
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.library import local_facts
-from core.vendor.levels import get_level
 from core.vendor.platforms import get_platform
 
 if TYPE_CHECKING:
@@ -191,7 +190,7 @@ def _need(shape: ModelShape | None, recipe: Recipe) -> Need:
     if shape is None:
         return Need(None, None)
     try:
-        level = get_level(recipe.dtype)
+        level = recipe.target().level
     except UsageError:
         level = None
     return needed(shape, level)

@@ -14,7 +14,7 @@ from core.convert.recipe import Recipe
 from core.estimate.table import support_reason
 from core.jobs.model import WorkerCommand
 from core.lab.perplexity import texts
-from core.lab.perplexity.figures import DEFAULT_LEVELS, DEFAULT_WINDOW, PerplexityResult, spans
+from core.lab.perplexity.figures import DEFAULT_WINDOW, PerplexityResult, spans
 from core.lab.perplexity.fingerprint import fingerprint
 from core.lab.perplexity.order import Engine, PerplexityOrder
 from core.lab.perplexity.store import PerplexityRun, PerplexityStore
@@ -24,7 +24,7 @@ from core.model.facts import ModelFacts
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.library import local_facts
-from core.vendor.levels import Level, get_level
+from core.vendor.levels import Level, get_level, usual_levels
 from core.vendor.platforms import Platform, context_limits, get_platform, load_platforms
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class PerplexityOptions:
     """What to measure.
 
     Attributes:
-        levels: names of levels; unquantized ones are measured first, for the others to be compared with. The
-            toolkit builds none but its own, and of the default levels those.
+        levels: names of levels, None for the usual ones; unquantized ones are measured first, for the others
+            to be compared with. The toolkit builds none but its own, and of the usual levels those.
         text: name of a built-in text, a file, or None for the first built-in one.
         window: tokens of a window, None for 256 or the model's context if that is less.
         stride: tokens between the beginnings of windows, None for separate windows.
@@ -60,7 +60,7 @@ class PerplexityOptions:
         force: start although memory seems too small.
     """
 
-    levels: tuple[str, ...] = DEFAULT_LEVELS
+    levels: tuple[str, ...] | None = None
     text: str | Path | None = None
     window: int | None = None
     stride: int | None = None
@@ -183,9 +183,11 @@ def perplexity_by_level(runs: Iterable[PerplexityRun]) -> dict[str, PerplexityRe
 
 
 def _levels(options: PerplexityOptions) -> tuple[Level, ...]:
-    found = list(dict.fromkeys(get_level(name) for name in options.levels))
-    if options.engine == "toolkit" and options.levels == DEFAULT_LEVELS:
-        found = [level for level in found if level.kind == "rkllm"]
+    if options.levels is not None:
+        found = list(dict.fromkeys(get_level(name) for name in options.levels))
+    else:
+        # The toolkit has no logits of the model as it was.
+        found = [level for level in usual_levels() if level.quantized or options.engine != "toolkit"]
     if not found:
         raise UsageError("perplexity.bad_option", option="level", value=None)
     return tuple(sorted(found, key=lambda level: level.bits < 16))
@@ -276,7 +278,7 @@ def _with_toolkit(
             max(limits.min, steps * limits.multiple), dataset=options.dataset, device=options.device,
         )  # fmt: skip
         # The last call is the export.
-        made[level.name] = calls(order.source, recipe, get_platform(recipe.platform), toolkit.version)[:-1]
+        made[level.name] = calls(order.source, recipe, toolkit.version)[:-1]
     facts: dict[str, JsonValue] = {
         "toolkit": toolkit.version, "simulated": toolkit.simulated, "device": options.device,
         "platform": options.platform, "dataset": options.dataset.name if options.dataset else None,

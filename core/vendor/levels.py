@@ -89,6 +89,13 @@ def usual_levels() -> tuple[Level, ...]:
     return tuple(level for level in load_levels() if level.usual)
 
 
+def algorithms() -> tuple[str, ...]:
+    """Every value of quantized_algorithm some level takes, the plain one first."""
+    return tuple(
+        dict.fromkeys((PLAIN_ALGORITHM, *(name for level in load_levels() for name in level.algorithms)))
+    )
+
+
 def group_sizes() -> tuple[int, ...]:
     """Every group size a level has, the finest first."""
     return tuple(sorted({level.group_size for level in load_levels() if level.group_size is not None}))

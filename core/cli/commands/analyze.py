@@ -25,7 +25,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help="a model in the library, a folder starting with ./ or /, or a Hub id"
     )
     parser.add_argument("--tensor", metavar="NAME", help="only this tensor, also of a model on the Hub")
-    parser.add_argument("--platform", metavar="P", help="suggest a level for this platform (default rk3588)")
+    parser.add_argument("--platform", metavar="P", help="suggest a level for this platform (default: as set)")
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
     parser.add_argument("--again", action="store_true", help="measure again what was measured before")
 
@@ -136,7 +136,7 @@ def _suggestion(advice: Suggestion | None) -> JsonValue:
 
 
 def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> None:
-    from core.lab.summary import group_gains, suffering
+    from core.lab.summary import group_gains, hardest, suffering
 
     out = context.output
     out.text(
@@ -163,19 +163,20 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
         out.text(f"  {left.dtype} left out: {word(left.problem)[0]}")
     for problem in analysis.problems:
         out.text(f"  not measured: {word(problem)[0]}")
-    worst = suffering(analysis, count=_SUFFERING)
+    coarsest = hardest(analysis)
+    worst = suffering(analysis, coarsest, _SUFFERING)
     if worst:
-        out.text("  suffer most at w4a16: " + ", ".join(_named(tensor) for tensor in worst))
+        out.text(f"  suffer most at {coarsest}: " + ", ".join(_named(tensor, coarsest) for tensor in worst))
     gains = group_gains(analysis)
     if gains:
-        out.text("  groups at 4 bits buy: " + ", ".join(_gain(gain) for gain in gains))
+        out.text(f"  groups buy beside {coarsest}: " + ", ".join(_gain(gain) for gain in gains))
     if advice is not None:
         rate = f" with hybrid_rate {advice.hybrid_rate:g} ({advice.partner})" if advice.partner else ""
         out.text(f"  suggested for {advice.platform}: {advice.dtype}{rate}. {word(advice.reason)[0]}")
 
 
-def _named(tensor: TensorErrors) -> str:
-    error = tensor.level("w4a16")
+def _named(tensor: TensorErrors, level: str) -> str:
+    error = tensor.level(level)
     place = "" if tensor.layer is None else f"layer {tensor.layer} "
     return f"{place}{printable(tensor.kind)} {_db(error.sqnr_db if error else None)} dB"
 

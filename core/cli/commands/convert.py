@@ -10,12 +10,19 @@ from core.words import word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
+    from core.vendor.levels import PLAIN_ALGORITHM, load_levels
+
     parser.add_argument(
         "model", metavar="MODEL", help="a model in the library, or a folder starting with ./ or /"
     )
     parser.add_argument("--platform", metavar="P", required=True)
-    parser.add_argument("--dtype", metavar="D", required=True, help="w8a8, w4a16, w8a8_g128 ...")
-    parser.add_argument("--algorithm", metavar="A", default="normal")
+    parser.add_argument(
+        "--dtype",
+        metavar="D",
+        required=True,
+        help=" ".join(level.name for level in load_levels() if level.kind == "rkllm"),
+    )
+    parser.add_argument("--algorithm", metavar="A", default=PLAIN_ALGORITHM)
     parser.add_argument("--context", type=int, metavar="N", help="maximum context in tokens (default 4096)")
     parser.add_argument("--cores", type=int, metavar="N", help="NPU cores (default: all)")
     parser.add_argument("--optimization", type=int, choices=(0, 1), default=1)

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
+    from core.vendor.platforms import load_platforms
+
     parser.add_argument("model", metavar="MODEL", help="a Hub id, or a folder starting with ./ or /")
     target = parser.add_mutually_exclusive_group()
-    target.add_argument("--platform", metavar="P", help="rk3588 (default), rk3576, rk3562 or rv1126b")
+    target.add_argument("--platform", metavar="P", help=f"{', '.join(load_platforms())}; default: as set")
     target.add_argument("--board", metavar="NAME", help="a board you added: its platform and its memory")
     parser.add_argument("--context", type=int, metavar="N", help="context length in tokens (default 4096)")
     parser.add_argument("--cores", type=int, metavar="N", help="NPU cores (default: all)")

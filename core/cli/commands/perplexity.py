@@ -11,12 +11,14 @@ from core.cli.following import number, run_job
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
+    from core.vendor.levels import usual_levels
+
     parser.add_argument(
         "model", metavar="MODEL", help="a model in the library, or a folder starting with ./ or /"
     )
     parser.add_argument(
         "--level", metavar="L", action="append", nargs="+",
-        help="levels to measure (default: fp16 w8a8 w4a16_g32 w4a16)",
+        help=f"levels to measure (default: {' '.join(level.name for level in usual_levels())})",
     )  # fmt: skip
     parser.add_argument(
         "--text", metavar="F", help="en, en-long, es (built in), or a UTF-8 file (default: en)"
@@ -61,7 +63,7 @@ def _run(context: Context) -> int:
         platform=options.platform,
         dataset=Path(options.dataset) if options.dataset else None,
         force=options.force,
-        **({"levels": levels} if levels else {}),
+        levels=levels or None,
     )
     handle = measure(services, folder, wanted, item=item)
     result = run_job(handle, context.output)

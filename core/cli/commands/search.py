@@ -20,7 +20,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, default=20, metavar="N")
     parser.add_argument(
-        "--platform", metavar="P", help="say whether each model fits this SoC's boards: rk3588, rk3576, ..."
+        "--platform",
+        metavar="P",
+        help="say whether each model fits this SoC's boards (as `estimate` names it)",
     )
     parser.add_argument(
         "--max-ram",

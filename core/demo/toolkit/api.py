@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from core.demo.container import TOOLKIT_VERSION, Tensor, write_container
-from core.demo.toolkit.checks import BuildError, check_build, check_shapes, group_size
+from core.demo.toolkit.checks import BuildError, check_build, check_shapes
 from core.demo.toolkit.loading import Checkpoint, LoadError, load_checkpoint
+from core.demo.toolkit.offers import DTYPES
 from core.demo.toolkit.stages import bar, say
 from core.quantization.affine import Quantized, dequantize, pack_int4, quantize_linear
 from core.quantization.forward import Forward, linear_names, read_shape
 
 OK, FAILED = 0, -1
+_FLOAT_BITS = 16
 _LOAD_DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -125,7 +127,7 @@ class RKLLM:
             checkpoint = self._loaded()
             weights = {**checkpoint.weights, **{name: dequantize(item) for name, item in self._built.items()}}
             config = {**checkpoint.config, "tie_word_embeddings": False}
-            bits = 8 if "a8" in str(self._recipe["dtype"]) else None
+            bits = _rounded_inputs(self._recipe["dtype"])
             tokens = np.asarray(inputs["input_ids"]).reshape(-1)
             found.append(Forward(config, weights, activation_bits=bits).logits(tokens))
 
@@ -138,7 +140,7 @@ class RKLLM:
 
     def _quantize(self, linear: dict[str, npt.NDArray[np.float32]], dtype: str) -> dict[str, Quantized]:
         """Quantize under two bars: `Building` counts tensors, `Optimizing` layers, as the real ones do."""
-        bits, group = (4 if dtype.startswith("w4") else 8), group_size(dtype)
+        bits, _inputs, group = DTYPES[dtype]
         for _ in bar("Building model", list(linear)):
             continue
         layers: dict[str, list[str]] = {}
@@ -179,6 +181,12 @@ class RKLLM:
             },
             "end_tokens": checkpoint.end_tokens,
         }
+
+
+def _rounded_inputs(dtype: str) -> int | None:
+    """Bits the inputs of linear layers are rounded to, None where they stay floats."""
+    bits = DTYPES[dtype][1]
+    return bits if bits < _FLOAT_BITS else None
 
 
 def _linear_weights(checkpoint: Checkpoint) -> dict[str, npt.NDArray[np.float32]]:

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from core.base.errors import JsonValue, RKDeckError, UsageError
 
 DEFAULT_WINDOW = 256
-DEFAULT_LEVELS = ("fp16", "w8a8", "w4a16_g32", "w4a16")
 # Fewer predictions than this say nothing about a model.
 MIN_SCORED_TOKENS = 32
 # Above exp(700) a double overflows; no language model is that wrong, its arithmetic is.

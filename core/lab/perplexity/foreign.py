@@ -16,6 +16,7 @@ from core.lab.perplexity.checkpoint import load_tokenizer
 from core.lab.perplexity.figures import Answer
 from core.lab.perplexity.measurement import Measurement
 from core.lab.perplexity.order import PerplexityOrder
+from core.quantization.affine import is_symmetric
 
 _SIGKILL = 9
 _LAST_BYTES = 4000
@@ -43,7 +44,7 @@ def run_torch(measurement: Measurement, words: str, job_dir: Path, on_output: Ou
     levels: list[JsonValue] = [
         {
             "name": level.name, "bits": level.bits, "activation_bits": level.activation_bits,
-            "group_size": level.group_size,
+            "group_size": level.group_size, "rounding": level.rounding, "symmetric": is_symmetric(level.bits),
         }
         for level in order.levels_found()
     ]  # fmt: skip

@@ -46,19 +46,20 @@ def spans(tokens, window, stride, limit):
     return found
 
 
-def quantized(weight, bits, group_size, name):
-    # type: (Any, int, int | None, str) -> Any
-    """A matrix (outputs, inputs) as 8 symmetric or 4 affine bits keep it, per output row or per group of inputs."""
+def quantized(weight, level, name):
+    # type: (Any, dict[str, Any], str) -> Any
+    """A matrix (outputs, inputs) as integers keep it, symmetric or affine, per output row or per group of inputs."""
     import torch
 
     outputs, inputs = weight.shape
+    bits, group_size = level["bits"], level["group_size"]
     if group_size is not None and inputs % group_size:
         raise Refused("perplexity.group_size", tensor=name, group_size=group_size, inputs=inputs)
     if float(weight.abs().max()) > LARGEST:
         raise Refused("perplexity.weights_too_large", tensor=name)
     blocks = weight.reshape(outputs, -1, group_size or inputs)
-    if bits == 8:
-        top = 127
+    if level["symmetric"]:
+        top = 2 ** (bits - 1) - 1
         scale = as_scale(blocks.abs().amax(dim=-1, keepdim=True).double() / top)
         zero = torch.zeros_like(scale)
         integers = torch.clamp(torch.round(blocks / scale), -top, top)
@@ -84,11 +85,11 @@ def approximated(weight, level, name):
     """A float32 matrix as a level keeps it."""
     import torch
 
-    if level["bits"] == 32:
+    if level["rounding"] == "none":
         return weight
-    if level["bits"] < 16:
-        return quantized(weight, level["bits"], level["group_size"], name)
-    kept = weight.to(torch.bfloat16 if level["name"] == "bf16" else torch.float16).float()
+    if level["rounding"] == "integer":
+        return quantized(weight, level, name)
+    kept = weight.to(getattr(torch, level["rounding"])).float()
     bad = int((~torch.isfinite(kept)).sum())
     if bad:
         raise Refused("perplexity.beyond_float16", tensor=name, count=bad)

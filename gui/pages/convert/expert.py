@@ -6,10 +6,10 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QToolButton, QVBoxLayout, QWidget
 
 from core.convert.recipe import Recipe
+from core.vendor.levels import algorithms
 from gui.pages.convert.fields import PathField, QuietWheel, box, form
 from gui.text import tr
 
-_ALGORITHMS = ("normal", "grq", "gdq")
 _LOAD_DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -49,7 +49,7 @@ class ExpertOptions(QWidget):
 
     def _make_fields(self, wheel: QuietWheel) -> None:
         self.algorithm = box("algorithmBox", tr("Algorithm"))
-        for name in _ALGORITHMS:
+        for name in algorithms():
             self.algorithm.addItem(name, name)
         self.optimization = box("optimizationBox", tr("Optimization"))
         self.optimization.addItem(tr("1: better accuracy"), 1)

@@ -21,8 +21,6 @@ from gui.text import tr
 from gui.widgets.elided import never_markup
 from gui.widgets.scrolled import Column
 
-_USUAL_LEVEL = "w8a8"
-
 
 class RecipeForm(Column):
     """Fields that make a recipe.
@@ -155,7 +153,7 @@ class RecipeForm(Column):
                 entry.setToolTip(never_markup(tr(reason)))
         place = self.dtype.findData(wanted)
         if place < 0 or not model.item(place).isEnabled():
-            place = self.dtype.findData(_USUAL_LEVEL)
+            place = self.dtype.findData(platform.usual_level.name)
         self.dtype.setCurrentIndex(place)
 
     def _fill_cores(self, wanted: int | None) -> None:

@@ -32,7 +32,9 @@ class ConvertPage(Page):
         self._wanted_id: str | None = None
         self._starting = False
         target = desk.active.target
-        first = Recipe(target.platform.name, "w8a8", desk.settings.value.default_context)
+        first = Recipe(
+            target.platform.name, target.platform.usual_level.name, desk.settings.value.default_context
+        )
         self.form = RecipeForm(desk, first)
         self.checker = RecipeChecker(desk, self)
         self.problems, self.notes = ProblemList(), ProblemList("noteList")

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 from core.base.observable import ObservableList
 from core.base.units import GIB
 from core.estimate.records import LevelEstimate, Number
+from core.vendor.levels import get_level
 from gui.models.list_model import Column, RecordModel
 from gui.text import tr
 from gui.theme import colour
@@ -53,7 +54,7 @@ class LevelTable(QTableView):
     def select_best(self) -> None:
         """Select the first level that can be run."""
         for number, row in enumerate(self._rows):
-            if row.supported and row.kind == "rkllm" and row.dtype != "fp16_rkllm":
+            if row.supported and get_level(row.dtype).quantized:
                 self.selectRow(number)
                 return
 

@@ -17,7 +17,7 @@ from core.base.units import GIB, format_bytes
 from core.lab.analysis import Analysis
 from core.lab.energy import energy_per_bit
 from core.lab.suggest import Suggestion
-from core.lab.summary import group_gains, heat_map, suffering
+from core.lab.summary import group_gains, hardest, heat_map, plain_levels, suffering
 from core.usecases.lab_view import LabView, LevelRow
 from core.vendor.platforms import Platform
 from gui.models.list_model import Column, RecordModel
@@ -150,12 +150,15 @@ class Overview(QWidget):
         self.price.setText(_price(advice))
 
     def _show_findings(self, analysis: Analysis) -> None:
+        level = hardest(analysis)
         worst = [
             f"{tensor.name}: {error.sqnr_db:.1f} dB"
-            for tensor in suffering(analysis, count=4)
-            if (error := tensor.level("w4a16")) is not None and error.sqnr_db is not None
+            for tensor in suffering(analysis, level, 4)
+            if (error := tensor.level(level)) is not None and error.sqnr_db is not None
         ]
-        self.worst.setText(tr("Suffer most at 4 bits:") + "\n" + printable_lines(worst) if worst else "")
+        self.worst.setText(
+            tr("Suffer most at {level}:", level=level) + "\n" + printable_lines(worst) if worst else ""
+        )
         self.worst.setVisible(bool(worst))
         gains = [
             tr(
@@ -165,7 +168,9 @@ class Overview(QWidget):
             for gain in group_gains(analysis)
             if gain.gain_db is not None
         ]  # fmt: skip
-        self.gains.setText(tr("What groups buy at 4 bits:") + "\n" + "\n".join(gains) if gains else "")
+        self.gains.setText(
+            tr("What groups buy beside {level}:", level=level) + "\n" + "\n".join(gains) if gains else ""
+        )
         self.gains.setVisible(bool(gains))
         self.explain.setText(_explain(analysis))
         problems = [word_error(problem, language())[0] for problem in analysis.problems]
@@ -174,7 +179,7 @@ class Overview(QWidget):
 
     def _fill_levels(self, analysis: Analysis) -> None:
         names = [level.dtype for level in analysis.levels if level.sqnr_db is not None]
-        wanted = self.level.currentText() or "w4a16"
+        wanted = self.level.currentText() or hardest(analysis)
         self.level.blockSignals(True)
         self.level.clear()
         self.level.addItems(names)
@@ -196,20 +201,22 @@ def printable_lines(lines: list[str]) -> str:
 
 
 def _explain(analysis: Analysis) -> str:
-    eight, four = analysis.level("w8a8"), analysis.level("w4a16")
-    if eight is None or four is None or eight.sqnr_db is None or four.sqnr_db is None:
+    plain = plain_levels(analysis)
+    more, fewer = (analysis.level(level.name) for level in (plain[0], plain[-1])) if plain else (None, None)
+    if more is None or fewer is None or more.sqnr_db is None or fewer.sqnr_db is None or len(plain) == 1:
         return ""
     return tr(
         "SQNR says how much louder the weights are than the error of rounding them. Each bit is worth about 6 dB:"
-        " 8 bits reach {eight} dB here, 4 bits {four} dB. What it does to words is measured on the Perplexity tab.",
-        eight=f"{eight.sqnr_db:.1f}", four=f"{four.sqnr_db:.1f}",
+        " {more} bits reach {more_db} dB here, {fewer} bits {fewer_db} dB. What it does to words is measured on the"
+        " Perplexity tab.",
+        more=plain[0].bits, more_db=f"{more.sqnr_db:.1f}", fewer=plain[-1].bits, fewer_db=f"{fewer.sqnr_db:.1f}",
     )  # fmt: skip
 
 
 def _offered(analysis: Analysis, platform: Platform) -> str:
     """What a platform takes, with this model's bytes (SDK manual 1.3.0, table 3-3; rknn-llm #107 and #535)."""
     eight, four = format_bytes(analysis.weights), format_bytes(analysis.weights // 2)
-    if "w4a16" in platform.dtypes or "w4a16_g32" in platform.dtypes:
+    if any((level.bits, level.activation_bits) == (4, 16) for level in platform.levels):
         return tr(
             "{soc} takes 4-bit weights beside 16-bit inputs: {four} of weights instead of {eight}, and only the weights"
             " lose precision.",

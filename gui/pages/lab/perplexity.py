@@ -26,6 +26,7 @@ from core.lab.perplexity.store import PerplexityRun
 from core.library.library import LibraryItem
 from core.usecases import perplexity as use
 from core.usecases.perplexity import PerplexityOptions
+from core.vendor.levels import comparable_levels, usual_levels
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
 from gui.shell.status import show_progress
@@ -37,8 +38,6 @@ from gui.widgets.tables import dress_table
 from gui.wording import word_error
 from gui.words import job_line
 
-_LEVELS = ("fp16", "w8a8", "w4a16_g32", "w4a16_g128", "w4a16")
-_DEFAULT = ("fp16", "w8a8", "w4a16_g32", "w4a16")
 _PROMPT_CHARACTERS = 500
 
 
@@ -69,9 +68,9 @@ class PerplexityTab(QWidget):
         self.windows.setRange(1, 10_000)
         self.windows.setValue(16)
         self.windows.setAccessibleName(tr("Windows of the text"))
-        self.levels = {name: QCheckBox(name) for name in _LEVELS}
-        for name, box in self.levels.items():
-            box.setChecked(name in _DEFAULT)
+        self.levels = {level.name: QCheckBox(level.name) for level in comparable_levels()}
+        for level in usual_levels():
+            self.levels[level.name].setChecked(True)
         self.prompt = QLineEdit()
         self.prompt.setObjectName("greedyPrompt")
         self.prompt.setMaxLength(_PROMPT_CHARACTERS)
@@ -285,9 +284,11 @@ def _explain(run: PerplexityRun) -> str:
             "That is {percent} % more than {reference} on the same windows.",
             percent=f"{100 * (worst.ratio - 1):.2f}", reference=worst.reference,
         )  # fmt: skip
-    if any(result.simulated_activations for result in run.results):
+    rounded = next((result.level for result in run.results if result.simulated_activations), None)
+    if rounded is not None:
         text += " " + tr(
-            "At w8a8 the inputs of each layer are rounded to 8 bits, too: outliers among them cost most."
+            "At {level} the inputs of each layer are rounded to 8 bits, too: outliers among them cost most.",
+            level=rounded,
         )
     return text
 

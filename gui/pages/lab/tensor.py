@@ -8,10 +8,11 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.units import format_bytes, format_count
 from core.lab.picture import Grid, TensorPicture, Walk
-from core.lab.scheme import GROUP_SIZES, Scheme, scheme
+from core.lab.scheme import Scheme, scheme
 from core.lab.weights import TensorRef
 from core.usecases import lab as use
 from core.usecases.lab import ModelSource, OpenTensor
+from core.vendor.levels import group_sizes
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.pages.lab.charts import StillChart
@@ -23,7 +24,7 @@ from gui.wording import word_error
 
 _WAIT_MS = 150
 _BITS = (4, 8)
-_GROUPS: tuple[int | None, ...] = (*GROUP_SIZES, None)
+_GROUPS: tuple[int | None, ...] = (*group_sizes(), None)
 
 
 class TensorTab(QWidget):

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from core.base.errors import RKDeckError
 from core.lab import picture
 from core.lab.picture import Grid, TensorPicture, draw, follow
-from core.lab.scheme import GROUP_SIZES, Scheme, level_scheme
+from core.lab.scheme import Scheme, level_scheme
 from core.lab.weights import WeightFolder, open_folder
 from core.quantization.affine import quantize_linear
 from core.quantization.approximate import approximate
-from core.vendor.levels import get_level
+from core.vendor.levels import get_level, group_sizes
 from tests.support.checkpoints import NORM, Q_PROJ, normal, write_model
 
 ROWS, INPUTS = 80, 1024
@@ -33,7 +33,7 @@ def taken(folder: WeightFolder, scheme: Scheme, channel: int = 0, column: int = 
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-@pytest.mark.parametrize("group", [None, *GROUP_SIZES])
+@pytest.mark.parametrize("group", [None, *group_sizes()])
 def test_grid_and_formula_are_those_of_the_chosen_group(
     folder: WeightFolder, bits: int, group: int | None
 ) -> None:

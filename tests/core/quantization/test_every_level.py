@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from core.lab.scheme import GROUP_SIZES, Scheme
+from core.lab.scheme import Scheme
 from core.quantization.affine import Float32, dequantize, pack_int4, quantize, quantize_linear, unpack_int4
-from core.vendor.levels import Level, load_levels
+from core.vendor.levels import Level, group_sizes, load_levels
 
 INTEGER_LEVELS = [level for level in load_levels() if level.bits < 16]
-SCHEMES = [Scheme(bits, group) for bits in (8, 4) for group in (None, *GROUP_SIZES)]
+SCHEMES = [Scheme(bits, group) for bits in (8, 4) for group in (None, *group_sizes())]
 
 
 def steps(weights: Float32, bits: int, group: int | None) -> tuple[Float32, Float32]:
