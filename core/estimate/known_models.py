@@ -36,7 +36,7 @@ class KnownModel:
 
     def facts(self) -> ModelFacts:
         """What reading its headers on the Hub would give."""
-        return ModelFacts(self.repo, dict(self.config), self.tensors, 0, None)
+        return ModelFacts(self.repo, dict(self.config), self.tensors, 0, None, "safetensors")
 
 
 @dataclass(frozen=True, slots=True)

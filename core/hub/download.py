@@ -11,20 +11,7 @@ from core.hub.records import ModelDetail, RepoFile
 from core.hub.transport import TIMEOUT_S
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import WorkerCommand
-
-# The same weights in other clothes: left out when safetensors are there, unless asked for.
-_OTHER_WEIGHTS = (
-    "*.bin",
-    "*.pt",
-    "*.pth",
-    "*.ckpt",
-    "*.h5",
-    "*.msgpack",
-    "*.onnx",
-    "*.onnx_data",
-    "*.tflite",
-    "*.gguf",
-)
+from core.model.files import weight_files
 
 # What a repository calls itself that has configuration and headers to look at, but no weights behind them.
 _FACTS_ONLY = "facts-only"
@@ -75,7 +62,8 @@ def plan_download(
     """
     if _FACTS_ONLY in detail.summary.tags:
         raise RefusedError("hub.facts_only", repo=detail.repo)
-    chosen = [file for file in detail.files if _wanted(file.path, detail, include, exclude)]
+    superfluous = weight_files(file.path for file in detail.files).superfluous
+    chosen = [file for file in detail.files if _wanted(file.path, superfluous, include, exclude)]
     if not chosen:
         raise RefusedError("hub.nothing_to_download", repo=detail.repo)
     seen: dict[str, str] = {}
@@ -91,7 +79,7 @@ def plan_download(
     return DownloadPlan(detail.repo, detail.commit, tuple(chosen))
 
 
-def _wanted(path: str, detail: ModelDetail, include: Sequence[str], exclude: Sequence[str]) -> bool:
+def _wanted(path: str, superfluous: frozenset[str], include: Sequence[str], exclude: Sequence[str]) -> bool:
     if any(fnmatch.fnmatchcase(path, pattern) for pattern in exclude):
         return False
     if include:
@@ -99,8 +87,7 @@ def _wanted(path: str, detail: ModelDetail, include: Sequence[str], exclude: Seq
     # No model needs hidden files, and `.ssh/authorized_keys` must not arrive in a folder of the user's.
     if any(part.startswith(".") and part != ".." for part in path.split("/")):
         return False
-    has_safetensors = any(file.path.endswith(".safetensors") for file in detail.files)
-    return not (has_safetensors and any(fnmatch.fnmatchcase(path.lower(), name) for name in _OTHER_WEIGHTS))
+    return path not in superfluous
 
 
 def start_download(

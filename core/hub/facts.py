@@ -1,25 +1,15 @@
 """A model's facts without its weights: config.json and safetensors headers by range request, all bounded."""
 
+from collections.abc import Collection
+
 from core.base.errors import RefusedError, RKDeckError
-from core.base.names import printable
 from core.hub.client import HubClient
 from core.hub.records import ModelDetail
-from core.model.facts import (
-    CONFIG_NAME,
-    INDEX_NAME,
-    MAX_CONFIG_BYTES,
-    MAX_INDEX_BYTES,
-    ModelFacts,
-    choose_weight_files,
-    detect_quantization,
-    join_shards,
-    parse_config,
-    parse_index,
-)
+from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config
+from core.model.files import CONFIG_NAME, MAX_CONFIG_BYTES, WeightFiles, read_weight_files, refusal_of
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 
 _MAX_SHARDS = 512
-_ADAPTER = "adapter_config.json"
 # 512 first requests make 32 MiB; padded headers of a hostile repository would make gigabytes.
 _MAX_HEADERS_BYTES = 96 << 20
 # Most headers fit into the first request; the rest takes one more.
@@ -30,10 +20,10 @@ def fetch_model_facts(client: HubClient, repo: str, revision: str | None = None)
     """Read what the estimate needs: one details request, config.json, and the header of each weight file.
 
     Raises:
-        RKDeckError: as `HubClient` does; `hub.no_config` when there is no config.json; `hub.adapter_only` with the
-            name of its base when there is an adapter instead; `hub.shard_missing`;
+        RKDeckError: as `HubClient` does; `hub.no_config` when there is no config.json; `hub.shard_missing`;
             the estimate's errors for files that are damaged or hostile.
-        RefusedError: `hub.too_many_files`, `hub.headers_too_large`.
+        RefusedError: `model.adapter_only`, `model.adapter_without_base` for an adapter; where there is no config.json,
+            `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`; `hub.too_many_files`, `hub.headers_too_large`.
     """
     return fetch_facts(client, client.details(repo, revision))
 
@@ -46,15 +36,10 @@ def fetch_facts(client: HubClient, detail: ModelDetail) -> ModelFacts:
     """
     reader = _Reader(client, detail)
     names = {file.path: file.size_bytes for file in detail.files}
-    if CONFIG_NAME not in names:
-        if _ADAPTER in names:
-            raise _adapter_only(reader)
-        raise RKDeckError("hub.no_config", repo=detail.repo)
+    found = read_weight_files(names, reader.read_file)
+    _refuse(found, names, detail.repo)
     config = parse_config(reader.read_file(CONFIG_NAME, MAX_CONFIG_BYTES))
-    if INDEX_NAME in names:
-        shards = parse_index(reader.read_file(INDEX_NAME, MAX_INDEX_BYTES))
-    else:
-        shards = choose_weight_files(names)
+    shards = found.files if found.has_headers else ()
     if len(shards) > _MAX_SHARDS:
         raise RefusedError("hub.too_many_files", repo=detail.repo, count=len(shards))
     limit = reader.bytes_read + _MAX_HEADERS_BYTES
@@ -65,20 +50,17 @@ def fetch_facts(client: HubClient, detail: ModelDetail) -> ModelFacts:
         tensors=tensors,
         bytes_fetched=reader.bytes_read,
         quantization=detect_quantization(config, tensors),
+        weights=found.kind,
     )
 
 
-def _adapter_only(reader: "_Reader") -> RKDeckError:
-    """An adapter has no shape of its own: say whose it is."""
-    base: object = None
-    try:
-        base = parse_config(reader.read_file(_ADAPTER, MAX_CONFIG_BYTES)).get("base_model_name_or_path")
-    except RKDeckError as error:
-        if not error.code.startswith("estimate."):  # the Hub's own trouble is told as that
-            return error
-    if not isinstance(base, str) or not base:
-        return RKDeckError("hub.adapter_without_base", repo=reader.repo)
-    return RKDeckError("hub.adapter_only", repo=reader.repo, base=printable(base, 120))
+def _refuse(found: WeightFiles, names: Collection[str], repo: str) -> None:
+    """Refuse what has no shape to read: an adapter, and whatever has no config.json."""
+    refusal = refusal_of(found, repo)
+    if refusal is not None and (found.kind == "adapter" or CONFIG_NAME not in names):
+        raise refusal
+    if CONFIG_NAME not in names:
+        raise RKDeckError("hub.no_config", repo=repo)
 
 
 class _Reader:

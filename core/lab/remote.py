@@ -17,9 +17,9 @@ from core.lab.weights import (
     classify,
     find_tensor,
     places_in_header,
-    weight_map,
 )
-from core.model.facts import INDEX_NAME, MAX_INDEX_BYTES, ModelFacts, choose_weight_files
+from core.model.facts import ModelFacts
+from core.model.files import MAX_INDEX_BYTES, shard_by_tensor, weight_files
 from core.model.headers import LENGTH_BYTES, needed_header_bytes
 
 MAX_TENSOR_BYTES = 768 << 20
@@ -111,12 +111,13 @@ class HubWeights:
     def _remote_place(self, tensor: str) -> tuple[str, Place]:
         """The shard that holds a tensor, and where; the index says which, or every header is looked at."""
         names = {file.path for file in self._detail.files}
-        shards = choose_weight_files(names)
-        if INDEX_NAME in names:
+        found = weight_files(names)
+        shards = found.files
+        if found.index is not None:
             index = self._client.read_file(
-                self._detail.repo, self._detail.commit, INDEX_NAME, MAX_INDEX_BYTES
+                self._detail.repo, self._detail.commit, found.index, MAX_INDEX_BYTES
             )
-            named = weight_map(index).get(tensor)
+            named = shard_by_tensor(index).get(tensor)
             shards = (named,) if named in names else shards
         for shard in shards:
             for place in self._header(shard):

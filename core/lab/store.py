@@ -12,7 +12,8 @@ from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.names import safe_component
 from core.lab.analysis import Analysis, Kept, LeftOut
 from core.lab.errors import LevelError, TensorErrors
-from core.model.facts import CONFIG_NAME, INDEX_NAME
+from core.model.facts import local_names
+from core.model.files import CONFIG_NAME, weight_files
 
 SCHEMA = 1
 # A mixture of experts with 18,000 tensors takes 20 MB.
@@ -88,8 +89,8 @@ def stamp_of(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        names = {CONFIG_NAME, INDEX_NAME} | {path.name for path in folder.glob("*.safetensors")}
-        for name in sorted(names):
+        found = weight_files(local_names(folder))
+        for name in sorted({CONFIG_NAME, *found.files, *([found.index] if found.index else [])}):
             path = folder / name
             if path.is_file():
                 state = path.stat()

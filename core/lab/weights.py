@@ -1,6 +1,5 @@
 """Where a model's weights lie, what each tensor is, and reading them block by block with bounded memory."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,16 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.base.errors import RKDeckError
-from core.base.names import printable, safe_relative_path
+from core.base.names import printable
 from core.lab.kernel import rows_per_block
-from core.model.facts import (
-    INDEX_NAME,
-    MAX_INDEX_BYTES,
-    ModelFacts,
-    choose_weight_files,
-    load_local_facts,
-    parse_index,
-)
+from core.model.facts import ModelFacts, load_local_facts, local_weight_files
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 from core.model.tensors import LinearLayer, sort_tensors
 from core.model.textconfig import read_text_config
@@ -128,7 +120,8 @@ def open_folder(folder: Path) -> WeightFolder:
     places: dict[str, Place] = {}
     try:
         facts = load_local_facts(folder)
-        for name in _shard_names(folder):
+        found = local_weight_files(folder)
+        for name in found.files if found.has_headers else ():
             places.update({place.info.name: place for place in _places(folder / name)})
     except OSError as error:
         raise RKDeckError("lab.unreadable", file=str(folder), problem=error.strerror or "") from error
@@ -249,25 +242,6 @@ def places_in_header(file: Path, first_bytes: bytes, file_size_bytes: int) -> It
     for info in parse_safetensors_header(first_bytes, file_size_bytes):
         yield Place(file, offset, info)
         offset += info.size_bytes
-
-
-def weight_map(index: bytes) -> dict[str, str]:
-    """Return tensor -> shard of a model.safetensors.index.json, its shard names checked.
-
-    Raises:
-        RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
-    """
-    parse_index(index)
-    entries: dict[str, str] = json.loads(index)["weight_map"]
-    return {name: str(safe_relative_path(shard)) for name, shard in entries.items()}
-
-
-def _shard_names(folder: Path) -> tuple[str, ...]:
-    index = folder / INDEX_NAME
-    if index.is_file():
-        with index.open("rb") as file:
-            return parse_index(file.read(MAX_INDEX_BYTES + 1))
-    return choose_weight_files(entry.name for entry in folder.iterdir())
 
 
 def _places(path: Path) -> Iterator[Place]:

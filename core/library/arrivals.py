@@ -7,6 +7,7 @@ from core.base.errors import JsonValue
 from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
 from core.library.library import Library, LibraryFile
+from core.model.files import weight_files
 
 _CONVERTED = ".rkllm"
 
@@ -31,7 +32,7 @@ def enter_download(
         if not file.name.endswith(_CONVERTED)
     ]
     earlier = _earlier_files(library, folder, plan, {file.name for file in others})
-    is_source = any(file.name.endswith(".safetensors") for file in others)
+    is_source = weight_files(file.name for file in others).is_source
     # The config.json and tokenizer beside a converted file make no source of their own.
     if is_source or earlier or (others and not converted):
         library.register(

@@ -14,6 +14,8 @@ from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.names import printable, safe_relative_path
+from core.model.facts import local_names, local_weight_files
+from core.model.files import CONFIG_NAME, refusal_of, weight_files
 
 Kind = Literal["source", "rkllm"]
 
@@ -142,14 +144,19 @@ class Library:
         """Enter a model folder (config.json and weights) where it lies; digests are not computed.
 
         Raises:
-            RefusedError: `library.not_a_model`; `names.unsafe_path` for a path, or a file in it, whose name is
-                not text.
+            RefusedError: `library.not_a_model`; `model.adapter_only` and the like for weights that are no source;
+                `names.unsafe_path` for a path, or a file in it, whose name is not text.
+            RKDeckError: `estimate.bad_index`, `estimate.missing_shard`, `estimate.unreadable`.
         """
         folder = path.absolute()
-        if not (folder / "config.json").is_file():
-            raise RefusedError("library.not_a_model", path=str(path), missing="config.json")
-        if not any(folder.glob("*.safetensors")):
-            raise RefusedError("library.not_a_model", path=str(path), missing="*.safetensors")
+        names = local_names(folder)
+        if CONFIG_NAME not in names and refusal_of(weight_files(names), str(path)) is None:
+            raise RefusedError("library.not_a_model", path=str(path), missing=CONFIG_NAME)
+        found = local_weight_files(folder)
+        if not found.is_source:
+            raise refusal_of(found, str(path)) or RefusedError(
+                "library.not_a_model", path=str(path), missing="*.safetensors"
+            )
         files = [
             LibraryFile(_text(file.relative_to(folder)), file.stat().st_size, None)
             for file in _files_below(folder)

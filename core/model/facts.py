@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import JsonValue, RKDeckError
-from core.base.names import safe_relative_path
+from core.model.files import (
+    CONFIG_NAME,
+    MAX_CONFIG_BYTES,
+    WeightFiles,
+    WeightsKind,
+    read_weight_files,
+    refusal_of,
+    weight_files,
+)
 from core.model.headers import (
     LENGTH_BYTES,
     TensorInfo,
@@ -14,16 +22,8 @@ from core.model.headers import (
     parse_safetensors_header,
 )
 
-CONFIG_NAME = "config.json"
-INDEX_NAME = "model.safetensors.index.json"
-SINGLE_NAME = "model.safetensors"
-MAX_CONFIG_BYTES = 4 << 20
-MAX_INDEX_BYTES = 16 << 20
-MAX_SHARDS = 1000
 MAX_TENSORS = 400_000
 
-# Files beside a model that are not the model: adapters, and the same weights in their author's own layout.
-_NOT_THE_MODEL = ("adapter_", "consolidated", "optimizer", "training_")
 _TENSOR_SUFFIXES = {
     "qweight": "gptq or awq",
     "qzeros": "gptq or awq",
@@ -44,6 +44,7 @@ class ModelFacts:
         tensors: all tensors of all files; empty when no header could be read (config only, less certain).
         bytes_fetched: bytes that came over the network to learn this; 0 for a local folder.
         quantization: how the weights are already quantized (`gptq`, `awq`, `fp8`, ...), None when not.
+        weights: the form of the weights; tensors are known of those with headers only.
     """
 
     model: str
@@ -51,6 +52,7 @@ class ModelFacts:
     tensors: tuple[TensorInfo, ...]
     bytes_fetched: int
     quantization: str | None
+    weights: WeightsKind
 
 
 def load_local_facts(folder: Path) -> ModelFacts:
@@ -60,14 +62,47 @@ def load_local_facts(folder: Path) -> ModelFacts:
         RKDeckError: `estimate.no_config` (no config.json), `estimate.unreadable`, `estimate.bad_config`,
             `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file` and, from `names`,
             `names.unsafe_path` for a shard name that leaves the folder.
+        RefusedError: `model.adapter_only`, `model.adapter_without_base`; and, where there is no config.json either,
+            `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`.
     """
-    config_file = folder / CONFIG_NAME
-    if not config_file.is_file():
+    has_config = (folder / CONFIG_NAME).is_file()
+    # Without it nothing is known of any weights, so that is said first; but an adapter or GGUF never had one.
+    if not has_config and refusal_of(weight_files(local_names(folder)), str(folder)) is None:
         raise RKDeckError("estimate.no_config", folder=str(folder))
-    config = parse_config(_read(config_file, MAX_CONFIG_BYTES))
-    shards = [_shard_tensors(folder, name) for name in _shard_names(folder)]
-    tensors = join_shards(shards)
-    return ModelFacts(str(folder), config, tensors, 0, detect_quantization(config, tensors))
+    found = local_weight_files(folder)
+    refusal = refusal_of(found, str(folder))
+    if refusal is not None and (found.kind == "adapter" or not has_config):
+        raise refusal
+    config = parse_config(_read(folder / CONFIG_NAME, MAX_CONFIG_BYTES))
+    headers = found.files if found.has_headers else ()
+    tensors = join_shards(_shard_tensors(folder, name) for name in headers)
+    return ModelFacts(str(folder), config, tensors, 0, detect_quantization(config, tensors), found.kind)
+
+
+def local_weight_files(folder: Path) -> WeightFiles:
+    """Say which files of a folder hold the weights, its index read.
+
+    Raises:
+        RKDeckError: `estimate.unreadable`, `estimate.bad_index`, `estimate.missing_shard`, `names.unsafe_path`.
+    """
+    found = read_weight_files(local_names(folder), lambda name, limit: _read(folder / name, limit))
+    if found.has_headers and found.missing:
+        raise RKDeckError("estimate.missing_shard", folder=str(folder), file=found.missing[0])
+    return found
+
+
+def local_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files in a folder, none where there is no such folder.
+
+    Raises:
+        RKDeckError: `estimate.unreadable`.
+    """
+    try:
+        return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise RKDeckError("estimate.unreadable", file=str(folder), problem=error.strerror or "") from error
 
 
 def parse_config(data: bytes) -> dict[str, JsonValue]:
@@ -87,25 +122,6 @@ def parse_config(data: bytes) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         raise RKDeckError("estimate.bad_config", problem="not a JSON object")
     return value
-
-
-def parse_index(data: bytes) -> tuple[str, ...]:
-    """Return the shard names of a model.safetensors.index.json, sorted, each checked to stay in the folder.
-
-    Raises:
-        RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
-    """
-    try:
-        value = json.loads(data) if len(data) <= MAX_INDEX_BYTES else None
-    except (ValueError, RecursionError):
-        value = None
-    weight_map = value.get("weight_map") if isinstance(value, dict) else None
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise RKDeckError("estimate.bad_index", problem="no weight_map")
-    names = set(weight_map.values()) if all(isinstance(name, str) for name in weight_map.values()) else set()
-    if not 0 < len(names) <= MAX_SHARDS:
-        raise RKDeckError("estimate.bad_index", problem="impossible shard names")
-    return tuple(sorted(str(safe_relative_path(name)) for name in names))
 
 
 def join_shards(shards: Iterable[tuple[TensorInfo, ...]]) -> tuple[TensorInfo, ...]:
@@ -139,22 +155,6 @@ def detect_quantization(config: Mapping[str, JsonValue], tensors: Iterable[Tenso
         if found is not None:
             return found
     return None
-
-
-def choose_weight_files(names: Iterable[str]) -> tuple[str, ...]:
-    """Return which files of a folder without an index hold the model: model.safetensors, else all others."""
-    files = sorted(name for name in names if name.endswith(".safetensors") and "/" not in name)
-    if SINGLE_NAME in files:
-        return (SINGLE_NAME,)
-    chosen = tuple(name for name in files if not name.startswith(_NOT_THE_MODEL))
-    return chosen[:MAX_SHARDS]
-
-
-def _shard_names(folder: Path) -> tuple[str, ...]:
-    index = folder / INDEX_NAME
-    if index.is_file():
-        return parse_index(_read(index, MAX_INDEX_BYTES))
-    return choose_weight_files(entry.name for entry in folder.iterdir())
 
 
 def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:

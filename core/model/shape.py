@@ -8,6 +8,7 @@ from core.base.notes import Note, note
 from core.model.facts import ModelFacts
 from core.model.fallback import tensors_from_config
 from core.model.families import kept_elements
+from core.model.files import WeightsKind
 from core.model.tensors import LinearLayer, SortedTensors, elements, sort_tensors
 from core.model.textconfig import TextConfig, read_text_config
 from core.vendor.architectures import Architecture, find_architecture, newest_toolkit
@@ -38,6 +39,7 @@ class ModelShape:
         max_positions: tokens the model was trained for, as config.json says.
         linear: the layers behind w_body, in file order.
         quantization: how the checkpoint is already quantized, or None.
+        weights: the form of the weights (`core.model.files`).
     """
 
     architecture: str
@@ -68,6 +70,7 @@ class ModelShape:
     tied: bool
     linear: tuple[LinearLayer, ...]
     quantization: str | None
+    weights: WeightsKind
     notes: tuple[Note, ...]
 
     def indivisible_by(self, group_size: int, *, inputs: bool) -> LinearLayer | None:
@@ -127,6 +130,7 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         tied=tied,
         linear=tuple(found.body),
         quantization=printable(facts.quantization, 40) if facts.quantization else None,
+        weights=facts.weights,
         notes=_notes(facts, config, architecture, found, from_headers=from_headers, known=kept is not None),
     )
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from core.base.errors import RKDeckError
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
-from core.model.facts import CONFIG_NAME, ModelFacts
+from core.model.facts import ModelFacts
+from core.model.files import refusal_of, weight_files
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
@@ -76,7 +77,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
         problem = error
     shape: ModelShape | None = None
     try:
-        facts = _facts(services, detail)
+        facts = cached_facts(services, detail)
         shape = build_shape(facts)
         problem = problem or _other_weights(detail)
     except RKDeckError as error:
@@ -164,23 +165,11 @@ def download(
     return handle, plan
 
 
-def _facts(services: Services, detail: ModelDetail) -> ModelFacts:
-    suffixes = {file.path.lower().rpartition(".")[2] for file in detail.files}
-    if "safetensors" not in suffixes:
-        has_config = any(file.path == CONFIG_NAME for file in detail.files)
-        if "gguf" in suffixes and not has_config:
-            raise RKDeckError("hub.gguf_only", repo=detail.repo)
-        if "rkllm" in suffixes and not has_config:
-            raise RKDeckError("hub.rkllm_only", repo=detail.repo)
-    return cached_facts(services, detail)
-
-
 def _other_weights(detail: ModelDetail) -> RKDeckError | None:
     """What stands against converting a repository whose shape is known all the same."""
-    suffixes = {file.path.lower().rpartition(".")[2] for file in detail.files}
-    if "safetensors" in suffixes or "rkllm" in suffixes:
-        return None
-    return RKDeckError("hub.gguf_only", repo=detail.repo) if "gguf" in suffixes else None
+    found = weight_files(file.path for file in detail.files)
+    # Ready-made files are no fault: they are offered beside the estimate.
+    return None if found.kind == "rkllm" else refusal_of(found, detail.repo)
 
 
 def _source_of(services: Services, repo: str) -> LibraryItem | None:

@@ -53,22 +53,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "{repo} has no config.json, so its shape is unknown.",
         "It may be a GGUF-only or adapter repository; estimate the base model instead.",
     ),
-    "hub.adapter_only": (
-        "{repo} is an adapter (LoRA) for {base}; it has no weights of its own to estimate.",
-        "Look at {base} instead; the adapter is given to the conversion beside it.",
-    ),
-    "hub.adapter_without_base": (
-        "{repo} is an adapter (LoRA) and does not say for which model.",
-        "Its page may name the base model; estimate that one instead.",
-    ),
-    "hub.gguf_only": (
-        "{repo} holds the model as GGUF only; rkllm-toolkit converts from safetensors.",
-        "Take the repository of the original model, often named on this one's page.",
-    ),
-    "hub.rkllm_only": (
-        "{repo} holds ready-made .rkllm files and no source model to convert.",
-        "Take the file that was made for the board's chip.",
-    ),
     "hub.shard_missing": (
         "{repo} lists the weight file {file}, but does not have it.",
         "The upload is incomplete.",

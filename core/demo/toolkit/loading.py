@@ -70,17 +70,20 @@ def _optional_json(path: Path) -> dict[str, Any]:
 
 
 def _load_weights(folder: Path) -> Weights:
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-    else:
-        names = ["model.safetensors"]
     weights: Weights = {}
-    for name in bar("Loading checkpoint shards", names):
+    for name in bar("Loading checkpoint shards", weight_names(folder)):
         if Path(name).name != name:
             raise ValueError(f"shard outside the folder: {name!r}")
         weights.update(_tensors(folder / name))
     return weights
+
+
+def weight_names(folder: Path) -> list[str]:
+    """The files with the weights, where transformers looks for them: the one file before an index of several."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").exists() or not index.exists():
+        return ["model.safetensors"]
+    return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
 
 
 def _tensors(path: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:

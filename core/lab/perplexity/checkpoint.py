@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.model.facts import ModelFacts, parse_config
+from core.model.facts import ModelFacts, local_weight_files, parse_config
 from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
 from core.quantization.approximate import bfloat16_to_float32
 from core.quantization.forward import ForwardError, read_shape
@@ -111,7 +111,8 @@ def render_chat(checkpoint: Checkpoint, prompt: str) -> str | None:
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    for path in sorted(folder.glob("*.safetensors")):
+    for name in local_weight_files(folder).files:
+        path = folder / name
         size_bytes = path.stat().st_size
         with path.open("rb") as file:
             first = file.read(LENGTH_BYTES)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from core.base.digest import sha256_of
 from core.base.errors import RefusedError
-from core.model.facts import CONFIG_NAME
+from core.model.facts import local_names
+from core.model.files import CONFIG_NAME, weight_files
 
 _WHOLE = (CONFIG_NAME, "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "generation_config.json")
 _SAMPLES = 64
@@ -27,9 +28,8 @@ def fingerprint(folder: Path) -> str:
         for name in _WHOLE:
             if (folder / name).is_file():
                 digest.update(f"{name}\0".encode() + sha256_of(folder / name).encode())
-        for path in sorted(folder.glob("*.safetensors")):
-            if path.is_file():
-                _add_samples(digest, path)
+        for name in sorted(weight_files(local_names(folder)).files):
+            _add_samples(digest, folder / name)
     except OSError as error:
         raise RefusedError(
             "perplexity.model_unreadable", path=str(folder), reason=error.strerror or str(error)

@@ -107,12 +107,12 @@ def tensor(name: str, *shape: int) -> TensorInfo:
 def facts(name: str, *, headers: bool = True) -> ModelFacts:
     """The facts of a named model, with or without tensor headers."""
     model = CONFIGS[name]
-    return ModelFacts(name, model, tensors(model) if headers else (), 0, None)
+    return ModelFacts(name, model, tensors(model) if headers else (), 0, None, "safetensors")
 
 
 def facts_of(model: Config, found: tuple[TensorInfo, ...], quantization: str | None = None) -> ModelFacts:
     """The facts of a model made up by a test."""
-    return ModelFacts("made/up", model, found, 0, quantization)
+    return ModelFacts("made/up", model, found, 0, quantization, "safetensors")
 
 
 def header_bytes(found: tuple[TensorInfo, ...]) -> bytes:

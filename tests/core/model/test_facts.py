@@ -4,13 +4,8 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.model.facts import (
-    choose_weight_files,
-    detect_quantization,
-    load_local_facts,
-    parse_config,
-    parse_index,
-)
+from core.model.facts import detect_quantization, load_local_facts, parse_config
+from core.model.files import parse_index
 from core.model.shape import build_shape
 from tests.core.estimate.samples import CONFIGS, tensor, tensors, write_sparse
 
@@ -125,14 +120,3 @@ def test_refuses_a_configuration_that_is_none(data: bytes) -> None:
 )
 def test_sees_quantized_checkpoints(config: dict[str, JsonValue], suffix: str, method: str | None) -> None:
     assert detect_quantization(config, [tensor(f"model.layers.0.mlp.up_proj.{suffix}", 4, 4)]) == method
-
-
-def test_chooses_the_model_among_other_files() -> None:
-    assert choose_weight_files(["b.safetensors", "a.safetensors", "x.bin"]) == (
-        "a.safetensors",
-        "b.safetensors",
-    )
-    assert (
-        choose_weight_files(["adapter_model.safetensors", "consolidated.safetensors", "old/m.safetensors"])
-        == ()
-    )

@@ -108,10 +108,10 @@ def test_a_report_has_what_the_estimate_and_a_download_need(services: Services, 
     ("repo", "code"),
     [
         ("some/locked", "hub.gated"),
-        ("some/only-gguf", "hub.gguf_only"),
-        ("some/converted", "hub.rkllm_only"),
-        ("some/adapter", "hub.adapter_only"),
-        ("some/odd-adapter", "hub.adapter_without_base"),
+        ("some/only-gguf", "model.gguf_only"),
+        ("some/converted", "model.rkllm_only"),
+        ("some/adapter", "model.adapter_only"),
+        ("some/odd-adapter", "model.adapter_without_base"),
         ("some/nonsense", "estimate.bad_config"),
         ("some/damaged", "estimate.header_too_large"),
         ("some/shards", "hub.shard_missing"),
@@ -131,7 +131,7 @@ def test_what_keeps_the_facts_away_is_told_beside_the_details(
 
 
 @pytest.mark.parametrize(
-    ("repo", "code"), [("some/gguf", "hub.gguf_only"), ("some/bin", None), ("some/both", None)]
+    ("repo", "code"), [("some/gguf", "model.gguf_only"), ("some/bin", None), ("some/both", None)]
 )
 def test_other_weights_are_estimated_from_the_configuration_alone_and_less_certainly(
     services: Services, repo: str, code: str | None

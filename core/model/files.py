@@ -1,0 +1,226 @@
+"""Which files of a repository or folder hold a model's weights: the one rule, asked by everybody who has to know.
+
+It looks where `transformers` looks, in its order (modeling_utils, `_get_resolved_checkpoint_files`):
+
+    model.safetensors                   one file; an index beside it is left over from somewhere and not read
+    model.safetensors.index.json        names the shards
+    pytorch_model.bin                   a pickle
+    pytorch_model.bin.index.json        names its shards
+
+and behind these, what a model folder may hold instead: safetensors of other names (shards whose index is missing),
+pickle shards without an index, an adapter (LoRA) without its base, .rkllm, GGUF, ONNX. Only files beside config.json
+count as safetensors or pickles; the other forms may lie in folders, as their publishers put them.
+
+Names come from strangers; nothing here opens a file. What an index or an adapter's configuration says is read by the
+caller's `read`, so the same rule serves a folder, the Hub and a test.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable, safe_relative_path
+
+WeightsKind = Literal["safetensors", "sharded", "pickle", "adapter", "rkllm", "gguf", "onnx", "none"]
+Why = Literal["stale_index", "duplicate", "other_form", "not_the_model"]
+Read = Callable[[str, int], bytes]
+
+CONFIG_NAME = "config.json"
+SINGLE_NAME = "model.safetensors"
+INDEX_NAME = "model.safetensors.index.json"
+PICKLE_NAME = "pytorch_model.bin"
+PICKLE_INDEX_NAME = "pytorch_model.bin.index.json"
+ADAPTER_NAME = "adapter_config.json"
+MAX_CONFIG_BYTES = 4 << 20
+MAX_INDEX_BYTES = 16 << 20
+MAX_SHARDS = 1000
+
+_SAFETENSORS = ".safetensors"
+# Files beside a model that are not the model: adapters, the trainer's own, the weights in their author's layout.
+_NOT_THE_MODEL = ("adapter_", "consolidated", "optimizer", "training_")
+# The same weights once more: a shard beside the merged file, another precision, the author's layout.
+_DUPLICATE = re.compile(r"(?:model(?:\.[\w-]+)?(?:-\d+-of-\d+)?|consolidated[\w.-]*)\.safetensors")
+_PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
+# The same weights in other clothes, wherever they lie.
+_OTHER_FORMS = (
+    ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".gguf",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFiles:
+    """What the rule says of a list of files.
+
+    Attributes:
+        kind: the form of the weights: one "safetensors" file or several that no index names, "sharded" by an index,
+            "pickle", "adapter" (a LoRA without its base), "rkllm", "gguf", "onnx"; "none" where there are none.
+        files: what holds the weights, in the order to read it. Of a kind with an index: what lies there of that
+            form, until the index was read (`read_weight_files`).
+        index: the index that names them, None without one.
+        missing: files the index names that are not there; empty until it was read.
+        ignored: weights that are not read, each with the reason.
+        base: of an adapter, the model it is for; None while its configuration was not read, or is silent.
+    """
+
+    kind: WeightsKind
+    files: tuple[str, ...] = ()
+    index: str | None = None
+    missing: tuple[str, ...] = ()
+    ignored: tuple[tuple[str, Why], ...] = ()
+    base: str | None = None
+
+    @property
+    def is_source(self) -> bool:
+        """Whether they are a model's own unconverted weights."""
+        return self.kind in {"safetensors", "sharded", "pickle"}
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether names and shapes of the tensors can be read without running a stranger's code."""
+        return self.kind in {"safetensors", "sharded"}
+
+    @property
+    def superfluous(self) -> frozenset[str]:
+        """What nobody who takes the model needs: duplicates of its weights, and an index of files it has not."""
+        return frozenset(name for name, why in self.ignored if why != "not_the_model")
+
+
+def weight_files(names: Iterable[str]) -> WeightFiles:
+    """Say which of a repository's or folder's files hold the weights; nothing is read.
+
+    Args:
+        names: paths relative to the repository or folder, parts joined by `/`.
+    """
+    listed = sorted(names)
+    found = _choose(listed)
+    chosen = {*found.files, found.index}
+    ignored = [
+        (name, why) for name in listed if name not in chosen and (why := _why(name, found)) is not None
+    ]
+    return replace(found, ignored=tuple(ignored))
+
+
+def read_weight_files(names: Iterable[str], read: Read) -> WeightFiles:
+    """Say which files hold the weights, with what their index or the adapter's configuration says.
+
+    Args:
+        names: as for `weight_files`.
+        read: returns a small file: its name and the most bytes anybody needs of it are given.
+
+    Raises:
+        RKDeckError: `estimate.bad_index`, `names.unsafe_path`, and what `read` raises.
+    """
+    listed = frozenset(names)
+    found = weight_files(listed)
+    if found.kind == "adapter" and ADAPTER_NAME in listed:
+        return replace(found, base=_base_of(read(ADAPTER_NAME, MAX_CONFIG_BYTES)))
+    if found.index is None:
+        return found
+    shards = parse_index(read(found.index, MAX_INDEX_BYTES))
+    return replace(found, files=shards, missing=tuple(name for name in shards if name not in listed))
+
+
+def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
+    """Why nothing can be measured or converted of such files; None for a model's own weights, or none at all.
+
+    Args:
+        found: the files.
+        model: a Hub id or a folder, for the words.
+    """
+    if found.kind == "adapter":
+        if found.base is None:
+            return RefusedError("model.adapter_without_base", model=model)
+        return RefusedError("model.adapter_only", model=model, base=found.base)
+    if found.kind == "rkllm":
+        return RefusedError("model.rkllm_only", model=model)
+    if found.kind == "gguf":
+        return RefusedError("model.gguf_only", model=model)
+    if found.kind == "onnx":
+        return RefusedError("model.onnx_only", model=model)
+    return None
+
+
+def parse_index(data: bytes) -> tuple[str, ...]:
+    """Return the shard names of an index, sorted, each checked to stay in the folder.
+
+    Raises:
+        RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
+    """
+    return tuple(sorted(set(shard_by_tensor(data).values())))
+
+
+def shard_by_tensor(data: bytes) -> dict[str, str]:
+    """Return tensor -> shard of an index, its shard names checked to stay in the folder.
+
+    Raises:
+        RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
+    """
+    try:
+        value = json.loads(data) if len(data) <= MAX_INDEX_BYTES else None
+    except (ValueError, RecursionError):
+        value = None
+    places = value.get("weight_map") if isinstance(value, dict) else None
+    if not isinstance(places, dict) or not places:
+        raise RKDeckError("estimate.bad_index", problem="no weight_map")
+    names = set(places.values()) if all(isinstance(name, str) for name in places.values()) else set()
+    if not 0 < len(names) <= MAX_SHARDS:
+        raise RKDeckError("estimate.bad_index", problem="impossible shard names")
+    safe = {name: str(safe_relative_path(name)) for name in names}
+    return {tensor: safe[name] for tensor, name in places.items()}
+
+
+def _choose(listed: list[str]) -> WeightFiles:
+    here = [name for name in listed if "/" not in name]
+    shards = tuple(
+        name for name in here if name.endswith(_SAFETENSORS) and not name.startswith(_NOT_THE_MODEL)
+    )
+    pickles = tuple(name for name in here if _PICKLE_SHARD.fullmatch(name))[:MAX_SHARDS]
+    if SINGLE_NAME in here:
+        return WeightFiles("safetensors", (SINGLE_NAME,))
+    if INDEX_NAME in here:
+        return WeightFiles("sharded", shards[:MAX_SHARDS], INDEX_NAME)
+    if shards:
+        return WeightFiles("safetensors", shards[:MAX_SHARDS])
+    if PICKLE_NAME in here:
+        return WeightFiles("pickle", (PICKLE_NAME,))
+    if PICKLE_INDEX_NAME in here:
+        return WeightFiles("pickle", pickles, PICKLE_INDEX_NAME)
+    if pickles:
+        return WeightFiles("pickle", pickles)
+    return _choose_other(listed, here)
+
+
+def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
+    adapters = tuple(name for name in here if name.startswith("adapter_model."))
+    if ADAPTER_NAME in here or adapters:
+        return WeightFiles("adapter", adapters)
+    forms: tuple[WeightsKind, ...] = ("rkllm", "gguf", "onnx")
+    for form in forms:
+        files = tuple(name for name in listed if name.lower().endswith(f".{form}"))
+        if files:
+            return WeightFiles(form, files)
+    return WeightFiles("none")
+
+
+def _why(name: str, found: WeightFiles) -> Why | None:
+    """Why a file with weights is not read; None for files that hold none, or that this rule says nothing of."""
+    if name in {INDEX_NAME, PICKLE_INDEX_NAME}:
+        return "stale_index" if found.has_headers else None
+    if name.endswith(_SAFETENSORS) and "/" not in name:
+        return "duplicate" if found.has_headers and _DUPLICATE.fullmatch(name) else "not_the_model"
+    if name.lower().endswith(_OTHER_FORMS) and (found.has_headers or found.kind == "adapter"):
+        return "other_form"
+    return None
+
+
+def _base_of(data: bytes) -> str | None:
+    """The base model an adapter_config.json names; None when it does not, or is no JSON: there is nothing to ask."""
+    try:
+        value = json.loads(data) if len(data) <= MAX_CONFIG_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    base = value.get("base_model_name_or_path") if isinstance(value, dict) else None
+    return printable(base, 120) if isinstance(base, str) and base else None

@@ -1,0 +1,232 @@
+"""Which files hold a model's weights: one rule, and every door of the house answers by it."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.base.errors import RKDeckError
+from core.base.paths import AppPaths
+from core.base.settings import Settings
+from core.convert.recipe import Recipe
+from core.demo.hub.server import DemoHub
+from core.demo.toolkit.loading import weight_names
+from core.lab.weights import open_folder
+from core.model.facts import load_local_facts, local_weight_files
+from core.model.files import WeightFiles, WeightsKind, read_weight_files, refusal_of, weight_files
+from core.services import Services
+from core.usecases import hub as hub_use
+from core.usecases.conversion import check_recipe
+from tests.support.models import write_random_model
+
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "files"),
+    [
+        (["model.safetensors", "config.json"], "safetensors", ["model.safetensors"]),
+        (["model.safetensors", INDEX], "safetensors", ["model.safetensors"]),
+        (["model.safetensors", INDEX, *SHARDS], "safetensors", ["model.safetensors"]),
+        ([*SHARDS, INDEX], "sharded", SHARDS),
+        (SHARDS, "safetensors", SHARDS),
+        (["b.safetensors", "a.safetensors", "x.bin"], "safetensors", ["a.safetensors", "b.safetensors"]),
+        (["model.safetensors", "pytorch_model.bin"], "safetensors", ["model.safetensors"]),
+        ([INDEX, *SHARDS, "pytorch_model.bin"], "sharded", SHARDS),
+        (["pytorch_model.bin", "training_args.bin"], "pickle", ["pytorch_model.bin"]),
+        (
+            ["pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin", "optimizer.bin"],
+            "pickle", ["pytorch_model-00001-of-00001.bin"],
+        ),
+        (["pytorch_model-00001-of-00001.bin"], "pickle", ["pytorch_model-00001-of-00001.bin"]),
+        (["adapter_config.json"], "adapter", []),
+        (
+            ["config.json", "adapter_config.json", "adapter_model.safetensors"],
+            "adapter", ["adapter_model.safetensors"],
+        ),
+        (
+            ["model.safetensors", "adapter_config.json", "adapter_model.safetensors"],
+            "safetensors", ["model.safetensors"],
+        ),
+        (["Q4/m.gguf", "config.json"], "gguf", ["Q4/m.gguf"]),
+        (["a.RKLLM", "m.gguf"], "rkllm", ["a.RKLLM"]),
+        (["onnx/model.onnx"], "onnx", ["onnx/model.onnx"]),
+        (["consolidated.safetensors", "old/m.safetensors"], "none", []),
+        (["README.md", "config.json"], "none", []),
+        ([], "none", []),
+    ],
+)  # fmt: skip
+def test_it_looks_where_transformers_looks_in_its_order(
+    names: list[str], kind: WeightsKind, files: list[str]
+) -> None:
+    found = weight_files(names)
+    assert (found.kind, found.files) == (kind, tuple(files))
+
+
+def test_what_is_not_read_is_told_with_the_reason() -> None:
+    found = weight_files(
+        [
+            "model.safetensors", "model.fp16.safetensors", "consolidated.safetensors", *SHARDS, INDEX,
+            "projector.safetensors", "adapter_model.safetensors", "pytorch_model.bin", "onnx/model.onnx",
+            "tokenizer.json", "fp16/model.safetensors",
+        ]
+    )  # fmt: skip
+    duplicates = ("consolidated.safetensors", *SHARDS, "model.fp16.safetensors")
+    assert dict(found.ignored) == {
+        **dict.fromkeys(duplicates, "duplicate"), INDEX: "stale_index", "adapter_model.safetensors": "not_the_model",
+        "projector.safetensors": "not_the_model", "pytorch_model.bin": "other_form", "onnx/model.onnx": "other_form",
+    }  # fmt: skip
+    assert found.superfluous == {*duplicates, INDEX, "pytorch_model.bin", "onnx/model.onnx"}
+
+
+def test_an_index_names_the_shards_and_what_is_missing_of_them() -> None:
+    index = json.dumps({"weight_map": {"a": SHARDS[0], "b": "other.safetensors"}}).encode()
+    found = read_weight_files([*SHARDS, INDEX], lambda _name, _limit: index)
+    assert found.files == (SHARDS[0], "other.safetensors")
+    assert found.missing == ("other.safetensors",)
+
+
+def test_an_index_beside_the_one_file_is_not_even_opened() -> None:
+    def read(name: str, _limit: int) -> bytes:
+        raise AssertionError(name)
+
+    assert read_weight_files(["model.safetensors", INDEX], read).missing == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "base"),
+    [
+        (b'{"base_model_name_or_path": "some/base"}', "some/base"), (b"[[[", None), (b"{}", None), (b"[]", None),
+        (b'{"base_model_name_or_path": 3}', None), (b"[" * 100_000, None),
+    ],
+)  # fmt: skip
+def test_an_adapter_names_its_base_where_it_can(config: bytes, base: str | None) -> None:
+    found = read_weight_files(["adapter_config.json"], lambda _name, _limit: config)
+    assert found.base == base
+    refusal = refusal_of(found, "some/adapter")
+    assert refusal is not None
+    assert refusal.code == ("model.adapter_only" if base else "model.adapter_without_base")
+
+
+@given(
+    st.lists(st.text(max_size=30) | st.sampled_from([*SHARDS, INDEX, "model.safetensors", "x.gguf", "a.bin"]))
+)
+def test_whatever_the_names_are_the_answer_is_made_of_them(names: list[str]) -> None:
+    found = weight_files(names)
+    told = {*found.files, *(name for name, _ in found.ignored), *([found.index] if found.index else [])}
+    assert told <= set(names)
+    assert not {*found.files} & {name for name, _ in found.ignored}
+
+
+def _pickle(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def _stale_index(folder: Path) -> None:
+    (folder / INDEX).write_text(json.dumps({"weight_map": {"x": SHARDS[0], "y": SHARDS[1]}}))
+
+
+def _adapter(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "some/plain"}')
+
+
+def _gguf(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "tiny.Q4_0.gguf").write_bytes(b"GGUF" + bytes(100))
+
+
+def _onnx(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "model.onnx").write_bytes(bytes(100))
+
+
+def _plain(_folder: Path) -> None:
+    """As it is."""
+
+
+CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
+    "plain": (_plain, None), "stale-index": (_stale_index, None), "bin-only": (_pickle, None),
+    "adapter": (_adapter, "model.adapter_only"), "gguf": (_gguf, "model.gguf_only"), "onnx": (_onnx, "model.onnx_only"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("cases")
+    made = {name: write_random_model(root / name) for name in CASES}
+    for name, (change, _) in CASES.items():
+        change(made[name])
+    return made
+
+
+@pytest.fixture(scope="module")
+def hub(folders: dict[str, Path]) -> Iterator[DemoHub]:
+    with DemoHub({f"some/{name}": folder for name, folder in folders.items()}) as hub:
+        yield hub
+
+
+@pytest.fixture
+def services(paths: AppPaths, hub: DemoHub) -> Iterator[Services]:
+    with Services(paths, Settings(hub_endpoint=hub.url)) as services:
+        yield services
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_door_gives_the_same_answer(services: Services, folders: dict[str, Path], case: str) -> None:
+    folder, code = folders[case], CASES[case][1]
+    report = hub_use.hub_report(services, f"some/{case}")
+    assert (report.problem.code if report.problem else None) == code, "the Hub"
+    assert report.detail is not None
+    assert weight_files(file.path for file in report.detail.files) == weight_files(
+        path.name for path in folder.iterdir()
+    )
+    if code is not None:
+        with pytest.raises(RKDeckError) as caught:
+            services.library.add_source_folder(folder)
+        assert caught.value.code == code, "the library"
+        return
+    facts, item = load_local_facts(folder), services.library.add_source_folder(folder)
+    assert report.facts is not None
+    assert (facts.tensors, facts.weights) == (report.facts.tensors, report.facts.weights), "the estimate"
+    check = check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256))
+    codes = {problem.error.code for problem in check.problems if problem.severity == "error"}
+    assert codes == {"convert.no_toolkit"}, "the preflight"
+
+
+def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -> None:
+    plain, stale = open_folder(folders["plain"]), open_folder(folders["stale-index"])
+    assert [tensor.name for tensor in stale.tensors] == [tensor.name for tensor in plain.tensors]
+    assert weight_names(folders["stale-index"]) == ["model.safetensors"], "the stand-in toolkit"
+
+
+@pytest.mark.parametrize("case", ["gguf", "onnx"])
+def test_no_level_is_promised_of_weights_the_toolkit_is_not_given(
+    services: Services, folders: dict[str, Path], case: str
+) -> None:
+    from core.estimate.table import estimate_model
+    from core.vendor.platforms import get_platform
+
+    facts = load_local_facts(folders[case])
+    estimate = estimate_model(facts, get_platform("rk3588"), context=256)
+    assert not any(row.supported for row in estimate.rows)
+    offered = [
+        row for row in estimate.rows if row.kind == "rkllm" and row.dtype in get_platform("rk3588").dtypes
+    ]
+    assert {row.reason.code for row in offered if row.reason} == {f"weights_{case}"}
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_the_stand_in_toolkit_reads_the_files_of_the_rule(tmp_path: Path, shards: int) -> None:
+    folder = write_random_model(tmp_path / "model")
+    if shards == 2:
+        data = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").unlink()
+        (folder / "one.safetensors").write_bytes(data)
+        (folder / INDEX).write_text(json.dumps({"weight_map": {"x": "one.safetensors"}}))
+    found: WeightFiles = local_weight_files(folder)
+    assert list(found.files) == weight_names(folder)
