@@ -5,10 +5,13 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import resources
 from pathlib import Path
 
 import pytest
+
+import core
 
 ROOT = Path(__file__).parents[2]
 TREES = ("core", "gui", "resources", "tests")
@@ -182,3 +185,18 @@ assert not heavy, f"estimate starts slower by {heavy}: import them in the functi
 def test_no_machine_paths_in_the_sources(path: Path) -> None:
     found = re.search(r"[\"'](?:/work/|/root/)", path.read_text("utf-8"))
     assert not found, f"{_name(path)} names a folder of one machine ({found.group()}...): make it an argument"
+
+
+def test_the_rooms_are_listed_as_the_import_contract_has_them() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    listed = re.findall(r"^    (\w+) {2,}\S", core.__doc__ or "", re.MULTILINE)
+    assert listed == [layer.strip("()") for layer in reversed(layers)]
+    rooms = {
+        path.stem
+        for path in (ROOT / "core").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    assert rooms - {"__init__"} == {*listed, "demo", "workers"}
