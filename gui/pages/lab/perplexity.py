@@ -39,6 +39,7 @@ from gui.wording import word_error
 from gui.words import job_line
 
 _PROMPT_CHARACTERS = 500
+_LEVELS_A_ROW = 6
 
 
 class PerplexityTab(QWidget):
@@ -110,7 +111,7 @@ class PerplexityTab(QWidget):
 
     def _lay_out(self) -> None:
         first = row(label(tr("Text"), "muted"), self.text, label(tr("Windows"), "muted"), self.windows, None)
-        second = row(label(tr("Levels"), "muted"), *self.levels.values(), None)
+        second = self._level_grid()
         third = row(self.prompt, self.start, self.stop)
         third.setStretch(0, 1)
         body = ScrolledColumn()
@@ -128,6 +129,16 @@ class PerplexityTab(QWidget):
         for widget in (self.bar, self.state, self.problem):
             layout.addWidget(widget)
         layout.addWidget(scrolled(body), 1)
+
+    def _level_grid(self) -> QGridLayout:
+        """As many as the data has: several short rows, so that they never make the window wide."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.addWidget(label(tr("Levels"), "muted"), 0, 0)
+        for place, box in enumerate(self.levels.values()):
+            grid.addWidget(box, place // _LEVELS_A_ROW, place % _LEVELS_A_ROW + 1)
+        grid.setColumnStretch(_LEVELS_A_ROW + 1, 1)
+        return grid
 
     def show_item(self, item: LibraryItem | None, runs: tuple[PerplexityRun, ...]) -> None:
         """Show a model of the library with what was measured of it."""

@@ -15,6 +15,7 @@ from core.jobs.model import JobState
 from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases import library
+from core.vendor.levels import comparable_levels, usual_levels
 from gui.desk import Desk
 from gui.pages.lab.page import LabPage
 from gui.pages.lab.tensor import formula_text
@@ -141,6 +142,11 @@ def test_perplexity_is_measured_level_by_level_with_answers_side_by_side(
     page.tabs.setCurrentWidget(tab)
     check_model(tab.view.model())
     tab.windows.setValue(2)
+    # Whatever the data file names, a new dtype too.
+    assert list(tab.levels) == [level.name for level in comparable_levels()]
+    assert {name for name, box in tab.levels.items() if box.isChecked()} == {
+        level.name for level in usual_levels()
+    }
     tab.levels["w4a16_g32"].setChecked(False)
     tab.prompt.setText("Who?")
     qtbot.mouseClick(tab.start, Qt.MouseButton.LeftButton)
