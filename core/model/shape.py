@@ -8,7 +8,7 @@ from core.base.notes import Note, note
 from core.model.facts import ModelFacts
 from core.model.fallback import tensors_from_config
 from core.model.families import kept_elements
-from core.model.files import WeightsKind
+from core.model.files import WeightFiles, WeightsKind, refusal_of
 from core.model.tensors import LinearLayer, SortedTensors, elements, sort_tensors
 from core.model.textconfig import TextConfig, read_text_config
 from core.vendor.architectures import Architecture, find_architecture, newest_toolkit
@@ -89,6 +89,7 @@ def build_shape(facts: ModelFacts) -> ModelShape:
     Raises:
         RKDeckError: `estimate.bad_shape` when the tensors are not a language model's, `estimate.no_shapes`
             when there are no headers and config.json alone is not enough.
+        RefusedError: `model.gguf_only` and the like, where that is because the weights are of another kind.
     """
     config = read_text_config(facts.config)
     architecture = find_architecture(config.class_name) or Architecture("unknown", None, False, None, False)
@@ -141,7 +142,10 @@ def _tensors(facts: ModelFacts, config: TextConfig, architecture: Architecture) 
         return sort_tensors(facts.tensors, config.layers, config.kv_shared_layers), True
     found = tensors_from_config(config, architecture.layout)
     if found is None:
-        raise RKDeckError("estimate.no_shapes", architecture=config.class_name)
+        # A converter's stub of a config.json beside GGUF: what is wrong is not the stub.
+        raise refusal_of(WeightFiles(facts.weights), facts.model) or RKDeckError(
+            "estimate.no_shapes", architecture=config.class_name
+        )
     return found, False
 
 

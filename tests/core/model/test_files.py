@@ -140,6 +140,11 @@ def _gguf(folder: Path) -> None:
     (folder / "tiny.Q4_0.gguf").write_bytes(b"GGUF" + bytes(100))
 
 
+def _gguf_stub(folder: Path) -> None:
+    _gguf(folder)
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+
+
 def _onnx(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "model.onnx").write_bytes(bytes(100))
@@ -151,7 +156,8 @@ def _plain(_folder: Path) -> None:
 
 CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "plain": (_plain, None), "stale-index": (_stale_index, None), "bin-only": (_pickle, None),
-    "adapter": (_adapter, "model.adapter_only"), "gguf": (_gguf, "model.gguf_only"), "onnx": (_onnx, "model.onnx_only"),
+    "adapter": (_adapter, "model.adapter_only"), "gguf": (_gguf, "model.gguf_only"),
+    "gguf-stub": (_gguf_stub, "model.gguf_only"), "onnx": (_onnx, "model.onnx_only"),
 }  # fmt: skip
 
 

@@ -10,7 +10,16 @@ from core.quantization.approximate import (
     measure,
     round_to_bfloat16,
 )
-from core.vendor.levels import get_level, load_levels
+from core.vendor.levels import (
+    algorithms,
+    coarsest_of_each_width,
+    comparable_levels,
+    get_level,
+    group_sizes,
+    load_levels,
+    usual_levels,
+)
+from core.vendor.platforms import load_platforms
 
 ORDER = [
     "fp32", "fp16", "bf16", "int8", "int4", "fp16_rkllm", "w8a8", "w8a8_g128", "w8a8_g256", "w8a8_g512",
@@ -86,3 +95,25 @@ def test_weights_beyond_float16_are_refused_not_made_infinite() -> None:
     assert approximate(np.array([[7e4, 1.0]], np.float32), get_level("bf16"))[0, 0] == pytest.approx(
         7e4, rel=0.01
     )
+
+
+def test_what_is_done_with_a_level_is_told_by_its_properties() -> None:
+    quantized = [level.name for level in load_levels() if level.quantized]
+    assert quantized == ORDER[6:]
+    assert [level.name for level in comparable_levels()] == ["fp16", *ORDER[6:]]
+    assert [level.name for level in usual_levels()] == ["fp16", "w8a8", "w4a16", "w4a16_g32"]
+    assert group_sizes() == (32, 64, 128, 256, 512)
+    assert algorithms() == ("normal", "grq", "gdq")
+    assert all(level.rounding == "integer" for level in load_levels() if level.bits < 16)
+    for platform in load_platforms().values():
+        assert platform.usual_level.name == "w8a8"
+        assert [level.name for level in platform.levels] == list(platform.dtypes)
+
+
+def test_the_coarsest_level_of_each_width_has_no_groups_or_the_largest() -> None:
+    def of(*names: str) -> list[str]:
+        return [level.name for level in coarsest_of_each_width(map(get_level, names))]
+
+    assert of(*ORDER[5:]) == ["w8a8", "w4a16"]
+    assert of("w4a16_g32", "w4a16_g128", "w4a16_g64", "w8a8_g256", "w8a8_g512") == ["w8a8_g512", "w4a16_g128"]
+    assert of("fp16", "fp32") == []
