@@ -11,13 +11,9 @@ from core.estimate.fit import BoardNow, fit_board, fits_boards
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
 from core.estimate.support import Known, Support, support
 from core.model.facts import ModelFacts
-from core.model.files import WeightsKind
 from core.model.shape import ModelShape, build_shape
 from core.vendor.levels import Level, load_levels
 from core.vendor.platforms import Platform, context_limits
-
-# Forms of weights that have a road of their own to a board, or none: the toolkit is not given them.
-_OTHER_ROADS: frozenset[WeightsKind] = frozenset({"rkllm", "gguf", "onnx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +89,23 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note 
         if level.name in platform.refusals:
             return refusal(platform.refusals[level.name])
         return reason_note("dtype", dtype=level.name, platform=platform.display_name)
-    if shape.weights in _OTHER_ROADS:
-        return reason_note(f"weights_{shape.weights}")
+    other = _other_weights_reason(shape)
+    if other is not None:
+        return other
     if shape.quantization is not None:
         return reason_note("quantized", method=shape.quantization)
     if not shape.known:
         return reason_note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
+
+
+def _other_weights_reason(shape: ModelShape) -> Note | None:
+    """Return why the toolkit is not given such weights: they have a road of their own to a board, or none."""
+    if shape.weights == "rkllm":
+        return reason_note("weights_rkllm")
+    if shape.weights == "gguf":
+        return reason_note("weights_gguf")
+    return reason_note("weights_onnx") if shape.weights == "onnx" else None
 
 
 def _group_reason(shape: ModelShape, group_size: int) -> Note | None:
