@@ -132,6 +132,23 @@ def test_hidden_files_come_only_when_asked_for() -> None:
     assert [file.path for file in plan_download(detail, include=["sub/.x/*"]).files] == ["sub/.x/y"]
 
 
+def test_the_same_weights_are_fetched_once_unless_asked_for() -> None:
+    needed = ["config.json", "model.safetensors", "projector.safetensors", "tokenizer.json"]
+    again = [
+        "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json",
+        "consolidated.safetensors", "pytorch_model.bin", "onnx/model.onnx", "model.Q4_K_M.gguf",
+    ]  # fmt: skip
+    detail = _detail(*needed, *again)
+    assert [file.path for file in plan_download(detail).files] == needed
+    assert [file.path for file in plan_download(detail, include=["*.gguf"]).files] == ["model.Q4_K_M.gguf"]
+    # Where there are no others, they are the model.
+    for path in ("pytorch_model.bin", "model.Q4_K_M.gguf", "onnx/model.onnx"):
+        assert [file.path for file in plan_download(_detail("config.json", path)).files] == [
+            "config.json",
+            path,
+        ]
+
+
 @pytest.mark.parametrize("paths", [("a", "a"), ("A/x", "a/X")])
 def test_two_files_in_one_place_are_refused(paths: tuple[str, ...]) -> None:
     with pytest.raises(RKDeckError) as caught:
