@@ -101,5 +101,4 @@ def test_an_offered_file_is_judged_anew_when_the_board_was_looked_at(
     qtbot.waitUntil(lambda: card.judgement is not None and not card.judgement.refusals, timeout=SLACK_MS)
     assert card.force.text() == "Deploy"
     card.leave.click()
-    assert not card.is_offering
-    assert not desk.jobs.records
+    qtbot.waitUntil(lambda: not card.is_offering, timeout=SLACK_MS)
