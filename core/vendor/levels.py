@@ -4,6 +4,7 @@ What may be done with a level is asked of its properties. Its name is for people
 house reads meaning out of it.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -85,8 +86,9 @@ def comparable_levels() -> tuple[Level, ...]:
 
 
 def usual_levels() -> tuple[Level, ...]:
-    """The levels measured where nobody chooses."""
-    return tuple(level for level in load_levels() if level.usual)
+    """The levels measured where nobody chooses, the one that loses least first: more bits, then finer groups."""
+    usual = (level for level in load_levels() if level.usual)
+    return tuple(sorted(usual, key=lambda level: (-level.bits, level.group_size or math.inf)))
 
 
 def algorithms() -> tuple[str, ...]:

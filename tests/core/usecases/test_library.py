@@ -84,6 +84,8 @@ def break_weights(folder: Path) -> None:
 
 
 def break_index(folder: Path) -> None:
+    # Beside model.safetensors it would not be read, as transformers does not.
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../../etc/passwd"}}')
 
 

@@ -101,7 +101,7 @@ def test_what_is_done_with_a_level_is_told_by_its_properties() -> None:
     quantized = [level.name for level in load_levels() if level.quantized]
     assert quantized == ORDER[6:]
     assert [level.name for level in comparable_levels()] == ["fp16", *ORDER[6:]]
-    assert [level.name for level in usual_levels()] == ["fp16", "w8a8", "w4a16", "w4a16_g32"]
+    assert [level.name for level in usual_levels()] == ["fp16", "w8a8", "w4a16_g32", "w4a16"]
     assert group_sizes() == (32, 64, 128, 256, 512)
     assert algorithms() == ("normal", "grq", "gdq")
     assert all(level.rounding == "integer" for level in load_levels() if level.bits < 16)
