@@ -7,7 +7,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "deploy.offer_library": (
         "RKDeck can copy the runtime library that is missing on {board}.",
-        "RKDeck can copy a library that takes it: rkdeck doctor {board} --fix {remedy} --library {release}",
+        "RKDeck can copy a library that takes it: rkdeck doctor {board} --fix library --library {release}",
     ),
     "deploy.offer_remedy": (
         "RKDeck can do something about that on {board}.",
