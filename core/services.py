@@ -1,7 +1,6 @@
 """Composition root: builds the core from a home folder. No globals; every room gets what it needs here."""
 
 import logging
-import os
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
     from core.base.secrets import SecretStore
     from core.boards.registry import Board, BoardRegistry
     from core.convert.toolkits import ToolkitRegistry
-    from core.hub.client import HubClient
     from core.hub.facts_cache import FactsCache
+    from core.hub.hubs import Hubs
+    from core.hub.protocol import Hub
     from core.hub.records import ModelDetail, RepoFile
     from core.jobs.manager import JobManager
     from core.jobs.model import JobRecord, JobSpec
@@ -64,7 +64,7 @@ class Services:
         self.settings = settings
         self.keeping_settings = threading.Lock()
         self._log_handler = setup_logging(paths.logs)
-        self._opened: list[Database | HubClient | JobManager] = []
+        self._opened: list[Database | Hubs | JobManager] = []
         self._building = threading.RLock()
         self.events = EventHub()
         self.interrupted: tuple[JobRecord, ...] = ()
@@ -94,17 +94,22 @@ class Services:
         return SecretStore()
 
     @_built_once
-    def hub(self) -> "HubClient":
-        """The Hub, with the token found on this computer."""
-        from core.base.secrets import hub_token
-        from core.hub.client import OFFICIAL, HubClient, check_endpoint
+    def hubs(self) -> "Hubs":
+        """The hubs, each with the token found for it on this computer."""
+        from core.hub.addresses import DEFAULT_HUB
+        from core.hub.hubs import Hubs
 
-        endpoint = self.settings.hub_endpoint or os.environ.get("HF_ENDPOINT") or OFFICIAL
-        # Before anything imports huggingface_hub, which takes HF_ENDPOINT apart as it is imported.
-        check_endpoint(endpoint)
-        client = HubClient(endpoint, hub_token())
-        self._opened.append(client)
-        return client
+        def chosen(name: str) -> str:
+            return self.settings.hub_endpoint if name == DEFAULT_HUB else ""
+
+        hubs = Hubs(chosen)
+        self._opened.append(hubs)
+        return hubs
+
+    @property
+    def hub(self) -> "Hub":
+        """The default hub; a model's own is `hubs.of(repo)`."""
+        return self.hubs.get()
 
     @_built_once
     def facts_cache(self) -> "FactsCache":
@@ -160,16 +165,18 @@ class Services:
     def secret_for(self, spec: "JobSpec") -> str | None:
         """The secret a job's worker needs on its standard input when it runs again."""
         if spec.kind == "run" and spec.board is not None:
-            from core.base.secrets import hub_token
+            from core.hub.hubs import token_for
             from core.plans.run import pack_secrets
 
-            return pack_secrets(hub_token(), self.secrets.get(self.boards.get(spec.board).secret_name))
+            return pack_secrets(
+                token_for(str(spec.params["repo"])), self.secrets.get(self.boards.get(spec.board).secret_name)
+            )
         if spec.board is not None:
             return self.secrets.get(self.boards.get(spec.board).secret_name)
         if spec.kind == "download":
-            from core.base.secrets import hub_token
+            from core.hub.hubs import token_for
 
-            return hub_token()
+            return token_for(str(spec.params["repo"]))
         return None
 
     def add_to_library(self, path: Path) -> "LibraryItem":
@@ -204,7 +211,7 @@ class Services:
         if len(parts) != 3:
             raise UsageError("convert.bad_hub_file", file=text)
         repo, name = "/".join(parts[:2]), parts[2]
-        detail = self.hub.details(repo)
+        detail = self.hubs.of(repo).details(repo)
         file = next((file for file in detail.files if file.path == name), None)
         if file is None:
             raise RKDeckError("hub.file_not_found", what=text)
@@ -218,12 +225,10 @@ class Services:
         """
         from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 
-        where = detail.repo, detail.commit, file.path
-        head = self.hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
+        hub, where = self.hubs.of(detail.repo), (detail.repo, detail.commit, file.path)
+        head = hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
         start = max(0, file.size_bytes - TAIL_BYTES)
-        tail = (
-            head[start:] if file.size_bytes <= len(head) else self.hub.read_range(*where, start, TAIL_BYTES)
-        )
+        tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
         return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
 
     def close(self) -> None:

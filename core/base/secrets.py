@@ -1,9 +1,5 @@
 """Secrets: the system's keyring, or memory where there is none. Never a file, argument or environment."""
 
-import importlib
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import keyring
@@ -55,20 +51,3 @@ class SecretStore:
             keyring.delete_password(SERVICE, name)
         except keyring.errors.KeyringError:
             return
-
-
-def hub_token(environ: Mapping[str, str] | None = None) -> str | None:
-    """The Hub token: `HF_TOKEN`, else huggingface_hub's own token file. Read, never written."""
-    environ = os.environ if environ is None else environ
-    token = environ.get("HF_TOKEN", "").strip()
-    if not token:
-        path = (
-            environ.get("HF_TOKEN_PATH") or importlib.import_module("huggingface_hub.constants").HF_TOKEN_PATH
-        )
-        try:
-            token = Path(path).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return None
-    if token:
-        register_secret(token)
-    return token or None

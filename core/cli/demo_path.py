@@ -61,7 +61,7 @@ def _say(context: Context, step: str, text: str, /, **figures: JsonValue) -> Non
 
 
 def _find(context: Context) -> None:
-    found = context.services.hub.search(SearchQuery("wonderland"))
+    found = context.services.hub.search_page(SearchQuery("wonderland")).models
     if not found:
         raise RKDeckError("demo.nothing_found")
     model = found[0]

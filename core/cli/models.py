@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from core.base.errors import UsageError
+from core.hub.addresses import usual_id
 from core.library.library import LibraryItem
 from core.model.facts import ModelFacts, load_local_facts
 from core.services import Services
@@ -31,7 +32,7 @@ def model_facts(services: Services, model: str, revision: str | None = None) -> 
         return load_local_facts(existing_path(model))
     from core.hub.facts import fetch_model_facts
 
-    return fetch_model_facts(services.hub, model, revision)
+    return fetch_model_facts(services.hubs.of(model), model, revision)
 
 
 def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | None]:
@@ -42,7 +43,7 @@ def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | No
     """
     if is_path(model):
         return existing_path(model), None
-    item = services.library.find(model)
+    item = services.library.find(usual_id(model))
     if item is None:
         raise UsageError("cli.model_not_local", model=model)
     return item.path, item

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: search, details, model facts by range request, the resumable download."""
+"""Hubs: search, details, model facts by range request, the resumable download; one adapter for each hub."""

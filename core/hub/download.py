@@ -7,8 +7,9 @@ from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable, safe_component, safe_relative_path
+from core.hub.addresses import parse_id
+from core.hub.protocol import TIMEOUT_S
 from core.hub.records import ModelDetail, RepoFile
-from core.hub.transport import TIMEOUT_S
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import WorkerCommand
 from core.model.files import weight_files
@@ -118,8 +119,8 @@ def start_download(
 
 def library_place(library_folder: Path, plan: DownloadPlan) -> Path:
     """Where the library keeps a commit; each part apart, so that a/b-c and a-b/c stay two folders."""
-    owner_and_name = "--".join(safe_component(part) for part in plan.repo.split("/"))
-    return library_folder / "hub" / owner_and_name / safe_component(plan.commit[:12])
+    whose = "--".join(safe_component(part) for part in parse_id(plan.repo).parts)
+    return library_folder / "hub" / whose / safe_component(plan.commit[:12])
 
 
 def params_of(

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from core.base.errors import RefusedError, RKDeckError
-from core.hub.client import HubClient
+from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
 from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config
 from core.model.files import CONFIG_NAME, MAX_CONFIG_BYTES, WeightFiles, read_weight_files, refusal_of
@@ -16,25 +16,25 @@ _MAX_HEADERS_BYTES = 96 << 20
 _FIRST_BYTES = 64 << 10
 
 
-def fetch_model_facts(client: HubClient, repo: str, revision: str | None = None) -> ModelFacts:
+def fetch_model_facts(hub: Hub, repo: str, revision: str | None = None) -> ModelFacts:
     """Read what the estimate needs: one details request, config.json, and the header of each weight file.
 
     Raises:
-        RKDeckError: as `HubClient` does; `hub.no_config` when there is no config.json; `hub.shard_missing`;
+        RKDeckError: as `Hub` does; `hub.no_config` when there is no config.json; `hub.shard_missing`;
             the estimate's errors for files that are damaged or hostile.
         RefusedError: `model.adapter_only`, `model.adapter_without_base` for an adapter; where there is no config.json,
             `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`; `hub.too_many_files`, `hub.headers_too_large`.
     """
-    return fetch_facts(client, client.details(repo, revision))
+    return fetch_facts(hub, hub.details(repo, revision))
 
 
-def fetch_facts(client: HubClient, detail: ModelDetail) -> ModelFacts:
+def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
     """Read the facts of a repository whose details are known.
 
     Raises:
         As `fetch_model_facts`.
     """
-    reader = _Reader(client, detail)
+    reader = _Reader(hub, detail)
     names = {file.path: file.size_bytes for file in detail.files}
     found = read_weight_files(names, reader.read_file)
     _refuse(found, names, detail.repo)
@@ -64,19 +64,19 @@ def _refuse(found: WeightFiles, names: Collection[str], repo: str) -> None:
 
 
 class _Reader:
-    """Reads the files of one commit and counts: the client's own count is of all threads together."""
+    """Reads the files of one commit and counts: the hub's own count is of all threads together."""
 
-    def __init__(self, client: HubClient, detail: ModelDetail) -> None:
-        self._client = client
+    def __init__(self, hub: Hub, detail: ModelDetail) -> None:
+        self._hub = hub
         self._commit = detail.commit
         self.repo = detail.repo
         self.bytes_read = 0
 
     def read_file(self, path: str, max_bytes: int) -> bytes:
-        return self._counted(self._client.read_file(self.repo, self._commit, path, max_bytes))
+        return self._counted(read_file(self._hub, self.repo, self._commit, path, max_bytes))
 
     def read_range(self, path: str, start: int, length: int) -> bytes:
-        return self._counted(self._client.read_range(self.repo, self._commit, path, start, length))
+        return self._counted(self._hub.read_range(self.repo, self._commit, path, start, length))
 
     def _counted(self, data: bytes) -> bytes:
         self.bytes_read += len(data)

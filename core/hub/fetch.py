@@ -19,10 +19,10 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.locks import FileLock
 from core.base.names import printable, safe_relative_path
 from core.base.paths import AppPaths
+from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan, Patience
-from core.hub.errors import translated
+from core.hub.hubs import open_hub
 from core.hub.records import RepoFile
-from core.hub.transport import BEYOND_THE_END, Transport
 from core.jobs.worker import WorkerContext
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ class Download:
         self, context: WorkerContext, endpoint: str, folder: Path, plan: DownloadPlan, patience: Patience
     ) -> None:
         self._context = context
-        self._endpoint = endpoint
         self._folder = folder
         self._plan = plan
         self._patience = patience
-        self._transport = Transport(endpoint, context.secret, patience.stall_timeout_s)
+        hub = parse_id(plan.repo).hub
+        self._hub = open_hub(hub, endpoint, context.secret, patience.stall_timeout_s)
         self._done_bytes = 0
         self.bytes_fetched = 0
 
@@ -74,7 +74,7 @@ class Download:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._alone():
+            with contextlib.closing(self._hub), self._alone():
                 verified = self._verified()
                 self._check_space(verified)
                 return tuple(verified.get(file.path) or self._fetch(file) for file in self._plan.files)
@@ -233,20 +233,14 @@ class Download:
     def _fetch_rest(self, file: RepoFile, partial: Path, digests: "_Digests") -> None:
         """Append what is missing; ends early only by an error."""
         start = digests.size_bytes
-        try:
-            with (
-                self._transport.stream(
-                    self._plan.repo, self._plan.commit, file.path, start, None
-                ) as response,
-                partial.open("ab") as target,
-            ):
-                if response.status_code == BEYOND_THE_END:
-                    raise RKDeckError("hub.strange_answer", what="the file ends before its told size")
+        with self._hub.open_file(self._plan.repo, self._plan.commit, file.path, start) as pieces:
+            if pieces is None:
+                raise RKDeckError("hub.strange_answer", what="the file ends before its told size")
+            with partial.open("ab") as target:
                 # What was written and not yet counted (a kill between the two) is cut off.
                 target.truncate(start)
                 unsynced = 0
-                # As they arrive: collected into larger ones, a cut would cost the collected bytes.
-                for piece in response.iter_raw():
+                for piece in pieces:
                     wanted = piece[: file.size_bytes - digests.size_bytes]
                     target.write(wanted)
                     target.flush()
@@ -259,13 +253,6 @@ class Download:
                     self._report(digests.size_bytes)
                     if digests.size_bytes == file.size_bytes:
                         return
-        except RKDeckError:
-            raise
-        except Exception as error:
-            ours = translated(error, endpoint=self._endpoint, what=printable(file.path))
-            if ours is None:
-                raise
-            raise ours from error
         raise RKDeckError("hub.broken_off", file=printable(file.path), at_bytes=digests.size_bytes)
 
     def _report(self, of_this_file: int) -> None:

@@ -1,4 +1,4 @@
-"""What the Hub tells, as records. Every text comes from strangers."""
+"""What a hub tells, as records. Every text comes from strangers; `repo` is a model id (`core.hub.addresses`)."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal

@@ -21,8 +21,8 @@ EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 1 << 20
 _TICK_S = 0.2
-# Not for vendor code: secrets, and whatever would make it import our packages.
-_WITHHELD = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "PYTHONPATH", "PYTHONHOME", EVENTS_DESCRIPTOR)
+# Not for vendor code: secrets (a hub's token, whichever hub), and whatever would make it import our packages.
+_WITHHELD = ("PYTHONPATH", "PYTHONHOME", EVENTS_DESCRIPTOR)
 Message = dict[str, JsonValue]
 
 
@@ -48,7 +48,7 @@ def run_foreign(
         TimeoutError: after `timeout_s`.
     """
     wire, theirs = os.pipe()
-    environment = {key: value for key, value in os.environ.items() if key not in _WITHHELD}
+    environment = {key: value for key, value in os.environ.items() if _is_told(key)}
     try:
         child = subprocess.Popen(
             [str(python), "-u", str(FOREIGN / script), *arguments],
@@ -76,6 +76,10 @@ def run_foreign(
         assert child.stdout is not None
         child.stdout.close()
         os.close(wire)
+
+
+def _is_told(variable: str) -> bool:
+    return variable not in _WITHHELD and not variable.endswith("_TOKEN")
 
 
 class _Lines:

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.hub.client import HubClient
+from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
 from core.lab.weights import (
     Place,
@@ -46,8 +46,8 @@ class HubWeights:
         RKDeckError: `lab.no_weights`, and as `core.lab.weights.classify`.
     """
 
-    def __init__(self, client: HubClient, detail: ModelDetail, facts: ModelFacts, cache: Path) -> None:
-        self._client = client
+    def __init__(self, hub: Hub, detail: ModelDetail, facts: ModelFacts, cache: Path) -> None:
+        self._hub = hub
         self._detail = detail
         self._cache = cache
         if not facts.tensors:
@@ -97,7 +97,7 @@ class HubWeights:
         total, data = remote.info.size_bytes, bytearray()
         while len(data) < total:
             wanted = min(_PIECE_BYTES, total - len(data))
-            piece = self._client.read_range(
+            piece = self._hub.read_range(
                 self._detail.repo, self._detail.commit, shard, remote.offset + len(data), wanted
             )
             if len(piece) != wanted:
@@ -114,9 +114,7 @@ class HubWeights:
         found = weight_files(names)
         shards = found.files
         if found.index is not None:
-            index = self._client.read_file(
-                self._detail.repo, self._detail.commit, found.index, MAX_INDEX_BYTES
-            )
+            index = read_file(self._hub, self._detail.repo, self._detail.commit, found.index, MAX_INDEX_BYTES)
             named = shard_by_tensor(index).get(tensor)
             shards = (named,) if named in names else shards
         for shard in shards:
@@ -128,14 +126,14 @@ class HubWeights:
     def _header(self, shard: str) -> tuple[Place, ...]:
         sizes = {file.path: file.size_bytes for file in self._detail.files}
         repo, commit = self._detail.repo, self._detail.commit
-        data = self._client.read_range(repo, commit, shard, 0, _FIRST_BYTES)
+        data = self._hub.read_range(repo, commit, shard, 0, _FIRST_BYTES)
         needed = needed_header_bytes(data[:LENGTH_BYTES])
         if needed > len(data):
-            data += self._client.read_range(repo, commit, shard, len(data), needed - len(data))
+            data += self._hub.read_range(repo, commit, shard, len(data), needed - len(data))
         return tuple(places_in_header(Path(shard), data, sizes[shard]))
 
     def _file_name(self, tensor: str) -> str:
-        parts = (self._client.endpoint, self._detail.repo, self._detail.commit, tensor)
+        parts = (self._hub.endpoint, self._detail.repo, self._detail.commit, tensor)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40] + ".bin"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.base.errors import JsonValue
+from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
 from core.library.library import Library, LibraryFile
@@ -24,7 +25,9 @@ def enter_download(
         plan: what was fetched.
         fetched: the files, verified.
     """
-    provenance: dict[str, JsonValue] = {"endpoint": endpoint, "repo": plan.repo, "commit": plan.commit}
+    provenance: dict[str, JsonValue] = {
+        "hub": parse_id(plan.repo).hub, "endpoint": endpoint, "repo": plan.repo, "commit": plan.commit,
+    }  # fmt: skip
     converted = [file for file in fetched if file.name.endswith(_CONVERTED)]
     others = [
         LibraryFile(file.name, file.size_bytes, file.sha256)

@@ -1,13 +1,13 @@
 """What a front end may tell of this installation: versions, folders, where secrets are kept."""
 
-import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from core.base.secrets import hub_token
+from core.hub.addresses import DEFAULT_HUB, check_endpoint
+from core.hub.hubs import find_token
 from core.services import Services
 
 TokenSource = Literal["none", "environment", "file"]
@@ -35,13 +35,12 @@ class EnvironmentFacts:
 
 def describe_environment(services: Services) -> EnvironmentFacts:
     """Look at this installation; nothing is sent anywhere."""
-    found = hub_token()
-    source: TokenSource = "none" if not found else ("environment" if os.environ.get("HF_TOKEN") else "file")
+    token = find_token(DEFAULT_HUB)
     return EnvironmentFacts(
         home=services.paths.home,
         logs=services.paths.logs,
-        hub=services.hub.endpoint,
-        token=source,
+        hub=services.hubs.endpoint(),
+        token="none" if token is None else token.source,
         keyring=_keyring(),
         rkdeck=version("rkdeck"),
         python=platform.python_version(),
@@ -55,8 +54,6 @@ def check_hub(endpoint: str) -> None:
     Raises:
         UsageError: `hub.bad_endpoint`.
     """
-    from core.hub.client import check_endpoint
-
     if endpoint:
         check_endpoint(endpoint)
 

@@ -43,10 +43,10 @@ def summary_facts(services: Services, model: ModelSummary) -> ModelFacts:
         RKDeckError: as `core.hub.facts.fetch_facts`.
     """
     if model.commit is not None:
-        known = services.facts_cache.get(services.hub.endpoint, model.repo, model.commit)
+        known = services.facts_cache.get(services.hubs.of(model.repo).endpoint, model.repo, model.commit)
         if known is not None:
             return known
-    return cached_facts(services, services.hub.details(model.repo))
+    return cached_facts(services, services.hubs.of(model.repo).details(model.repo))
 
 
 def cached_facts(services: Services, detail: ModelDetail) -> ModelFacts:
@@ -57,9 +57,9 @@ def cached_facts(services: Services, detail: ModelDetail) -> ModelFacts:
     """
     from core.hub.facts import fetch_facts
 
-    endpoint = services.hub.endpoint
-    facts = services.facts_cache.get(endpoint, detail.repo, detail.commit)
+    hub = services.hubs.of(detail.repo)
+    facts = services.facts_cache.get(hub.endpoint, detail.repo, detail.commit)
     if facts is None:
-        facts = fetch_facts(services.hub, detail)
-        services.facts_cache.put(endpoint, detail.commit, facts)
+        facts = fetch_facts(hub, detail)
+        services.facts_cache.put(hub.endpoint, detail.commit, facts)
     return facts

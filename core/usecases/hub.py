@@ -53,8 +53,9 @@ class ModelReport:
 
 
 def search(services: Services, query: SearchQuery, cursor: str | None = None) -> SearchPage:
-    """One page of `query.limit` (1 to 100) models; see `core.hub.client.HubClient.search_page`."""
-    return services.hub.search_page(query, cursor)
+    """One page of `query.limit` (1 to 100) models; see `core.hub.hubs.Hubs.searched_by`."""
+    hub, asked = services.hubs.searched_by(query)
+    return hub.search_page(asked, cursor)
 
 
 def hub_report(services: Services, repo: str, revision: str | None = None) -> ModelReport:
@@ -66,7 +67,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     """
     from core.hub.download import plan_download
 
-    detail = services.hub.details(repo, revision)
+    detail = services.hubs.of(repo).details(repo, revision)
     rkllm_files = tuple(file for file in detail.files if file.path.lower().endswith(".rkllm"))
     facts: ModelFacts | None = None
     download_bytes: int | None = None
@@ -82,7 +83,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
         problem = problem or _other_weights(detail)
     except RKDeckError as error:
         problem = error
-    item = _source_of(services, repo)
+    item = _source_of(services, detail.repo)
     return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files, shape)
 
 
@@ -95,7 +96,7 @@ def model_card(services: Services, repo: str, commit: str) -> str:
         RKDeckError: `hub.gated`, `hub.unreachable`, ...
     """
     try:
-        data = services.hub.read_range(repo, commit, _CARD_NAME, 0, _MAX_CARD_BYTES)
+        data = services.hubs.of(repo).read_range(repo, commit, _CARD_NAME, 0, _MAX_CARD_BYTES)
     except RKDeckError as error:
         if error.code == "hub.file_not_found":
             return ""
@@ -134,7 +135,7 @@ def start_model_download(
         to: a folder instead of the library's own.
 
     Raises:
-        RKDeckError: as `core.hub.client.HubClient.details` and `core.hub.download.plan_download`.
+        RKDeckError: as `core.hub.protocol.Hub.details` and `core.hub.download.plan_download`.
     """
     return download(services, repo, revision=revision, include=include, exclude=exclude, to=to)[0].id
 
@@ -149,18 +150,18 @@ def download(
     to: Path | None,
 ) -> "tuple[JobHandle, DownloadPlan]":
     """`start_model_download` for who wants to follow the job; returns what it will fetch as well."""
-    from core.base.secrets import hub_token
     from core.hub.download import plan_download, start_download
+    from core.hub.hubs import token_for
 
-    detail = services.hub.details(repo, revision)
+    detail = services.hubs.of(repo).details(repo, revision)
     plan = plan_download(detail, include=include, exclude=exclude)
     handle = start_download(
         services.jobs,
-        services.hub.endpoint,
+        services.hubs.of(plan.repo).endpoint,
         plan,
         library_folder=services.paths.library,
         to=to,
-        token=hub_token(),
+        token=token_for(plan.repo),
     )
     return handle, plan
 

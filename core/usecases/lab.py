@@ -202,5 +202,6 @@ def _key(services: Services, source: LibraryItem | Path) -> str:
 
 
 def _hub_weights(services: Services, model: HubModel) -> HubWeights:
-    detail = services.hub.details(model.repo, model.revision)
-    return HubWeights(services.hub, detail, cached_facts(services, detail), services.paths.cache / "tensors")
+    hub = services.hubs.of(model.repo)
+    detail = hub.details(model.repo, model.revision)
+    return HubWeights(hub, detail, cached_facts(services, detail), services.paths.cache / "tensors")

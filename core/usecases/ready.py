@@ -7,7 +7,7 @@ from core.boards.doctor.examination import Examination
 from core.deploy.layout import Deployment
 from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement, judge
-from core.hub.client import check_id
+from core.hub.addresses import ModelId, parse_id
 from core.hub.records import ModelDetail, RepoFile
 from core.model.facts import ModelFacts
 from core.model.inspect import Inspection
@@ -50,9 +50,8 @@ def base_model(detail: ModelDetail) -> str | None:
     """The model a repository says its files were made from: `base_model:ID` or `base_model:quantized:ID`."""
     for tag in sorted(detail.summary.tags, key=len, reverse=True):
         if tag.startswith(_BASE_TAG):
-            base = tag.rpartition(":")[2]
-            try:
-                check_id(base)
+            try:  # on the same hub as the files
+                base = str(parse_id(str(ModelId(parse_id(detail.repo).hub, tag.rpartition(":")[2]))))
             except UsageError:
                 continue
             if base != detail.repo:
@@ -64,7 +63,7 @@ def _base_facts(services: Services, base: str | None) -> ModelFacts | None:
     if base is None:
         return None
     try:
-        return cached_facts(services, services.hub.details(base))
+        return cached_facts(services, services.hubs.of(base).details(base))
     except RKDeckError:
         # Gated, gone, or of a kind that cannot be read: the size of the file tells less, but something.
         return None
@@ -111,22 +110,22 @@ def start_ready_run(
     Raises:
         UsageError: `boards.unknown`; RKDeckError: as `core.hub.download.plan_download`.
     """
-    from core.base.secrets import hub_token
     from core.hub.download import plan_download
+    from core.hub.hubs import token_for
     from core.plans.run import start_run
 
     found = services.boards.get(board)
-    detail = services.hub.details(report.repo, report.commit)
+    detail = services.hubs.of(report.repo).details(report.repo, report.commit)
     plan = plan_download(detail, include=[_literal(report.file.path)])
     return start_run(
         services.jobs,
         found,
-        services.hub.endpoint,
+        services.hubs.of(plan.repo).endpoint,
         plan,
         library_folder=services.paths.library,
         serve=serve,
         force=force,
-        token=hub_token(),
+        token=token_for(plan.repo),
         password=services.secrets.get(found.secret_name),
     ).id
 

@@ -4,6 +4,10 @@ _RESUME = "What is there stays: `rkdeck jobs resume` goes on with the rest."
 
 MESSAGES: dict[str, tuple[str, str]] = {
     "hub.bad_id": ("{repo} is not a Hub id.", "A Hub id looks like owner/name, for example Qwen/Qwen3-0.6B."),
+    "hub.unknown": (
+        "There is no hub called {hub}.",
+        "The hubs are: {known}. An id without a hub's name before it is one of the Hugging Face Hub.",
+    ),
     "hub.bad_endpoint": (
         "{endpoint} is no address of a Hub.",
         "Give one that begins with https://, in the settings or in HF_ENDPOINT, or neither for huggingface.co.",

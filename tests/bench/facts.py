@@ -11,8 +11,8 @@ from pathlib import Path
 
 from core.demo.hub.server import DemoHub
 from core.estimate.table import estimate_model
-from core.hub.client import HubClient
 from core.hub.facts import fetch_facts
+from core.hub.huggingface.client import HubClient
 from core.model.facts import ModelFacts
 from core.model.shape import build_shape
 from core.showcase.models import write_known_models

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from core.hub.huggingface.client import HubClient
+from core.services import Services
+
 
 def small_repo(folder: Path, seed: int = 0) -> Path:
     """A config.json and a few kilobytes of weights; equal seeds give equal bytes."""
@@ -21,3 +24,10 @@ def small_repo(folder: Path, seed: int = 0) -> Path:
 def digest(path: Path) -> str:
     """The hexadecimal SHA-256 of a small file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def hub_client(services: Services) -> HubClient:
+    """The default hub's client, with its counts of what was read."""
+    hub = services.hub
+    assert isinstance(hub, HubClient)
+    return hub

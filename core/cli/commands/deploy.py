@@ -110,7 +110,9 @@ def _conclude(context: Context, board: Board, outcome: Outcome) -> int:
 def _file(context: Context, text: str) -> tuple[Path, str | None]:
     if is_path(text):
         return existing_path(text), None
-    item = context.services.library.find(text)
+    from core.hub.addresses import usual_id
+
+    item = context.services.library.find(usual_id(text))
     if item is None or item.kind != "rkllm":
         return existing_path(text), None
     return item.path, item.title

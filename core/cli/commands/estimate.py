@@ -55,11 +55,12 @@ def _run(context: Context) -> int:
 def _measured(context: Context) -> "PerplexityRun | None":
     """The newest perplexities of the model as it lies here, if any were measured."""
     from core.cli.models import existing_path, is_path
+    from core.hub.addresses import usual_id
     from core.usecases.perplexity import newest_run, stored_for_folder
 
     options, services = context.options, context.services
     path = existing_path(options.model) if is_path(options.model) else None
-    item = services.library.find(str(path or options.model))
+    item = services.library.find(str(path) if path else usual_id(options.model))
     if item is not None and options.revision not in {None, item.revision}:
         return None
     folder = path or (item.path if item else None)

@@ -11,7 +11,7 @@ from core.usecases import fitting
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("query", help="words to look for")
+    parser.add_argument("query", help="words to look for; HUB:WORDS asks another hub")
     parser.add_argument(
         "--converted", action="store_true", help="only repositories with ready-made .rkllm files"
     )
@@ -33,13 +33,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
+    from core.hub.protocol import search
     from core.hub.records import SearchQuery
 
     options = context.options
     query = SearchQuery(
         text=options.query, sort=options.sort, limit=options.limit, converted=options.converted
     )
-    found = context.services.hub.search(query)
+    found = search(*context.services.hubs.searched_by(query))
     target = _target(context) if options.platform or options.max_ram else None
     badges = {} if target is None else {model.repo: fitting.guess(model, target) for model in found}
     if options.max_ram:

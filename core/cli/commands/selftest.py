@@ -11,7 +11,7 @@ from core.base.paths import AppPaths
 from core.cli.command import Command, Context
 
 _ROOMS = (
-    "core.hub.client", "core.estimate.table", "core.convert.run", "core.boards.probe", "core.deploy.run",
+    "core.hub.huggingface.client", "core.estimate.table", "core.convert.run", "core.boards.probe", "core.deploy.run",
     "core.serve.service", "core.monitor.sampler", "core.library.library",
 )  # fmt: skip
 _DATA = (

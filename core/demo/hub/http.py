@@ -5,15 +5,13 @@ import re
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from core.demo.hub.faults import Fault
 from core.demo.hub.repos import HubFile, HubRepo, tree_entry
+from core.demo.hub.requests import Request, Served, requests_json
 from core.demo.hub.search import BadQueryError, search
-
-if TYPE_CHECKING:
-    from core.demo.hub.server import DemoHub
 
 _MAX_BODY_BYTES = 1 << 20
 _CHUNK_BYTES = 64 << 10
@@ -38,9 +36,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing; the request log is kept in memory."""
 
     @property
-    def hub(self) -> "DemoHub":
+    def hub(self) -> Served:
         """The hub this connection belongs to."""
-        state: DemoHub = self.server.state  # type: ignore[attr-defined]  # set by DemoHub
+        state: Served = self.server.state  # type: ignore[attr-defined]  # set by DemoHub
         return state
 
     def setup(self) -> None:
@@ -79,8 +77,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def note(self, status: int, sent: int) -> None:
         """Enter this request into the log."""
-        from core.demo.hub.server import Request
-
         path = unquote(urlsplit(self.path).path)
         asked, auth = self.headers.get("Range", ""), "Authorization" in self.headers
         self.hub.note(Request(self.server_name, self.command, path, asked, status, sent, auth))
@@ -178,7 +174,7 @@ class HubHandler(_Handler):
         if path == "/api/models":
             self._search()
         elif path == "/__requests__":
-            self.send_json(self.hub.requests_json())
+            self.send_json(requests_json(self.hub))
         elif found := _MODEL.fullmatch(path):
             self._model(found[1], found[2] or "revision", found[3] or "main", found[4] or "")
         elif found := _RESOLVE.fullmatch(path):

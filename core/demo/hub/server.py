@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -25,26 +24,7 @@ from core.demo.hub.catalogue import write_catalogue_folder
 from core.demo.hub.faults import Faults
 from core.demo.hub.http import CdnHandler, HubHandler
 from core.demo.hub.repos import HubRepo
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One served request.
-
-    Attributes:
-        server: "hub" or "cdn".
-        range: the Range header, or "".
-        bytes_sent: of the body, as far as it was sent.
-        had_auth: whether an Authorization header came along.
-    """
-
-    server: str
-    method: str
-    path: str
-    range: str
-    status: int
-    bytes_sent: int
-    had_auth: bool
+from core.demo.hub.requests import Request
 
 
 class _Server(ThreadingHTTPServer):
@@ -134,10 +114,6 @@ class DemoHub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def requests_json(self) -> list[dict[str, Any]]:
-        """The request log as JSON."""
-        return [asdict(request) for request in self.requests]
 
 
 def main() -> int:

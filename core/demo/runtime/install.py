@@ -21,6 +21,7 @@ _MODULES = (
     "demo/runtime/http.py",
     "demo/runtime/model.py",
     "demo/runtime/npu.py",
+    "demo/runtime/refusals.py",
 )
 _MAIN = '''"""Started by the launcher; finds its modules beside itself."""
 

@@ -19,19 +19,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from core.demo.runtime.refusals import StartError
+
 NAME = "rkllm-runtime-simulated"
 VERSION = "1.3.0+simulated"
 ABI = "rkdeck-chat-1"
 BOARD_FD = "RKDECK_BOARD_FD"
 _MAX_TOKEN_BYTES = 4096
-
-
-class StartError(Exception):
-    """The runtime refuses to start; `line` is what it logs, in the vendor's words where there are any."""
-
-    def __init__(self, code: str, line: str) -> None:
-        super().__init__(line)
-        self.code, self.line = code, line
 
 
 class StateFile:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from core.demo.container import Container, ContainerError, Tensor, read_container
 from core.demo.runtime.engine import Model
-from core.demo.runtime.main import StartError
+from core.demo.runtime.refusals import StartError
 from core.quantization.affine import QuantizationError, Quantized, dequantize, unpack_int4
 
 _DTYPE = re.compile(r"(?:fp16_rkllm|w(?:4|8)a(8|16)(?:_g\d+)?)\Z")

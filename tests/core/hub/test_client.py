@@ -8,10 +8,12 @@ from huggingface_hub import HfApi, hf_hub_download
 
 from core.base.errors import RKDeckError
 from core.demo.hub.faults import Fault
-from core.demo.hub.server import DemoHub, Request
-from core.hub.client import HubClient
+from core.demo.hub.requests import Request
+from core.demo.hub.server import DemoHub
 from core.hub.download import plan_download
 from core.hub.facts import fetch_model_facts
+from core.hub.huggingface.client import HubClient
+from core.hub.protocol import read_file, search
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchQuery
 from core.model.facts import load_local_facts
 from tests.support.waiting import wait_until
@@ -21,13 +23,13 @@ from .conftest import BIG_BYTES, REPO  # noqa: TID252
 
 def test_search_finds_by_words_and_by_tag(hub: DemoHub) -> None:
     client = HubClient(hub.url, None)
-    found = client.search(SearchQuery("tiny"))
+    found = search(client, SearchQuery("tiny"))
     assert [model.repo for model in found] == [REPO]
     assert found[0].parameters is not None
     assert found[0].parameters > 100_000
     assert "rkdeck-demo" in found[0].tags
-    assert client.search(SearchQuery("no such thing")) == []
-    assert len(client.search(SearchQuery("", converted=True, limit=1))) == 1
+    assert search(client, SearchQuery("no such thing")) == []
+    assert len(search(client, SearchQuery("", converted=True, limit=1))) == 1
 
 
 def test_details_pin_a_commit_and_tell_sizes_and_digests(hub: DemoHub, model: Path) -> None:
@@ -59,7 +61,7 @@ def test_ranges_are_exact_and_bounded(hub: DemoHub, model: Path) -> None:
     assert client.read_range(REPO, commit, "big.rkllm", BIG_BYTES, 5) == b""
     assert client.bytes_fetched == 15
     with pytest.raises(RKDeckError) as caught:
-        client.read_file(REPO, commit, "big.rkllm", 1000)
+        read_file(client, REPO, commit, "big.rkllm", 1000)
     assert caught.value.code == "hub.file_too_large"
 
 
@@ -109,17 +111,17 @@ def test_gated_absent_and_broken_hubs_say_so(hub: DemoHub) -> None:
     client = HubClient(hub.url, None)
     commit = client.details("someone/locked").commit
     with pytest.raises(RKDeckError) as caught:
-        client.read_file("someone/locked", commit, "config.json", 10_000)
+        read_file(client, "someone/locked", commit, "config.json", 10_000)
     assert caught.value.code == "hub.gated"
     with pytest.raises(RKDeckError) as caught:
-        client.read_file("someone/locked", commit, "nofile", 10_000)
+        read_file(client, "someone/locked", commit, "nofile", 10_000)
     assert caught.value.code in {"hub.gated", "hub.file_not_found"}
     hub.faults.plan(Fault("http_503", "config.json", times=5))
     with pytest.raises(RKDeckError) as caught:
-        client.read_file(REPO, client.details(REPO).commit, "config.json", 10_000)
+        read_file(client, REPO, client.details(REPO).commit, "config.json", 10_000)
     assert caught.value.code == "hub.server_error"
     with pytest.raises(RKDeckError) as caught:
-        HubClient("http://127.0.0.1:9", None).search(SearchQuery("x"))
+        search(HubClient("http://127.0.0.1:9", None), SearchQuery("x"))
     assert caught.value.code == "hub.unreachable"
 
 

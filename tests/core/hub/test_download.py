@@ -14,8 +14,8 @@ from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
-from core.hub.client import HubClient
 from core.hub.download import Patience, plan_download, start_download
+from core.hub.huggingface.client import HubClient
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from core.base.errors import RKDeckError
-from core.hub.client import HubClient
+from core.hub.huggingface.client import HubClient
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_an_endpoint_that_is_none_is_told_at_once(endpoint: str) -> None:
 )
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(RKDeckError) as caught:
-        HubClient(None, token)
+        HubClient("https://huggingface.co", token)
     assert caught.value.code == "hub.bad_token"
     assert "secret" not in str(caught.value)
 

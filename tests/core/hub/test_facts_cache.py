@@ -10,9 +10,9 @@ import pytest
 from core.demo.hub.server import DemoHub
 from core.estimate.known_models import known_models
 from core.hub import facts_cache
-from core.hub.client import HubClient
 from core.hub.facts import fetch_model_facts
 from core.hub.facts_cache import FactsCache
+from core.hub.huggingface.client import HubClient
 from core.model.facts import ModelFacts
 from core.model.headers import TensorInfo
 from tests.support.models import write_random_model

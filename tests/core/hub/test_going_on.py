@@ -13,8 +13,8 @@ from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.server import DemoHub
-from core.hub.client import HubClient
 from core.hub.download import DownloadPlan, plan_download, start_download
+from core.hub.huggingface.client import HubClient
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.jobs.manager import JobHandle, JobManager
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.base.errors import RKDeckError
-from core.hub.client import HubClient
+from core.hub.huggingface.client import HubClient
+from core.hub.protocol import search
 from core.hub.records import SearchQuery
 from tests.support.odd_hub import OddHub, document, reply
 
@@ -68,13 +69,13 @@ def test_garbled_details_are_a_strange_answer(odd: OddHub, body: bytes) -> None:
 def test_garbled_search_results_are_a_strange_answer(odd: OddHub, value: object) -> None:
     odd.answer = document(value)
     with pytest.raises(RKDeckError) as caught:
-        HubClient(odd.url, None).search(SearchQuery("x"))
+        search(HubClient(odd.url, None), SearchQuery("x"))
     assert caught.value.code == "hub.strange_answer"
 
 
 def test_one_huge_answer_does_not_make_more_results_than_asked_for(odd: OddHub) -> None:
     odd.answer = document([{"id": f"a/{number}"} for number in range(1000)])
-    assert len(HubClient(odd.url, None).search(SearchQuery("x", limit=3))) == 3
+    assert len(search(HubClient(odd.url, None), SearchQuery("x", limit=3))) == 3
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "hub.rate_limited"), (503, "hub.server_error")])
@@ -82,7 +83,7 @@ def test_statuses_have_their_own_errors(odd: OddHub, status: int, code: str) -> 
     odd.answer = reply(status, b"", Retry_After="7")
     client = HubClient(odd.url, None)
     asks: list[Callable[[], object]] = [
-        lambda: client.search(SearchQuery("x")),
+        lambda: search(client, SearchQuery("x")),
         lambda: client.details("a/b"),
         lambda: client.read_range("a/b", COMMIT, "f", 0, 10),
     ]
@@ -109,7 +110,7 @@ def test_a_silent_hub_is_given_up(odd: OddHub, verb: str) -> None:
     odd.answer = say_nothing
     client = HubClient(odd.url, None, timeout_s=0.3)
     asks: dict[str, Callable[[], object]] = {
-        "search": lambda: client.search(SearchQuery("x")),
+        "search": lambda: search(client, SearchQuery("x")),
         "details": lambda: client.details("a/b"),
         "read_range": lambda: client.read_range("a/b", COMMIT, "f", 0, 10),
     }
@@ -162,7 +163,7 @@ def test_the_token_never_follows_to_another_host(odd: OddHub, verb: str) -> None
         odd.answer = lambda handler: reply(302, b"", Location=other.url + handler.path)(handler)
         client = HubClient(odd.url, "hf_secret")
         asks: dict[str, Callable[[], object]] = {
-            "search": lambda: client.search(SearchQuery("x")),
+            "search": lambda: search(client, SearchQuery("x")),
             "details": lambda: client.details("a/b"),
             "read_range": lambda: client.read_range("a/b", COMMIT, "f", 0, 10),
         }

@@ -9,7 +9,8 @@ from huggingface_hub import HfApi
 
 from core.base.errors import RKDeckError, UsageError
 from core.demo.hub.server import DemoHub
-from core.hub.client import HubClient
+from core.hub.huggingface.client import HubClient
+from core.hub.protocol import read_file, search
 from core.hub.records import ModelSummary, SearchQuery, Sort
 from tests.support.odd_hub import Answer, OddHub, document, reply
 
@@ -55,7 +56,7 @@ def test_all_pages_of_a_large_catalogue_give_each_model_once(hub: DemoHub, sort:
 @pytest.mark.parametrize("limit", [1, 3, 5, 10, 11])
 def test_pages_of_any_size_give_the_same_list(hub: DemoHub, limit: int) -> None:
     client = HubClient(hub.url, None)
-    whole = client.search(SearchQuery("catalogue-0123", limit=100))
+    whole = search(client, SearchQuery("catalogue-0123", limit=100))
     assert len(whole) == 10
     pages = list(walk(client, SearchQuery("catalogue-0123", limit=limit)))
     assert [model for page in pages for model in page] == whole
@@ -90,7 +91,7 @@ def test_entries_that_come_and_go_neither_repeat_nor_hide_others() -> None:
         hub.repos[gone.repo] = gone
         third = client.search_page(query, second.next_cursor)
         names = [model.repo for page in (first, second, third) for model in page.models]
-        assert names == [model.repo for model in client.search(SearchQuery("catalogue", limit=30))]
+        assert names == [model.repo for model in search(client, SearchQuery("catalogue", limit=30))]
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101, 10**12])
@@ -206,11 +207,11 @@ def test_an_endpoint_below_a_path_has_its_pages_there(odd: OddHub) -> None:
 def test_entries_of_the_catalogue_say_what_they_are(hub: DemoHub, number: int) -> None:
     name = f"rkdeck-demo/catalogue-{number:05d}"
     client = HubClient(hub.url, "hf_token")
-    (summary,) = client.search(SearchQuery(f"catalogue-{number:05d}"))
+    (summary,) = search(client, SearchQuery(f"catalogue-{number:05d}"))
     assert summary.repo == name
     assert {"rkdeck-demo", "synthetic"} <= set(summary.tags)
     detail = client.details(name)
     assert [file.path for file in detail.files] == ["README.md", "config.json"]
-    card = client.read_file(name, detail.commit, "README.md", 10_000).decode()
+    card = read_file(client, name, detail.commit, "README.md", 10_000).decode()
     assert "does not exist" in card
     assert summary.gated == (number == 49)

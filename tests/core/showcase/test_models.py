@@ -11,9 +11,10 @@ from core.demo.hub.server import DemoHub
 from core.demo.toolkit_env import create_toolkit_env
 from core.estimate.known_models import known_models
 from core.estimate.table import estimate_model
-from core.hub.client import HubClient
 from core.hub.download import plan_download
 from core.hub.facts import fetch_facts
+from core.hub.huggingface.client import HubClient
+from core.hub.protocol import search
 from core.hub.records import SearchQuery
 from core.model.inspect import inspect_file
 from core.showcase import models as demo_models
@@ -38,7 +39,7 @@ def client(hub: DemoHub) -> HubClient:
 
 
 def test_a_search_finds_them_with_their_parameters_classes_and_what_they_are(client: HubClient) -> None:
-    found = {model.repo: model for model in client.search(SearchQuery("", limit=100))}
+    found = {model.repo: model for model in search(client, SearchQuery("", limit=100))}
     assert len(found) >= 14
     llama = found[LLAMA]
     assert llama.architectures == ("LlamaForCausalLM",)
@@ -50,7 +51,7 @@ def test_a_search_finds_them_with_their_parameters_classes_and_what_they_are(cli
 
 def test_headers_give_what_the_retyped_table_has(client: HubClient) -> None:
     for model in known_models().values():
-        if model.repo not in {found.repo for found in client.search(SearchQuery("", limit=100))}:
+        if model.repo not in {found.repo for found in search(client, SearchQuery("", limit=100))}:
             continue
         facts = fetch_facts(client, client.details(model.repo))
         assert set(facts.tensors) == set(model.tensors)

@@ -24,6 +24,7 @@ from core.usecases import lab as use
 from core.usecases import library
 from core.words import word
 from tests.support.checkpoints import Q_PROJ, normal, write_model, write_sparse_model
+from tests.support.hub_fixtures import hub_client
 from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until
 
@@ -140,13 +141,13 @@ def test_one_tensor_comes_from_the_hub_by_range_and_only_once(services: Services
     found = use.analyze_tensor(services, source, DOWN, lambda done, total: told.append((done, total)))
     assert told == [(98_304, 98_304)]
     # 128 x 384 weights of 2 bytes, config, index and the headers of two shards; not the shards.
-    assert services.hub.bytes_fetched < 98_304 + 5 * 65_536
+    assert hub_client(services).bytes_fetched < 98_304 + 5 * 65_536
     local = use.analyze_tensor(services, DEMO, DOWN)
     assert found == local
-    before = services.hub.bytes_fetched
+    before = hub_client(services).bytes_fetched
     opened = use.open_tensor(services, source, DOWN)
     picture = use.picture_of(opened, level_scheme("w4a16_g32"), channel=2, column=5)
-    assert services.hub.bytes_fetched == before
+    assert hub_client(services).bytes_fetched == before
     assert picture == use.tensor_picture(services, DEMO, DOWN, level_scheme("w4a16_g32"), channel=2, column=5)
     assert len(list((services.paths.cache / "tensors").iterdir())) == 1
 

@@ -27,6 +27,7 @@ from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
+from tests.support.hub_fixtures import hub_client
 from tests.support.models import write_random_model
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
@@ -68,7 +69,7 @@ def look(services: Services, name: str = NAME) -> ReadyReport:
 
 def test_a_file_is_looked_at_by_its_ends_only(services: Services) -> None:
     report = look(services, "Real_W4A16_RK3576.rkllm")
-    assert services.hub.bytes_fetched <= (256 << 10) + 64
+    assert hub_client(services).bytes_fetched <= (256 << 10) + 64
     found = report.inspection
     assert (found.kind, found.platform, found.dtype, found.toolkit_version) == (
         "rkllm", "rk3576", "w4a16", "1.2.3",
@@ -169,9 +170,9 @@ def test_a_base_that_is_not_there_is_left_out(services: Services) -> None:
 def test_facts_are_read_once_for_a_commit(services: Services) -> None:
     detail = services.hub.details("some/base")
     first = fitting.cached_facts(services, detail)
-    requests = services.hub.requests_count
+    requests = hub_client(services).requests_count
     again = fitting.summary_facts(services, detail.summary)
-    assert services.hub.requests_count == requests
+    assert hub_client(services).requests_count == requests
     assert again == replace(first, bytes_fetched=0)
     badge = fitting.exact_badge(services, detail.summary, TARGET)
     assert badge.exact

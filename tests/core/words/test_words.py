@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.base.errors import RKDeckError
 from core.base.log import redact, register_secret, setup_logging
 from core.base.paths import AppPaths, resolve_home
-from core.base.secrets import SecretStore, hub_token
+from core.base.secrets import SecretStore
 from core.base.units import format_bytes, format_count, format_duration, format_rate
 
 
@@ -65,14 +65,6 @@ def test_without_keyring_secrets_stay_in_memory_and_say_so() -> None:
     assert store.get("board") == "pass word"
     store.delete("board")
     assert store.get("board") is None
-
-
-def test_hub_token_is_read_from_environment_then_file(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    assert hub_token({"HF_TOKEN_PATH": str(file)}) is None
-    file.write_text("hf_fromthefile\n")
-    assert hub_token({"HF_TOKEN_PATH": str(file)}) == "hf_fromthefile"
-    assert hub_token({"HF_TOKEN_PATH": str(file), "HF_TOKEN": "hf_fromenviron"}) == "hf_fromenviron"
 
 
 def test_home_is_option_then_environment(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
 from core.demo.hub.server import DemoHub
-from core.hub.client import HubClient
+from core.hub.huggingface.client import HubClient
+from core.hub.protocol import search
 from core.hub.records import SearchQuery
 from tests.support.hub_fixtures import small_repo
 
@@ -44,9 +45,9 @@ def test_stock_library_lists_trees_level_by_level(hub: DemoHub) -> None:
 
 def test_search_by_author(hub: DemoHub) -> None:
     client = HubClient(hub.url, None)
-    assert {model.repo for model in client.search(SearchQuery("tiny"))} == {REPO, "else/tiny"}
-    assert [model.repo for model in client.search(SearchQuery("tiny", author="else"))] == ["else/tiny"]
-    assert client.search(SearchQuery("", author="some")) == []
+    assert {model.repo for model in search(client, SearchQuery("tiny"))} == {REPO, "else/tiny"}
+    assert [model.repo for model in search(client, SearchQuery("tiny", author="else"))] == ["else/tiny"]
+    assert search(client, SearchQuery("", author="some")) == []
     assert [model.id for model in HfApi(endpoint=hub.url).list_models(author="else")] == ["else/tiny"]
 
 

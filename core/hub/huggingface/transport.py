@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 Params = list[tuple[str, str | int | float | bool | None]]
 _MAX_REDIRECTS = 5
-# Without a byte for so long, a line counts as dead.
-TIMEOUT_S = 20.0
 _MAX_DOCUMENT_BYTES = 32 << 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK, _PARTIAL, BEYOND_THE_END = 200, 206, 416
@@ -30,7 +28,7 @@ class Transport:
         UsageError: `hub.bad_token`.
     """
 
-    def __init__(self, endpoint: str, token: str | None, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, endpoint: str, token: str | None, timeout_s: float) -> None:
         # The HTTP client would put a token it cannot send into its error, and so into the log.
         if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
             raise UsageError("hub.bad_token")
@@ -40,9 +38,9 @@ class Transport:
         self.bytes_fetched = 0
         self.requests_count = 0
 
-    def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
+    def read_range(self, url: str, start: int, length: int) -> bytes:
         """Read a range into memory; empty when the file ends before it."""
-        with self.stream(repo, commit, path, start, start + length) as response:
+        with self.stream(url, start, start + length) as response:
             if response.status_code == BEYOND_THE_END:
                 return b""
             data = bytearray()
@@ -94,23 +92,19 @@ class Transport:
             raise RKDeckError("hub.strange_answer", what="no JSON") from error
 
     @contextmanager
-    def stream(
-        self, repo: str, commit: str, path: str, start: int, end: int | None
-    ) -> Iterator["httpx2.Response"]:
+    def stream(self, url: str, start: int, end: int | None) -> Iterator["httpx2.Response"]:
         """Open a file from byte `start` to `end` (exclusive, None: the rest): 206, 416, or 200 from byte 0.
 
         Raises:
             RKDeckError: `hub.*` for other statuses; httpx2.HTTPError for a broken line.
         """
-        from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
             build_hf_headers,
             get_session,
             hf_raise_for_status,
         )
 
-        url = hf_hub_url(repo, path, revision=commit, endpoint=self._endpoint)
-        origin = _origin(url)
+        origin, asked_path = _origin(url), urlsplit(url).path
         common = build_hf_headers(token=False, library_name="rkdeck")
         asked = f"bytes={start}-{'' if end is None else end - 1}"
         headers = {**common, "Accept-Encoding": "identity", "Range": asked}
@@ -127,7 +121,7 @@ class Transport:
                     response.read()
                     hf_raise_for_status(response)
                     raise RKDeckError(
-                        "hub.http_status", what=printable(f"{repo}/{path}"), status=response.status_code
+                        "hub.http_status", what=printable(asked_path), status=response.status_code
                     )
                 _check_start(response, url, start)
                 yield response

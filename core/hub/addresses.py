@@ -1,0 +1,98 @@
+"""Model ids and endpoints as text: the one place where they are read.
+
+`OWNER/NAME` is a model of the default hub, `HUB:OWNER/NAME` one of another. That text goes everywhere an id goes (the
+library, job folders, keys of caches, what a person types), so whoever holds an id also knows the hub.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from core.base.errors import RKDeckError, UsageError
+from core.base.names import printable
+
+DEFAULT_HUB = "huggingface"
+_HUB = re.compile(r"[a-z][a-z0-9-]{0,30}")
+# huggingface_hub's own rule (utils/_validators.py), checked before anything is sent.
+_REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
+_REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelId:
+    """A model on a hub; as text it reads back as the same id.
+
+    Attributes:
+        hub: name of the hub (`core.hub.hubs.HUBS`).
+        repo: `OWNER/NAME`, as that hub calls it.
+    """
+
+    hub: str
+    repo: str
+
+    def __str__(self) -> str:
+        return self.repo if self.hub == DEFAULT_HUB else f"{self.hub}:{self.repo}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Words for a folder's name: the hub's, unless it is the default one, owner and name."""
+        words = tuple(self.repo.split("/"))
+        return words if self.hub == DEFAULT_HUB else (self.hub, *words)
+
+
+def parse_id(text: str) -> ModelId:
+    """Read an id, before it is sent anywhere.
+
+    Raises:
+        UsageError: `hub.bad_id`. Whether there is such a hub is not asked here.
+    """
+    before, colon, after = text.partition(":")
+    hub, repo = (before, after) if colon else (DEFAULT_HUB, text)
+    if not _HUB.fullmatch(hub) or not _REPO.fullmatch(repo) or ".." in repo or "--" in repo:
+        raise UsageError("hub.bad_id", repo=printable(text))
+    return ModelId(hub, repo)
+
+
+def usual_id(text: str) -> str:
+    """The id in the form it is kept in (`huggingface:a/b` is `a/b`); what is no id stays as it is."""
+    try:
+        return str(parse_id(text))
+    except RKDeckError:
+        return text
+
+
+def own_id(hub: str, text: str) -> ModelId:
+    """Read an id that is to be one of `hub`.
+
+    Raises:
+        UsageError: `hub.bad_id`.
+    """
+    found = parse_id(text)
+    if found.hub != hub:
+        raise UsageError("hub.bad_id", repo=printable(text))
+    return found
+
+
+def check_revision(revision: str) -> None:
+    """Refuse what can be no branch, tag or commit.
+
+    Raises:
+        UsageError: `hub.bad_revision`.
+    """
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise UsageError("hub.bad_revision", revision=printable(revision))
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Refuse what can be no address of a hub.
+
+    Raises:
+        UsageError: `hub.bad_endpoint`.
+    """
+    try:
+        parts = urlsplit(endpoint)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError("hub.bad_endpoint", endpoint=printable(endpoint))

@@ -1,0 +1,138 @@
+"""The Hub by huggingface_hub's session, headers, URLs and errors, without its download (it cannot resume)."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.hub.addresses import DEFAULT_HUB, check_endpoint, check_revision, own_id
+from core.hub.huggingface.answers import next_cursor, parse_detail, parse_summaries
+from core.hub.huggingface.errors import translated
+from core.hub.huggingface.transport import BEYOND_THE_END, Params, Transport
+from core.hub.protocol import TIMEOUT_S, check_page
+from core.hub.records import ModelDetail, SearchPage, SearchQuery
+
+_SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
+_SEARCH = "/api/models"
+_EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated", "sha", "config"]
+
+
+class HubClient:
+    """One endpoint that speaks the Hugging Face Hub's API; the adapter of `core.hub.protocol.Hub`.
+
+    Attributes:
+        name: its key in the table of hubs.
+        endpoint: base URL without a slash at its end.
+
+    Raises:
+        UsageError: `hub.bad_endpoint`, `hub.bad_token`.
+    """
+
+    name = DEFAULT_HUB
+
+    def __init__(self, endpoint: str, token: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        check_endpoint(self.endpoint)
+        self._transport = Transport(self.endpoint, token, timeout_s)
+
+    @property
+    def bytes_fetched(self) -> int:
+        """Body bytes of all range reads so far (API documents and opened files not counted)."""
+        return self._transport.bytes_fetched
+
+    @property
+    def requests_count(self) -> int:
+        """Reads of files so far, redirects counted."""
+        return self._transport.requests_count
+
+    def search_page(self, query: SearchQuery, cursor: str | None = None) -> SearchPage:
+        """See `Hub.search_page`.
+
+        The Hub names the next page by an address in its Link header. Only the cursor in it is used, and only
+        when the address is the search of this endpoint: nobody can send us elsewhere.
+        """
+        check_page(query)
+        params = _params(query) + ([("cursor", cursor)] if cursor is not None else [])
+        with self._asking("search"):
+            # Not HfApi.list_models: it retries for 23 s before it says that there is no network.
+            document, link = self._transport.get_page(_SEARCH, params)
+            models = parse_summaries(document, query.limit)
+        following = next_cursor(link, self.endpoint + _SEARCH)
+        # An empty page, or one that leads to itself, would never end.
+        return SearchPage(tuple(models), following if models and following != cursor else None)
+
+    def details(self, repo: str, revision: str | None = None) -> ModelDetail:
+        """See `Hub.details`."""
+        model = own_id(self.name, repo)
+        if revision is not None:
+            check_revision(revision)
+        path = f"/api/models/{model.repo}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
+        with self._asking(repo):
+            # Not HfApi.model_info: it waits for ever, and a garbled answer becomes a KeyError.
+            return parse_detail(str(model), self._transport.get_json(path, [("blobs", "true")]))
+
+    def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
+        """See `Hub.read_range`."""
+        with self._asking(f"{repo}/{path}"):
+            return self._transport.read_range(self._url(repo, commit, path), start, length)
+
+    @contextmanager
+    def open_file(self, repo: str, commit: str, path: str, start: int) -> Iterator[Iterator[bytes] | None]:
+        """See `Hub.open_file`."""
+        with (
+            self._asking(path),
+            self._transport.stream(self._url(repo, commit, path), start, None) as response,
+        ):
+            # As they arrive: collected into larger ones, a cut would cost the collected bytes.
+            yield None if response.status_code == BEYOND_THE_END else response.iter_raw()
+
+    def close(self) -> None:
+        """Nothing is held open: the session is huggingface_hub's own."""
+
+    def _url(self, repo: str, commit: str, path: str) -> str:
+        from huggingface_hub import hf_hub_url
+
+        model = own_id(self.name, repo)
+        check_revision(commit)
+        return hf_hub_url(model.repo, path, revision=commit, endpoint=self.endpoint)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except RKDeckError:
+            raise
+        except Exception as error:  # every foreign one becomes ours, or is raised on
+            ours = translated(error, endpoint=self.endpoint, what=printable(what))
+            if ours is None:
+                raise
+            raise ours from error
+
+
+def _params(query: SearchQuery) -> Params:
+    params: Params = [
+        ("search", query.text),
+        ("limit", str(query.limit)),
+        *(("expand", name) for name in _EXPAND),
+    ]
+    if query.sort in _SORTS:
+        params.append(("sort", _SORTS[query.sort]))
+    if query.author:
+        params.append(("author", query.author))
+    if query.converted:
+        params.append(("filter", "rkllm"))
+    return params
+
+
+def open_hub(endpoint: str, token: str | None, timeout_s: float) -> HubClient:
+    """See `core.hub.hubs.Adapter`."""
+    return HubClient(endpoint, token, timeout_s=timeout_s)
+
+
+def token_file(environ: Mapping[str, str]) -> Path:
+    """See `core.hub.hubs.Adapter`: huggingface_hub's own token file."""
+    from huggingface_hub import constants
+
+    return Path(environ.get("HF_TOKEN_PATH") or constants.HF_TOKEN_PATH)

@@ -1,0 +1,31 @@
+"""huggingface_hub's and the HTTP client's exceptions as RKDeck's errors."""
+
+from core.base.errors import RefusedError, RKDeckError
+from core.hub.errors import http_error
+
+
+def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | None:
+    """Return our error for a foreign one, None when it is not the Hub's doing."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return RefusedError("hub.gated", what=what)
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return RKDeckError("hub.not_found", what=what)
+    if isinstance(error, errors.RevisionNotFoundError):
+        return RKDeckError("hub.revision_not_found", what=what)
+    if isinstance(error, errors.EntryNotFoundError):
+        return RKDeckError("hub.file_not_found", what=what)
+    if isinstance(error, errors.HfHubHTTPError):
+        return http_error(
+            error.response.status_code, error.response.headers.get("Retry-After"), endpoint, what
+        )
+    if isinstance(error, errors.HFValidationError):
+        return RKDeckError("hub.not_found", what=what)
+    import httpx2
+
+    if isinstance(error, httpx2.InvalidURL):
+        return RKDeckError("hub.strange_answer", what="an impossible address")
+    if isinstance(error, httpx2.HTTPError | errors.OfflineModeIsEnabled):
+        return RKDeckError("hub.unreachable", endpoint=endpoint, reason=str(error) or type(error).__name__)
+    return None
