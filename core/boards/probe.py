@@ -5,7 +5,6 @@ paths: RKLLM and rknpu driver 0.9.8 sources, device trees and published captures
 """
 
 import hashlib
-import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from importlib import resources
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.runtime_protocol import read_description
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Library, RuntimeInfo
 from core.boards.store import propose_store
@@ -211,16 +211,9 @@ def _runtimes(lines: Lines) -> tuple[RuntimeInfo, ...]:
     found = []
     for line in lines["runtime"][:_MAX_RUNTIMES]:
         path, _, text = line.partition("\t")
-        try:
-            described = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(described, dict):
-            continue
-        name, version = described.get("name"), described.get("version")
-        if isinstance(name, str) and isinstance(version, str) and path.isprintable():
-            simulated = described.get("simulated") is not False
-            found.append(RuntimeInfo(_text(name), _text(version), path, simulated))
+        told = read_description(text)
+        if told is not None and path.isprintable():
+            found.append(RuntimeInfo(told.name, told.version, path, told.simulated))
     return tuple(found)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.base.errors import RKDeckError
+from core.base.runtime_protocol import figure, real_number
 from core.remote.session import SshSession
 from core.serve.records import Answer, Serving, TokenLogprob
-from core.serve.status import number, read_status
+from core.serve.status import read_status
 from core.serve.tunnel import ChatTunnel
 
 DEFAULT_MAX_TOKENS = 256
@@ -140,8 +141,8 @@ def _answer(document: dict[str, Any]) -> Answer:
         text=content,
         tokens=_count(usage.get("completion_tokens")),
         prompt_tokens=_count(usage.get("prompt_tokens")),
-        ttft_ms=number(figures.get("ttft_ms")),
-        tokens_per_s=number(figures.get("tokens_per_s")),
+        ttft_ms=figure(figures.get("ttft_ms")),
+        tokens_per_s=figure(figures.get("tokens_per_s")),
         finish_reason=reason if isinstance(reason, str) else None,
         logprobs=None if logprobs is None else tuple(_logprob(entry) for entry in _entries(choice)),
     )
@@ -176,7 +177,7 @@ def _piece(fields: dict[str, Any]) -> str:
 
 
 def _required(fields: dict[str, Any]) -> float:
-    value = number(fields.get("logprob"))
+    value = real_number(fields.get("logprob"))
     if value is None:
         raise RKDeckError("serve.bad_answer", reason="a log probability is no number")
     return value

@@ -50,13 +50,13 @@ class Servable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An executable that speaks the `describe` / `serve` protocol."""
+    """An executable that speaks the `describe` / `serve` protocol; `abi` is which form of it, None when untold."""
 
     path: str
     name: str
     version: str
     simulated: bool
-    abi: str
+    abi: int | None
 
 
 @dataclass(frozen=True, slots=True)

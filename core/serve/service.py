@@ -1,7 +1,7 @@
 """Serving on a board: start a runtime for a deployed model, stop it, say what runs. One NPU tenant at a time.
 
-A runtime is any executable below `/usr/local/lib/rkdeck/runtimes` that answers `describe` and `serve`; which
-library it drives is its own affair, so these functions stay as they are for every runtime.
+A runtime is any executable below `/usr/local/lib/rkdeck/runtimes` that answers `describe` and `serve` as
+`docs/runtime-protocol.md` says; which library it drives is its own affair.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from core.base.errors import RefusedError, RKDeckError
 from core.base.log import register_secret
 from core.base.names import printable
+from core.base.runtime_protocol import ABI, RUNTIMES_FOLDER, read_description
 from core.remote.session import SshSession
 from core.serve.chat import ask, chat, models
 from core.serve.records import Answer, Host, Runtime, Servable, Serving, TokenLogprob, run_folder, state_file
@@ -37,7 +38,6 @@ __all__ = [
     "stop_serving",
 ]
 
-RUNTIMES_FOLDER = "/usr/local/lib/rkdeck/runtimes"
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.1
@@ -92,8 +92,8 @@ def start_serving(
 
     Raises:
         RefusedError: `serve.already_serving`, `serve.npu_taken`.
-        RKDeckError: `serve.no_store`, `serve.no_runtime`, `serve.start_failed` with the runtime's own words,
-            `serve.start_timeout`.
+        RKDeckError: `serve.no_store`, `serve.no_runtime`, `serve.runtime_abi`, `serve.start_failed` with the
+            runtime's own words, `serve.start_timeout`.
     """
     store = _store(board)
     _refuse_second_tenant(session, board)
@@ -169,9 +169,15 @@ def _refuse_second_tenant(session: SshSession, board: Host) -> None:
 
 
 def _matching_runtime(session: SshSession, board: Host, deployment: Servable) -> Runtime:
-    for runtime in find_runtimes(session, board):
-        if runtime.simulated == deployment.simulated:
+    fitting = [found for found in find_runtimes(session, board) if found.simulated == deployment.simulated]
+    for runtime in fitting:
+        if runtime.abi == ABI:
             return runtime
+    if fitting:
+        raise RKDeckError(
+            "serve.runtime_abi", board=board.name, runtime=fitting[0].name, version=fitting[0].version,
+            abi=fitting[0].abi, wanted=ABI,
+        )  # fmt: skip
     raise RKDeckError("serve.no_runtime", board=board.name, folder=RUNTIMES_FOLDER, name=deployment.name)
 
 
@@ -223,19 +229,8 @@ def _raise_failure(board: Host, deployment: Servable, runtime: Runtime, status: 
 
 def _runtime(path: str, text: str) -> Runtime | None:
     """A runtime that describes itself; anything else in the folder is none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        return None
-    return Runtime(
-        path=path,
-        name=printable(value["name"], 100),
-        version=printable(str(value.get("version", "unknown")), 100),
-        simulated=value.get("simulated") is True,
-        abi=printable(str(value.get("abi", "unknown")), 100),
-    )
+    found = read_description(text)
+    return None if found is None else Runtime(path, found.name, found.version, found.simulated, found.abi)
 
 
 def _store(board: Host) -> str:

@@ -1,18 +1,15 @@
 """What a board's run folder says: read in one round trip, believed only as far as the process lives."""
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
 from core.base.errors import RKDeckError
 from core.base.log import register_secret
 from core.base.names import printable
+from core.base.runtime_protocol import RuntimeState, StartRefusal, read_object, read_state
 from core.remote.session import SshSession
 from core.serve.records import Serving, run_folder
 from core.serve.scripts import STATUS
 
-_MAX_PID = 1 << 22  # Linux PID_MAX_LIMIT
-_MAX_PORT = 65535
 _STATE, _START_TICKS = 0, 19  # of /proc/<pid>/stat after the name: fields 3 and 22 (proc(5))
 
 
@@ -65,11 +62,13 @@ def read_status(
     token = entries.get("token") or None
     if token:
         register_secret(token)
-    state, fields = _object(entries.get("state")), _stat_fields(entries.get("stat"))
-    error = state.get("error")
+    state, fields = read_state(entries.get("state")), _stat_fields(entries.get("stat"))
+    deployment = read_object(entries.get("deployment"))
     return Status(
-        serving=_serving(board, folder, state, _object(entries.get("deployment")), fields),
-        failure=_words(error) if isinstance(error, dict) else None,
+        serving=_serving(board, folder, state, deployment, fields)
+        if isinstance(state, RuntimeState)
+        else None,
+        failure=state.message if isinstance(state, StartRefusal) else None,
         alive=_alive(fields),
         log=tuple(log),
         token=token,
@@ -77,32 +76,28 @@ def read_status(
 
 
 def _serving(
-    board: str, folder: str, state: dict[str, Any], deployment: dict[str, Any], fields: list[str]
+    board: str, folder: str, state: RuntimeState, deployment: dict[str, object], fields: list[str]
 ) -> Serving | None:
-    pid, port, ticks = (_whole(state.get(key)) for key in ("pid", "port", "start_ticks"))
-    if pid is None or port is None or ticks is None or not (0 < pid <= _MAX_PID and 0 < port <= _MAX_PORT):
+    port, ticks = state.port, state.start_ticks
+    if port is None or ticks is None or not _alive(fields) or fields[_START_TICKS] != str(ticks):
         return None
-    if not _alive(fields) or fields[_START_TICKS] != str(ticks):
-        return None
-    last = state.get("last") if isinstance(state.get("last"), dict) else {}
-    assert isinstance(last, dict)
     return Serving(
         board=board,
         name=_text(deployment.get("name")),
         version=_text(deployment.get("version")),
-        model=_text(state.get("model")) or "unknown",
-        sha256=_text(state.get("sha256")),
-        dtype=_text(state.get("dtype")),
-        max_context=_whole(state.get("max_context")),
-        runtime=_text(state.get("runtime")),
-        simulated=state.get("simulated") is True,
-        pid=pid,
+        model=state.model or "unknown",
+        sha256=state.sha256,
+        dtype=state.dtype,
+        max_context=state.max_context,
+        runtime=state.runtime,
+        simulated=state.simulated,
+        pid=state.pid,
         start_ticks=ticks,
         port=port,
         run_folder=folder,
-        started_uptime_s=number(state.get("started_uptime_s")),
-        tokens_per_s=number(last.get("tokens_per_s")),
-        ttft_ms=number(last.get("ttft_ms")),
+        started_uptime_s=state.started_uptime_s,
+        tokens_per_s=state.tokens_per_s,
+        ttft_ms=state.ttft_ms,
     )
 
 
@@ -115,28 +110,5 @@ def _alive(fields: list[str]) -> bool:
     return len(fields) > _START_TICKS and fields[_STATE] not in {"Z", "X"}
 
 
-def _words(error: dict[str, Any]) -> str:
-    return _text(error.get("message")) or "no reason given"
-
-
-def _object(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _text(value: object) -> str | None:
     return printable(value, 300) if isinstance(value, str) else None
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def number(value: object) -> float | None:
-    """The number in a JSON document of a board, or None."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

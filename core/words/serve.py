@@ -10,6 +10,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "Install a runtime on the board. A simulated file runs only with the simulated runtime, and no other "
         "file does.",
     ),
+    "serve.runtime_abi": (
+        "{runtime} {version} on {board} speaks form {abi} of the runtime protocol; this RKDeck speaks form {wanted}.",
+        "Install a runtime of the same age as RKDeck, or bring RKDeck up to date.",
+    ),
     "serve.already_serving": (
         "{board} already serves {model} (process {pid}), and the NPU has room for one model at a time.",
         "Stop it first with `rkdeck stop {board}`.",

@@ -20,23 +20,31 @@ _MAX_MESSAGES = 1000
 
 
 class ChatServer(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1. `on_run` hears the figures of every finished answer."""
+    """Listens on a free port of 127.0.0.1.
+
+    Attributes:
+        on_run: hears the figures of every finished answer; set it before the first is asked for.
+    """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, engine: Engine, title: str, token: str, on_run: Callable[[Run], None]) -> None:
+    def __init__(self, engine: Engine, title: str, token: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.engine = engine
         self.title = title
         self.token = token
-        self.on_run = on_run
+        self.on_run: Callable[[Run], None] = _nobody
         self.busy = threading.Lock()
 
     @property
     def port(self) -> int:
         """The port it listens on."""
         return int(self.server_address[1])
+
+
+def _nobody(_run: Run) -> None:
+    """Nobody wants to know."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 
 import core
+from core.base.runtime_protocol import RUNTIMES_FOLDER
 
-RUNTIMES_FOLDER = "usr/local/lib/rkdeck/runtimes"
 PROGRAM_FOLDER = "usr/local/lib/rkdeck/rkllm-runtime-simulated"
 NAME = "rkllm-runtime-simulated"
 # Everything the program needs besides numpy, tokenizers and jinja2; `core` itself is not on the board.
 _MODULES = (
+    "base/errors.py",
+    "base/names.py",
+    "base/runtime_protocol.py",
     "quantization/affine.py",
     "quantization/forward.py",
     "demo/container.py",
@@ -58,7 +61,7 @@ def install_runtime(root: Path, python: str = sys.executable) -> Path:
         shutil.copyfile(sources / module, target)
     (program / "core" / "__init__.py").touch()
     (program / "main.py").write_text(_MAIN)
-    launcher = root / RUNTIMES_FOLDER / NAME
+    launcher = root / RUNTIMES_FOLDER.lstrip("/") / NAME
     launcher.parent.mkdir(parents=True, exist_ok=True)
     _write_executable(launcher, _launcher(python, program / "main.py"))
     return launcher

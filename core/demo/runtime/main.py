@@ -15,15 +15,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from core.base.errors import JsonValue
+from core.base.runtime_protocol import Description, RuntimeState, StartRefusal
 from core.demo.runtime.refusals import StartError
 
 NAME = "rkllm-runtime-simulated"
 VERSION = "1.3.0+simulated"
-ABI = "rkdeck-chat-1"
 BOARD_FD = "RKDECK_BOARD_FD"
 _MAX_TOKEN_BYTES = 4096
 
@@ -37,14 +39,14 @@ class StateFile:
         self._lock = threading.RLock()
         self._closed = False
 
-    def write(self, value: dict[str, Any]) -> None:
+    def write(self, value: Mapping[str, JsonValue]) -> None:
         """Replace the file, unless it was taken away for good."""
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.new")
         with self._lock:
             if self._closed:
                 return
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(json.dumps(value) + "\n")
+                file.write(json.dumps(dict(value)) + "\n")
             temporary.replace(self._path)
 
     def remove(self) -> None:
@@ -52,11 +54,6 @@ class StateFile:
         with self._lock:
             self._closed = True
             self._path.unlink(missing_ok=True)
-
-
-def describe() -> dict[str, Any]:
-    """What `describe` prints."""
-    return {"name": NAME, "version": VERSION, "simulated": True, "abi": ABI}
 
 
 def main(argv: Sequence[str], sysroot: Path) -> int:
@@ -72,7 +69,7 @@ def main(argv: Sequence[str], sysroot: Path) -> int:
     serve_parser.add_argument("--max-context", type=int)
     options = parser.parse_args(argv)
     if options.verb == "describe":
-        _say(json.dumps(describe()))
+        _say(json.dumps(Description(NAME, VERSION, simulated=True).to_json()))
         return 0
     state = StateFile(options.state_file)
     try:
@@ -80,7 +77,7 @@ def main(argv: Sequence[str], sysroot: Path) -> int:
     except StartError as error:
         _say(f"E rkllm: {error.line}")
         _say("rkllm init failed")
-        state.write({"error": {"code": error.code, "message": error.line}})
+        state.write(StartRefusal(error.code, error.line).to_json())
         return 1
 
 
@@ -113,29 +110,30 @@ def _serve(options: argparse.Namespace, state: StateFile, sysroot: Path) -> int:
     model = check_fit(model, platform, options.max_context)
     meter = NpuMeter(sysroot, model.npu_cores)
     leaving.add(meter.close)
-    facts: dict[str, Any] = {
-        "pid": os.getpid(),
-        "start_ticks": own_start_ticks(),
-        "started_uptime_s": _uptime_s(sysroot),
-        "model": title,
-        "sha256": model.sha256,
-        "dtype": model.dtype,
-        "max_context": model.max_context,
-        "runtime": NAME,
-        "version": VERSION,
-        "simulated": True,
-    }
-
-    def remember(run: Run) -> None:
-        state.write({**facts, "last": {"tokens_per_s": run.tokens_per_s, "ttft_ms": run.ttft_ms}})
-
     try:
         engine = Engine(model, meter)
     except ValueError as error:  # ForwardError among them: config and tensors do not fit each other
         raise StartError("content", f"invalid rkllm model! {error}"[:400]) from error
-    server = ChatServer(engine, title, token, remember)
-    facts["port"] = server.port
-    state.write({**facts, "last": None})
+    server = ChatServer(engine, title, token)
+    ready = RuntimeState(
+        pid=os.getpid(),
+        start_ticks=own_start_ticks(),
+        port=server.port,
+        model=title,
+        sha256=model.sha256,
+        dtype=model.dtype,
+        max_context=model.max_context,
+        runtime=NAME,
+        version=VERSION,
+        simulated=True,
+        started_uptime_s=_uptime_s(sysroot),
+    )
+
+    def remember(run: Run) -> None:
+        state.write(replace(ready, tokens_per_s=run.tokens_per_s, ttft_ms=run.ttft_ms).to_json())
+
+    server.on_run = remember
+    state.write(ready.to_json())
     _say("rkllm init success")
     server.serve_forever(poll_interval=0.1)
     return 0

@@ -117,7 +117,7 @@ def test_runtimes_describe_themselves(session: SshSession, tmp_path: Path) -> No
         {
             "silent": "#!/bin/sh\n",
             "one": "#!/bin/sh\n[ $1 = describe ] && cat <<E\n"
-            '{"name": "rkllm-runtime",\n "version": "1.3.0", "simulated": true, "abi": "1"}\nE\n',
+            '{"name": "rkllm-runtime",\n "version": "1.3.0", "simulated": true, "abi": 1}\nE\n',
             "text": "x",
         },
     )

@@ -14,6 +14,7 @@ import pytest
 
 from core.base.errors import CancelledError, RefusedError, RKDeckError
 from core.base.paths import AppPaths
+from core.base.runtime_protocol import ABI
 from core.monitor.sample import BoardSample
 from core.monitor.sampler import BoardSampler
 from core.remote.hostkeys import HostKeys
@@ -68,11 +69,11 @@ class Place:
         write_tiny_model(path, dtype, hidden=hidden, layers=layers, context=2048)
         return _Deployment(name, "1", str(path), "00" * 32, simulated=True)
 
-    def runtime(self, name: str, script: str, *, simulated: bool = True) -> None:
+    def runtime(self, name: str, script: str, *, simulated: bool = True, abi: int | str | None = ABI) -> None:
         """Install a program that describes itself well and then behaves as `script` says."""
         folder = Path(self.board.sysroot) / "usr/local/lib/rkdeck/runtimes"
         folder.mkdir(parents=True, exist_ok=True)
-        about = json.dumps({"name": name, "version": "1", "simulated": simulated, "abi": "x"})
+        about = json.dumps({"name": name, "version": "1", "simulated": simulated, "abi": abi})
         path = folder / name
         path.write_text(
             f"#!/bin/sh\nif [ \"$1\" = describe ]; then echo '{about}'; exit; fi\nread -r token\n"
@@ -332,6 +333,22 @@ def test_a_simulated_file_never_meets_a_true_runtime_nor_a_true_file_a_simulated
         service.start_serving(bare.session, bare.board, bare.deploy("alice"))
     with pytest.raises(RKDeckError, match=r"serve\.no_runtime"):
         service.start_serving(place.session, place.board, replace(place.deploy("alice"), simulated=False))
+
+
+@pytest.mark.parametrize("abi", [ABI + 1, "rkdeck-chat-1", None])
+def test_a_runtime_of_another_form_of_the_protocol_is_named_and_not_started(
+    bare: Place, abi: int | str | None
+) -> None:
+    bare.runtime("newer", "touch started", abi=abi)
+    with pytest.raises(RKDeckError) as caught:
+        service.start_serving(bare.session, bare.board, bare.deploy("alice"))
+    assert caught.value.code == "serve.runtime_abi"
+    found = {"runtime": "newer", "version": "1", "abi": abi if isinstance(abi, int) else None, "wanted": ABI}
+    assert found.items() <= caught.value.facts.items()
+    assert not list(bare.run_folder.glob("started"))
+    bare.runtime("older-but-fitting", 'echo \'{"error": {"message": "asked"}}\' >"$state"; exit 1')
+    with pytest.raises(RKDeckError, match=r"serve\.start_failed"):
+        service.start_serving(bare.session, bare.board, bare.deploy("alice"))
 
 
 def test_other_things_in_the_runtimes_folder_are_passed_over(bare: Place) -> None:

@@ -64,7 +64,7 @@ class Desk:
         folder = self.root / "usr/local/lib/rkdeck/runtimes"
         for path in folder.iterdir():
             path.unlink()
-        about = '{"name": "odd", "version": "1", "simulated": true, "abi": "x"}'
+        about = '{"name": "odd", "version": "1", "simulated": true, "abi": 1}'
         path = folder / "odd"
         path.write_text(
             f"#!/bin/sh\nif [ \"$1\" = describe ]; then echo '{about}'; exit; fi\n"
