@@ -8,7 +8,6 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from importlib import resources
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
@@ -16,6 +15,7 @@ from core.base.runtime_protocol import read_description
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Library, RuntimeInfo
 from core.boards.store import propose_store
+from core.remote.scripts import board_script
 from core.remote.session import SshSession
 from core.vendor.boards import board_name
 from core.vendor.platforms import Platform, load_platforms, platform_of_compatibles
@@ -51,9 +51,7 @@ def probe_board(session: SshSession, sysroot: str = "", store: str | None = None
 
 def probe_script(*more: str) -> str:
     """The text of the probe, with more scripts of `resources/board` behind it in the same round trip."""
-    folder = resources.files("resources") / "board"
-    texts = [(folder / name).read_text("utf-8") for name in ("probe.sh", *more)]
-    return "\n".join([*texts, "v end 1", "exit 0", ""])
+    return f"{board_script('probe.sh', *more)}v end 1\nexit 0\n"
 
 
 def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:

@@ -8,7 +8,6 @@ objects, each in a thread of the monitor worker.
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib import resources
 from typing import Protocol
 
 from core.base.errors import RKDeckError
@@ -17,6 +16,7 @@ from core.monitor.frames import Frame, FrameReader
 from core.monitor.identity import Identity, parse_identity
 from core.monitor.sample import DOWN, BoardSample
 from core.remote.quoting import remote_command
+from core.remote.scripts import board_script
 
 SLOW_EVERY = 10
 REDISCOVER_EVERY = 60
@@ -211,7 +211,7 @@ class BoardSampler:
 
 def script_text() -> bytes:
     """The sampling script, as it is sent to a board."""
-    return (resources.files("resources") / "board" / "sampler.sh").read_bytes()
+    return board_script("sampler.sh").encode()
 
 
 def _why(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Sampling as a loop: even steps on one session, and many boards side by side, each with its own connection.
 
-`samples` is the loop of the command line; `Watcher` is what the worker of the window's live figures runs.
+`samples` is the loop on one session; `Watcher` is what the worker of the live figures runs, whoever shows them.
 """
 
 import contextlib

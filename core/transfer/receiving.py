@@ -4,13 +4,13 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 import paramiko
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.remote.quoting import remote_command
+from core.remote.scripts import board_script
 from core.remote.session import SshSession
 from core.remote.shell import RemoteShell
 from core.transfer.bulk import BulkSender
@@ -201,22 +201,16 @@ class Receiver:
 
 def receive_command(arguments: Sequence[str]) -> str:
     """The command line of the receiving script."""
-    return remote_command(["sh", "-c", _script("receive.sh"), "rkdeck-receive", *arguments])
+    return remote_command(["sh", "-c", board_script("receive.sh"), "rkdeck-receive", *arguments])
 
 
 def lane_command(partial: str, pid: str) -> str:
     """The command line of a further connection's script."""
-    return remote_command(["sh", "-c", _script("lane.sh"), "rkdeck-lane", partial, pid])
+    return remote_command(["sh", "-c", board_script("lane.sh"), "rkdeck-lane", partial, pid])
 
 
 def _is_number(word: str) -> bool:
     return word.isascii() and word.isdecimal() and len(word) <= _MAX_DIGITS
-
-
-def _script(name: str) -> str:
-    """A script without its comments (Dropbear takes 9000 bytes of command at most)."""
-    text = (resources.files("resources") / "board" / name).read_text("utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def _digest_timeout_s(size: int) -> float:

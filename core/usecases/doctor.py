@@ -10,7 +10,7 @@ from core.base.tasks import CancelToken
 from core.boards.doctor.applying import Way, run_commands, way_of
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, Verdict, overall
-from core.boards.doctor.fixes import Fix, library_fix, library_path
+from core.boards.doctor.fixes import Fix, library_fix
 from core.boards.doctor.library_file import LibraryFile, read_library
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import LibraryShelf, arch_of, matching_release
@@ -19,8 +19,9 @@ from core.deploy.deployments import bytes_there
 from core.fitness.candidate import look_at
 from core.fitness.rules import check_model
 from core.fitness.sight import look_over
+from core.programs.placing import place
+from core.programs.table import RUNTIME_LIBRARY
 from core.services import Services
-from core.transfer.upload import upload
 from core.usecases.boards import BoardStatus
 from core.usecases.deployment import as_held
 from core.usecases.sessions import ended_by
@@ -224,12 +225,12 @@ def send_library(
         what was done, with what takes it back.
 
     Raises:
-        UsageError: `boards.unknown`; RefusedError: `boards.no_store`; RKDeckError: as `core.transfer.upload.upload`.
+        UsageError: `boards.unknown`; RefusedError: `boards.no_store`; RKDeckError: as `core.programs.placing.place`.
     """
     board = services.boards.get(name)
     if board.store is None:
         raise RefusedError("boards.no_store", name=name, user=board.user)
-    target = library_path(board.store, library.folder_name)
+    version = library.folder_name
     with services.connect(board) as session, ended_by(cancel or CancelToken(), session):
-        upload(session, library.path, f"{target}.partial", library.sha256, final=target)
+        place(session, board.store, RUNTIME_LIBRARY, version, library.path, library.sha256)
     return library_fix(board.store, library.folder_name, library.size_bytes)

@@ -8,14 +8,18 @@ from core.services import Services
 
 
 def open_feed(
-    services: Services, on_sample: Callable[[BoardSample], None], boards: Iterable[str]
+    services: Services,
+    on_sample: Callable[[BoardSample], None],
+    boards: Iterable[str],
+    *,
+    interval_s: float = 1.0,
 ) -> MonitorFeed:
-    """Start the monitor worker for these boards; `on_sample` is called on a thread of the feed."""
+    """Start the monitor worker for these boards; `on_sample` is called on a thread of the feed. Close it in the end."""
 
     def password(name: str) -> str | None:
         return services.secrets.get(services.boards.get(name).secret_name)
 
-    feed = MonitorFeed(services.paths, on_sample, secrets=password)
+    feed = MonitorFeed(services.paths, on_sample, secrets=password, interval_s=interval_s)
     feed.start()
     feed.watch(boards)
     return feed

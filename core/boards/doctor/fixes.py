@@ -9,6 +9,7 @@ from typing import Literal
 
 from core.base.errors import JsonValue
 from core.boards.doctor.examination import Clock, Examination
+from core.programs.table import RUNTIME_LIBRARY
 from core.remote.quoting import remote_command, write_line
 from core.vendor.board_limits import board_limits
 
@@ -107,23 +108,19 @@ def copy_library(version: str | None) -> Fix:
 
 
 def library_fix(store: str, version: str, size_bytes: int) -> Fix:
-    """Sending a library into the store: no command runs but those that receive a file (`core.transfer.upload`).
+    """Sending a library into the store: no command runs but those that receive a file (`core.programs.placing`).
 
     Args:
         store: the board's folder for models.
         version: of the library, a word that is safe as a folder's name.
         size_bytes: of the file.
     """
-    path = library_path(store, version)
     return Fix(
         id="library",
         commands=(),
-        undo=(remote_command(["rm", "-f", path]), remote_command(["rmdir", path.rpartition("/")[0]])),
+        undo=RUNTIME_LIBRARY.removal(store, version),
         as_root=False,
-        facts={"version": version, "size_bytes": size_bytes, "path": path},
-    )
-
-
-def library_path(store: str, version: str) -> str:
-    """Where the runtime library of a version lies in a store."""
-    return f"{store.rstrip('/')}/lib/{version}/librkllmrt.so"
+        facts={
+            "version": version, "size_bytes": size_bytes, "path": RUNTIME_LIBRARY.path(store, version),
+        },
+    )  # fmt: skip

@@ -2,20 +2,16 @@
 
 import argparse
 import contextlib
-import itertools
 import queue
-import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from core.base.errors import CancelledError, RKDeckError
+from core.base.errors import CancelledError, RKDeckError, UsageError, error_from_json
 from core.base.names import printable
 from core.base.units import GIB
-from core.boards.registry import Board
 from core.cli.command import Command, Context
+from core.monitor.feed import MAX_INTERVAL_S, MIN_INTERVAL_S, MonitorFeed
 from core.monitor.sample import BoardSample
-from core.monitor.watching import Pace, samples
-
-Report = tuple[Board, BoardSample | RKDeckError | None]
+from core.usecases.monitoring import open_feed
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -25,26 +21,67 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
-    boards = [context.services.boards.get(name) for name in dict.fromkeys(context.options.boards)]
-    failed: list[RKDeckError] = []
-    last: dict[str, BoardSample] = {}
-    try:
-        for board, found in _samples(context, boards):
-            if isinstance(found, RKDeckError):
-                failed.append(found)
-                context.output.error(found, board=board.name)
-            elif found is not None:
-                last[board.name] = found
-                _show(context, board, found)
-    except KeyboardInterrupt:
-        if not last:
-            raise CancelledError("cli.interrupted") from None
-    return failed[0].exit_code if failed else 0
+    options = context.options
+    names = [context.services.boards.get(name).name for name in dict.fromkeys(options.boards)]
+    if not MIN_INTERVAL_S <= options.interval <= MAX_INTERVAL_S:
+        raise UsageError(
+            "cli.interval", interval_s=options.interval, least_s=MIN_INTERVAL_S, most_s=MAX_INTERVAL_S
+        )
+    found: queue.SimpleQueue[BoardSample] = queue.SimpleQueue()
+    followed = _Followed(context, names)
+    with contextlib.closing(
+        open_feed(context.services, found.put, names, interval_s=options.interval)
+    ) as feed:
+        try:
+            followed.until_done(feed, found)
+        except KeyboardInterrupt:
+            if not followed.seen:
+                raise CancelledError("cli.interrupted") from None
+    return followed.failed[0].exit_code if followed.failed else 0
 
 
-def _show(context: Context, board: Board, sample: BoardSample) -> None:
-    context.output.result(sample.to_json())
-    context.output.text(f"{board.name}  {printable(describe(sample))}")
+class _Followed:
+    """The boards a command still waits for.
+
+    One that was never reached is an error and is left alone; one that stops answering is shown as down until it is
+    back, as in the window.
+
+    Attributes:
+        seen: boards that answered once.
+        failed: why the others did not.
+    """
+
+    def __init__(self, context: Context, names: Sequence[str]) -> None:
+        self._context = context
+        self._counts = dict.fromkeys(names, 0)
+        self.seen: set[str] = set()
+        self.failed: list[RKDeckError] = []
+
+    def until_done(self, feed: MonitorFeed, found: "queue.SimpleQueue[BoardSample]") -> None:
+        """Show what arrives, until every board has its number of samples or cannot be reached."""
+        most: int | None = self._context.options.samples
+        if most is not None and most <= 0:
+            return
+        while self._counts:
+            sample = found.get()
+            if sample.board not in self._counts:
+                continue  # one more, on its way when the board was done
+            if self._take(sample) or self._counts[sample.board] == most:
+                del self._counts[sample.board]
+                feed.watch(self._counts)
+
+    def _take(self, sample: BoardSample) -> bool:
+        """Show one sample; returns whether its board is given up."""
+        if not sample.is_up and sample.board not in self.seen:
+            error = error_from_json(sample.link_error or {})
+            self.failed.append(error)
+            self._context.output.error(error, board=sample.board)
+            return True
+        self.seen.add(sample.board)
+        self._counts[sample.board] += 1
+        self._context.output.result(sample.to_json())
+        self._context.output.text(f"{sample.board}  {printable(describe(sample))}")
+        return False
 
 
 def describe(sample: BoardSample) -> str:
@@ -63,45 +100,6 @@ def describe(sample: BoardSample) -> str:
     warmest = f"{max(sample.temps_c.values()):.0f} C" if sample.temps_c else "unknown"
     throttled = f", throttled by {', '.join(sample.throttled_by)}" if sample.throttled_by else ""
     return f"NPU {npu} at {clock}, RAM {memory}, warmest {warmest}{throttled}"
-
-
-def _samples(context: Context, boards: list[Board]) -> Iterator[Report]:
-    """Sample all boards side by side, a thread each; yields as they arrive, ends when all have ended."""
-    found: queue.Queue[Report] = queue.Queue()
-    paces = [Pace(context.options.interval) for _ in boards]
-    threads = [
-        threading.Thread(target=_sample_one, args=(context, board, found, pace), name=f"monitor-{board.name}")
-        for board, pace in zip(boards, paces, strict=True)
-    ]
-    for thread in threads:
-        thread.start()
-    running = len(threads)
-    try:
-        while running:
-            report = found.get()
-            if report[1] is None:
-                running -= 1
-            else:
-                yield report
-    finally:
-        for pace in paces:
-            pace.end()
-        for thread in threads:
-            thread.join()
-
-
-def _sample_one(context: Context, board: Board, found: "queue.Queue[Report]", pace: Pace) -> None:
-    try:
-        with (
-            context.services.connect(board) as session,
-            contextlib.closing(samples(session, board, pace)) as endless,
-        ):
-            for sample in itertools.islice(endless, context.options.samples):
-                found.put((board, sample))
-    except RKDeckError as error:
-        found.put((board, error))
-    finally:
-        found.put((board, None))
 
 
 COMMANDS = (Command("monitor", _configure, _run, lines=True),)

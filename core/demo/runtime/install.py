@@ -1,12 +1,12 @@
 """Put the stand-in runtime on an imaginary board: a launcher, and beside it a folder with its few modules."""
 
-import os
 import shlex
 import shutil
 import sys
 from pathlib import Path
 
 import core
+from core.base import atomic
 from core.base.runtime_protocol import RUNTIMES_FOLDER
 
 PROGRAM_FOLDER = "usr/local/lib/rkdeck/rkllm-runtime-simulated"
@@ -63,18 +63,10 @@ def install_runtime(root: Path, python: str = sys.executable) -> Path:
     (program / "main.py").write_text(_MAIN)
     launcher = root / RUNTIMES_FOLDER.lstrip("/") / NAME
     launcher.parent.mkdir(parents=True, exist_ok=True)
-    _write_executable(launcher, _launcher(python, program / "main.py"))
+    atomic.write_text(launcher, _launcher(python, program / "main.py"), mode=0o755)
     return launcher
 
 
 def _launcher(python: str, main: Path) -> str:
     # -I: neither the user's environment nor the current folder decides what is imported.
     return f'#!/bin/sh\nexec {shlex.quote(python)} -I -B {shlex.quote(str(main))} "$@"\n'
-
-
-def _write_executable(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o755)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)
