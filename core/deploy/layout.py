@@ -1,10 +1,4 @@
-"""The store on a board: which files lie where, and what a manifest says.
-
-    STORE/incoming/SHA256.partial            a file that is still arriving
-    STORE/blobs/SHA256.rkllm                 complete and verified, named by its content
-    STORE/blobs/SHA256.file                  a small file that belongs to a model: tokenizer, template, licence
-    STORE/deployments/NAME/VERSION.json      one version of a deployment: which blobs, what it is
-    STORE/deployments/NAME/current           the version in use; replaced in one step
+"""The store on a board: which files lie where, and what a manifest says. Drawn in `docs/board-store.md`.
 
 What a board answers is hostile text: names must match the patterns below, and the path of a blob is always
 computed from its digest, never read.
