@@ -10,6 +10,7 @@ it, never one named after it:
     words         codes become sentences, for both front ends
     remote        SSH: connections, host keys, commands
     transfer      files onto a board: fast, resumed, checked
+    programs      what lies below a board's store, and how it gets there
     boards        which boards there are, what they are, what is wrong with them
     serve         the runtime on a board: start, stop, chat
     monitor       what a board does now and did before

@@ -4,7 +4,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "cli.may_force": ("Add --force to go on all the same.", ""),
     "cli.interval": (
         "A sample every {interval_s} s is not possible.",
-        "Give --interval from {least_s} to {most_s} seconds.",
+        "Give an interval from {least_s} to {most_s} seconds.",
     ),
     "cli.interrupted": ("Cancelled.", ""),
     "cli.fault": (
