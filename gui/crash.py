@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from core.base.log import redact
 from gui.text import tr
+from gui.widgets.plain import MessageBox, set_title
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +57,11 @@ class CrashHooks(QObject):
     def _on_caught(self, text: str) -> None:
         if self._box is not None:  # one at a time: an error may come with every repaint
             return
-        box = self._box = QMessageBox(
-            QMessageBox.Icon.Critical,
-            tr("RKDeck: a fault"),
-            tr("Something in RKDeck went wrong. Your models and jobs are not affected."),
-            QMessageBox.StandardButton.Close,
-        )
+        box = self._box = MessageBox()
+        box.setIcon(QMessageBox.Icon.Critical)
+        set_title(box, tr("RKDeck: a fault"))
+        box.setText(tr("Something in RKDeck went wrong. Your models and jobs are not affected."))
+        box.setStandardButtons(QMessageBox.StandardButton.Close)
         box.setInformativeText(tr("It was written to the log. Please report it with the details below."))
         box.setDetailedText(f"{about_text()}\n\n{text}")
         box.finished.connect(self._on_closed)

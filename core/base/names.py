@@ -12,6 +12,10 @@ from core.base.errors import RefusedError
 
 _MAX_PATH_BYTES = 1024
 _MAX_COMPONENT_BYTES = 255
+# No script needs more marks on one letter; a hundred of them grow over the lines above and below.
+_COMBINING = {"Mn", "Me"}
+_MOST_COMBINING = 4
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters by their category, and nothing on the screen
 
 
 def safe_relative_path(text: str) -> PurePosixPath:
@@ -53,19 +57,22 @@ def safe_component(text: str, max_bytes: int = 100) -> str:
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """Escape what could move the cursor, colour the screen or turn the writing direction; cut at `limit`."""
+    """Write out what could move the cursor, colour the screen, turn the writing direction or hide; cut at `limit`."""
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
-    shown = "".join(
-        character if character.isprintable() and not _is_invisible(character) else _escape(character)
-        for character in text[: limit + 1]
-    )
-    return shown if len(text) <= limit else shown[:limit] + "…"
+    shown: list[str] = []
+    marks = 0
+    for character in text[: limit + 1]:
+        marks = marks + 1 if unicodedata.category(character) in _COMBINING else 0
+        seen = character.isprintable() and not _is_invisible(character) and marks <= _MOST_COMBINING
+        shown.append(character if seen else _escape(character))
+    line = "".join(shown)
+    return line if len(line) <= limit else line[:limit] + "…"
 
 
 def _is_invisible(character: str) -> bool:
     # Cf holds the bidirectional controls and zero-width joiners that make two names look alike.
-    return unicodedata.category(character) in {"Cf", "Cc", "Co", "Cs"}
+    return unicodedata.category(character) in {"Cf", "Cc", "Co", "Cs"} or character in _BLANK_LETTERS
 
 
 def _escape(character: str) -> str:

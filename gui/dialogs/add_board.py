@@ -17,6 +17,7 @@ from gui.dialogs.nearby import Nearby
 from gui.dialogs.reach import ReachDialog
 from gui.text import tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.plain import set_title
 
 
 class AddBoardDialog(ReachDialog):
@@ -32,7 +33,7 @@ class AddBoardDialog(ReachDialog):
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
         super().__init__(desk, tr("Connect and add"), parent)
         self.setObjectName("addBoardDialog")
-        self.setWindowTitle(tr("Add a board"))
+        set_title(self, tr("Add a board"))
         self._file_dialog: QFileDialog | None = None
         self.name = _field("boardNameField", "desk-board")
         self.address = _field("boardAddressField", "orangepi@192.168.1.40")

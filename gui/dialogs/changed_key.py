@@ -15,6 +15,7 @@ from gui.desk import Desk
 from gui.dialogs.host_key import COMMAND
 from gui.text import language, tr
 from gui.widgets.basic import label
+from gui.widgets.plain import set_title
 from gui.wording import word_error
 
 # The key is right by the user's eyes, but the machine behind it is another one, or does not say.
@@ -43,7 +44,7 @@ class ChangedKeyDialog(QDialog):
         self._board = board.name or board.address if isinstance(board, BoardDraft) else board
         self._place = use.place_of_key(error)
         self._hop = printable(str(error.facts.get("host")), 60) if use.is_changed_jump_key(error) else None
-        self.setWindowTitle(tr("Another key on {board}", board=self._hop or printable(self._board, 60)))
+        set_title(self, tr("Another key on {board}", board=self._hop or printable(self._board, 60)))
         self.fingerprint = str(error.facts.get("fingerprint"))
         known = printable(str(error.facts.get("known_fingerprint")))
         text = label(self._warning(), wrap=True)

@@ -15,6 +15,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from gui.text import tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.plain import set_title
 
 COMMAND = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
 
@@ -29,7 +30,7 @@ class HostKeyDialog(QDialog):
     def __init__(self, error: RKDeckError, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("hostKeyDialog")
-        self.setWindowTitle(tr("Is this your board?"))
+        set_title(self, tr("Is this your board?"))
         self.fingerprint = str(error.facts.get("fingerprint"))
         host = printable(str(error.facts.get("host")))
         kind = printable(str(error.facts.get("key_type")))

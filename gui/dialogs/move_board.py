@@ -18,6 +18,7 @@ from gui.dialogs.nearby import Nearby
 from gui.dialogs.reach import ReachDialog
 from gui.text import tr
 from gui.widgets.basic import label
+from gui.widgets.plain import set_title
 
 # Another machine answers there, or one that does not show which it is.
 HARDWARE = frozenset({"boards.other_hardware", "boards.unclear_hardware"})
@@ -33,7 +34,7 @@ class MoveBoardDialog(ReachDialog):
         self.setObjectName("moveBoardDialog")
         self._board = board
         name = printable(board.name, 60)
-        self.setWindowTitle(tr("The address of {board}", board=name))
+        set_title(self, tr("The address of {board}", board=name))
         about = label(
             tr(
                 "{board} is looked for at another address. It is kept only when the same board answers there: RKDeck "

@@ -20,6 +20,7 @@ from core.usecases.boards import BoardDraft
 from gui.desk import Desk
 from gui.text import language, tr
 from gui.widgets.basic import label
+from gui.widgets.plain import set_title
 from gui.wording import word_error
 
 
@@ -54,7 +55,7 @@ class NewPasswordDialog(QDialog):
         self.renewed: BoardDraft | None = None
         self._is_setting = False
         who = printable(f"{error.facts.get('user')}@{error.facts.get('host')}", 80)
-        self.setWindowTitle(tr("A new password for {who}", who=who))
+        set_title(self, tr("A new password for {who}", who=who))
         about = label(
             tr(
                 "The password of {who} has expired: the board wants a new one before it does anything else. Fresh "

@@ -24,6 +24,7 @@ from gui.desk import Desk
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
+from gui.widgets.plain import set_title
 from gui.wording import word_error
 
 _LINES_SHOWN = 7
@@ -66,7 +67,7 @@ class RemedyDialog(QDialog):
         self._undo = undo
         self._task: Task | None = None
         title, detail = fix_words(fix)
-        self.setWindowTitle(title)
+        set_title(self, title)
         self.commands = QPlainTextEdit()
         self.commands.setObjectName("remedyCommands")
         self.commands.setReadOnly(True)

@@ -29,6 +29,7 @@ from gui.dialogs.remedy import tell_broken_off
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
+from gui.widgets.plain import set_title
 from gui.wording import word_error
 
 
@@ -49,7 +50,7 @@ class LibraryDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("libraryDialog")
-        self.setWindowTitle(tr("A runtime library for {board}", board=printable(board, 60)))
+        set_title(self, tr("A runtime library for {board}", board=printable(board, 60)))
         self._desk, self._board, self._seen = desk, board, seen
         self._offers: tuple[LibraryOffer, ...] = ()
         self._own: Path | None = None

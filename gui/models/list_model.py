@@ -6,11 +6,14 @@ from typing import Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from core.base.names import printable
 from core.base.observable import ObservableList
+from gui.widgets.plain import plain_tip
 
 Record = TypeVar("Record")
 Index = QModelIndex | QPersistentModelIndex
 RECORD_ROLE = Qt.ItemDataRole.UserRole + 1
+_CELL_CHARACTERS = 400
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
@@ -23,7 +26,7 @@ class Column(Generic[Record]):
         title: header text, with the unit.
         text: the cell's text; called once per row and kept until the row changes.
         right: numbers are aligned to the right.
-        tip: a longer text for the mouse, or None.
+        tip: a longer text for the mouse, or None; made safe for Qt by the model, as the cell's text is.
     """
 
     title: str
@@ -75,7 +78,7 @@ class RecordModel(QAbstractTableModel, Generic[Record]):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT if column.right else _LEFT
         if role == Qt.ItemDataRole.ToolTipRole and column.tip is not None:
-            return column.tip(self.records[index.row()])
+            return plain_tip(column.tip(self.records[index.row()]))
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -140,7 +143,9 @@ class RecordModel(QAbstractTableModel, Generic[Record]):
         texts = self._texts[row]
         if texts is None:
             record = self.records[row]
-            texts = self._texts[row] = tuple(column.text(record) for column in self.columns)
+            texts = self._texts[row] = tuple(
+                printable(column.text(record), _CELL_CHARACTERS) for column in self.columns
+            )
         return texts
 
     def _changed(self, first: int, last: int) -> None:

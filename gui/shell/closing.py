@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from core.jobs.model import JobRecord
 from gui.text import tr
+from gui.widgets.plain import MessageBox, set_title
 from gui.words import job_title, kind_text
 
 _MOST_NAMED = 5
@@ -16,9 +17,9 @@ def ask_before_closing(parent: QWidget, running: list[JobRecord]) -> QMessageBox
     """
     lasting = [record for record in running if record.spec.survives_front_end]
     passing = [record for record in running if not record.spec.survives_front_end]
-    box = QMessageBox(parent)
+    box = MessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle(tr("Close RKDeck?"))
+    set_title(box, tr("Close RKDeck?"))
     box.setText(tr("Work is still going on."))
     parts = []
     if lasting:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
 from gui.icons import icon
 from gui.text import tr
 from gui.widgets.basic import label, row
+from gui.widgets.plain import set_tip
 
 WIDTH_PX = 400
 
@@ -29,7 +30,7 @@ class Drawer(QFrame):
         self._panel: QWidget | None = None
         self._title = label(role="heading")
         self._close = QToolButton()
-        self._close.setToolTip(tr("Close (Esc)"))
+        set_tip(self._close, tr("Close (Esc)"))
         self._close.setAccessibleName(tr("Close the drawer"))
         self._close.clicked.connect(self._on_close)
         self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)

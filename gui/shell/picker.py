@@ -9,6 +9,7 @@ from gui.desk import Desk
 from gui.feeds.active import Target
 from gui.icons import icon
 from gui.text import tr
+from gui.widgets.plain import literal, menu_entry, set_tip
 
 
 class BoardPicker(QToolButton):
@@ -26,7 +27,7 @@ class BoardPicker(QToolButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setIconSize(QSize(18, 18))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setToolTip(tr("The board that “fits” speaks about (Ctrl+B)"))
+        set_tip(self, tr("The board that “fits” speaks about (Ctrl+B)"))
         self.setShortcut("Ctrl+B")
         desk.active.changed.connect(self._on_changed)
         self.retint()
@@ -41,7 +42,7 @@ class BoardPicker(QToolButton):
         self._show(target)
 
     def _show(self, target: Target) -> None:
-        self.setText(f"{target_text(target)}  ▾")
+        self.setText(f"{literal(target_text(target))}  ▾")
         self.setAccessibleName(tr("Active board: {board}", board=target_text(target)))
 
     @Slot()
@@ -60,13 +61,11 @@ class BoardPicker(QToolButton):
                 self._add(target)
 
     def _add(self, target: Target) -> None:
-        action = QAction(target_text(target), self._menu)
+        action = menu_entry(self._menu, target_text(target), target.key)
         action.setCheckable(True)
         action.setChecked(target.key == self._desk.active.target.key)
-        action.setData(target.key)
         assert self._group is not None
         self._group.addAction(action)
-        self._menu.addAction(action)
 
     @Slot(QAction)
     def _on_triggered(self, action: QAction) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from gui.icons import icon
 from gui.text import tr
+from gui.widgets.plain import set_tip
 
 _LINGER_MS = 300
 
@@ -110,7 +111,7 @@ class Rail(QFrame):
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         keys = f"Ctrl+{number + 1}"
-        made.setToolTip(f"{tr(entry.title)} ({keys})")
+        set_tip(made, f"{tr(entry.title)} ({keys})")
         shortcut = QShortcut(QKeySequence(keys), self)
         shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
         shortcut.activated.connect(made.click)

@@ -29,6 +29,7 @@ from gui.shell.status import StatusBar
 from gui.text import tr, trn
 from gui.theme import ThemeSwitch
 from gui.widgets.basic import label, retint_button, row
+from gui.widgets.plain import set_title
 from gui.words import job_title, kind_text
 
 PAGES = (
@@ -75,7 +76,7 @@ class MainWindow(QMainWindow):
         self._may_close = False
         self.stop_everything = False
         self._question: QMessageBox | None = None
-        self.setWindowTitle("RKDeck")
+        set_title(self, "RKDeck")
         self.resize(*_SIZE)
         self.setMinimumSize(960, 600)
         self._build()

@@ -6,15 +6,14 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLayout,
-    QLineEdit,
     QPushButton,
     QSizePolicy,
     QWidget,
 )
 
 from gui.icons import icon, pixmap
+from gui.widgets.plain import PlainLabel, set_tip
 
 _STATE_ICONS = {"ok": "check", "warn": "warning", "bad": "cross", "muted": "unknown", "info": "info"}
 
@@ -27,10 +26,9 @@ def set_role(widget: QWidget, role: str, name: str = "role") -> None:
         widget.style().polish(widget)
 
 
-def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
-    """A plain-text label: what strangers wrote is never taken for markup."""
-    made = QLabel(text)
-    made.setTextFormat(Qt.TextFormat.PlainText)
+def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: bool = False) -> PlainLabel:
+    """A label with a role."""
+    made = PlainLabel(text)
     made.setWordWrap(wrap)
     if wrap:
         made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
@@ -52,7 +50,7 @@ def button(text: str, role: str = "", icon_name: str = "", tip: str = "") -> QPu
         made.setProperty("iconName", icon_name)
         retint_button(made)
     if tip:
-        made.setToolTip(tip)
+        set_tip(made, tip)
     made.setAccessibleName(text)
     return made
 
@@ -109,22 +107,12 @@ def clear_layout(layout: QLayout) -> None:
             clear_layout(inner)
 
 
-def value_field(text: str) -> QLineEdit:
-    """A long value without a place to break (a path, a digest): it can be scrolled, selected and copied."""
-    made = QLineEdit(text)
-    made.setReadOnly(True)
-    made.setProperty("role", "value")
-    made.setCursorPosition(0)
-    made.setToolTip(text)
-    return made
-
-
 class StateLabel(QWidget):
     """A word with a shape and a colour: states are readable without colour."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._icon = QLabel()
+        self._icon = PlainLabel()
         self._text = label()
         layout = row(self._icon, self._text, None, spacing=5)
         self.setLayout(layout)

@@ -1,18 +1,21 @@
 """One line of text that gives way: what does not fit is left out in the middle and shown in full by the mouse."""
 
-import html
 import re
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from core.base.names import printable
+from gui.widgets.plain import PlainLabel, set_tip
 
 _LEAST_PX = 48
+_MOST_CHARACTERS = 1_000
 _LONG_WORD = re.compile(r"\S{20,}")
 _MARKS = re.compile(r"[/_.-]")
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """A label as wide as there is room; `full_text` is what it is about."""
 
     def __init__(
@@ -22,10 +25,9 @@ class ElidedLabel(QLabel):
         mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self._mode = mode
         self.full_text = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         if role:
             self.setProperty("role", role)
@@ -33,8 +35,8 @@ class ElidedLabel(QLabel):
 
     def show_text(self, text: str) -> None:
         """Show another text."""
-        self.full_text = text
-        self.setAccessibleName(text)
+        self.full_text = printable(text, _MOST_CHARACTERS)
+        self.setAccessibleName(self.full_text)
         self._elide()
 
     def sizeHint(self) -> QSize:  # Qt's name
@@ -61,12 +63,7 @@ class ElidedLabel(QLabel):
         shown = self.fontMetrics().elidedText(self.full_text, self._mode, self.width())
         if shown != self.text():
             self.setText(shown)
-        self.setToolTip(never_markup(self.full_text) if shown != self.full_text else "")
-
-
-def never_markup(text: str) -> str:
-    """A text for places where Qt takes what looks like markup for markup (tooltips): names come from strangers."""
-    return f"<span>{html.escape(text)}</span>" if "<" in text else text
+        set_tip(self, self.full_text if shown != self.full_text else "")
 
 
 def breakable(text: str) -> str:

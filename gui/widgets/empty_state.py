@@ -1,10 +1,11 @@
 """What a list shows while it is empty: why, and what to do about it."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from gui.icons import pixmap
 from gui.widgets.basic import button, label
+from gui.widgets.plain import PlainLabel
 
 
 class EmptyState(QWidget):
@@ -20,7 +21,7 @@ class EmptyState(QWidget):
         self, icon_name: str, title: str, advice: str = "", action: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._picture = QLabel()
+        self._picture = PlainLabel()
         self._icon_name = icon_name
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.title = label(title, "heading", wrap=True)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from core.base.units import GIB
 from gui.text import tr
 from gui.theme import colour
+from gui.widgets.plain import set_tip
 
 _BAR_PX, _TEXT_PX = 18, 18
 
@@ -46,7 +47,7 @@ class MemoryBar(QWidget):
         if parts != self._parts:
             self._parts = parts
             self.setAccessibleName(self._words())
-            self.setToolTip(self._words())
+            set_tip(self, self._words())
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # Qt's name

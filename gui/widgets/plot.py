@@ -4,7 +4,6 @@ Pen width 1 without antialiasing and ready arrays: eight lines of 300 points the
 pens take seconds (pyqtgraph issue 533). Lines are told apart by dashes as well as by colour.
 """
 
-import html
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QPen
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from gui.text import tr
 from gui.theme import colour, number_font, series_colour
 from gui.widgets.basic import label, row
+from gui.widgets.plain import Tinted, TintedLabel
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 _MARKS = ("──", "- -", "· ·", "-·-")
@@ -74,9 +74,7 @@ class LiveChart(QFrame):
         self.plot.addItem(self._cursor, ignoreBounds=True)
         self._flags: list[pg.InfiniteLine] = []
         self.plot.scene().sigMouseMoved.connect(self._on_mouse)
-        self.legend = QLabel()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setWordWrap(True)
+        self.legend = TintedLabel()
         self.legend.setFont(number_font(self.legend.font()))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 6, 8, 6)
@@ -107,7 +105,7 @@ class LiveChart(QFrame):
         for t_unix_s, text in times:
             item = pg.InfiniteLine(
                 t_unix_s, angle=90, pen=pg.mkPen(colour("warn"), width=1, style=Qt.PenStyle.DashLine),
-                label=text, labelOpts={"position": 0.92, "color": colour("warn"), "rotateAxis": (1, 0)},
+                label=_template(text), labelOpts={"position": 0.92, "color": colour("warn"), "rotateAxis": (1, 0)},
             )  # fmt: skip
             self.plot.addItem(item, ignoreBounds=True)
             self._flags.append(item)
@@ -139,22 +137,15 @@ class LiveChart(QFrame):
             self.plot.removeItem(self._curves.pop())
 
     def _show_values(self, t_unix_s: float | None) -> None:
-        parts, words = [], []
+        parts = []
         for number, curve in enumerate(self._shown):
             found = _value_at(curve, t_unix_s)
             shown = tr("unknown") if found is None else f"{found:.{self._digits}f}"
             mark = _MARKS[number % len(_MARKS)]
-            # Zone names come from the board: they are text here, never markup.
-            name = html.escape(curve.text)
-            parts.append(
-                f'<span style="color:{series_colour(number).name()}; white-space:nowrap">{mark}&nbsp;{name}'
-                f"&nbsp;<b>{html.escape(shown)}</b></span>"
-            )
-            words.append(f"{curve.text} {shown}")
-        text = "&nbsp;&nbsp; ".join(parts)
-        if text != self.legend.text():
-            self.legend.setText(text)
-            self.legend.setAccessibleName(f"{', '.join(words)} {self._unit}")
+            parts.append(Tinted(series_colour(number).name(), mark, curve.text, shown))
+        if self.legend.show_parts(parts):
+            words = ", ".join(f"{part.name} {part.value}" for part in parts)
+            self.legend.setAccessibleName(f"{words} {self._unit}")
 
     @staticmethod
     def _highest(curves: Sequence[Curve]) -> float:
@@ -172,6 +163,11 @@ class LiveChart(QFrame):
         """The mouse left: last values again."""
         self.pointed.emit(None)
         super().leaveEvent(event)  # type: ignore[arg-type]  # a QEvent
+
+
+def _template(text: str) -> str:
+    """A line's label is a format string to pyqtgraph, filled in at every move: braces of a name are braces."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _pen(number: int) -> QPen:

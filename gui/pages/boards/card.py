@@ -37,6 +37,7 @@ from gui.shell.status import show_progress
 from gui.text import language, tr, trn
 from gui.widgets.basic import StateLabel, button, label, row, set_role
 from gui.widgets.elided import breakable
+from gui.widgets.plain import menu_entry, set_tip
 from gui.wording import word_error
 from gui.words import job_line, job_title
 
@@ -116,7 +117,7 @@ class BoardCard(QFrame):
         self.doctor.clicked.connect(self._on_doctor)
         self.refresh = QToolButton()
         self.refresh.setObjectName("refreshButton")
-        self.refresh.setToolTip(tr("Look at the board again"))
+        set_tip(self.refresh, tr("Look at the board again"))
         self.refresh.setAccessibleName(tr("Refresh"))
         self.refresh.clicked.connect(self._on_refresh)
         self.panel = button("", "link")
@@ -130,11 +131,11 @@ class BoardCard(QFrame):
             ("password", tr("Set the password")), ("move", tr("Change the address")),
             ("remove", tr("Remove the board")),
         ):  # fmt: skip
-            self._menu.addAction(text).setData(what)
+            menu_entry(self._menu, text, what)
         self.more = QToolButton()
         self.more.setObjectName("moreButton")
         self.more.setText("⋯")
-        self.more.setToolTip(tr("More"))
+        set_tip(self.more, tr("More"))
         self.more.setAccessibleName(tr("More"))
         self.more.setMenu(self._menu)
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -256,7 +257,7 @@ class BoardCard(QFrame):
         self.stop.setVisible(serving is not None or bool(self._starting))
         self.serve.setVisible(serving is None and not self._starting)
         self.serve.setEnabled(count > 0)
-        self.serve.setToolTip("" if count else tr("Deploy a model first: drop a .rkllm file here"))
+        set_tip(self.serve, "" if count else tr("Deploy a model first: drop a .rkllm file here"))
 
     def _show_health(self, view: BoardView) -> None:
         status = view.status
@@ -347,7 +348,7 @@ class BoardCard(QFrame):
         self._serve_menu.clear()
         for deployment in self.view.status.deployments if self.view.status is not None else ():
             text = f"{deployment.name}  ({deployment.dtype})" if deployment.dtype else deployment.name
-            self._serve_menu.addAction(text).setData(deployment.name)
+            menu_entry(self._serve_menu, text, deployment.name)
 
     @Slot(QAction)
     def _on_serve(self, action: QAction) -> None:

@@ -13,6 +13,7 @@ from gui.bridge import Task
 from gui.desk import Desk
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.plain import set_title
 from gui.wording import word_error
 
 
@@ -21,7 +22,7 @@ class ChatPanel(QWidget):
 
     def __init__(self, desk: Desk, board: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(tr("Ask {board}", board=board))
+        set_title(self, tr("Ask {board}", board=board))
         self._desk = desk
         self.board = board
         self._messages: list[dict[str, str]] = []

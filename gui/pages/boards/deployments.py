@@ -19,6 +19,7 @@ from gui.models.list_model import Column, RecordModel
 from gui.pages.boards.adopting import AdoptBox
 from gui.text import tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.plain import MessageBox, set_title
 from gui.widgets.tables import dress_table
 from gui.words import ago_text
 
@@ -34,7 +35,7 @@ class DeploymentsPanel(QWidget):
 
     def __init__(self, desk: Desk, view: BoardView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(tr("On {board}", board=view.name))
+        set_title(self, tr("On {board}", board=view.name))
         self._desk = desk
         self.board = view.name
         self._question: QMessageBox | None = None
@@ -145,9 +146,9 @@ class DeploymentsPanel(QWidget):
             self._desk.notice(tr("Nothing on {board} is old enough to go.", board=self.board))
             return
         names = ", ".join(sorted({printable(version.name, 60) for version in pruning.versions}))
-        box = QMessageBox(self)
+        box = MessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(tr("Free space on {board}", board=self.board))
+        set_title(box, tr("Free space on {board}", board=self.board))
         box.setText(
             tr(
                 "Remove {n} old versions and free {size}?",
@@ -195,9 +196,9 @@ class DeploymentsPanel(QWidget):
         if chosen is None:
             return
         size = sum(version.size_bytes for version in self._versions if version.name == chosen.name)
-        box = QMessageBox(self)
+        box = MessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(tr("Remove from the board"))
+        set_title(box, tr("Remove from the board"))
         box.setText(
             tr(
                 "Remove {name} ({size}) from {board}?",

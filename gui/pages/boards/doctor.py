@@ -26,6 +26,7 @@ from gui.pages.boards.finding_row import STATES, FindingRow
 from gui.text import language, tr, trn
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.elided import breakable
+from gui.widgets.plain import set_title
 from gui.widgets.scrolled import Column, scrolled
 from gui.wording import word_error
 from gui.words import ago_text
@@ -59,7 +60,7 @@ class DoctorPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("doctorPanel")
-        self.setWindowTitle(tr("Doctor: {board}", board=printable(view.name, 40)))
+        set_title(self, tr("Doctor: {board}", board=printable(view.name, 40)))
         self._desk = desk
         self.board = view.name
         self._applied = applied

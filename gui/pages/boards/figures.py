@@ -7,6 +7,7 @@ from gui.feeds.boards import BoardView
 from gui.text import tr
 from gui.theme import number_font
 from gui.widgets.basic import label
+from gui.widgets.plain import set_tip
 
 _SOC_ZONES = ("soc", "bigcore", "package", "center")
 
@@ -53,7 +54,7 @@ class Figures(QWidget):
         if mount is not None and mount.total_bytes is not None and mount.free_bytes is not None:
             used = mount.total_bytes - mount.free_bytes
         _show_share(self.disk_bar, self.disk, used, mount.total_bytes if mount is not None else None)
-        self.disk_bar.setToolTip(f"{view.board.store} ({mount.medium})" if mount is not None else "")
+        set_tip(self.disk_bar, f"{view.board.store} ({mount.medium})" if mount is not None else "")
         self.npu.setText(_npu(view))
         self.heat.setText(_heat(view))
 

@@ -9,6 +9,7 @@ from gui.dialogs.remedy import fix_words
 from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, label, row
 from gui.widgets.elided import breakable
+from gui.widgets.plain import set_tip
 from gui.wording import word_error
 
 STATES = {"ok": "ok", "warning": "warn", "failed": "bad", "unknown": "muted"}
@@ -57,7 +58,7 @@ class FindingRow(QWidget):
         self.finding = finding
         message, remedy = word_error(finding.statement, language())
         self._state.show_state(STATES[finding.verdict], "")
-        self._state.setToolTip(finding_words(finding.verdict))
+        set_tip(self._state, finding_words(finding.verdict))
         self._text.setText(breakable(message))
         self._text.setAccessibleName(f"{finding_words(finding.verdict)}: {message}")
         self._remedy.setText(breakable(remedy))

@@ -43,6 +43,7 @@ from gui.text import tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.drag import local_files
 from gui.widgets.empty_state import EmptyState
+from gui.widgets.plain import InputDialog, MessageBox, set_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,9 +405,9 @@ class BoardsPage(Page):
 
     def _ask_removal(self, name: str) -> None:
         self._asked_for = name
-        box = QMessageBox(self)
+        box = MessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(tr("Remove the board"))
+        set_title(box, tr("Remove the board"))
         box.setText(tr("Remove {board} from RKDeck?", board=name))
         box.setInformativeText(tr("Nothing changes on the board itself; what was deployed stays there."))
         remove = box.addButton(tr("Remove"), QMessageBox.ButtonRole.DestructiveRole)
@@ -433,8 +434,8 @@ class BoardsPage(Page):
 
     def _ask_password(self, name: str) -> None:
         self._asked_for = name
-        dialog = QInputDialog(self)
-        dialog.setWindowTitle(tr("Password of {board}", board=name))
+        dialog = InputDialog(self)
+        set_title(dialog, tr("Password of {board}", board=name))
         dialog.setLabelText(tr("Password, or passphrase of its key:"))
         dialog.setTextEchoMode(QLineEdit.EchoMode.Password)
         dialog.textValueSelected.connect(self._on_password)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, 
 from core.base.names import printable
 from gui.text import tr
 from gui.widgets.basic import button, label, retint_button
-from gui.widgets.elided import never_markup
+from gui.widgets.plain import literal, set_tip
 
 _CAPTION_PX = 116
 _LEAST_PX = 90
@@ -51,7 +51,7 @@ class PathField(QWidget):
         self.clear.setObjectName(f"{name}Clear")
         self.clear.setProperty("iconName", "cross")
         retint_button(self.clear)
-        self.clear.setToolTip(tr("Take back the choice"))
+        set_tip(self.clear, tr("Take back the choice"))
         self.clear.setAccessibleName(tr("{what}: take back the choice", what=title))
         self.clear.clicked.connect(self._on_clear)
         layout = QHBoxLayout(self)
@@ -71,9 +71,9 @@ class PathField(QWidget):
         """Choose a path without telling of it."""
         self._path = path
         text = tr("none; choose ...") if path is None else printable(path.name, 32)
-        self.choose.setText(text.replace("&", "&&"))
+        self.choose.setText(literal(text))
         self.choose.setAccessibleName(f"{self._title}: {text}")
-        self.choose.setToolTip(never_markup(printable(str(path), 500)) if path is not None else "")
+        set_tip(self.choose, printable(str(path), 500) if path is not None else "")
         self.clear.setVisible(path is not None)
 
     @Slot()

@@ -18,7 +18,7 @@ from gui.pages.convert.expert import ExpertOptions
 from gui.pages.convert.fields import PathField, QuietWheel, box, form, refill
 from gui.pages.convert.toolkits import ToolkitField
 from gui.text import tr
-from gui.widgets.elided import never_markup
+from gui.widgets.plain import set_tip
 from gui.widgets.scrolled import Column
 
 
@@ -150,7 +150,7 @@ class RecipeForm(Column):
             entry.setEnabled(offered)
             if not offered:
                 reason = platform.refusals.get(level.name) or tr("not offered for this platform")
-                entry.setToolTip(never_markup(tr(reason)))
+                set_tip(entry, tr(reason))
         place = self.dtype.findData(wanted)
         if place < 0 or not model.item(place).isEnabled():
             place = self.dtype.findData(platform.usual_level.name)

@@ -16,7 +16,8 @@ from gui.pages.convert.queue import ConversionQueue
 from gui.pages.page import Page
 from gui.text import language, tr
 from gui.widgets.basic import StateLabel, button, card, label, row
-from gui.widgets.elided import ElidedLabel, never_markup
+from gui.widgets.elided import ElidedLabel
+from gui.widgets.plain import set_tip
 from gui.widgets.problem_list import ProblemList
 from gui.widgets.scrolled import Column, scrolled
 from gui.wording import word_error
@@ -197,7 +198,7 @@ class ConvertPage(Page):
         self.state.setVisible(self.form.order is not None and check is not None)
         self.start.setEnabled(check is not None and check.can_start and not self._starting)
         self.why_not.show_text(text)
-        self.start.setToolTip(never_markup(text))
+        set_tip(self.start, text)
 
     @Slot(object)
     def _on_help_wanted(self, code: str) -> None:

@@ -16,6 +16,7 @@ from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.log_view import LogView
+from gui.widgets.plain import menu_entry
 from gui.wording import word_error
 
 KIND = "convert"
@@ -165,10 +166,9 @@ class ConversionQueue(QWidget):
         self._menu.clear()
         for made in self._buttons():
             if made.isVisible():
-                action = self._menu.addAction(made.text())
-                action.setData(made.objectName())
+                action = menu_entry(self._menu, made.text(), made.objectName())
                 action.setEnabled(made.isEnabled())
-        self._menu.addAction(tr("Show on the Jobs page")).setData(_JOBS)
+        menu_entry(self._menu, tr("Show on the Jobs page"), _JOBS)
         self._menu.popup(self.view.viewport().mapToGlobal(place))
 
     @Slot(QAction)

@@ -22,7 +22,6 @@ from gui.models.list_model import RECORD_ROLE, Column
 from gui.pages.jobs.columns import job_columns
 from gui.text import tr
 from gui.theme import colour
-from gui.widgets.elided import never_markup
 from gui.words import STATE_ROLES, job_line, state_text
 
 WHAT, STATE, TOOK = range(3)
@@ -63,7 +62,7 @@ def is_under_way(record: JobRecord) -> bool:
 
 
 def _whole_title(record: JobRecord) -> str:
-    return never_markup(printable(record.spec.title, 400))
+    return printable(record.spec.title, 400)
 
 
 class QueueView(QTableView):

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
 )
 
 from core.base.names import printable
@@ -20,6 +19,7 @@ from gui.models.list_model import RECORD_ROLE
 from gui.pages.discover.badges import Badges
 from gui.text import tr
 from gui.theme import colour
+from gui.widgets.plain import show_tip
 from gui.words import VERDICT_ROLES, note_text, verdict_text
 
 Index = QModelIndex | QPersistentModelIndex
@@ -46,7 +46,7 @@ class ResultDelegate(QStyledItemDelegate):
         """Why a badge says what it says."""
         model = index.data(RECORD_ROLE)
         if event.type() == QEvent.Type.ToolTip and isinstance(model, ModelSummary):
-            QToolTip.showText(event.globalPos(), badge_tip(self._badges.of(model)), view)
+            show_tip(event.globalPos(), badge_tip(self._badges.of(model)), view)
             return True
         return super().helpEvent(event, view, option, index)
 

@@ -138,7 +138,7 @@ class ModelPane(QWidget):
         self._show_state()
 
     def _on_card(self, text: str) -> None:
-        self.card.setMarkdown(text or tr("This model has no card."))
+        self.card.show_card(text or tr("This model has no card."))
 
     def _on_card_failed(self, error: RKDeckError) -> None:
         self.card.setPlainText(" ".join(word_error(error, language())))

@@ -21,12 +21,10 @@ class LevelModel(RecordModel[LevelEstimate]):
     """Refused and reference levels are muted."""
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """As the base class; colours by what can be run, and the reason as a tip on every cell."""
+        """As the base class; colours by what can be run."""
         row = self.record(index)
         if row is not None and role == Qt.ItemDataRole.ForegroundRole and not row.supported:
             return colour("muted")
-        if row is not None and role == Qt.ItemDataRole.ToolTipRole:
-            return _tip(row)
         return super().data(index, role)
 
 
@@ -65,12 +63,12 @@ class LevelTable(QTableView):
 
 def _columns() -> tuple[Column[LevelEstimate], ...]:
     return (
-        Column(tr("Level"), _level),
-        Column(tr("RAM GiB"), _ram, right=True),
-        Column(tr("File GiB"), _file, right=True),
-        Column(tr("tokens/s"), _speed, right=True),
-        Column(tr("TTFT ms"), _first, right=True),
-        Column(tr("Active board"), _fit),
+        Column(tr("Level"), _level, tip=_tip),
+        Column(tr("RAM GiB"), _ram, right=True, tip=_tip),
+        Column(tr("File GiB"), _file, right=True, tip=_tip),
+        Column(tr("tokens/s"), _speed, right=True, tip=_tip),
+        Column(tr("TTFT ms"), _first, right=True, tip=_tip),
+        Column(tr("Active board"), _fit, tip=_tip),
     )
 
 

@@ -28,6 +28,7 @@ from gui.pages.page import Page
 from gui.text import language, tr, trn
 from gui.widgets.basic import button, label, row
 from gui.widgets.empty_state import EmptyState
+from gui.widgets.plain import set_tip
 from gui.wording import word_error
 
 _PAGE_ROWS = 50
@@ -61,12 +62,13 @@ class DiscoverPage(Page):
         self.go.clicked.connect(self._on_return)
         self.converted = QCheckBox(tr("already converted"))
         self.converted.setObjectName("convertedFilter")
-        self.converted.setToolTip(tr("Only repositories with .rkllm files, ready for boards"))
+        set_tip(self.converted, tr("Only repositories with .rkllm files, ready for boards"))
         self.converted.toggled.connect(self._on_return)
         self.fitting = QCheckBox(tr("fits my board"))
         self.fitting.setObjectName("fitsFilter")
-        self.fitting.setToolTip(
-            tr("Leave out what needs more memory than the active board has, or what its NPU does not run")
+        set_tip(
+            self.fitting,
+            tr("Leave out what needs more memory than the active board has, or what its NPU does not run"),
         )
         self.fitting.toggled.connect(self._on_filter)
         self.sort = QComboBox()

@@ -16,6 +16,7 @@ from core.lab.summary import HeatMap
 from core.lab.weights import HEAD_KIND
 from gui.text import tr
 from gui.theme import colour, number_font
+from gui.widgets.plain import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _CELL_PX = 54
@@ -54,7 +55,7 @@ class HeatModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:
-            return printable(self.name(index) or "", 200)
+            return plain_tip(self.name(index) or "")
         return None
 
     def name(self, index: Index) -> str | None:

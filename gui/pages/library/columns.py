@@ -10,7 +10,6 @@ from core.base.units import format_bytes
 from core.library.library import LibraryItem
 from gui.models.list_model import Column
 from gui.text import tr
-from gui.widgets.elided import never_markup
 from gui.words import ago_text
 
 TITLE, KIND, LEVEL, PLATFORM, SIZE, ADDED = range(6)
@@ -93,7 +92,7 @@ def _inspected(item: LibraryItem, member: str) -> str | None:
 
 
 def _path(item: LibraryItem) -> str:
-    return never_markup(printable(str(item.path), 500))
+    return printable(str(item.path), 500)
 
 
 def _size(item: LibraryItem) -> str:

@@ -14,7 +14,7 @@ from gui.feeds.boards import BoardView
 from gui.pages.boards.drops import DropDesk
 from gui.pages.boards.verdict import worst_line
 from gui.text import language, tr
-from gui.widgets.elided import never_markup
+from gui.widgets.plain import MessageBox, literal, menu_entry, set_tip, set_title
 from gui.wording import word_error
 
 _MOST_PX = 460
@@ -61,12 +61,12 @@ class DeployMenu(QMenu):
         self.clear()
         views = list(self._desk.boards.views)
         for view in views:
-            self.addAction("").setData(("board", view.name))
+            menu_entry(self, "", ("board", view.name))
         if views:
             self.addSeparator()
-            self.addAction(tr("Choose on the Boards page")).setData((_CHOOSE, ""))
+            menu_entry(self, tr("Choose on the Boards page"), (_CHOOSE, ""))
         else:
-            self.addAction(tr("Add a board first")).setData((_ADD, ""))
+            menu_entry(self, tr("Add a board first"), (_ADD, ""))
         self._judge()
 
     @Slot()
@@ -80,8 +80,8 @@ class DeployMenu(QMenu):
             judgement = self._drops.judgement(view)
             text = f"{name}: {worst_line(judgement) if judgement else tr('Reading the file ...')}"
             cut = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, _MOST_PX)
-            action.setText(cut.replace("&", "&&"))
-            action.setToolTip(never_markup(self._drops.line(judgement)) if judgement is not None else "")
+            action.setText(literal(cut))
+            set_tip(action, self._drops.line(judgement) if judgement is not None else "")
             action.setEnabled(judgement is None or not judgement.refusals or judgement.overridable)
 
     @Slot(QAction)
@@ -107,14 +107,13 @@ class DeployMenu(QMenu):
         self._start(item, board, force=False)
 
     def _ask(self, item: LibraryItem, view: BoardView, error: RefusedError) -> None:
-        box = QMessageBox(self.parentWidget())
+        box = MessageBox(self.parentWidget())
         box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle(tr("Deploy anyway"))
-        box.setTextFormat(Qt.TextFormat.PlainText)
+        set_title(box, tr("Deploy anyway"))
         box.setText(
             tr("Send {title} to {board} all the same?", title=printable(item.title, 80), board=view.name)
         )
-        box.setInformativeText(never_markup(" ".join(word_error(error, language()))))
+        box.setInformativeText(" ".join(word_error(error, language())))
         force = box.addButton(tr("Deploy anyway"), QMessageBox.ButtonRole.AcceptRole)
         force.setObjectName("confirmForce")
         leave = box.addButton(tr("Leave it"), QMessageBox.ButtonRole.RejectRole)

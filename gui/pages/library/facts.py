@@ -15,6 +15,7 @@ from gui.pages.library.columns import kind_text, level_text, platform_text
 from gui.text import tr, trn
 from gui.widgets.basic import label, row
 from gui.widgets.elided import ElidedLabel
+from gui.widgets.plain import set_tip
 from gui.widgets.scrolled import Column
 from gui.words import ago_text
 
@@ -67,7 +68,7 @@ class FactsPanel(Column):
         made.setObjectName(f"copy:{fact.caption}")
         made.setIcon(icon("copy", "muted"))
         made.setFixedSize(_COPY_PX, _COPY_PX)
-        made.setToolTip(tr("Copy"))
+        set_tip(made, tr("Copy"))
         made.setAccessibleName(tr("Copy: {what}", what=fact.caption))
         made.clicked.connect(self._on_copy)
         self._copies[made] = fact.copy

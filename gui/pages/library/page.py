@@ -18,6 +18,7 @@ from gui.text import tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.drag import ITEM_MIME, local_files
 from gui.widgets.empty_state import EmptyState
+from gui.widgets.plain import menu_entry
 
 
 class LibraryPage(Page):
@@ -201,7 +202,7 @@ class LibraryPage(Page):
             first, ("verify", tr("Verify")), ("copy", tr("Copy the path")), ("folder", tr("Open the folder")),
             ("remove", tr("Remove")),
         ):  # fmt: skip
-            self._menu.addAction(text).setData(what)
+            menu_entry(self._menu, text, what)
         self._menu.popup(self.view.viewport().mapToGlobal(place))
 
     @Slot(QAction)

@@ -1,6 +1,6 @@
 """Taking a model out of the library: asks with its name and size, and says what becomes of the files."""
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from core.base.units import format_bytes
@@ -9,6 +9,7 @@ from core.usecases import library as use
 from gui.desk import Desk
 from gui.pages.library.columns import plain_title
 from gui.text import tr
+from gui.widgets.plain import MessageBox, set_title
 
 
 class Removal(QObject):
@@ -31,10 +32,9 @@ class Removal(QObject):
         if self._question is not None:
             return
         ours = item.path.is_relative_to(self._desk.services.paths.library)
-        box = QMessageBox(self._window())
+        box = MessageBox(self._window())
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(tr("Remove a model"))
-        box.setTextFormat(Qt.TextFormat.PlainText)
+        set_title(box, tr("Remove a model"))
         box.setText(
             tr("Remove {title} ({size})?", title=plain_title(item), size=format_bytes(item.size_bytes))
         )

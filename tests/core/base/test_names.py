@@ -61,3 +61,17 @@ def test_component_is_one_plain_name(text: str) -> None:
 def test_printable_shows_what_would_have_acted() -> None:
     assert printable("a\x1b[31mb\u202ec\n") == "a\\x1b[31mb\\u202ec\\n"
     assert printable("x" * 10, limit=4) == "xxxx…"
+
+
+def test_printable_shows_letters_that_look_like_nothing() -> None:
+    assert printable("a\u3164b\u2800") == "a\\u3164b\\u2800"
+
+
+def test_printable_stops_a_tower_of_combining_marks() -> None:
+    assert printable("Vie\u0323\u0302t") == "Vie\u0323\u0302t"
+    assert printable("Z" + "\u0301" * 50).count("\u0301") == 4
+
+
+@given(st.text(max_size=400))
+def test_printable_is_never_longer_than_its_limit_and_a_dot_more(text: str) -> None:
+    assert len(printable(text, 50)) <= 51
