@@ -4,7 +4,7 @@ import time
 
 from core.base.names import printable
 from core.base.notes import Note
-from core.base.units import format_bytes, format_duration
+from core.base.units import UNKNOWN, format_bytes, format_day, format_duration
 from core.jobs.model import JobRecord, JobState, Progress
 from gui.text import tr
 
@@ -148,6 +148,9 @@ def note_text(note: Note) -> str:
 
 def ago_text(t_unix_s: float) -> str:
     """How long ago something was."""
+    day = format_day(t_unix_s)
+    if day == UNKNOWN:
+        return tr("unknown")
     seconds = max(0.0, time.time() - t_unix_s)
     if seconds < 60:
         return tr("just now")
@@ -155,4 +158,4 @@ def ago_text(t_unix_s: float) -> str:
         return tr("{n} min ago", n=int(seconds // 60))
     if seconds < 86400:
         return tr("{n} h ago", n=int(seconds // 3600))
-    return time.strftime("%Y-%m-%d", time.localtime(t_unix_s))
+    return day

@@ -4,6 +4,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from core.base.units import permille
 from core.jobs.model import JobRecord
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE
@@ -65,8 +66,9 @@ class ProgressDelegate(QStyledItemDelegate):
         painter.setBrush(colour("bar_free"))
         painter.drawRoundedRect(bar, 2.5, 2.5)
         progress = record.progress
-        if progress is not None and progress.total:
-            bar.setWidth(round(bar.width() * max(0.0, min(1.0, progress.done / progress.total))))
+        done = permille(progress.done, progress.total) if progress is not None else None
+        if done is not None:
+            bar.setWidth(bar.width() * done // 1000)
             painter.setBrush(colour("accent"))
             painter.drawRoundedRect(bar, 2.5, 2.5)
         painter.setPen(colour("text"))

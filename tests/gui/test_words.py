@@ -7,7 +7,7 @@ import pytest
 
 from core.jobs.model import JobRecord, JobSpec, JobState, Progress, WorkerCommand
 from gui.text import use_language
-from gui.words import activity_text, job_line, phase_text
+from gui.words import activity_text, ago_text, job_line, phase_text
 
 MOVING = Progress("upload", 3 << 20, 24 << 20, "bytes", rate_per_s=1 << 20, eta_s=21.0)
 STALLED = replace(MOVING, stalled=True, stalled_s=17.0)
@@ -66,3 +66,8 @@ def test_every_phase_of_a_deployment_has_words() -> None:
 
 def test_a_job_that_ended_is_not_stalled() -> None:
     assert line(STALLED, JobState.SUCCEEDED) == "Done"
+
+
+@pytest.mark.parametrize("t_unix_s", [float("nan"), float("inf"), -1e18, 1e300, 10**400, -1.0])
+def test_a_time_that_is_none_is_unknown(t_unix_s: float) -> None:
+    assert ago_text(t_unix_s) == "unknown"

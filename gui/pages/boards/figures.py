@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QWidget
 
-from core.base.units import GIB
+from core.base.units import GIB, permille
 from gui.feeds.boards import BoardView
 from gui.text import tr
 from gui.theme import number_font
@@ -68,7 +68,7 @@ def _bar(name: str) -> QProgressBar:
 
 
 def _show_share(bar: QProgressBar, text: object, used: int | None, total: int | None) -> None:
-    bar.setValue(round(1000 * used / total) if used is not None and total else 0)
+    bar.setValue(permille(used, total) or 0)
     if total is None:
         shown = tr("unknown")
     elif used is None:

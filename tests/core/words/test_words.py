@@ -9,7 +9,7 @@ from core.base.errors import RKDeckError
 from core.base.log import redact, register_secret, setup_logging
 from core.base.paths import AppPaths, resolve_home
 from core.base.secrets import SecretStore
-from core.base.units import format_bytes, format_count, format_duration, format_rate
+from core.base.units import format_bytes, format_count, format_day, format_duration, format_rate, permille
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,43 @@ def test_unusable_home_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RKDeckError) as caught:
         AppPaths(tmp_path / "file" / "home").ensure()
     assert caught.value.code == "base.home_unusable"
+
+
+ODD = [
+    float("nan"), float("inf"), float("-inf"), -1.0, -1e18, 1e300, 10**400, -(10**400), 0, None, 2**63, 1e-300, True,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_no_figure_is_too_odd_to_be_shown(value: float | None) -> None:
+    for shown in (format_bytes, format_count, format_rate, format_duration, format_day):
+        text = shown(value)
+        assert 0 < len(text) <= 24
+        assert "nan" not in text
+        assert "inf" not in text
+
+
+@given(st.one_of(st.floats(), st.integers(), st.integers(min_value=10**300), st.none()))
+def test_every_number_is_shown_in_few_letters(value: float | None) -> None:
+    for shown in (format_bytes, format_count, format_rate, format_duration, format_day):
+        assert 0 < len(shown(value)) <= 24
+
+
+def test_what_is_no_figure_is_unknown_and_what_is_too_large_is_bounded() -> None:
+    assert [format_bytes(value) for value in (float("nan"), float("inf"), 1e300, -(10**400))] == [
+        "unknown", "unknown", "> 1000000 TiB", "< -1000000 TiB",
+    ]  # fmt: skip
+    assert [format_duration(value) for value in (-5.0, float("nan"), 1e300)] == [
+        "unknown", "unknown", "> 1000000 h",
+    ]  # fmt: skip
+    assert format_rate(-1.0) == "unknown"
+    assert [format_day(value) for value in (-1e18, 1e300, 86_400.0 * 10_000)] == [
+        "unknown", "unknown", "1997-05-19",
+    ]  # fmt: skip
+
+
+def test_a_bar_stands_between_nothing_and_all() -> None:
+    assert [permille(done, 8) for done in (0, 2, 8, 9, -1)] == [0, 250, 1000, 1000, 0]
+    assert [permille(1, total) for total in (None, 0, -1, float("nan"), float("inf"))] == [None] * 5
+    assert permille(10**400, 7) == 1000
+    assert permille(float("nan"), 7) is None
