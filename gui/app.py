@@ -1,17 +1,34 @@
 """The window's program: hooks, application, services, window, event loop, orderly end."""
 
 import faulthandler
+import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import FrameType
 
-from PySide6.QtCore import QCoreApplication, QEvent, QLibraryInfo, QLocale, QObject, QTimer, QTranslator, Slot
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QLibraryInfo,
+    QLocale,
+    QMessageLogContext,
+    QObject,
+    QTimer,
+    QtMsgType,
+    QTranslator,
+    Slot,
+    qInstallMessageHandler,
+)
 from PySide6.QtWidgets import QApplication
 
+from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
+from core.cli.output import Output
 from core.services import Services
 from core.usecases import preferences
 from gui.crash import CrashHooks
@@ -23,6 +40,7 @@ from gui.single_instance import InstanceGate, claim
 from gui.text import LANGUAGES, use_language
 from gui.theme import ThemeSwitch
 
+_log = logging.getLogger(__name__)
 DESKTOP_ID = "io.github.rkdeck.RKDeck"
 _SIGNAL_POLL_MS = 200
 
@@ -43,13 +61,35 @@ class WindowOptions:
 
 
 def make_application(arguments: list[str]) -> QApplication:
-    """The QApplication with RKDeck's names."""
-    application = QApplication(arguments)
+    """The QApplication with RKDeck's names.
+
+    Qt ends the process where it finds no way to draw (a platform that is not installed, a display that is gone):
+    that is said in words first, and ends with 1.
+    """
+    before = qInstallMessageHandler(_on_start_message)
+    try:
+        application = QApplication(arguments)
+    finally:
+        qInstallMessageHandler(before)
     application.setApplicationName("rkdeck")
     application.setApplicationDisplayName("RKDeck")
     application.setDesktopFileName(DESKTOP_ID)
     application.setWindowIcon(application_icon())
     return application
+
+
+def _on_start_message(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+    if kind is not QtMsgType.QtFatalMsg:
+        _start_messages.append(text)
+        return
+    # Qt aborts as soon as this returns, so nothing is left to unwind to: nothing was opened yet.
+    platform = os.environ.get("QT_QPA_PLATFORM") or os.environ.get("DISPLAY") or "?"
+    reason = (_start_messages or [text])[-1]
+    Output(as_json=False).error(RKDeckError("window.no_platform", platform=platform, reason=reason))
+    os._exit(RKDeckError.exit_code)
+
+
+_start_messages: list[str] = []
 
 
 def choose_language(wanted: str) -> str:
@@ -91,7 +131,13 @@ def run_window(paths: AppPaths, options: WindowOptions | None = None) -> int:
         with Services.build(paths) as services:
             if options.prepare is not None:
                 options.prepare(services)
-            _run(application, services, guard, options)
+            try:
+                _run(application, services, guard, options)
+            except RKDeckError:
+                raise
+            except Exception:
+                _log.exception("the window could not open or close")  # as long as the home's log is open
+                raise
     finally:
         guard.stop()
         hooks.remove()
@@ -106,13 +152,13 @@ def _run(application: QApplication, services: Services, guard: GcGuard, options:
     shell = Shell(application, services, themes, options)
     gate = InstanceGate(services.paths.home, application)
     gate.raised.connect(shell.bring_to_front)
-    shell.open()
-    guard.start()
-    try:
+    with ExitStack() as ending:
+        # Also when opening fails: threads and workers would keep the process for ever.
+        ending.callback(shell.close)
+        ending.callback(gate.close)
+        shell.open()
+        guard.start()
         application.exec()
-    finally:
-        gate.close()
-        shell.close()
 
 
 class Shell(QObject):
@@ -149,14 +195,21 @@ class Shell(QObject):
         self.window.bring_to_front()
 
     def close(self) -> None:
-        """After the event loop: keep the window's state, end threads, stop the jobs if that was wanted."""
+        """After the event loop: keep the window's state, end threads, stop the jobs if that was wanted.
+
+        Each step is taken whatever became of the others; the first error is raised at the end.
+        """
         self._signal_timer.stop()
-        preferences.keep_window_state(self._services, self.window.state())
         running = [record.spec.id for record in self.desk.jobs.running()]
-        self.desk.close()
-        if self.window.stop_everything:
-            for job_id in running:
-                self._services.jobs.cancel(job_id)
+        with ExitStack() as steps:  # from the last to the first
+            steps.callback(self._delete)
+            if self.window.stop_everything:
+                for job_id in running:
+                    steps.callback(self._services.jobs.cancel, job_id)
+            steps.callback(self.desk.close)
+            steps.callback(preferences.keep_window_state, self._services, self.window.state())
+
+    def _delete(self) -> None:
         self.window.deleteLater()
         self.deleteLater()
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from core.base.log import redact
 from gui.text import tr
-from gui.widgets.plain import MessageBox, set_title
+from gui.widgets.plain import MessageBox, set_title, visible
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class CrashHooks(QObject):
         box.setText(tr("Something in RKDeck went wrong. Your models and jobs are not affected."))
         box.setStandardButtons(QMessageBox.StandardButton.Close)
         box.setInformativeText(tr("It was written to the log. Please report it with the details below."))
-        box.setDetailedText(f"{about_text()}\n\n{text}")
+        box.setDetailedText(visible(f"{about_text()}\n\n{text}"))
         box.finished.connect(self._on_closed)
         box.open()
 
@@ -76,9 +76,13 @@ class CrashHooks(QObject):
 
 def about_text() -> str:
     """Versions, for reports."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
+    try:
+        ours = version("rkdeck")
+    except PackageNotFoundError:  # run from its sources: the report says so, and is still made
+        ours = "(not installed)"
     return (
-        f"RKDeck {version('rkdeck')}, Python {platform.python_version()}, Qt {qVersion()}, "
+        f"RKDeck {ours}, Python {platform.python_version()}, Qt {qVersion()}, "
         f"{platform.system()} {platform.machine()}"
     )

@@ -1,13 +1,16 @@
 """From a command line to the window; still without Qt at module level, so that its absence can be explained."""
 
 import argparse
+import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.base.errors import RKDeckError
+from core.base.errors import CancelledError, RKDeckError
+from core.base.log import redact
 from core.base.paths import AppPaths, resolve_home
 from core.cli.output import Output
 
@@ -22,15 +25,33 @@ def open_window(arguments: Sequence[str]) -> int:
     """Open the window on the user's home, or on the demo's built-in parts."""
     options = _parser().parse_args(list(arguments))
     output = Output(as_json=False)
+    # Without a handler Python would print records to the terminal; the home's log is opened with the services.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        return _guarded(options)
+    except RKDeckError as error:
+        with contextlib.suppress(OSError):  # a closed terminal: there is nobody to tell, the exit code stays
+            output.error(error)
+        # That the window is open already is what was wanted.
+        return 0 if error.code == "window.already_open" else error.exit_code
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """Open the window and stay; what nobody expected, on the way in or out, goes to the log, and out in words."""
     try:
         _check_display()
         if options.verb == "demo":
             return _open_demo(options.home)
         return _open(AppPaths(resolve_home(options.home, os.environ)))
-    except RKDeckError as error:
-        output.error(error)
-        # That the window is open already is what was wanted.
-        return 0 if error.code == "window.already_open" else error.exit_code
+    except RKDeckError:
+        raise
+    except KeyboardInterrupt as error:
+        raise CancelledError("cli.interrupted") from error
+    except Exception as error:
+        logging.getLogger(__name__).exception("the window could not open or close")
+        raise RKDeckError(
+            "window.fault", fault=type(error).__name__, text=redact(str(error))[:500]
+        ) from error
 
 
 def tour(output: Output, parts: "DemoParts", paths: AppPaths, shots: Path | None) -> None:

@@ -33,5 +33,13 @@ def window_state(services: Services) -> dict[str, JsonValue]:
 
 
 def keep_window_state(services: Services, state: dict[str, JsonValue]) -> None:
-    """Keep where the window stood."""
-    atomic.write_json(services.paths.home / _WINDOW_FILE, state)
+    """Keep where the window stood.
+
+    Raises:
+        RKDeckError: `base.not_saved`.
+    """
+    path = services.paths.home / _WINDOW_FILE
+    try:
+        atomic.write_json(path, state)
+    except OSError as error:
+        raise RKDeckError("base.not_saved", file=str(path), reason=error.strerror or str(error)) from error

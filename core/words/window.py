@@ -13,6 +13,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The window cannot open, a system library is missing: {reason}.",
         "Every stage works without it: rkdeck --help. On Debian or Ubuntu: apt install {packages}.",
     ),
+    "window.no_platform": (
+        "Qt cannot open a window on {platform}: {reason}",
+        "Every stage works without it: rkdeck --help. Without a display that answers, and with QT_QPA_PLATFORM set to "
+        "what is not installed, there is no window.",
+    ),
     "window.no_display": (
         "There is no display to open the window on.",
         "Every stage works without it: rkdeck --help; or run rkdeck demo --headless.",

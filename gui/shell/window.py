@@ -170,7 +170,7 @@ class MainWindow(QMainWindow):
         """Put the window where it stood."""
         geometry = state.get("geometry")
         if isinstance(geometry, str):
-            self.restoreGeometry(QByteArray(base64.b64decode(geometry.encode("ascii", "ignore"))))
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
         page = state.get("page")
         if isinstance(page, str) and page in self._entries and page != "settings":
             self.show_page(page)
