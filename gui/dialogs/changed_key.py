@@ -4,7 +4,7 @@ A host on the way to it may have changed its key as well; no hardware of it is k
 """
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
@@ -15,7 +15,7 @@ from gui.desk import Desk
 from gui.dialogs.host_key import COMMAND
 from gui.text import language, tr
 from gui.widgets.basic import label
-from gui.widgets.plain import set_title
+from gui.widgets.plain import PlainButton, set_title
 from gui.wording import word_error
 
 # The key is right by the user's eyes, but the machine behind it is another one, or does not say.
@@ -67,11 +67,11 @@ class ChangedKeyDialog(QDialog):
         self.problem = label(role="problem", wrap=True, selectable=True)
         self.problem.hide()
         buttons = QDialogButtonBox()
-        self.take = QPushButton(tr("Take the new key"))
+        self.take = PlainButton(tr("Take the new key"))
         self.take.setObjectName("takeKeyButton")
-        self.other = QPushButton(tr("Take it all the same"))
+        self.other = PlainButton(tr("Take it all the same"))
         self.other.setObjectName("takeHardwareButton")
-        refuse = QPushButton(tr("Keep the old key"))
+        refuse = PlainButton(tr("Keep the old key"))
         buttons.addButton(self.take, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self.other, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(refuse, QDialogButtonBox.ButtonRole.RejectRole)

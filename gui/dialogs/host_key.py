@@ -6,7 +6,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -15,7 +14,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from gui.text import tr
 from gui.widgets.basic import button, label, row
-from gui.widgets.plain import set_title
+from gui.widgets.plain import PlainButton, set_title
 
 COMMAND = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
 
@@ -50,9 +49,9 @@ class HostKeyDialog(QDialog):
         self._copy = button(tr("Copy the command"), icon_name="copy")
         self._copy.clicked.connect(self._on_copy)
         buttons = QDialogButtonBox()
-        accept = QPushButton(tr("It is the same, go on"))
+        accept = PlainButton(tr("It is the same, go on"))
         accept.setObjectName("acceptKeyButton")
-        refuse = QPushButton(tr("Stop here"))
+        refuse = PlainButton(tr("Stop here"))
         buttons.addButton(accept, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.addButton(refuse, QDialogButtonBox.ButtonRole.RejectRole)
         refuse.setDefault(True)

@@ -1,7 +1,7 @@
 """A board that answers elsewhere, or not as itself: another address, or other hardware under its name."""
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QDialogButtonBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
@@ -18,7 +18,7 @@ from gui.dialogs.nearby import Nearby
 from gui.dialogs.reach import ReachDialog
 from gui.text import tr
 from gui.widgets.basic import label
-from gui.widgets.plain import set_title
+from gui.widgets.plain import PlainButton, set_title
 
 # Another machine answers there, or one that does not show which it is.
 HARDWARE = frozenset({"boards.other_hardware", "boards.unclear_hardware"})
@@ -48,7 +48,7 @@ class MoveBoardDialog(ReachDialog):
         self.address = QLineEdit(board.address)
         self.address.setObjectName("newAddressField")
         self.address.setAccessibleName(tr("User and address"))
-        self.replaced = QPushButton(tr("It is {board}, with other hardware", board=name), self)
+        self.replaced = PlainButton(tr("It is {board}, with other hardware", board=name), self)
         self.replaced.setObjectName("replacedButton")
         self.replaced.clicked.connect(self._on_replaced)
         layout = QVBoxLayout(self)

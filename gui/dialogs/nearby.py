@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
+from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.usecases import discovery as use
 from core.usecases.discovery import Found
@@ -88,7 +89,7 @@ class Nearby(QWidget):
         for one in found:
             known = tr("known as {board}", board=one.board) if one.board is not None else ""
             parts = (one.candidate.name, one.candidate.address, known)
-            self.boards.addItem("  ·  ".join(part for part in parts if part))
+            self.boards.addItem(printable("  ·  ".join(part for part in parts if part)))
         self.boards.setCurrentIndex(chosen if 0 <= chosen < len(found) else -1)
         self.boards.setVisible(bool(found))
 

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -20,7 +19,7 @@ from core.usecases.boards import BoardDraft
 from gui.desk import Desk
 from gui.text import language, tr
 from gui.widgets.basic import label
-from gui.widgets.plain import set_title
+from gui.widgets.plain import PlainButton, set_title
 from gui.wording import word_error
 
 
@@ -79,14 +78,14 @@ class NewPasswordDialog(QDialog):
         self.form.setRowVisible(self.old, isinstance(board, BoardDraft) and not board.password)
         self.problem = label(role="problem", wrap=True, selectable=True)
         self.problem.hide()
-        self.set = QPushButton(tr("Set it and go on"))
+        self.set = PlainButton(tr("Set it and go on"))
         self.set.setObjectName("setPasswordButton")
         self.set.setDefault(True)
         self.set.setEnabled(False)
         self.set.clicked.connect(self._on_set)
         buttons = QDialogButtonBox()
         buttons.addButton(self.set, QDialogButtonBox.ButtonRole.ActionRole)
-        buttons.addButton(QPushButton(tr("Cancel")), QDialogButtonBox.ButtonRole.RejectRole)
+        buttons.addButton(PlainButton(tr("Cancel")), QDialogButtonBox.ButtonRole.RejectRole)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setSpacing(12)

@@ -5,7 +5,7 @@ said in the dialog, and what was typed stays.
 """
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPushButton, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QWidget
 
 from core.base.errors import RKDeckError
 from core.usecases import boards as use
@@ -18,6 +18,7 @@ from gui.dialogs.host_key import HostKeyDialog
 from gui.dialogs.new_password import NewPasswordDialog
 from gui.text import language, tr
 from gui.widgets.basic import label
+from gui.widgets.plain import PlainButton
 from gui.wording import word_error
 
 
@@ -37,13 +38,13 @@ class ReachDialog(QDialog):
         self._asking: HostKeyDialog | ChangedKeyDialog | NewPasswordDialog | None = None
         self._accepted: str | None = None
         self.message = label(wrap=True, selectable=True)
-        self.connect_button = QPushButton(connect_text)
+        self.connect_button = PlainButton(connect_text)
         self.connect_button.setObjectName("connectButton")
         self.connect_button.setDefault(True)
         self.connect_button.clicked.connect(self._on_connect)
         self.buttons = QDialogButtonBox()
         self.buttons.addButton(self.connect_button, QDialogButtonBox.ButtonRole.ActionRole)
-        self.buttons.addButton(QPushButton(tr("Cancel")), QDialogButtonBox.ButtonRole.RejectRole)
+        self.buttons.addButton(PlainButton(tr("Cancel")), QDialogButtonBox.ButtonRole.RejectRole)
         self.buttons.rejected.connect(self.reject)
 
     def draft(self) -> BoardDraft:

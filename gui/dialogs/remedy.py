@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +23,7 @@ from gui.desk import Desk
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
-from gui.widgets.plain import set_title
+from gui.widgets.plain import PlainButton, set_title
 from gui.wording import word_error
 
 _LINES_SHOWN = 7
@@ -111,9 +110,9 @@ class RemedyDialog(QDialog):
         self.copy.clicked.connect(self._on_copy)
         layout.addLayout(row(self.copy, None))
         buttons = QDialogButtonBox()
-        self.run = QPushButton(tr("Take it back") if self._undo else tr("Do it on the board"))
+        self.run = PlainButton(tr("Take it back") if self._undo else tr("Do it on the board"))
         self.run.setObjectName("runRemedy")
-        self.leave = QPushButton(tr("Leave it"))
+        self.leave = PlainButton(tr("Leave it"))
         buttons.addButton(self.run, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self.leave, QDialogButtonBox.ButtonRole.RejectRole)
         self.leave.setDefault(True)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -29,7 +28,7 @@ from gui.dialogs.remedy import tell_broken_off
 from gui.text import language, tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
-from gui.widgets.plain import set_title
+from gui.widgets.plain import PlainButton, set_title
 from gui.wording import word_error
 
 
@@ -79,10 +78,10 @@ class LibraryDialog(QDialog):
         self.problem = label(role="problem", wrap=True, selectable=True)
         self.problem.hide()
         buttons = QDialogButtonBox()
-        self.send = QPushButton(tr("Copy it to the board"))
+        self.send = PlainButton(tr("Copy it to the board"))
         self.send.setObjectName("sendLibrary")
         self.send.setEnabled(False)
-        self.leave = QPushButton(tr("Leave it"))
+        self.leave = PlainButton(tr("Leave it"))
         buttons.addButton(self.send, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.addButton(self.leave, QDialogButtonBox.ButtonRole.RejectRole)
         self.leave.setDefault(True)

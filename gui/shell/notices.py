@@ -7,11 +7,13 @@ from gui.desk import Destination, Notice
 from gui.icons import icon
 from gui.text import tr
 from gui.widgets.basic import button, label, row
+from gui.widgets.plain import visible
 
 _SHOWN_MS = 8000
 _MOST = 4
 _WIDTH_PX = 380
 _MARGIN_PX = 14
+_NAME_CHARACTERS = 1_000
 
 
 class NoticeCard(QFrame):
@@ -31,7 +33,7 @@ class NoticeCard(QFrame):
         self.setProperty("role", "notice")
         self.setProperty("kind", notice.kind)
         self.setFixedWidth(_WIDTH_PX)
-        self.setAccessibleName(notice.text)
+        self.setAccessibleName(visible(notice.text, _NAME_CHARACTERS))
         self._close = QToolButton()
         self._close.setIcon(icon("cross", "muted"))
         self._close.setAccessibleName(tr("Close this message"))

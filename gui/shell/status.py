@@ -1,12 +1,14 @@
 """The status bar: running jobs (click: Jobs) and what the active board is."""
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
 
+from core.base.units import permille
 from core.jobs.model import JobRecord
 from gui.desk import Desk
 from gui.text import tr, trn
 from gui.widgets.basic import label, set_role
+from gui.widgets.plain import PlainButton
 from gui.words import activity_text, job_title, kind_text
 
 
@@ -17,7 +19,7 @@ class StatusBar(QFrame):
         super().__init__(parent)
         self.setObjectName("statusBar")
         self._desk = desk
-        self._jobs = QPushButton()
+        self._jobs = PlainButton()
         self._jobs.setProperty("role", "link")
         self._jobs.clicked.connect(self._on_jobs_clicked)
         self._progress = QProgressBar()
@@ -66,10 +68,9 @@ class StatusBar(QFrame):
 def show_progress(bar: QProgressBar, record: JobRecord) -> None:
     """Show a job's progress: determinate when the total is known, moving while it is not."""
     progress = record.progress
+    done = permille(progress.done, progress.total) if progress is not None else None
     bar.setVisible(not record.state.is_terminal)
-    if progress is not None and progress.total:
-        bar.setRange(0, 1000)
-        bar.setValue(max(0, min(1000, round(1000 * progress.done / progress.total))))
-    else:
-        bar.setRange(0, 0)
+    bar.setRange(0, 1000 if done is not None else 0)
+    if done is not None:
+        bar.setValue(done)
     set_role(bar, "")

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.icons import icon, pixmap
-from gui.widgets.plain import PlainLabel, set_tip
+from gui.widgets.plain import PlainButton, PlainLabel, set_tip
 
 _STATE_ICONS = {"ok": "check", "warn": "warning", "bad": "cross", "muted": "unknown", "info": "info"}
 
@@ -43,7 +43,7 @@ def label(text: str = "", role: str = "", *, wrap: bool = False, selectable: boo
 
 def button(text: str, role: str = "", icon_name: str = "", tip: str = "") -> QPushButton:
     """A button; `role` is "primary", "danger", "link" or nothing."""
-    made = QPushButton(text)
+    made = PlainButton(text)
     if role:
         made.setProperty("role", role)
     if icon_name:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QAction, QStandardItem, Qt
-from PySide6.QtWidgets import QInputDialog, QLabel, QMenu, QMessageBox, QToolTip, QWidget
+from PySide6.QtWidgets import QInputDialog, QLabel, QMenu, QMessageBox, QPushButton, QToolTip, QWidget
 
 from core.base.names import printable
 
@@ -81,6 +81,22 @@ class PlainLabel(QLabel):
     def setAccessibleName(self, name: str) -> None:  # Qt's name
         """What a screen reader says."""
         super().setAccessibleName(visible(name, _TIP_CHARACTERS))
+
+
+class PlainButton(QPushButton):
+    """The house's button: no letter of its text is a key, and a stranger's text is one line."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:  # Qt's name
+        """Show a text."""
+        super().setText(literal(text))
+
+    def setAccessibleName(self, name: str) -> None:  # Qt's name
+        """What a screen reader says."""
+        super().setAccessibleName(printable(name, _LINE_CHARACTERS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ CALLS = {
 }
 MADE = {
     "QLabel": "label(text), ElidedLabel or PlainLabel",
+    "QPushButton": "button(text) or PlainButton",
     "QAction": "menu_entry(menu, text, data)",
     "QMessageBox": "MessageBox",
     "QInputDialog": "InputDialog",
@@ -115,7 +116,8 @@ def test_text_is_given_to_qt_by_the_one_place_that_makes_it_plain(path: Path) ->
 @pytest.mark.parametrize(
     "source",
     [
-        "w.setToolTip(name)", "w.setWhatsThis(t)", "w.setStatusTip(t)", "QLabel(name)", "QtWidgets.QLabel(name)",
+        "w.setToolTip(name)", "w.setWhatsThis(t)", "w.setStatusTip(t)", "QLabel(name)", "QPushButton(name)",
+        "QtWidgets.QLabel(name)",
         "l.setTextFormat(Qt.TextFormat.RichText)", "e.setHtml(t)", "c.insertHtml(t)", "QMessageBox(self)",
         "QMessageBox.warning(self, 'a', t)", "QInputDialog.getText(self, 'a', t)", "m.addAction(f'{name}')",
         "QAction(name, m)", "f.addRow('Name', w)", "f.addRow(text, w)", "class L(QLabel): pass",

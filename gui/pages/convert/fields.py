@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, 
 from core.base.names import printable
 from gui.text import tr
 from gui.widgets.basic import button, label, retint_button
-from gui.widgets.plain import literal, set_tip
+from gui.widgets.plain import set_tip
 
 _CAPTION_PX = 116
 _LEAST_PX = 90
@@ -71,7 +71,7 @@ class PathField(QWidget):
         """Choose a path without telling of it."""
         self._path = path
         text = tr("none; choose ...") if path is None else printable(path.name, 32)
-        self.choose.setText(literal(text))
+        self.choose.setText(text)
         self.choose.setAccessibleName(f"{self._title}: {text}")
         set_tip(self.choose, printable(str(path), 500) if path is not None else "")
         self.clear.setVisible(path is not None)
