@@ -15,7 +15,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "window.no_platform": (
         "Qt cannot open a window on {platform}: {reason}",
-        "Every stage works without it: rkdeck --help. Without a display that answers, and with QT_QPA_PLATFORM set to "
+        "Every stage works in a terminal too. Without a display that answers, and with QT_QPA_PLATFORM set to "
         "what is not installed, there is no window.",
     ),
     "window.no_display": (
