@@ -2,13 +2,13 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from core.base.database import Database
-from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.events import EventHub
 from core.base.log import setup_logging
 from core.base.paths import AppPaths
@@ -16,21 +16,24 @@ from core.base.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from core.base.secrets import SecretStore
+    from core.boards.doctor.shelf import LibraryShelf
     from core.boards.registry import Board, BoardRegistry
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.facts_cache import FactsCache
     from core.hub.hubs import Hubs
     from core.hub.protocol import Hub
-    from core.hub.records import ModelDetail, RepoFile
-    from core.jobs.manager import JobManager
-    from core.jobs.model import JobRecord, JobSpec
-    from core.library.library import Library, LibraryItem
-    from core.model.inspect import Inspection
+    from core.jobs.manager import JobHandle, JobManager
+    from core.jobs.model import JobRecord
+    from core.jobs.order import JobOrder, JobSecrets
+    from core.lab.perplexity.store import PerplexityStore
+    from core.lab.store import AnalysisStore
+    from core.library.library import Library
     from core.remote.hostkeys import HostKeys
     from core.remote.session import SshSession
 
 
 Part = TypeVar("Part")
+LogTo = Callable[[Path], logging.Handler]
 
 
 class _built_once(cached_property[Part]):  # a decorator, as the one it extends
@@ -59,25 +62,30 @@ class Services:
         interrupted: jobs that were found dead when the job service was built, and marked so.
     """
 
-    def __init__(self, paths: AppPaths, settings: Settings) -> None:
+    def __init__(self, paths: AppPaths, settings: Settings, log: LogTo = setup_logging) -> None:
         self.paths = paths
         self.settings = settings
         self.keeping_settings = threading.Lock()
-        self._log_handler = setup_logging(paths.logs)
+        self._log_handler = log(paths.logs)
         self._opened: list[Database | Hubs | JobManager] = []
         self._building = threading.RLock()
         self.events = EventHub()
         self.interrupted: tuple[JobRecord, ...] = ()
 
     @classmethod
-    def build(cls, paths: AppPaths) -> Self:
+    def build(cls, paths: AppPaths, log: LogTo = setup_logging) -> Self:
         """Open the home folder and read its settings.
+
+        Args:
+            paths: of the home folder.
+            log: where this process logs (`core.base.log`): a front end to the home's file, a worker to
+                standard error.
 
         Raises:
             RKDeckError: `base.home_unusable`, `base.bad_settings`.
         """
         paths.ensure()
-        return cls(paths, load_settings(paths.settings_file))
+        return cls(paths, load_settings(paths.settings_file), log)
 
     @_built_once
     def database(self) -> Database:
@@ -156,80 +164,57 @@ class Services:
 
         return HostKeys(self.paths.known_hosts)
 
-    def connect(self, board: "Board", accept_fingerprint: str | None = None) -> "SshSession":
-        """Open a session to a board, with the password kept for it."""
+    @_built_once
+    def analyses(self) -> "AnalysisStore":
+        """What fewer bits do to models."""
+        from core.lab.store import AnalysisStore
+
+        return AnalysisStore(self.paths.analyses)
+
+    @_built_once
+    def perplexities(self) -> "PerplexityStore":
+        """What was measured of models."""
+        from core.lab.perplexity.store import PerplexityStore
+
+        return PerplexityStore(self.paths.perplexity)
+
+    @_built_once
+    def runtimes(self) -> "LibraryShelf":
+        """Runtime libraries for boards that are kept on this computer."""
+        from core.boards.doctor.shelf import LibraryShelf
+
+        return LibraryShelf(self.paths.runtimes)
+
+    def connect(
+        self, board: "Board", accept_fingerprint: str | None = None, *, password: str | None = None
+    ) -> "SshSession":
+        """Open a session to a board, with this password, else with the one kept for it."""
         from core.boards.connect import connect
 
-        return connect(board, self.host_keys, self.secrets, accept_fingerprint=accept_fingerprint)
-
-    def secret_for(self, spec: "JobSpec") -> str | None:
-        """The secret a job's worker needs on its standard input when it runs again."""
-        if spec.kind == "run" and spec.board is not None:
-            from core.hub.hubs import token_for
-            from core.plans.run import pack_secrets
-
-            return pack_secrets(
-                token_for(str(spec.params["repo"])), self.secrets.get(self.boards.get(spec.board).secret_name)
-            )
-        if spec.board is not None:
-            return self.secrets.get(self.boards.get(spec.board).secret_name)
-        if spec.kind == "download":
-            from core.hub.hubs import token_for
-
-            return token_for(str(spec.params["repo"]))
-        return None
-
-    def add_to_library(self, path: Path) -> "LibraryItem":
-        """Enter a model folder or a .rkllm file where it lies.
-
-        Raises:
-            RefusedError: `library.not_a_model` for a folder without a model, `convert.not_a_model` for a file
-                that is none.
-        """
-        from core.base.digest import sha256_of
-        from core.library.library import LibraryFile
-        from core.model.inspect import inspect_file
-
-        if path.is_dir():
-            return self.library.add_source_folder(path)
-        inspection = inspect_file(path)
-        if not inspection.is_model:
-            raise RefusedError("convert.not_a_model", file=path.name, kind=inspection.kind)
-        file = LibraryFile(path.name, path.stat().st_size, sha256_of(path))
-        provenance: dict[str, JsonValue] = {"added_from": str(path), "inspection": inspection.to_json()}
-        return self.library.register(
-            kind="rkllm", title=path.stem, path=path.absolute(), files=(file,), provenance=provenance
+        return connect(
+            board, self.host_keys, self.secrets, password=password, accept_fingerprint=accept_fingerprint
         )
 
-    def inspect_on_hub(self, text: str) -> "Inspection":
-        """Inspect `OWNER/NAME/FILE` on the Hub by its first and last bytes; nothing is downloaded.
+    def submit(self, order: "JobOrder") -> "JobHandle":
+        """Start a job, its worker told the secrets that its kind needs."""
+        return self.jobs.submit(order, self.secrets_for(order))
+
+    def secrets_for(self, order: "JobOrder") -> "JobSecrets":
+        """What a job's worker is told on its standard input, each time it runs.
 
         Raises:
-            UsageError: `convert.bad_hub_file`; RKDeckError: as the Hub answers.
+            UsageError: `boards.unknown` when the board was removed meanwhile.
         """
-        parts = text.split("/", 2)
-        if len(parts) != 3:
-            raise UsageError("convert.bad_hub_file", file=text)
-        repo, name = "/".join(parts[:2]), parts[2]
-        detail = self.hubs.of(repo).details(repo)
-        file = next((file for file in detail.files if file.path == name), None)
-        if file is None:
-            raise RKDeckError("hub.file_not_found", what=text)
-        return self.inspect_repo_file(detail, file)
+        from core.jobs.order import JobSecrets, Secret
 
-    def inspect_repo_file(self, detail: "ModelDetail", file: "RepoFile") -> "Inspection":
-        """Inspect a file of a repository: at most 256 KiB of it are read.
+        token, password = None, None
+        if Secret.HUB_TOKEN in order.kind.secrets and order.job_repo is not None:
+            from core.hub.hubs import token_for
 
-        Raises:
-            RKDeckError: as the Hub answers.
-        """
-        from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
-
-        hub, where = self.hubs.of(detail.repo), (detail.repo, detail.commit, file.path)
-        head = hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
-        start = max(0, file.size_bytes - TAIL_BYTES)
-        tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
-        return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
+            token = token_for(order.job_repo)
+        if Secret.BOARD_PASSWORD in order.kind.secrets and order.job_board is not None:
+            password = self.secrets.get(self.boards.get(order.job_board).secret_name)
+        return JobSecrets(token, password)
 
     def close(self) -> None:
         """Close what was opened, the latest first; jobs that end with the program are interrupted here."""

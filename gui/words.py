@@ -6,6 +6,7 @@ from core.base.names import printable
 from core.base.notes import Note
 from core.base.units import UNKNOWN, format_bytes, format_day, format_duration
 from core.jobs.model import JobRecord, JobState, Progress
+from core.plans.kinds import kind_named
 from gui.text import tr
 
 _MEASURING = "Measuring "
@@ -22,15 +23,9 @@ STATE_ROLES = {
 
 def kind_text(kind: str) -> str:
     """What a job does, as a noun."""
-    return {
-        "download": tr("Download@@noun"),
-        "convert": tr("Conversion"),
-        "deploy": tr("Deployment"),
-        "analyze": tr("Measuring weights"),
-        "perplexity": tr("Measuring perplexity"),
-        "run": tr("From the Hub to a board"),
-        "selftest": tr("Self-test"),
-    }.get(kind, printable(kind, 40))
+    known = kind_named(kind)
+    # A newer RKDeck may share the home folder: what it calls its kinds is shown as it is.
+    return printable(kind, 40) if known is None else tr(known.words)
 
 
 def state_text(state: JobState) -> str:
@@ -74,16 +69,7 @@ def phase_text(phase: str) -> str:
 
 
 def job_title(record: JobRecord) -> str:
-    """What a job is about, without the words of any language."""
-    params = record.spec.params
-    title, file, output = params.get("title"), params.get("file"), params.get("output")
-    if record.spec.kind == "run" and isinstance(title, str):
-        return printable(f"{title} → {record.spec.board}", 200)
-    if record.spec.kind == "deploy" and isinstance(file, str):
-        name = title if isinstance(title, str) and title else file.rsplit("/", 1)[-1]
-        return printable(f"{name} → {record.spec.board}", 200)
-    if record.spec.kind == "convert" and isinstance(output, str):
-        return printable(f"{title} → {output.rsplit('/', 1)[-1]}", 200)
+    """What a job is about, without the words of any language (its order says it so)."""
     return printable(record.spec.title, 200)
 
 

@@ -38,10 +38,23 @@ class RedactingFormatter(logging.Formatter):
 
 
 def setup_logging(folder: Path, name: str = "rkdeck", level: int = logging.INFO) -> logging.Handler:
-    """Log everything to `folder/name.log` (5 files of 2 MiB); returns the handler to close."""
-    handler = logging.handlers.RotatingFileHandler(
+    """Log everything to `folder/name.log` (5 files of 2 MiB), as front ends do; returns the handler to close."""
+    file = logging.handlers.RotatingFileHandler(
         folder / f"{name}.log", maxBytes=2 << 20, backupCount=4, encoding="utf-8", delay=True
     )
+    return _installed(file, level)
+
+
+def log_to_stderr(folder: Path) -> logging.Handler:
+    """Log warnings to standard error, as workers do: whoever started them keeps that, in `folder` or elsewhere.
+
+    A job's supervisor puts it into the job's own log, the monitor's feed into the front end's.
+    """
+    del folder
+    return _installed(logging.StreamHandler(), logging.WARNING)
+
+
+def _installed(handler: logging.Handler, level: int) -> logging.Handler:
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

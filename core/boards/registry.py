@@ -57,11 +57,6 @@ class Board:
         )
 
     @property
-    def lane(self) -> str:
-        """The lane of jobs on this board: one at a time."""
-        return f"board-{self.name}"
-
-    @property
     def secret_name(self) -> str:
         """Under which name its password is kept."""
         return f"board:{self.name}"

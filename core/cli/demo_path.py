@@ -12,11 +12,12 @@ from core.boards.registry import Board
 from core.cli.command import Context
 from core.cli.following import follow, number
 from core.cli.models import model_facts
-from core.convert.plan import start_conversion
+from core.convert.plan import plan_conversion
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit
 from core.estimate.table import estimate_model
-from core.hub.download import plan_download, start_download
+from core.hub.download import plan_download
+from core.hub.order import library_download
 from core.hub.records import SearchQuery
 from core.monitor.sample import BoardSample
 from core.monitor.sampler import BoardSampler
@@ -92,7 +93,7 @@ def _estimate(context: Context) -> None:
 def _download(context: Context) -> Path:
     services = context.services
     plan = plan_download(services.hub.details(DEMO_REPO))
-    handle = start_download(services.jobs, services.hub.endpoint, plan, library_folder=services.paths.library)
+    handle = services.submit(library_download(services.paths.library, services.hub.endpoint, plan))
     result = follow(handle, context.output)
     fetched, seconds = number(result["bytes_fetched"]), number(result["seconds"])
     _say(
@@ -108,8 +109,8 @@ def _convert(context: Context, toolkit: Toolkit, folder: Path) -> Path:
     services = context.services
     recipe = Recipe(PLATFORM, DTYPE, CONTEXT_TOKENS)
     item = services.library.find(DEMO_REPO)
-    handle = start_conversion(
-        services.jobs, folder, recipe, toolkit, library_folder=services.paths.library, item=item
+    handle = services.submit(
+        plan_conversion(folder, recipe, toolkit, library_folder=services.paths.library, item=item)
     )
     result = follow(handle, context.output)
     size, seconds = number(result["size_bytes"]), number(result["seconds"])

@@ -6,20 +6,19 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_json
 from core.base.names import safe_component
 from core.convert.host import host_problems, measure_host, needed
+from core.convert.order import ConvertOrder, UsedToolkit
 from core.convert.recipe import Problem, Recipe, RecipeTarget, validate
 from core.convert.toolkits import Toolkit
 from core.estimate.memory import memory_parts, npu_bytes
 from core.estimate.support import support
-from core.jobs.manager import JobHandle, JobManager
-from core.jobs.model import WorkerCommand
+from core.jobs.manager import JobHandle
 from core.library.library import LibraryItem
 from core.model.facts import load_local_facts
 from core.model.shape import ModelShape, build_shape
 from core.vendor.releases import toolkit_arguments
 
 
-def start_conversion(
-    jobs: JobManager,
+def plan_conversion(
     folder: Path,
     recipe: Recipe,
     toolkit: Toolkit,
@@ -28,8 +27,8 @@ def start_conversion(
     item: LibraryItem | None = None,
     output: Path | None = None,
     force: bool = False,
-) -> JobHandle:
-    """Check everything that can be checked, then start the job; it goes on when the front end ends.
+) -> ConvertOrder:
+    """Check everything that can be checked; returns the order for the job.
 
     Raises:
         RefusedError: the first problem that would make the toolkit fail, or that the disk has no room (unless
@@ -45,34 +44,21 @@ def start_conversion(
         raise RefusedError("convert.output_exists", path=str(target))
     problems += host_problems(measure_host(target.parent), needed(shape, making.level), target.parent)
     _refuse(problems, force=force)
-    warnings: list[JsonValue] = [
-        problem.error.to_json() for problem in problems if problem.severity == "warning"
-    ]
-    params: dict[str, JsonValue] = {
-        "source": str(folder.absolute()),
-        "source_item": item.id if item else None,
-        "repo": item.repo if item else None,
-        "revision": item.revision if item else None,
-        "title": title,
-        "recipe": recipe.to_json(),
-        "platform": making.platform.name,
-        "dtype": making.level.name,
-        "toolkit": {
-            "python": str(toolkit.python), "version": toolkit.version, "simulated": toolkit.simulated,
-        },
-        "calls": calls(folder, recipe, toolkit.version),
-        "output": str(target),
-        "ram_bytes": _ram_bytes(shape, making, recipe.context),
-        "npu_bytes": npu_bytes(shape, making.level, cores=making.cores),
-        "warnings": warnings,
-    }  # fmt: skip
-    return jobs.submit(
-        kind="convert",
-        lane="convert",
-        title=f"{title} to {target.name}",
-        params=params,
-        worker=WorkerCommand(module="core.workers.convert"),
-        survives_front_end=True,
+    return ConvertOrder(
+        source=folder.absolute(),
+        source_item=item.id if item else None,
+        repo=item.repo if item else None,
+        revision=item.revision if item else None,
+        title=title,
+        recipe=recipe.to_json(),
+        platform=making.platform.name,
+        dtype=making.level.name,
+        toolkit=UsedToolkit(toolkit.python, toolkit.version, toolkit.simulated),
+        calls=calls(folder, recipe, toolkit.version),
+        output=target,
+        ram_bytes=_ram_bytes(shape, making, recipe.context),
+        npu_bytes=npu_bytes(shape, making.level, cores=making.cores),
+        warnings=tuple(problem.error.to_json() for problem in problems if problem.severity == "warning"),
     )
 
 
@@ -96,13 +82,12 @@ def _ram_bytes(shape: ModelShape, making: RecipeTarget, context: int) -> int | N
 
 
 def start_warnings(handle: JobHandle) -> tuple[RKDeckError, ...]:
-    """What `start_conversion` found that may disappoint, but stops nothing."""
-    warnings = handle.record().spec.params.get("warnings")
-    found = warnings if isinstance(warnings, list) else []
-    return tuple(error_from_json(entry) for entry in found if isinstance(entry, dict))
+    """What `plan_conversion` found that may disappoint, but stops nothing."""
+    order = ConvertOrder.from_json(handle.record().spec.params)
+    return tuple(error_from_json(warning) for warning in order.warnings)
 
 
-def calls(folder: Path, recipe: Recipe, version: str) -> list[JsonValue]:
+def calls(folder: Path, recipe: Recipe, version: str) -> tuple[dict[str, JsonValue], ...]:
     """The toolkit's three calls with their arguments, those its version does not know left out.
 
     The export path is filled in by the worker.
@@ -134,11 +119,11 @@ def calls(folder: Path, recipe: Recipe, version: str) -> list[JsonValue]:
     }
     if "model_lora" not in known.load and recipe.lora:
         raise RKDeckError("convert.argument_unknown", argument="model_lora", version=version)
-    return [
+    return (
         {"method": "load_huggingface", "arguments": {key: load[key] for key in load if key in known.load}},
         {"method": "build", "arguments": {key: build[key] for key in build if key in known.build}},
         {"method": "export_rkllm", "arguments": {}},
-    ]
+    )
 
 
 def _free_name(folder: Path, title: str, making: RecipeTarget) -> Path:

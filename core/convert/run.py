@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.base import atomic
-from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
-from core.base.paths import AppPaths
+from core.convert.order import ConvertOrder
 from core.convert.output import ToolkitOutput
 from core.jobs.foreign import Message, run_foreign
 from core.jobs.worker import WorkerContext
-from core.library.library import Library, LibraryFile
+from core.library.library import LibraryFile
+from core.library.run import LibraryParts
 from core.model.inspect import Inspection, inspect_file
 
 _SIGKILL = 9
@@ -39,85 +39,81 @@ class _Heard:
             self.done = True
 
 
-def run_conversion(context: WorkerContext) -> dict[str, JsonValue]:
-    """Convert as the job's params say (`core.convert.plan`); returns the job's result.
+def run_conversion(context: WorkerContext, order: ConvertOrder, parts: LibraryParts) -> dict[str, JsonValue]:
+    """Convert as ordered (`core.convert.plan`); returns the job's result.
 
     Raises:
         RKDeckError: `convert.toolkit_failed` (a call did not return 0), `convert.toolkit_killed`,
             `convert.toolkit_exited`, `convert.no_file`, `convert.bad_file`.
     """
     began_s = time.monotonic()
-    params = context.params
-    target = Path(str(params["output"]))
+    target = order.output
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = target.with_name(f".{target.name}.{context.job_id}.partial")
     try:
-        _convert(context, partial)
+        _convert(context, order, partial)
         context.progress("Checking the file", 0, None, unit="steps")
-        inspection = _checked(partial, params)
+        inspection = _checked(partial, order)
         size_bytes = partial.stat().st_size
         sha256 = sha256_of(partial, lambda done: context.progress("Computing the checksum", done, size_bytes))
         atomic.replace_durably(partial, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
             partial.unlink()
-    toolkit = params["toolkit"]
-    assert isinstance(toolkit, dict)
     provenance: dict[str, JsonValue] = {
-        "source": params["source"],
-        "repo": params["repo"],
-        "revision": params["revision"],
-        "recipe": params["recipe"],
-        "toolkit": toolkit,
+        "source": str(order.source),
+        "repo": order.repo,
+        "revision": order.revision,
+        "recipe": order.recipe,
+        "toolkit": order.toolkit.to_json(),
         "simulated": inspection.simulated,
         "inspection": inspection.to_json(),
-        "ram_bytes": params.get("ram_bytes"),
-        "npu_bytes": params.get("npu_bytes"),
+        "ram_bytes": order.ram_bytes,
+        "npu_bytes": order.npu_bytes,
         "job": context.job_id,
     }
     atomic.write_json(target.with_name(target.name + ".json"), {**provenance, "sha256": sha256})
-    _register(context, target, provenance, LibraryFile(target.name, size_bytes, sha256))
+    parts.library.register(
+        kind="rkllm",
+        title=target.stem,
+        path=target,
+        files=(LibraryFile(target.name, size_bytes, sha256),),
+        repo=order.repo,
+        revision=order.revision,
+        provenance=provenance,
+    )
     return {
         "path": str(target),
         "size_bytes": size_bytes,
         "sha256": sha256,
-        "dtype": params["dtype"],
-        "platform": params["platform"],
-        "toolkit_version": inspection.toolkit_version or str(toolkit["version"]),
+        "dtype": order.dtype,
+        "platform": order.platform,
+        "toolkit_version": inspection.toolkit_version or order.toolkit.version,
         "simulated": inspection.simulated,
         "seconds": time.monotonic() - began_s,
     }
 
 
-def _convert(context: WorkerContext, partial: Path) -> None:
-    order = context.job_dir / "order.json"
-    calls = context.params["calls"]
-    assert isinstance(calls, list)
-    *before, export = calls
-    assert isinstance(export, dict)
-    atomic.write_json(order, {"calls": [*before, {**export, "arguments": {"export_path": str(partial)}}]})
+def _convert(context: WorkerContext, order: ConvertOrder, partial: Path) -> None:
+    told = context.job_dir / "order.json"
+    *before, export = order.calls
+    calls: list[JsonValue] = [*before, {**export, "arguments": {"export_path": str(partial)}}]
+    atomic.write_json(told, {"calls": calls})
     heard = _Heard(
         output=ToolkitOutput(lambda stage, done, total: context.progress(stage, done, total, unit="steps"))
     )
-    toolkit = context.params["toolkit"]
-    assert isinstance(toolkit, dict)
 
     def on_output(data: bytes) -> None:
         # Onwards into the job's log, and read on the way.
         os.write(1, data)
         heard.output.feed(data)
 
+    python = order.toolkit.python
     try:
-        code = run_foreign(
-            Path(str(toolkit["python"])),
-            "convert.py",
-            [str(order)],
-            on_message=heard.take,
-            on_output=on_output,
-        )
+        code = run_foreign(python, "convert.py", [str(told)], on_message=heard.take, on_output=on_output)
     except OSError as error:
         raise RKDeckError(
-            "convert.python_gone", python=toolkit["python"], reason=error.strerror or str(error)
+            "convert.python_gone", python=str(python), reason=error.strerror or str(error)
         ) from error
     heard.output.finish()
     _judge(code, heard)
@@ -136,37 +132,16 @@ def _judge(code: int, heard: _Heard) -> None:
         raise RKDeckError("convert.toolkit_exited", stage=heard.stage, exit_code=code, said=said)
 
 
-def _checked(partial: Path, params: dict[str, JsonValue]) -> Inspection:
+def _checked(partial: Path, order: ConvertOrder) -> Inspection:
     if not partial.exists():
         raise RKDeckError("convert.no_file")
     inspection = inspect_file(partial)
     if not inspection.is_model:
         raise RKDeckError("convert.bad_file", kind=inspection.kind, problems=list(inspection.problems))
-    for name in ("platform", "dtype"):
-        value = getattr(inspection, name)
-        if inspection.fields.get(name) == "read" and value != params[name]:
-            raise RKDeckError("convert.other_file", field=name, wanted=params[name], found=value)
+    for name, wanted, found in (
+        ("platform", order.platform, inspection.platform),
+        ("dtype", order.dtype, inspection.dtype),
+    ):
+        if inspection.fields.get(name) == "read" and found != wanted:
+            raise RKDeckError("convert.other_file", field=name, wanted=wanted, found=found)
     return inspection
-
-
-def _register(
-    context: WorkerContext, target: Path, provenance: dict[str, JsonValue], file: LibraryFile
-) -> None:
-    paths = AppPaths(context.home)
-    database = Database(paths.database_file)
-    try:
-        Library(database, paths.library).register(
-            kind="rkllm",
-            title=target.stem,
-            path=target,
-            files=(file,),
-            repo=_optional(provenance["repo"]),
-            revision=_optional(provenance["revision"]),
-            provenance=provenance,
-        )
-    finally:
-        database.close()
-
-
-def _optional(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) else None

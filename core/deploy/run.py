@@ -1,22 +1,19 @@
 """One deployment from start to end, inside its worker process."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
-from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
-from core.base.paths import AppPaths
-from core.base.secrets import SecretStore
-from core.boards.connect import connect
-from core.boards.registry import BoardRegistry
+from core.boards.registry import Board, BoardRegistry
 from core.deploy.activation import activate
 from core.deploy.companions import Companion, find_companions, origin_of
 from core.deploy.deployments import bytes_there
 from core.deploy.layout import Origin, file_blob_path, partial_path
+from core.deploy.order import DeployOrder
 from core.deploy.plan import LocalModel, plan_deployment
 from core.deploy.pruning import prune
 from core.deploy.sending import Link, Sending, persist
@@ -24,17 +21,33 @@ from core.fitness.candidate import look_at
 from core.fitness.sight import look_over
 from core.jobs.worker import WorkerContext
 from core.library.library import Library
-from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.transfer.upload import UploadResult, upload
 
 
-def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
+class DeployParts(Protocol):
+    """What of the house this stage needs."""
+
+    @property
+    def library(self) -> Library:
+        """The models on this computer."""
+        ...
+
+    @property
+    def boards(self) -> BoardRegistry:
+        """The boards the user added."""
+        ...
+
+    def connect(self, board: Board, *, password: str | None = None) -> SshSession:
+        """Open a session to a board, with this password, else with the one kept for it."""
+        ...
+
+
+def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployParts) -> dict[str, JsonValue]:
     """Send a file to a board, verify it there and make it the current version of its name.
 
-    Parameters of the job: `board`, `file`, `name` or None, `title` or None, `force`; and where wanted
-    `limit_bytes_per_s`, `keep` (versions of each deployment) and `budget_bytes` (of the store). Nothing
-    on the board changes its meaning before the last step, a rename; whatever happens before can be done again.
+    Nothing on the board changes its meaning before the last step, a rename; whatever happens before can be done
+    again.
 
     Returns:
         `{"board","name","sha256","path","size_bytes","bytes_sent","resumed_from_bytes","transfer_seconds",
@@ -44,42 +57,35 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
         RKDeckError: of every room it passes through; see `plan_deployment`, `upload`, `switch`.
     """
     started = time.monotonic()
-    params, paths = context.params, AppPaths(context.home)
-    name, title, force = params.get("name"), params.get("title"), params.get("force") is True
-    with contextlib.closing(Database(paths.database_file)) as database:
-        registry = BoardRegistry(database)
-        board = registry.get(str(params["board"]))
-        file = Path(str(params["file"]))
-        candidate = look_at(Library(database, paths.library), file)
-        keys, secrets = HostKeys(paths.known_hosts), SecretStore()
-        with Link(lambda: connect(board, keys, secrets, password=context.secret)) as link:
-            # The doctor's reading and not the probe's: it is one round trip, too, and tells the library's exact
-            # release and who holds memory now, so that what the doctor fails is refused here by the same facts.
-            seen = look_over(link.session, board)
-            facts = seen.facts
-            board = registry.remember(board.name, facts)
-            context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
-            model = _local_model(context, file, title if isinstance(title, str) else file.stem)
-            plan = plan_deployment(
-                replace(candidate, there_bytes=bytes_there(link.session, board.store or "", model.sha256)),
-                model,
-                seen,
-                board=board.name,
-                name=name if isinstance(name, str) else None,
-                force=force,
-            )
-            companions, origin = _belongings(database, paths, file)
-            context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
-            _send_companions(context, link, plan.store, companions)
-            sent = _send(context, link, model, plan.partial, plan.blob)
-            if sent.connections > 1 or sent.alone_because.startswith("remote."):
-                context.log(
-                    f"sent over {sent.connections} connections; no more because: {sent.alone_because}"
-                )
-            context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent, connections=sent.connections)
-            version = persist(context, link, lambda session: activate(session, plan, origin)).version
-            context.step("activated", version=version)
-            _tidy(context, link.session, plan.store)
+    board = parts.boards.get(order.board)
+    candidate = look_at(parts.library, order.file)
+    with Link(lambda: parts.connect(board, password=context.secrets.board_password)) as link:
+        # The doctor's reading and not the probe's: it is one round trip, too, and tells the library's exact
+        # release and who holds memory now, so that what the doctor fails is refused here by the same facts.
+        seen = look_over(link.session, board)
+        facts = seen.facts
+        found = parts.boards.remember(board.name, facts)
+        context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
+        model = _local_model(context, order)
+        plan = plan_deployment(
+            replace(candidate, there_bytes=bytes_there(link.session, found.store or "", model.sha256)),
+            model,
+            seen,
+            board=found.name,
+            name=order.name,
+            force=order.force,
+        )
+        companions, origin = _belongings(parts.library, order.file)
+        context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
+        sender = _Sender(context, link, order.limit_bytes_per_s)
+        sender.send_companions(plan.store, companions)
+        sent = sender.send(model, plan.partial, plan.blob)
+        if sent.connections > 1 or sent.alone_because.startswith("remote."):
+            context.log(f"sent over {sent.connections} connections; no more because: {sent.alone_because}")
+        context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent, connections=sent.connections)
+        version = persist(context, link, lambda session: activate(session, plan, origin)).version
+        context.step("activated", version=version)
+        _tidy(context, link.session, plan.store, order)
     return {
         "board": board.name,
         "name": plan.name,
@@ -93,52 +99,56 @@ def run_deployment(context: WorkerContext) -> dict[str, JsonValue]:
     }
 
 
-def _local_model(context: WorkerContext, file: Path, title: str) -> LocalModel:
+def _local_model(context: WorkerContext, order: DeployOrder) -> LocalModel:
     """The file with its digest; `upload` notices when it changes afterwards."""
+    file = order.file
     try:
         size = file.stat().st_size
         digest = sha256_of(file, lambda done: context.progress("hash", done, size))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
-    return LocalModel(file, digest, size, title)
+    return LocalModel(file, digest, size, file.stem if order.title is None else order.title)
 
 
-def _send(
-    context: WorkerContext, link: Link, local: LocalModel, partial: str, final: str, phase: str = "upload"
-) -> UploadResult:
-    """Upload a file, over new connections when one breaks; another sender's work is waited for and used."""
-    limit = context.params.get("limit_bytes_per_s")
+class _Sender:
+    """Sends files over new connections when one breaks; another sender's work is waited for and used."""
 
-    def send(session: SshSession, takeover: bool, progress: Callable[[int, int], None]) -> UploadResult:
-        return upload(
-            session,
-            local.path,
-            partial,
-            local.sha256,
-            final=final,
-            takeover=takeover,
-            progress=progress,
-            limit_bytes_per_s=limit if isinstance(limit, int) and limit > 0 else None,
-            sender=context.job_id,
-        )
+    def __init__(self, context: WorkerContext, link: Link, limit_bytes_per_s: int | None) -> None:
+        self._context = context
+        self._link = link
+        self._limit_bytes_per_s = limit_bytes_per_s or None  # 0 is as fast as the line, too
 
-    return Sending(context, link, local.size_bytes, phase=phase).run(send)
+    def send(self, local: LocalModel, partial: str, final: str, phase: str = "upload") -> UploadResult:
+        """Send one file."""
+
+        def send(session: SshSession, takeover: bool, progress: Callable[[int, int], None]) -> UploadResult:
+            return upload(
+                session,
+                local.path,
+                partial,
+                local.sha256,
+                final=final,
+                takeover=takeover,
+                progress=progress,
+                limit_bytes_per_s=self._limit_bytes_per_s,
+                sender=self._context.job_id,
+            )
+
+        return Sending(self._context, self._link, local.size_bytes, phase=phase).run(send)
+
+    def send_companions(self, store: str, companions: tuple[Companion, ...]) -> None:
+        """Send the small files that go with a model."""
+        for companion in companions:
+            file = companion.file
+            local = LocalModel(companion.path, file.sha256, file.size_bytes, file.name)
+            final = file_blob_path(store, file.sha256)
+            self.send(local, partial_path(store, file.sha256), final, phase="files")
 
 
-def _send_companions(
-    context: WorkerContext, link: Link, store: str, companions: tuple[Companion, ...]
-) -> None:
-    for companion in companions:
-        file = companion.file
-        local = LocalModel(companion.path, file.sha256, file.size_bytes, file.name)
-        final = file_blob_path(store, file.sha256)
-        _send(context, link, local, partial_path(store, file.sha256), final, phase="files")
-
-
-def _belongings(database: Database, paths: AppPaths, file: Path) -> tuple[tuple[Companion, ...], Origin]:
+def _belongings(library: Library, file: Path) -> tuple[tuple[Companion, ...], Origin]:
     """The small files that go with a model file, and what is known of its origin."""
-    item = Library(database, paths.library).find(str(file))
+    item = library.find(str(file))
     if item is None or item.kind != "rkllm":
         companions = find_companions(file, of_a_repository=False)
         return companions, origin_of(companions)
@@ -148,13 +158,12 @@ def _belongings(database: Database, paths: AppPaths, file: Path) -> tuple[tuple[
     return companions, origin_of(companions, item.repo, item.revision)
 
 
-def _tidy(context: WorkerContext, session: SshSession, store: str) -> None:
+def _tidy(context: WorkerContext, session: SshSession, store: str, order: DeployOrder) -> None:
     """Remove what is older than what shall be kept; the deployment is done, so trouble is only told."""
-    keep, budget = (context.params.get(key) for key in ("keep", "budget_bytes"))
-    if not isinstance(keep, int) or not isinstance(budget, int) or not (keep or budget):
+    if not (order.keep or order.budget_bytes):
         return
     try:
-        done = prune(session, store, keep, budget)
+        done = prune(session, store, order.keep, order.budget_bytes)
     except RKDeckError as error:
         context.log(f"older versions could not be removed: {error.code}", level="warning")
         return

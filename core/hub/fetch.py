@@ -20,8 +20,8 @@ from core.base.locks import FileLock
 from core.base.names import printable, safe_relative_path
 from core.base.paths import AppPaths
 from core.hub.addresses import parse_id
-from core.hub.download import DownloadPlan, Patience
 from core.hub.hubs import open_hub
+from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.jobs.worker import WorkerContext
 
@@ -49,17 +49,15 @@ class FetchedFile:
 
 
 class Download:
-    """One run over the files of a plan."""
+    """One run over the files of an order."""
 
-    def __init__(
-        self, context: WorkerContext, endpoint: str, folder: Path, plan: DownloadPlan, patience: Patience
-    ) -> None:
+    def __init__(self, context: WorkerContext, order: DownloadOrder) -> None:
         self._context = context
-        self._folder = folder
-        self._plan = plan
-        self._patience = patience
-        hub = parse_id(plan.repo).hub
-        self._hub = open_hub(hub, endpoint, context.secret, patience.stall_timeout_s)
+        self._folder = order.folder
+        self._plan = order.plan
+        self._patience = order.patience
+        hub, token = parse_id(order.plan.repo).hub, context.secrets.hub_token
+        self._hub = open_hub(hub, order.endpoint, token, order.patience.stall_timeout_s)
         self._done_bytes = 0
         self.bytes_fetched = 0
 

@@ -13,6 +13,11 @@ _SLOTS = {"download": 2, "convert": 1}
 _DEFAULT_SLOTS = 1
 
 
+def board_lane(board: str) -> str:
+    """The lane of the jobs on a board: one at a time."""
+    return f"board-{board}"
+
+
 class Lane:
     """A place in one lane, for one job."""
 

@@ -12,12 +12,14 @@ from core.base.errors import CancelledError, JsonValue, RKDeckError, UsageError,
 from core.base.locks import FileLock
 from core.base.paths import AppPaths
 from core.jobs import process
-from core.jobs.model import DEFAULT_GRACE_S, JobEvent, JobRecord, JobSpec, JobState, WorkerCommand
+from core.jobs.model import JobEvent, JobRecord, JobSpec, JobState
+from core.jobs.order import JobOrder, JobSecrets, lane_of
 from core.jobs.store import EventWriter, JobFolder, JobStore, last_state, new_job_id
 
 _START_TIMEOUT_S = 20.0
 _WAIT_POLL_S = 0.05
 _ROOT = Path(__file__).parents[2]
+NO_SECRETS = JobSecrets()
 
 
 class JobHandle:
@@ -104,35 +106,28 @@ class JobManager:
         self._lock = threading.Lock()
         self._supervisors: dict[str, subprocess.Popen[bytes]] = {}
 
-    def submit(
-        self,
-        *,
-        kind: str,
-        lane: str,
-        title: str,
-        params: dict[str, JsonValue],
-        worker: WorkerCommand,
-        survives_front_end: bool = False,
-        resumable: bool = False,
-        board: str | None = None,
-        secret: str | None = None,
-        grace_s: float = DEFAULT_GRACE_S,
-    ) -> JobHandle:
-        """Write the intent, then start the job's supervisor."""
+    def submit(self, order: JobOrder, secrets: JobSecrets = NO_SECRETS) -> JobHandle:
+        """Write the intent, then start the job's supervisor.
+
+        Args:
+            order: what is to be done; its kind says how.
+            secrets: for the worker (`core.services.Services.submit` finds those the kind needs).
+        """
+        kind = order.kind
         spec = JobSpec(
-            id=new_job_id(kind),
-            kind=kind,
-            lane=lane,
-            title=title,
-            params=params,
-            worker=worker,
-            survives_front_end=survives_front_end,
-            resumable=resumable,
+            id=new_job_id(kind.name),
+            kind=kind.name,
+            lane=lane_of(order),
+            title=order.job_title,
+            params=order.to_json(),
+            worker=kind.worker,
+            survives_front_end=kind.survives_front_end,
+            resumable=kind.resumable,
             created_unix_s=time.time(),
-            board=board,
-            grace_s=grace_s,
+            board=order.job_board,
+            grace_s=kind.grace_s,
         )
-        self._start(self.store.create(spec), secret)
+        self._start(self.store.create(spec), secrets)
         return self.attach(spec.id)
 
     def attach(self, job_id: str) -> JobHandle:
@@ -155,18 +150,18 @@ class JobManager:
             if not self.store.folder(job_id).read_spec().survives_front_end:
                 self.cancel(job_id)
 
-    def resume(self, job_id: str, secret: str | None = None) -> JobHandle:
+    def resume(self, job_id: str, secrets: JobSecrets = NO_SECRETS) -> JobHandle:
         """Go on with an interrupted job; a kind that cannot be resumed starts from the beginning.
 
         Raises:
             UsageError: `jobs.not_resumable_now` unless it is INTERRUPTED.
         """
-        return self._again(job_id, secret, frozenset({JobState.INTERRUPTED}))
+        return self._again(job_id, secrets, frozenset({JobState.INTERRUPTED}))
 
-    def retry(self, job_id: str, secret: str | None = None) -> JobHandle:
+    def retry(self, job_id: str, secrets: JobSecrets = NO_SECRETS) -> JobHandle:
         """Run a failed, cancelled or interrupted job once more."""
         return self._again(
-            job_id, secret, frozenset({JobState.INTERRUPTED, JobState.FAILED, JobState.CANCELLED})
+            job_id, secrets, frozenset({JobState.INTERRUPTED, JobState.FAILED, JobState.CANCELLED})
         )
 
     def close(self, timeout_s: float = 15.0) -> None:
@@ -186,7 +181,7 @@ class JobManager:
                 if supervisor.returncode is None:
                     process.disown(supervisor)
 
-    def _again(self, job_id: str, secret: str | None, allowed: frozenset[JobState]) -> JobHandle:
+    def _again(self, job_id: str, secrets: JobSecrets, allowed: frozenset[JobState]) -> JobHandle:
         self.store.reconcile()
         folder = self.store.folder(job_id)
         # Before the lock as well: a job at work holds it for as long as it takes.
@@ -197,10 +192,10 @@ class JobManager:
             folder.cancel_file.unlink(missing_ok=True)
             resumed = folder.read_spec().resumable
             writer.move(JobState.QUEUED, "resumed" if resumed else "restarted_from_beginning")
-        self._start(folder, secret)
+        self._start(folder, secrets)
         return self.attach(job_id)
 
-    def _start(self, folder: JobFolder, secret: str | None) -> None:
+    def _start(self, folder: JobFolder, secrets: JobSecrets) -> None:
         self._wait_for_former(folder.id)
         argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]
         with folder.log_file.open("ab") as log:
@@ -209,7 +204,7 @@ class JobManager:
             self._supervisors[folder.id] = supervisor
         assert supervisor.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            supervisor.stdin.write((secret or "").replace("\n", "").encode() + b"\n")
+            supervisor.stdin.write(secrets.to_line().encode() + b"\n")
             supervisor.stdin.flush()
         # A front end may live for days after its last job; a supervisor must not stay a zombie for as long.
         threading.Thread(target=self._see_out, args=(folder.id, supervisor), daemon=True).start()

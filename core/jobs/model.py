@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.base.errors import JsonValue, RKDeckError
+from core.jobs.members import Members
 
 SCHEMA = 1
 DEFAULT_GRACE_S = 3.0
@@ -103,42 +104,34 @@ class JobSpec:
 
 
 def spec_from_json(value: JsonValue) -> JobSpec:
-    """Read a stored intent.
+    """Read a stored intent; what its params mean is its order's affair.
 
     Raises:
-        RKDeckError: `jobs.bad_spec` when a member is missing or has the wrong type.
+        RKDeckError: `jobs.bad_spec` when a member is missing or is not what it should be.
     """
+    if not isinstance(value, dict):
+        raise RKDeckError("jobs.bad_spec", member="schema")
+    members = Members("", value)
     try:
-        assert isinstance(value, dict)
-        worker, params = value["worker"], value["params"]
-        assert isinstance(worker, dict)
-        assert isinstance(params, dict)
-        assert value["schema"] == SCHEMA
+        members.whole("schema", SCHEMA, SCHEMA)
+        worker = members.inner("worker")
         return JobSpec(
-            id=_text(value["id"]),
-            kind=_text(value["kind"]),
-            lane=_text(value["lane"]),
-            title=_text(value["title"]),
-            params=params,
-            worker=WorkerCommand(*(_optional(worker.get(key)) for key in ("module", "script", "python"))),
-            survives_front_end=value["survives_front_end"] is True,
-            resumable=value["resumable"] is True,
-            created_unix_s=float(value["created_unix_s"]),  # type: ignore[arg-type]
-            board=_optional(value.get("board")),
-            grace_s=float(value["grace_s"]),  # type: ignore[arg-type]
+            id=members.text("id"),
+            kind=members.text("kind"),
+            lane=members.text("lane"),
+            title=members.text("title"),
+            params=members.json("params"),
+            worker=WorkerCommand(
+                *(worker.optional(worker.text, name) for name in ("module", "script", "python"))
+            ),
+            survives_front_end=members.flag("survives_front_end"),
+            resumable=members.flag("resumable"),
+            created_unix_s=members.number("created_unix_s"),
+            board=members.optional(members.text, "board"),
+            grace_s=members.number("grace_s"),
         )
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise RKDeckError("jobs.bad_spec", reason=str(error) or "wrong type") from error
-
-
-def _text(value: JsonValue) -> str:
-    assert isinstance(value, str)
-    return value
-
-
-def _optional(value: JsonValue) -> str | None:
-    assert value is None or isinstance(value, str)
-    return value
+    except RKDeckError as error:
+        raise RKDeckError("jobs.bad_spec", member=error.facts["member"]) from error
 
 
 @dataclass(frozen=True, slots=True)

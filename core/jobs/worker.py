@@ -6,13 +6,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.base import atomic
 from core.base.errors import CancelledError, JsonValue, RKDeckError
 from core.base.log import redact, register_secret
 from core.jobs.model import spec_from_json
+from core.jobs.order import JobSecrets, secrets_from_line
 from core.jobs.protocol._wire import Wire, WireClosed
 
 # What telling raises when nobody listens any more; for helpers of a worker's own (stages import no worker).
@@ -27,14 +28,13 @@ class WorkerContext:
 
     Attributes:
         home: RKDeck's home folder.
-        secret: what the front end wrote on standard input, or None.
+        secrets: what the front end wrote on standard input.
     """
 
     job_id: str
     job_dir: Path
     home: Path
-    params: dict[str, JsonValue]
-    secret: str | None = field(repr=False)
+    secrets: JobSecrets
     wire: Wire
     _phase: str = ""
     _sent_s: float = 0.0
@@ -118,17 +118,23 @@ class WorkerContext:
             )
 
 
-def run_worker(main: Callable[[WorkerContext], dict[str, JsonValue]]) -> None:
-    """Run a worker's main and exit: 0 with a result, else the error's own exit code."""
+Main = Callable[[WorkerContext, dict[str, JsonValue]], dict[str, JsonValue]]
+
+
+def run_worker(main: Main) -> None:
+    """Run a worker's main and exit: 0 with a result, else the error's own exit code.
+
+    The job's params go to `main` alone, which makes an order of them: what follows sees that, and no JSON.
+    """
     sys.exit(_run(main))
 
 
-def _run(main: Callable[[WorkerContext], dict[str, JsonValue]]) -> int:
+def _run(main: Main) -> int:
     signal.signal(signal.SIGTERM, _on_terminate)
     wire = Wire.from_environment()
     try:
-        context = _context(wire)
-        result = main(context)
+        context, params = _context(wire)
+        result = main(context, params)
         context.finish()
         wire.send("result", result=result)
         return 0
@@ -151,15 +157,16 @@ def _tell(wire: Wire, error: RKDeckError) -> int:
     return error.exit_code
 
 
-def _context(wire: Wire) -> WorkerContext:
+def _context(wire: Wire) -> tuple[WorkerContext, dict[str, JsonValue]]:
     folder = Path(sys.argv[1])
     spec = spec_from_json(atomic.read_json(folder / "spec.json"))
-    line = sys.stdin.readline().strip()
-    if line:
-        register_secret(line)
+    secrets = secrets_from_line(sys.stdin.readline().strip())
+    for text in (secrets.hub_token, secrets.board_password):
+        if text is not None:
+            register_secret(text)
     # Children get the end of a closed pipe, never the rest of ours.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    return WorkerContext(spec.id, folder, folder.parents[1], spec.params, line or None, wire)
+    return WorkerContext(spec.id, folder, folder.parents[1], secrets, wire), spec.params
 
 
 def _on_terminate(number: int, frame: object) -> None:

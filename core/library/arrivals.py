@@ -7,26 +7,24 @@ from core.base.errors import JsonValue
 from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
+from core.hub.order import DownloadOrder
 from core.library.library import Library, LibraryFile
 from core.model.files import weight_files
 
 _CONVERTED = ".rkllm"
 
 
-def enter_download(
-    library: Library, endpoint: str, folder: Path, plan: DownloadPlan, fetched: Sequence[FetchedFile]
-) -> None:
+def enter_download(library: Library, order: DownloadOrder, fetched: Sequence[FetchedFile]) -> None:
     """Enter the converted files one by one and all others as one source.
 
     Args:
         library: where.
-        endpoint: the Hub it came from.
-        folder: where the files lie.
-        plan: what was fetched.
+        order: what was fetched, from where.
         fetched: the files, verified.
     """
+    folder, plan = order.folder, order.plan
     provenance: dict[str, JsonValue] = {
-        "hub": parse_id(plan.repo).hub, "endpoint": endpoint, "repo": plan.repo, "commit": plan.commit,
+        "hub": parse_id(plan.repo).hub, "endpoint": order.endpoint, "repo": plan.repo, "commit": plan.commit,
     }  # fmt: skip
     converted = [file for file in fetched if file.name.endswith(_CONVERTED)]
     others = [

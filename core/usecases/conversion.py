@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError, UsageError
 from core.convert.host import Host, Need, host_problems, measure_host, needed
-from core.convert.plan import output_folder, start_conversion
+from core.convert.plan import output_folder, plan_conversion
 from core.convert.recipe import Problem, Recipe, validate
 from core.convert.toolkits import Toolkit
 from core.estimate.records import Estimate, Fit, LevelEstimate
@@ -170,8 +170,7 @@ def convert(
         UsageError: `convert.no_toolkit`, `convert.toolkit_unknown`.
         RefusedError: the first error, unless `force`; `convert.output_exists`.
     """
-    return start_conversion(
-        services.jobs,
+    order = plan_conversion(
         folder,
         recipe,
         _toolkit(services, toolkit_python),
@@ -180,6 +179,7 @@ def convert(
         output=output,
         force=force,
     )
+    return services.submit(order)
 
 
 def _toolkit(services: Services, python: Path | None) -> Toolkit:

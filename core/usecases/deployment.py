@@ -10,9 +10,9 @@ from core.deploy import deployments
 from core.deploy.adopting import FoundFile, find_files
 from core.deploy.adopting import adopt as adopt_file
 from core.deploy.layout import Deployment
+from core.deploy.order import DeployOrder
 from core.deploy.pruning import Pruning
 from core.deploy.pruning import prune as remove_old
-from core.deploy.start import start_deploy
 from core.fitness.candidate import Candidate, look_at
 from core.fitness.judge import Judgement, judge
 from core.fitness.rules import is_a_model
@@ -109,23 +109,50 @@ def start_deploys(
     Raises:
         UsageError: `boards.unknown`, before any job was started.
     """
-    found = [services.boards.get(board) for board in dict.fromkeys(boards)]
-    if limit_bytes_per_s is None:
-        limit_bytes_per_s = services.settings.upload_limit_bytes_per_s
-    return tuple(
-        start_deploy(
-            services.jobs,
-            board,
-            path.absolute(),
-            name=name,
-            title=title,
-            force=force,
-            secret=services.secrets.get(board.secret_name),
-            limit_bytes_per_s=limit_bytes_per_s,
-            keep=services.settings.keep_deployments,
-            budget_bytes=services.settings.deployments_budget_bytes,
-        ).id
+    found = [services.boards.get(board).name for board in dict.fromkeys(boards)]
+    orders = [
+        deploy_order(
+            services, path.absolute(), board,
+            title=title, name=name, force=force, limit_bytes_per_s=limit_bytes_per_s,
+        )
         for board in found
+    ]  # fmt: skip
+    return tuple(services.submit(order).id for order in orders)
+
+
+def deploy_order(
+    services: Services,
+    path: Path,
+    board: str,
+    *,
+    title: str | None,
+    name: str | None = None,
+    force: bool = False,
+    limit_bytes_per_s: int | None = None,
+) -> DeployOrder:
+    """What a deployment is to do: as asked for, the rest as the settings say. Every road to a board takes this one.
+
+    Args:
+        services: the core.
+        path: the file, where it is or will be when it is sent; absolute.
+        board: its name.
+        title: what people call the model; None: the file's name without its ending.
+        name: of the deployment; None: made from the title.
+        force: go on where a check can be overridden.
+        limit_bytes_per_s: None: what the settings say, 0: as fast as the line.
+    """
+    settings = services.settings
+    return DeployOrder(
+        board=board,
+        file=path,
+        name=name,
+        title=title,
+        force=force,
+        limit_bytes_per_s=settings.upload_limit_bytes_per_s
+        if limit_bytes_per_s is None
+        else limit_bytes_per_s,
+        keep=settings.keep_deployments,
+        budget_bytes=settings.deployments_budget_bytes,
     )
 
 

@@ -13,7 +13,7 @@ from core.boards.doctor.findings import Finding, Verdict, overall
 from core.boards.doctor.fixes import Fix, library_fix
 from core.boards.doctor.library_file import LibraryFile, read_library
 from core.boards.doctor.rules import check_board
-from core.boards.doctor.shelf import LibraryShelf, arch_of, matching_release
+from core.boards.doctor.shelf import arch_of, matching_release
 from core.boards.registry import Board
 from core.deploy.deployments import bytes_there
 from core.fitness.candidate import look_at
@@ -164,7 +164,7 @@ def offer_libraries(
     arch = arch_of(seen.facts.machine)
     if arch is None:
         return ()
-    proposed, shelf = matching_release(arch, toolkit_version), _shelf(services)
+    proposed, shelf = matching_release(arch, toolkit_version), services.runtimes
     return tuple(
         LibraryOffer(release, shelf.find(release) is not None, release == proposed)
         for release in runtime_releases(arch)
@@ -183,7 +183,7 @@ def get_library(
     Raises:
         CancelledError: `base.cancelled`; RKDeckError: as `LibraryShelf.fetch`.
     """
-    shelf = _shelf(services)
+    shelf = services.runtimes
     return shelf.find(release) or shelf.fetch(release, cancel=cancel, on_progress=on_progress)
 
 
@@ -196,11 +196,7 @@ def take_library(services: Services, path: Path, seen: Examination) -> LibraryFi
     """
     library = read_library(path)
     library.check_machine(seen.facts.machine)
-    return _shelf(services).keep(library)
-
-
-def _shelf(services: Services) -> LibraryShelf:
-    return LibraryShelf(services.paths.runtimes)
+    return services.runtimes.keep(library)
 
 
 def plan_library(services: Services, name: str, library: LibraryFile, seen: Examination) -> Fix:

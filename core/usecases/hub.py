@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.base.errors import RKDeckError
+from core.base.errors import RKDeckError, UsageError
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
 from core.model.facts import ModelFacts
 from core.model.files import refusal_of, weight_files
+from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
@@ -115,6 +116,38 @@ def card_text(data: bytes) -> str:
     return _UNSEEN.sub("", text).strip()
 
 
+def inspect_on_hub(services: Services, text: str) -> Inspection:
+    """Inspect `OWNER/NAME/FILE` on the Hub by its first and last bytes; nothing is downloaded.
+
+    Raises:
+        UsageError: `convert.bad_hub_file`; RKDeckError: as the Hub answers.
+    """
+    parts = text.split("/", 2)
+    if len(parts) != 3:
+        raise UsageError("convert.bad_hub_file", file=text)
+    repo, name = "/".join(parts[:2]), parts[2]
+    detail = services.hubs.of(repo).details(repo)
+    file = next((file for file in detail.files if file.path == name), None)
+    if file is None:
+        raise RKDeckError("hub.file_not_found", what=text)
+    return inspect_repo_file(services, detail, file)
+
+
+def inspect_repo_file(services: Services, detail: ModelDetail, file: RepoFile) -> Inspection:
+    """Inspect a file of a repository: at most 256 KiB of it are read.
+
+    Raises:
+        RKDeckError: as the Hub answers.
+    """
+    where = detail.repo, detail.commit, file.path
+    head = services.hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
+    start = max(0, file.size_bytes - TAIL_BYTES)
+    tail = (
+        head[start:] if file.size_bytes <= len(head) else services.hub.read_range(*where, start, TAIL_BYTES)
+    )
+    return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
+
+
 def start_model_download(
     services: Services,
     repo: str,
@@ -150,20 +183,17 @@ def download(
     to: Path | None,
 ) -> "tuple[JobHandle, DownloadPlan]":
     """`start_model_download` for who wants to follow the job; returns what it will fetch as well."""
-    from core.hub.download import plan_download, start_download
-    from core.hub.hubs import token_for
+    from core.hub.download import plan_download
+    from core.hub.order import DownloadOrder, library_download
 
     detail = services.hubs.of(repo).details(repo, revision)
     plan = plan_download(detail, include=include, exclude=exclude)
-    handle = start_download(
-        services.jobs,
-        services.hubs.of(plan.repo).endpoint,
-        plan,
-        library_folder=services.paths.library,
-        to=to,
-        token=token_for(plan.repo),
-    )
-    return handle, plan
+    endpoint = services.hubs.of(plan.repo).endpoint
+    if to is None:
+        order = library_download(services.paths.library, endpoint, plan)
+    else:
+        order = DownloadOrder(endpoint, plan, to)
+    return services.submit(order), plan
 
 
 def _other_weights(detail: ModelDetail) -> RKDeckError | None:

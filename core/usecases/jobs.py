@@ -3,7 +3,9 @@
 from core.jobs.joblog import CHUNK_BYTES, LogChunk
 from core.jobs.joblog import read_log as _read_log
 from core.jobs.model import JobRecord
+from core.jobs.order import JobSecrets
 from core.jobs.watch import JobWatcher
+from core.plans.kinds import read_order
 from core.services import Services
 
 
@@ -19,15 +21,27 @@ def cancel(services: Services, job_id: str) -> None:
 
 
 def resume(services: Services, job_id: str) -> str:
-    """Go on with an interrupted job; returns its id."""
-    spec = services.jobs.attach(job_id).record().spec
-    return services.jobs.resume(job_id, secret=services.secret_for(spec)).id
+    """Go on with an interrupted job; returns its id.
+
+    Raises:
+        UsageError: `jobs.unknown`, `jobs.not_resumable_now`, `boards.unknown`.
+        RefusedError: `jobs.unknown_kind`; RKDeckError: `jobs.order_lacks`, `jobs.bad_order`.
+    """
+    return services.jobs.resume(job_id, _secrets(services, job_id)).id
 
 
 def retry(services: Services, job_id: str) -> str:
-    """Run a failed, cancelled or interrupted job once more; returns its id."""
-    spec = services.jobs.attach(job_id).record().spec
-    return services.jobs.retry(job_id, secret=services.secret_for(spec)).id
+    """Run a failed, cancelled or interrupted job once more; returns its id.
+
+    Raises:
+        As `resume`.
+    """
+    return services.jobs.retry(job_id, _secrets(services, job_id)).id
+
+
+def _secrets(services: Services, job_id: str) -> JobSecrets:
+    """Those of a stored job; one that this version cannot read is told now, before anything is started."""
+    return services.secrets_for(read_order(services.jobs.attach(job_id).record().spec))
 
 
 def read_log(

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RefusedError
-from core.jobs.model import WorkerCommand
 from core.lab.analysis import Analysis
 from core.lab.errors import Measurer, TensorErrors
+from core.lab.order import AnalyzeOrder
 from core.lab.picture import TensorPicture, draw
 from core.lab.remote import HubModel, HubWeights
 from core.lab.scheme import Scheme, analysed_levels
-from core.lab.store import AnalysisStore, folder_key, item_key, stamp_of
+from core.lab.store import folder_key, item_key, stamp_of
 from core.lab.suggest import Suggestion, suggest
 from core.lab.weights import Place, TensorRef, open_folder
 from core.library.library import LibraryItem
@@ -61,15 +61,7 @@ def analyse_model(services: Services, source: LibraryItem | Path) -> "JobHandle"
     if weights.facts.quantization is not None:
         raise RefusedError("lab.already_quantized", method=weights.facts.quantization)
     title = source.title if isinstance(source, LibraryItem) else folder.resolve().name
-    return services.jobs.submit(
-        kind="analyze",
-        lane="analyze",
-        title=title,
-        params={"source": str(folder), "key": key, "title": title},
-        worker=WorkerCommand(module="core.workers.analyze"),
-        survives_front_end=True,
-        resumable=True,
-    )
+    return services.submit(AnalyzeOrder(folder, key, title))
 
 
 def stored_analysis(services: Services, source: LibraryItem | Path) -> Analysis | None:
@@ -80,7 +72,7 @@ def stored_analysis(services: Services, source: LibraryItem | Path) -> Analysis 
         RKDeckError: `lab.bad_result`, `lab.unreadable`.
     """
     folder = _folder(source)
-    return AnalysisStore(services.paths.analyses).load(_key(services, source), stamp_of(folder))
+    return services.analyses.load(_key(services, source), stamp_of(folder))
 
 
 def suggestion(

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.base.errors import RKDeckError
-from core.library.library import LibraryItem
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.library.library import LibraryFile, LibraryItem
 from core.model.facts import ModelFacts, load_local_facts
 from core.services import Services
 from core.usecases.hub import ModelReport
@@ -25,7 +25,20 @@ def add_path(services: Services, path: Path) -> LibraryItem:
         RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`.
         RKDeckError: `convert.unreadable`.
     """
-    return services.add_to_library(path.absolute())
+    path = path.absolute()
+    if path.is_dir():
+        return services.library.add_source_folder(path)
+    from core.base.digest import sha256_of
+    from core.model.inspect import inspect_file
+
+    inspection = inspect_file(path)
+    if not inspection.is_model:
+        raise RefusedError("convert.not_a_model", file=path.name, kind=inspection.kind)
+    file = LibraryFile(path.name, path.stat().st_size, sha256_of(path))
+    provenance: dict[str, JsonValue] = {"added_from": str(path), "inspection": inspection.to_json()}
+    return services.library.register(
+        kind="rkllm", title=path.stem, path=path, files=(file,), provenance=provenance
+    )
 
 
 def remove_item(services: Services, item_id: str) -> LibraryItem:
@@ -35,10 +48,8 @@ def remove_item(services: Services, item_id: str) -> LibraryItem:
         UsageError: `library.unknown`.
         RKDeckError: `library.cannot_delete`; the item is then still listed.
     """
-    from core.lab.store import AnalysisStore
-
     item = services.library.remove(item_id)
-    AnalysisStore(services.paths.analyses).forget(item.id)
+    services.analyses.forget(item.id)
     return item
 
 

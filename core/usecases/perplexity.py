@@ -12,12 +12,11 @@ from core.convert.host import measure_host
 from core.convert.plan import calls
 from core.convert.recipe import Recipe
 from core.estimate.table import support_reason
-from core.jobs.model import WorkerCommand
 from core.lab.perplexity import texts
 from core.lab.perplexity.figures import DEFAULT_WINDOW, PerplexityResult, spans
 from core.lab.perplexity.fingerprint import fingerprint
 from core.lab.perplexity.order import Engine, PerplexityOrder
-from core.lab.perplexity.store import PerplexityRun, PerplexityStore
+from core.lab.perplexity.store import PerplexityRun
 from core.lab.perplexity.texts import LabText, text_file
 from core.library.library import LibraryItem
 from core.model.facts import ModelFacts
@@ -114,12 +113,11 @@ def measure(
     _check_levels(shape, levels)
     window, stride = _window(options, shape)
     text = _text(options.text)
-    title = item.title if item else folder.resolve().name
     engine = _engine(options, folder, facts)
     order = PerplexityOrder(
         source=folder.absolute(),
         item=item.id if item else None,
-        title=title,
+        title=item.title if item else folder.resolve().name,
         revision=item.revision if item else None,
         fingerprint=fingerprint(folder),
         text_name=text.name,
@@ -140,15 +138,7 @@ def measure(
         order = _with_toolkit(services, order, options, shape)
     if engine != "numpy" and not options.force:
         _check_memory(services, shape)
-    return services.jobs.submit(
-        kind="perplexity",
-        lane="perplexity",
-        title=title,
-        params=order.to_json(),
-        worker=WorkerCommand(module="core.workers.perplexity"),
-        survives_front_end=True,
-        resumable=True,
-    )
+    return services.submit(order)
 
 
 def stored_perplexity(services: Services, item: LibraryItem) -> tuple[PerplexityRun, ...]:
@@ -165,7 +155,7 @@ def stored_for_folder(
     except RKDeckError:
         now = None
     source = folder.absolute()
-    return PerplexityStore(services.paths.perplexity).runs(item.id if item else None, source, now)
+    return services.perplexities.runs(item.id if item else None, source, now)
 
 
 def newest_run(runs: Iterable[PerplexityRun]) -> PerplexityRun | None:
@@ -278,7 +268,7 @@ def _with_toolkit(
             max(limits.min, steps * limits.multiple), dataset=options.dataset, device=options.device,
         )  # fmt: skip
         # The last call is the export.
-        made[level.name] = calls(order.source, recipe, toolkit.version)[:-1]
+        made[level.name] = list[JsonValue](calls(order.source, recipe, toolkit.version)[:-1])
     facts: dict[str, JsonValue] = {
         "toolkit": toolkit.version, "simulated": toolkit.simulated, "device": options.device,
         "platform": options.platform, "dataset": options.dataset.name if options.dataset else None,

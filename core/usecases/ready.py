@@ -1,6 +1,7 @@
 """Ready-made .rkllm files on the Hub: looked at before the download, judged for a board, sent there in one step."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.base.errors import RKDeckError, UsageError
 from core.boards.doctor.examination import Examination
@@ -12,8 +13,9 @@ from core.hub.records import ModelDetail, RepoFile
 from core.model.facts import ModelFacts
 from core.model.inspect import Inspection
 from core.services import Services
-from core.usecases.deployment import as_held
+from core.usecases.deployment import as_held, deploy_order
 from core.usecases.fitting import cached_facts
+from core.usecases.hub import inspect_repo_file
 
 _BASE_TAG = "base_model:"
 
@@ -41,7 +43,7 @@ def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> Re
     Raises:
         RKDeckError: as the Hub answers for the file itself; a base that cannot be read is left out.
     """
-    inspection = services.inspect_repo_file(detail, file)
+    inspection = inspect_repo_file(services, detail, file)
     base = base_model(detail)
     return ReadyReport(detail.repo, detail.commit, file, inspection, base, _base_facts(services, base))
 
@@ -111,23 +113,18 @@ def start_ready_run(
         UsageError: `boards.unknown`; RKDeckError: as `core.hub.download.plan_download`.
     """
     from core.hub.download import plan_download
-    from core.hub.hubs import token_for
-    from core.plans.run import start_run
+    from core.hub.order import library_download
+    from core.plans.order import RunOrder, arriving
 
     found = services.boards.get(board)
     detail = services.hubs.of(report.repo).details(report.repo, report.commit)
     plan = plan_download(detail, include=[_literal(report.file.path)])
-    return start_run(
-        services.jobs,
-        found,
-        services.hubs.of(plan.repo).endpoint,
-        plan,
-        library_folder=services.paths.library,
-        serve=serve,
-        force=force,
-        token=token_for(plan.repo),
-        password=services.secrets.get(found.secret_name),
-    ).id
+    endpoint = services.hubs.of(plan.repo).endpoint
+    download = library_download(services.paths.library, endpoint, plan)
+    deploy = deploy_order(
+        services, arriving(download), found.name, title=Path(report.file.path).stem, force=force
+    )
+    return services.submit(RunOrder(download, deploy, serve)).id
 
 
 def _literal(path: str) -> str:

@@ -76,7 +76,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The repository has {first} and {second}, which some disks cannot tell apart.",
         "Take one of them with --include.",
     ),
-    "hub.bad_params": ("The download job's intent is damaged.", "Start the download again."),
     "hub.disk_full_ahead": (
         "{folder} has {free_bytes} bytes free, {needed_bytes} are to come, {reserve_bytes} must stay free.",
         "Free some space, or choose another folder with --to.",

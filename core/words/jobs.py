@@ -6,8 +6,24 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "This is a fault in RKDeck; please report it.",
     ),
     "jobs.bad_spec": (
-        "The job's file spec.json cannot be used: {reason}.",
+        "The job's file spec.json cannot be used: {member} is missing, or is not what it should be.",
         "It is damaged or from another version of RKDeck; start the work again.",
+    ),
+    "jobs.order_lacks": (
+        "The order of this job does not say {member}.",
+        "It is damaged or from another version of RKDeck; start the work again.",
+    ),
+    "jobs.bad_order": (
+        "The order of this job says {found} for {member}, which makes no sense there.",
+        "It is damaged or from another version of RKDeck; start the work again.",
+    ),
+    "jobs.unknown_kind": (
+        "This RKDeck does not know jobs of the kind {kind}.",
+        "It is from a newer version: run it there, or start the work again here.",
+    ),
+    "jobs.bad_secrets": (
+        "The worker could not read the secrets it was given.",
+        "RKDeck was probably updated while it ran: close it, start it again, then run the job again.",
     ),
     "jobs.unknown": ("There is no job {job}.", "`rkdeck jobs` lists them."),
     "jobs.ambiguous": ("More than one job begins with {job}: {jobs}.", "Give more of its id."),

@@ -11,7 +11,6 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The option {option} cannot be {value}.",
         "`rkdeck perplexity --help` tells what it takes.",
     ),
-    "perplexity.bad_order": ("The job's order cannot be used: {reason}.", "Start the measurement again."),
     "perplexity.bad_journal": (
         "Line {line} of {file} is no finished window.",
         "The file is damaged: start the measurement again instead of going on.",

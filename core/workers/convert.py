@@ -1,7 +1,8 @@
 """Worker: one conversion, by the toolkit's own Python."""
 
+from core.convert.order import ConvertOrder
 from core.convert.run import run_conversion
-from core.jobs.worker import run_worker
+from core.workers.house import run_stage
 
 if __name__ == "__main__":
-    run_worker(run_conversion)
+    run_stage(ConvertOrder, run_conversion)

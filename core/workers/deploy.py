@@ -1,7 +1,8 @@
 """Worker: one deployment to one board."""
 
+from core.deploy.order import DeployOrder
 from core.deploy.run import run_deployment
-from core.jobs.worker import run_worker
+from core.workers.house import run_stage
 
 if __name__ == "__main__":
-    run_worker(run_deployment)
+    run_stage(DeployOrder, run_deployment)

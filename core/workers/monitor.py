@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.base.errors import RKDeckError
+from core.base.log import log_to_stderr
 from core.base.paths import AppPaths
 from core.boards.connect import connect
 from core.boards.registry import Board
@@ -29,7 +30,7 @@ def main() -> int:
     # Whatever a library prints must not end up between the samples.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        with Services.build(AppPaths(Path(sys.argv[1]))) as services:
+        with Services.build(AppPaths(Path(sys.argv[1])), log_to_stderr) as services:
             _watch(services, wire)
     except RKDeckError as error:
         with contextlib.suppress(WireClosed):

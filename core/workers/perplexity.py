@@ -1,53 +1,8 @@
-"""Worker: one measurement of perplexity, by our forward pass or by a program under another Python."""
+"""Worker: one measurement of perplexity."""
 
-import os
-
-from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.paths import AppPaths
-from core.jobs.worker import WorkerContext, run_worker
-from core.lab.perplexity import texts
-from core.lab.perplexity.fingerprint import fingerprint
-from core.lab.perplexity.journal import Journal
-from core.lab.perplexity.measurement import Measurement
-from core.lab.perplexity.order import order_from_json
-from core.lab.perplexity.store import PerplexityStore
-
-
-def main(context: WorkerContext) -> dict[str, JsonValue]:
-    """Measure what is missing, keep the run with the model; returns the `perplexity` result."""
-    order = order_from_json(context.params)
-    context.progress("Reading the model", 0, None, unit="windows")
-    if fingerprint(order.source) != order.fingerprint:
-        raise RefusedError("perplexity.model_changed", model=order.title)
-    words = texts.load(order.text_name, order.text_path, order.text_sha256)
-    measurement = Measurement(order, Journal(context.job_dir / "windows.jsonl"), context)
-    if order.engine == "numpy":
-        # Before numpy is imported. More threads gain nothing on matrices this small, and on a busy computer they
-        # wait for each other (measured: 50 times slower).
-        os.environ["OPENBLAS_NUM_THREADS"] = "2"
-        from core.lab.perplexity.own_engine import run_numpy
-
-        run_numpy(measurement, words)
-    else:
-        from core.lab.perplexity.foreign import run_toolkit, run_torch
-
-        run = run_torch if order.engine == "torch" else run_toolkit
-        run(measurement, words, context.job_dir, _print)
-    result = measurement.finish(context.job_id)
-    store = PerplexityStore(AppPaths(context.home).perplexity)
-    try:
-        store.add(order.item, order.source, result)
-    except OSError as error:
-        raise RKDeckError(
-            "perplexity.cannot_write", file=str(store.folder), reason=error.strerror or str(error)
-        ) from error
-    return result
-
-
-def _print(data: bytes) -> None:
-    """Into the job's log."""
-    os.write(1, data)
-
+from core.lab.perplexity.order import PerplexityOrder
+from core.lab.perplexity.run import run_perplexity
+from core.workers.house import run_stage
 
 if __name__ == "__main__":
-    run_worker(main)
+    run_stage(PerplexityOrder, run_perplexity)

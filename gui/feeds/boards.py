@@ -12,7 +12,9 @@ from core.base.errors import CancelledError, RKDeckError
 from core.base.observable import ObservableList
 from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import Makes
 from core.monitor.sample import BoardSample
+from core.plans.kinds import makes
 from core.services import Services
 from gui.bridge import Bridge, Task, lives
 from gui.feeds.jobs import JobsFeed
@@ -197,7 +199,7 @@ class BoardsFeed(QObject):
     @Slot(object)
     def _on_job_changed(self, record: JobRecord) -> None:
         view = None if record.spec.board is None else self.get(record.spec.board)
-        if view is None or record.spec.kind not in {"deploy", "run"}:
+        if view is None or not makes(record.spec, Makes.DEPLOYMENT):
             return
         if not record.state.is_terminal or (view.job is not None and view.job.spec.id == record.spec.id):
             self._put(replace(view, job=record))

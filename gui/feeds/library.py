@@ -4,13 +4,13 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import Makes
 from core.library.library import LibraryItem
+from core.plans.kinds import makes
 from core.services import Services
 from core.usecases import library as use
 from gui.bridge import Bridge, Task
 from gui.feeds.jobs import JobsFeed
-
-_MAKES_ITEMS = {"download", "convert", "run"}
 
 
 class LibraryFeed(QObject):
@@ -51,7 +51,7 @@ class LibraryFeed(QObject):
 
     @Slot(object)
     def _on_job_ended(self, record: JobRecord) -> None:
-        if record.spec.kind in _MAKES_ITEMS and record.state is JobState.SUCCEEDED:
+        if makes(record.spec, Makes.LIBRARY_ITEM) and record.state is JobState.SUCCEEDED:
             self.refresh()
 
 

@@ -38,7 +38,12 @@ from core.base.paths import AppPaths
 from core.base.units import format_duration
 from core.boards.doctor.findings import Verdict
 from core.cli.output import Output
+from core.convert.order import ConvertOrder
+from core.deploy.order import DeployOrder
+from core.hub.order import DownloadOrder
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import JobOrder
+from core.lab.order import AnalyzeOrder
 from core.library.library import LibraryItem
 from core.services import Services
 from core.showcase.parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare
@@ -156,7 +161,7 @@ class Tour(Hand):
         """Press the button and wait for the model in the library."""
         self.step("downloading")
         self.click("downloadButton", self.window.page("discover"))
-        record = self.wait_job("download")
+        record = self.wait_job(DownloadOrder)
         self.wait_until(
             lambda: any(item.repo == DEMO_REPO for item in self.desk.library.items), "the library"
         )
@@ -167,7 +172,7 @@ class Tour(Hand):
         self.step("measuring")
         page = self.open("lab")
         self.click("analyzeButton", page)
-        self.wait_job("analyze")
+        self.wait_job(AnalyzeOrder)
         levels = self.get(QAbstractItemView, "labLevels", page)
         self.wait_until(lambda: self.row_with(levels, "w4a16") is not None, "the measured levels")
         heat = self.get(QAbstractItemView, "heatView", page)
@@ -183,7 +188,7 @@ class Tour(Hand):
         self.choose(self.get(QComboBox, "dtypeBox", page), DTYPE)
         self.get(QSpinBox, "contextBox", page).setValue(CONTEXT_TOKENS)
         self.click("convertButton", page)
-        record = self.wait_job("convert")
+        record = self.wait_job(ConvertOrder)
         made = str((record.result or {}).get("path"))
         self.wait_until(
             lambda: any(str(item.path) == made for item in self.desk.library.items), "the new model"
@@ -205,7 +210,7 @@ class Tour(Hand):
         mime.setUrls([QUrl.fromLocalFile(str(item.path))])
         verdict = self.hover(card, mime)
         self.release(card, mime)
-        record = self.wait_job("deploy")
+        record = self.wait_job(DeployOrder)
         self.say("window", f"dropped onto {BOARD_NAME}: {verdict}", verdict=verdict, job=record.spec.id)
 
     def hover(self, card: QWidget, mime: QMimeData) -> str:
@@ -304,12 +309,13 @@ class Tour(Hand):
         self.wait_until(lambda: self.window.current is self.window.page(name), f"the page {name}")
         return self.window.page(name)
 
-    def wait_job(self, kind: str) -> JobRecord:
+    def wait_job(self, order: type[JobOrder]) -> JobRecord:
         """Wait for the newest job of a kind to succeed.
 
         Raises:
             RKDeckError: the job's own error.
         """
+        kind = order.kind.name
         self.wait_until(
             lambda: any(record.spec.kind == kind for record in self.desk.jobs.records), f"a {kind} job"
         )

@@ -32,6 +32,7 @@ from gui.gc_guard import GcGuard
 from gui.shell.window import MainWindow
 from gui.theme import LIGHT, ThemeSwitch
 from gui.walk.loop_watch import LoopWatch, empty_loop_ms
+from tests.support.orders import made_up
 
 ROOT = Path(__file__).parents[2]
 ROWS, LOG_LINES, CHARTS = 10_000, 200_000, 12
@@ -105,13 +106,8 @@ class Bench:
     def log(self) -> None:
         """Follow a job that prints two hundred thousand lines."""
         script = ROOT / "tests" / "support" / "noisy_worker.py"
-        job = self.services.jobs.submit(
-            kind="test",
-            lane="bench",
-            title="noise",
-            params={"lines": LOG_LINES},
-            worker=WorkerCommand(script=str(script)),
-        )
+        worker = WorkerCommand(script=str(script))
+        job = self.services.jobs.submit(made_up(worker, {"lines": LOG_LINES}, lane="bench", title="noise"))
         self.window.show_page("jobs", job.id)
         self.wait_until(lambda: (record := self.desk.jobs.get(job.id)) is not None, "the job in the list")
         self.window.show_page("jobs", job.id)

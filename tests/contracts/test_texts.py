@@ -36,10 +36,12 @@ def _texts(argument: ast.expr, path: Path, line: int) -> Iterator[str]:
 
 def _used() -> dict[str, str]:
     found = {text: f"{path.relative_to(ROOT)}:{line}" for path in GUI for text, line in _literals(path)}
-    # Texts that are data: titles of pages and the like, named where they are translated.
+    # Texts that are data: titles of pages, nouns for kinds of jobs and the like, named where they are translated.
+    from core.plans.kinds import ORDERS
     from gui.shell.window import PAGES
 
-    return found | {entry.title: "gui/shell/window.py" for entry in PAGES} | _declared()
+    kinds = {order.kind.words: "core/plans/kinds.py" for order in ORDERS}
+    return found | {entry.title: "gui/shell/window.py" for entry in PAGES} | kinds | _declared()
 
 
 def _declared() -> dict[str, str]:

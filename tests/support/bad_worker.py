@@ -15,8 +15,12 @@ from core.jobs.worker import WorkerContext, run_worker
 SLEEP = "import time; time.sleep(120)"
 
 
-def main(context: WorkerContext) -> dict[str, JsonValue]:
-    mode = str(context.params["mode"])
+_params: dict[str, JsonValue] = {}
+
+
+def main(context: WorkerContext, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    _params.update(params)
+    mode = str(params["mode"])
     (context.home / f"started-{context.job_id}").write_text(str(os.getpid()))
     return _MODES[mode](context)
 
@@ -26,7 +30,7 @@ def result(context: WorkerContext) -> dict[str, JsonValue]:
         context.progress("counting", number * 1_500_000_000, 15_000_000_000)
     context.step("counted", size_bytes=15_000_000_000)
     print("hello from the worker")
-    return {"secret_length": len(context.secret or ""), "size_bytes": 15_000_000_000}
+    return {"secret_length": len(context.secrets.board_password or ""), "size_bytes": 15_000_000_000}
 
 
 def fast_progress(context: WorkerContext) -> dict[str, JsonValue]:
@@ -84,7 +88,7 @@ def daemon(context: WorkerContext) -> dict[str, JsonValue]:
     script = f"import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n{SLEEP}"
     subprocess.run([sys.executable, "-c", script])
     (context.home / "daemon-made").touch()
-    if context.params.get("leave"):
+    if _params.get("leave"):
         return {"ok": True}
     time.sleep(120)
     return {}
@@ -121,7 +125,7 @@ def count_runs(context: WorkerContext) -> dict[str, JsonValue]:
 
 def brief(context: WorkerContext) -> dict[str, JsonValue]:
     begin = time.time()
-    time.sleep(float(str(context.params.get("seconds", 0.3))))
+    time.sleep(float(str(_params.get("seconds", 0.3))))
     return {"begin": begin, "end": time.time()}
 
 

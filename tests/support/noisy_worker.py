@@ -6,8 +6,8 @@ from core.base.errors import JsonValue
 from core.jobs.worker import WorkerContext, run_worker
 
 
-def main(context: WorkerContext) -> dict[str, JsonValue]:
-    lines = context.params["lines"]
+def main(context: WorkerContext, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    lines = params["lines"]
     assert isinstance(lines, int)
     for number in range(lines):
         sys.stdout.write(f"line {number}\n")

@@ -15,9 +15,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(context: Context) -> int:
     from core.model.inspect import inspect_file
+    from core.usecases.hub import inspect_on_hub
 
     text = context.options.file
-    inspection = inspect_file(existing_path(text)) if is_path(text) else context.services.inspect_on_hub(text)
+    inspection = (
+        inspect_file(existing_path(text)) if is_path(text) else inspect_on_hub(context.services, text)
+    )
     document = inspection.to_json()
     context.output.document(document)
     fields = document["fields"]

@@ -9,6 +9,7 @@ from core.base.names import printable
 from core.cli.command import Command, Context
 from core.cli.following import progress_line, report, run_job
 from core.jobs.model import JobRecord
+from core.usecases import jobs as use
 
 _ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
 
@@ -86,10 +87,9 @@ def _cancel(context: Context, record: JobRecord) -> int:
 
 
 def _again(context: Context, record: JobRecord) -> int:
-    jobs = context.services.jobs
-    secret = context.services.secret_for(record.spec)
-    again = jobs.resume if context.options.action == "resume" else jobs.retry
-    result = run_job(again(record.spec.id, secret=secret), context.output, record.spec.board)
+    again = use.resume if context.options.action == "resume" else use.retry
+    handle = context.services.jobs.attach(again(context.services, record.spec.id))
+    result = run_job(handle, context.output, record.spec.board)
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(printable(str(result), limit=4000))

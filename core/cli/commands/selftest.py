@@ -58,18 +58,15 @@ def _database() -> str:
 
 def _worker() -> str:
     from core.jobs.manager import JobManager
-    from core.jobs.model import WorkerCommand
+    from core.jobs.selftest import SelftestOrder
 
     with tempfile.TemporaryDirectory(prefix="rkdeck-selftest-") as folder:
         paths = AppPaths(Path(folder) / "home")
         paths.ensure()
         jobs = JobManager(paths)
         try:
-            worker = WorkerCommand(module="core.workers.selftest")
-            handle = jobs.submit(
-                kind="selftest", lane="selftest", title="self-test", params={}, worker=worker
-            )
-            return f"worker process {handle.result(timeout_s=30)['pid']} answered"
+            result = jobs.submit(SelftestOrder()).result(timeout_s=30)
+            return f"worker process {result['pid']} answered"
         finally:
             jobs.close()
 

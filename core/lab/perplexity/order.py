@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import ClassVar, Literal, Self, cast, get_args
 
-from core.base.errors import JsonValue, RKDeckError
+from core.base.errors import JsonValue
+from core.jobs.members import JsonObject, Members
+from core.jobs.model import WorkerCommand
+from core.jobs.order import JobKind
 from core.vendor.levels import Level, get_level
 
 Engine = Literal["numpy", "torch", "toolkit"]
@@ -47,6 +50,22 @@ class PerplexityOrder:
     calls: dict[str, JsonValue] = field(default_factory=dict)
     toolkit: dict[str, JsonValue] = field(default_factory=dict)
 
+    kind: ClassVar[JobKind] = JobKind(
+        name="perplexity",
+        words="Measuring perplexity",
+        worker=WorkerCommand(module="core.workers.perplexity"),
+        lane="perplexity",
+        resumable=True,
+        survives_front_end=True,
+    )
+    job_board: ClassVar[None] = None
+    job_repo: ClassVar[None] = None
+
+    @property
+    def job_title(self) -> str:
+        """The model."""
+        return self.title
+
     def levels_found(self) -> tuple[Level, ...]:
         """The levels themselves."""
         return tuple(get_level(name) for name in self.levels)
@@ -78,60 +97,42 @@ class PerplexityOrder:
             "toolkit": self.toolkit,
         }
 
+    @classmethod
+    def from_json(cls, value: JsonObject) -> Self:
+        """Read a job's params.
 
-def order_from_json(value: dict[str, JsonValue]) -> PerplexityOrder:
-    """Read a job's params.
-
-    Raises:
-        RKDeckError: `perplexity.bad_order`.
-    """
-    try:
-        text, levels = value["text"], value["levels"]
-        assert isinstance(text, dict)
-        assert isinstance(levels, list)
-        engine = str(value["engine"])
-        assert engine in {"numpy", "torch", "toolkit"}
-        return PerplexityOrder(
-            source=Path(str(value["source"])),
-            item=_optional(value["item"]),
-            title=str(value["title"]),
-            revision=_optional(value["revision"]),
-            fingerprint=str(value["fingerprint"]),
-            text_name=str(text["name"]),
-            text_path=_path(text["path"]),
-            text_language=_optional(text["language"]),
-            text_sha256=str(text["sha256"]),
-            window=_whole(value["window"]),
-            stride=_whole(value["stride"]),
-            limit=None if value["limit"] is None else _whole(value["limit"]),
-            levels=tuple(str(level) for level in levels),
-            prompt=_optional(value["prompt"]),
-            answer_tokens=_whole(value["answer_tokens"]),
-            engine=cast("Engine", engine),
-            python=_path(value["python"]),
-            device=str(value["device"]),
-            calls=_members(value["calls"]),
-            toolkit=_members(value["toolkit"]),
+        Raises:
+            RKDeckError: `jobs.order_lacks`, `jobs.bad_order`.
+        """
+        members = Members(cls.kind.name, value)
+        text, levels = members.inner("text"), members.texts("levels")
+        if not levels:
+            raise members.refuse("levels")
+        engine = cast("Engine", members.choice("engine", get_args(Engine)))
+        python, calls = members.optional(members.path, "python"), members.json("calls")
+        if engine != "numpy" and python is None:
+            raise members.refuse("python")
+        if engine == "toolkit" and not set(levels) <= set(calls):
+            raise members.refuse("calls")
+        return cls(
+            source=members.path("source"),
+            item=members.optional(members.text, "item"),
+            title=members.text("title"),
+            revision=members.optional(members.text, "revision"),
+            fingerprint=members.text("fingerprint"),
+            text_name=text.text("name"),
+            text_path=text.optional(text.path, "path"),
+            text_language=text.optional(text.text, "language"),
+            text_sha256=text.text("sha256"),
+            window=members.whole("window", 1),
+            stride=members.whole("stride", 1),
+            limit=members.optional(members.whole, "limit"),
+            levels=levels,
+            prompt=members.optional(members.text, "prompt"),
+            answer_tokens=members.whole("answer_tokens"),
+            engine=engine,
+            python=python,
+            device=members.text("device"),
+            calls=calls,
+            toolkit=members.json("toolkit"),
         )
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise RKDeckError("perplexity.bad_order", reason=str(error) or "wrong type") from error
-
-
-def _members(value: JsonValue) -> dict[str, JsonValue]:
-    if not isinstance(value, dict):
-        raise TypeError("not an object")
-    return value
-
-
-def _optional(value: JsonValue) -> str | None:
-    return None if value is None else str(value)
-
-
-def _path(value: JsonValue) -> Path | None:
-    return None if value is None else Path(str(value))
-
-
-def _whole(value: JsonValue) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("not a whole number")
-    return value

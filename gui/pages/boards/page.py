@@ -22,6 +22,8 @@ from core.base.names import printable
 from core.boards.doctor.fixes import Fix
 from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import Makes
+from core.plans.kinds import makes
 from core.usecases import boards as use
 from gui.desk import Desk, Destination
 from gui.dialogs.add_board import AddBoardDialog
@@ -353,7 +355,7 @@ class BoardsPage(Page):
     @Slot(object)
     def _on_job_ended(self, record: JobRecord) -> None:
         if (
-            record.spec.kind in {"deploy", "run"}
+            makes(record.spec, Makes.DEPLOYMENT)
             and record.state is JobState.SUCCEEDED
             and record.spec.board is not None
         ):

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedLayout, QVB
 
 from core.base.errors import error_from_json
 from core.base.observable import ObservableList
+from core.convert.order import ConvertOrder
 from core.jobs.model import JobRecord, JobState
 from core.library.library import LibraryItem
 from gui.desk import Desk
@@ -19,7 +20,6 @@ from gui.widgets.log_view import LogView
 from gui.widgets.plain import menu_entry
 from gui.wording import word_error
 
-KIND = "convert"
 _MOST_ENDED = 20
 _JOBS = "jobs"
 _RUNS_AGAIN = {JobState.FAILED, JobState.CANCELLED, JobState.INTERRUPTED}
@@ -104,7 +104,7 @@ class ConversionQueue(QWidget):
 
     @Slot()
     def _update(self) -> None:
-        ours = [record for record in self._desk.jobs.records if record.spec.kind == KIND]
+        ours = [record for record in self._desk.jobs.records if record.spec.kind == ConvertOrder.kind.name]
         running = [record for record in ours if not record.state.is_terminal]
         running.sort(key=_runs_first)
         ended = [record for record in ours if record.state.is_terminal][:_MOST_ENDED]

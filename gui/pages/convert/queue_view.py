@@ -1,7 +1,5 @@
 """The table of conversions: what becomes of what, and how far it is."""
 
-from pathlib import PurePath
-
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
 from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
@@ -16,7 +14,9 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.names import printable
+from core.convert.order import ConvertOrder
 from core.jobs.model import JobRecord, JobState, Progress
+from core.jobs.order import order_in
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE, Column
 from gui.pages.jobs.columns import job_columns
@@ -46,8 +46,8 @@ def queue_columns() -> tuple[Column[JobRecord], ...]:
 
 def what_text(record: JobRecord) -> str:
     """The file that is made: its name tells model, level and platform."""
-    output = record.spec.params.get("output")
-    return printable(PurePath(output).stem if isinstance(output, str) else record.spec.title, 200)
+    order = order_in(record.spec, ConvertOrder)
+    return printable(record.spec.title if order is None else order.output.stem, 200)
 
 
 def state_line(record: JobRecord) -> str:

@@ -6,8 +6,10 @@ from PySide6.QtWidgets import QProgressBar, QTabWidget, QVBoxLayout, QWidget
 from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.units import format_bytes, format_count
+from core.hub.order import DownloadOrder
 from core.hub.records import ModelSummary, RepoFile
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import order_in
 from core.usecases import hub as use
 from core.usecases.hub import ModelReport
 from gui.bridge import Task
@@ -153,7 +155,8 @@ class ModelPane(QWidget):
             (
                 record
                 for record in self._desk.jobs.records
-                if record.spec.kind == "download" and record.spec.params.get("repo") == self.repo
+                if (order := order_in(record.spec, DownloadOrder)) is not None
+                and order.plan.repo == self.repo
             ),
             None,
         )
@@ -195,7 +198,7 @@ class ModelPane(QWidget):
 
     @Slot(object)
     def _on_job(self, record: JobRecord) -> None:
-        if record.spec.kind == "download":
+        if record.spec.kind == DownloadOrder.kind.name:
             self._show_state()
 
     @Slot()

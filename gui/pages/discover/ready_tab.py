@@ -19,7 +19,9 @@ from core.fitness.judge import Judgement
 from core.fitness.sight import board_seen, board_sold
 from core.hub.records import ModelDetail, RepoFile
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import order_in
 from core.model.inspect import fields_of_name
+from core.plans.order import RunOrder
 from core.usecases import ready as use
 from core.usecases.ready import ReadyReport
 from gui.bridge import Task
@@ -237,7 +239,7 @@ class ReadyTab(QWidget):
             (
                 record
                 for record in self._desk.jobs.records
-                if record.spec.kind == "run" and record.spec.params.get("repo") == repo
+                if (order := order_in(record.spec, RunOrder)) is not None and order.download.plan.repo == repo
             ),
             None,
         )
@@ -260,7 +262,7 @@ class ReadyTab(QWidget):
 
     @Slot(object)
     def _on_job(self, record: JobRecord) -> None:
-        if record.spec.kind == "run":
+        if record.spec.kind == RunOrder.kind.name:
             self._show_actions()
             self._show_job()
 

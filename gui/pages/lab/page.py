@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
 from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import order_in
+from core.lab.order import AnalyzeOrder
 from core.lab.remote import HubModel
 from core.usecases import lab, lab_view
 from core.usecases.lab_view import LabView
@@ -186,12 +188,12 @@ class LabPage(Page):
 
     def _job(self) -> JobRecord | None:
         """The newest measurement of this model's weights."""
-        path = str(self.view.item.path) if self.view is not None else None
+        path = self.view.item.path if self.view is not None else None
         return next(
             (
                 record
                 for record in self.desk.jobs.records
-                if record.spec.kind == "analyze" and record.spec.params.get("source") == path
+                if (order := order_in(record.spec, AnalyzeOrder)) is not None and order.source == path
             ),
             None,
         )
@@ -220,12 +222,12 @@ class LabPage(Page):
 
     @Slot(object)
     def _on_job(self, record: JobRecord) -> None:
-        if record.spec.kind == "analyze":
+        if record.spec.kind == AnalyzeOrder.kind.name:
             self._show_job()
 
     @Slot(object)
     def _on_job_ended(self, record: JobRecord) -> None:
-        if record.spec.kind == "analyze" and record.state is JobState.SUCCEEDED:
+        if record.spec.kind == AnalyzeOrder.kind.name and record.state is JobState.SUCCEEDED:
             self._read()
 
     @Slot(object)

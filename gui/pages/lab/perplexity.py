@@ -21,7 +21,9 @@ from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobState
+from core.jobs.order import order_in
 from core.lab.perplexity.figures import PerplexityResult
+from core.lab.perplexity.order import PerplexityOrder
 from core.lab.perplexity.store import PerplexityRun
 from core.library.library import LibraryItem
 from core.usecases import perplexity as use
@@ -192,9 +194,9 @@ class PerplexityTab(QWidget):
             (
                 record
                 for record in self._desk.jobs.records
-                if record.spec.kind == "perplexity"
-                and self._item is not None
-                and record.spec.params.get("item") == self._item.id
+                if self._item is not None
+                and (order := order_in(record.spec, PerplexityOrder)) is not None
+                and order.item == self._item.id
             ),
             None,
         )
@@ -220,12 +222,12 @@ class PerplexityTab(QWidget):
 
     @Slot(object)
     def _on_job(self, record: JobRecord) -> None:
-        if record.spec.kind == "perplexity":
+        if record.spec.kind == PerplexityOrder.kind.name:
             self._show_job()
 
     @Slot(object)
     def _on_job_ended(self, record: JobRecord) -> None:
-        if record.spec.kind == "perplexity" and record.state is JobState.SUCCEEDED:
+        if record.spec.kind == PerplexityOrder.kind.name and record.state is JobState.SUCCEEDED:
             self.measured.emit()
 
     @Slot(int)

@@ -38,7 +38,6 @@ def test_board_comes_back_as_it_was(registry: BoardRegistry, tmp_path: Path) -> 
     added = registry.add(board)
     assert registry.get("kitchen") == added == replace(board, added_unix_s=added.added_unix_s)
     assert registry.list() == [added]
-    assert added.lane == "board-kitchen"
     assert "facts" in added.to_json()
     assert registry.remove("kitchen") == added
     assert registry.list() == []

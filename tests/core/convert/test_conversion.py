@@ -16,7 +16,7 @@ from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import CancelledError, JsonValue, RefusedError, RKDeckError
 from core.base.paths import AppPaths
-from core.convert.plan import start_conversion, start_warnings
+from core.convert.plan import start_warnings
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit, ToolkitRegistry
 from core.demo.container import read_container
@@ -26,6 +26,7 @@ from core.jobs.model import JobState
 from core.library.library import Library
 from core.model.inspect import inspect_file
 from tests.support.models import write_random_model
+from tests.support.orders import start_conversion
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from core.base.database import Database
 from core.boards.registry import BoardRegistry
-from core.deploy.start import start_deploy
 from core.jobs.manager import JobHandle
 from core.remote.hostkeys import HostKeys
 from tests.core.deploy.models import real_file
 from tests.core.deploy.site import Site, blob_at, current_versions, deployed_small, progress_events, snapshot
 from tests.support.network import Network
+from tests.support.orders import start_deploy
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20

@@ -11,13 +11,13 @@ from core.base.database import Database
 from core.base.paths import AppPaths
 from core.boards.registry import Board, BoardRegistry
 from core.deploy.deployments import list_deployments
-from core.deploy.start import start_deploy
 from core.jobs.manager import JobManager
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file
 from tests.support.libraries import library_bytes
+from tests.support.orders import start_deploy
 from tests.support.sshd import SshServer
 
 

@@ -17,7 +17,6 @@ import pytest
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.deploy.deployments import list_versions
-from core.deploy.start import start_deploy
 from core.jobs.manager import JobHandle
 from tests.core.deploy.models import real_file
 from tests.core.deploy.site import (
@@ -30,6 +29,7 @@ from tests.core.deploy.site import (
     site,
     snapshot,
 )  # fmt: skip
+from tests.support.orders import start_deploy
 from tests.support.sshd import find_program, openssh
 from tests.support.waiting import wait_until
 

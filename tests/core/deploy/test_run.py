@@ -18,7 +18,6 @@ from core.base.paths import AppPaths
 from core.boards.registry import Board, BoardRegistry
 from core.demo.runtime.install import install_runtime
 from core.deploy.deployments import list_deployments, list_versions
-from core.deploy.start import start_deploy
 from core.jobs.model import JobState
 from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file, simulated_file
@@ -31,6 +30,7 @@ from tests.core.deploy.site import (
     site,
     snapshot,
 )
+from tests.support.orders import start_deploy
 from tests.support.sshd import ROOT, demo_board
 from tests.support.waiting import wait_until
 
@@ -168,7 +168,7 @@ from pathlib import Path
 from core.base.database import Database
 from core.base.paths import AppPaths
 from core.boards.registry import BoardRegistry
-from core.deploy.start import start_deploy
+from tests.support.orders import start_deploy
 from core.jobs.manager import JobManager
 paths = AppPaths(Path(sys.argv[1]))
 with closing(Database(paths.database_file)) as database:

@@ -14,12 +14,13 @@ from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
-from core.hub.download import Patience, plan_download, start_download
+from core.hub.download import Patience, plan_download
 from core.hub.huggingface.client import HubClient
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState
 from core.library.library import Library
+from tests.support.orders import start_download
 from tests.support.waiting import wait_until
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252

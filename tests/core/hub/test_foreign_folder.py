@@ -7,9 +7,10 @@ import pytest
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.server import DemoHub
-from core.hub.download import plan_download, start_download
+from core.hub.download import plan_download
 from core.hub.huggingface.client import HubClient
 from core.jobs.manager import JobHandle, JobManager
+from tests.support.orders import start_download
 
 from .conftest import REPO  # noqa: TID252
 

@@ -13,10 +13,11 @@ from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.server import DemoHub
-from core.hub.download import DownloadPlan, plan_download, start_download
+from core.hub.download import DownloadPlan, plan_download
 from core.hub.huggingface.client import HubClient
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.jobs.manager import JobHandle, JobManager
+from tests.support.orders import start_download
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252
 

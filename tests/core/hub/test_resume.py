@@ -12,12 +12,13 @@ from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
-from core.hub.download import DownloadPlan, Patience, plan_download, start_download
+from core.hub.download import DownloadPlan, Patience, plan_download
 from core.hub.huggingface.client import HubClient
 from core.hub.records import RepoFile
 from core.jobs.manager import JobHandle, JobManager
 from core.library.library import Library, LibraryItem
 from tests.support.odd_hub import OddHub, reply
+from tests.support.orders import start_download
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252
 

@@ -17,7 +17,9 @@ from core.base.paths import AppPaths
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobSpec, JobState, WorkerCommand
+from core.jobs.order import JobSecrets
 from core.jobs.store import JobFolder, JobStore, new_job_id
+from tests.support.orders import made_up
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -34,10 +36,10 @@ def jobs(paths: AppPaths) -> Iterator[JobManager]:
 
 
 def start(jobs: JobManager, mode: str, lane: str | None = None, *, resumable: bool = False) -> JobHandle:
-    return jobs.submit(
-        kind="test", lane=lane or f"lane-{mode}", title=mode, params={"mode": mode}, worker=WORKER,
-        grace_s=1.0, secret=SECRET, resumable=resumable,
-    )  # fmt: skip
+    order = made_up(
+        WORKER, {"mode": mode}, lane=lane or f"lane-{mode}", title=mode, grace_s=1.0, resumable=resumable
+    )
+    return jobs.submit(order, JobSecrets(board_password=SECRET))
 
 
 def folder_of(jobs: JobManager, handle: JobHandle) -> JobFolder:
@@ -120,7 +122,7 @@ def test_secret_that_a_worker_prints_is_blotted_out(jobs: JobManager) -> None:
 
 
 def test_name_that_no_system_takes_is_a_failure_to_start(jobs: JobManager) -> None:
-    handle = jobs.submit(kind="test", lane="x", title="", params={}, worker=WorkerCommand(script="a\0b"))
+    handle = jobs.submit(made_up(WorkerCommand(script="a\0b"), {}))
     with pytest.raises(RKDeckError) as caught:
         handle.result(SLACK_S)
     assert caught.value.code == "jobs.worker_not_started"
@@ -244,6 +246,7 @@ def test_event_that_fits_only_in_part_is_an_error_and_the_state_stays(paths: App
 import resource, sys
 from pathlib import Path
 from core.jobs.model import JobState
+from core.jobs.order import JobSecrets
 from core.jobs.store import EventWriter, JobFolder
 writer = EventWriter(JobFolder(Path(sys.argv[1])))
 writer.move(JobState.QUEUED, "x")

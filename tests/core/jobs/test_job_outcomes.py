@@ -13,6 +13,8 @@ from core.base.paths import AppPaths
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState, WorkerCommand
+from core.jobs.order import JobSecrets
+from tests.support.orders import made_up
 from tests.support.waiting import wait_until
 
 WORKER = WorkerCommand(script=str(Path(__file__).parents[2] / "support" / "bad_worker.py"))
@@ -27,15 +29,9 @@ def jobs(paths: AppPaths) -> Iterator[JobManager]:
 
 
 def start(jobs: JobManager, mode: str, **params: str | float | bool) -> JobHandle:
-    return jobs.submit(
-        kind="test",
-        lane=str(params.pop("lane", f"lane-{mode}")),
-        title=mode,
-        params={"mode": mode, **params},
-        worker=WORKER,
-        grace_s=1.0,
-        secret="open sesame",
-    )
+    lane = str(params.pop("lane", f"lane-{mode}"))
+    order = made_up(WORKER, {"mode": mode, **params}, lane=lane, title=mode, grace_s=1.0)
+    return jobs.submit(order, JobSecrets(board_password="open sesame"))
 
 
 def wait_started(paths: AppPaths, handle: JobHandle) -> int:
@@ -71,14 +67,7 @@ def test_progress_is_throttled_to_five_a_second(jobs: JobManager) -> None:
 
 
 def test_a_killed_worker_of_a_job_that_can_go_on_is_interrupted(jobs: JobManager) -> None:
-    handle = jobs.submit(
-        kind="test",
-        lane="killed",
-        title="die_nine",
-        params={"mode": "die_nine"},
-        worker=WORKER,
-        resumable=True,
-    )
+    handle = jobs.submit(made_up(WORKER, {"mode": "die_nine"}, lane="killed", resumable=True))
     record = handle.wait(SLACK_S)
     assert (record.state, record.reason) == (JobState.INTERRUPTED, "worker_killed")
     # What happened is not lost with it.
@@ -113,7 +102,7 @@ def test_failures_have_their_own_code(jobs: JobManager, mode: str, code: str) ->
 
 def test_worker_that_cannot_start(jobs: JobManager) -> None:
     missing = WorkerCommand(module="core.workers.none", python="/nowhere/python")
-    handle = jobs.submit(kind="test", lane="x", title="", params={}, worker=missing)
+    handle = jobs.submit(made_up(missing, {}))
     with pytest.raises(RKDeckError) as caught:
         handle.result(SLACK_S)
     assert caught.value.code == "jobs.worker_not_started"

@@ -17,6 +17,7 @@ from core.jobs import process
 from core.jobs.manager import JobManager
 from core.jobs.model import TRANSITIONS, JobSpec, JobState, WorkerCommand, check_transition
 from core.jobs.store import EventWriter, JobStore
+from tests.support.orders import made_up
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -29,10 +30,11 @@ from pathlib import Path
 from core.base.paths import AppPaths
 from core.jobs.manager import JobManager
 from core.jobs.model import WorkerCommand
+from tests.support.orders import made_up
 home, worker, mode, survives, seconds = sys.argv[1:]
 jobs = JobManager(AppPaths(Path(home)))
-handle = jobs.submit(kind="test", lane="x", title="t", params={"mode": mode, "seconds": float(seconds)},
-                     worker=WorkerCommand(script=worker), survives_front_end=survives == "yes", grace_s=1.0)
+handle = jobs.submit(made_up(WorkerCommand(script=worker), {"mode": mode, "seconds": float(seconds)},
+                             survives_front_end=survives == "yes", grace_s=1.0))
 print(handle.id, flush=True)
 time.sleep(120)
 """
@@ -110,7 +112,7 @@ def test_killed_supervisor_takes_the_worker_along_and_reconcile_says_interrupted
 def test_close_interrupts_and_waits(paths: AppPaths) -> None:
     jobs = JobManager(paths)
     worker = WorkerCommand(script=str(WORKER))
-    handle = jobs.submit(kind="test", lane="x", title="", params={"mode": "hang"}, worker=worker, grace_s=1.0)
+    handle = jobs.submit(made_up(worker, {"mode": "hang"}, grace_s=1.0))
     wait_until((paths.home / f"started-{handle.id}").exists, SLACK_S)
     jobs.close()
     assert handle.record().state is JobState.INTERRUPTED

@@ -15,6 +15,7 @@ from core.jobs.joblog import read_log
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobRecord, JobState, WorkerCommand
 from core.jobs.watch import JobsSeen, JobWatcher
+from tests.support.orders import made_up
 from tests.support.processes import command_of
 from tests.support.waiting import wait_until
 
@@ -68,9 +69,7 @@ def watched(jobs: JobManager) -> Iterator[Watched]:
 
 
 def start(jobs: JobManager, mode: str) -> JobHandle:
-    return jobs.submit(
-        kind="test", lane=f"lane-{mode}", title=mode, params={"mode": mode}, worker=WORKER, grace_s=1.0
-    )
+    return jobs.submit(made_up(WORKER, {"mode": mode}, lane=f"lane-{mode}", title=mode, grace_s=1.0))
 
 
 def test_a_job_is_followed_from_its_start_to_its_end(jobs: JobManager, watched: Watched) -> None:

@@ -16,12 +16,12 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
 from core.boards.registry import Board
-from core.deploy.start import start_deploy
 from core.remote.session import RemoteResult, SshSession
 from core.services import Services
 from core.usecases import boards as use
 from core.usecases.boards import BoardDraft
 from tests.core.boards.trees import orange_pi, write_tree
+from tests.support.orders import start_deploy
 from tests.support.sshd import SshServer, demo_board, free_port, new_key, openssh
 from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until

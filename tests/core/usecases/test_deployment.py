@@ -29,6 +29,7 @@ from core.transfer.upload import RESERVE_BYTES
 from core.usecases import boards
 from core.usecases import deployment as use
 from core.usecases.boards import BoardStatus
+from core.usecases.library import add_path
 from core.words import word
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
@@ -270,7 +271,7 @@ def test_a_model_is_looked_at_by_its_ends_only(services: Services, tmp_path: Pat
 
 def test_the_library_knows_more_about_its_own(services: Services, tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "tiny.rkllm")
-    item = services.add_to_library(path)
+    item = add_path(services, path)
     services.library.register(
         kind="rkllm", title="Tiny one", path=path, files=item.files, provenance={"ram_bytes": 12345}
     )
@@ -287,7 +288,7 @@ def test_a_need_that_is_no_number_of_bytes_is_unknown(
     services: Services, tmp_path: Path, value: bool | str | float | None
 ) -> None:
     path = write_tiny_model(tmp_path / "tiny.rkllm")
-    item = services.add_to_library(path)
+    item = add_path(services, path)
     services.library.register(
         kind="rkllm", title="x", path=path, files=item.files, provenance={"ram_bytes": value}
     )
@@ -448,7 +449,7 @@ def test_versions_are_in_the_order_in_which_they_were_sent(desk: Services, tmp_p
 
 def test_the_same_file_has_room_on_a_disk_that_is_full_by_now(desk: Services, tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "alice.rkllm")
-    desk.add_to_library(path)
+    add_path(desk, path)
     (job_id,) = use.start_deploys(desk, path, ["desk"], title="Alice", name="a")
     assert desk.jobs.attach(job_id).result(60)["name"] == "a"
     status = boards.refresh_board(desk, "desk")

@@ -157,7 +157,7 @@ def test_an_adapter_names_its_base(services: Services) -> None:
 def test_ready_made_files_are_named_so_that_they_can_be_inspected(services: Services) -> None:
     report = use.hub_report(services, "some/converted")
     assert [file.path for file in report.rkllm_files] == ["a.rkllm", "b.RKLLM"]
-    inspection = services.inspect_on_hub("some/converted/a.rkllm")
+    inspection = use.inspect_on_hub(services, "some/converted/a.rkllm")
     assert (inspection.is_model, inspection.platform, inspection.dtype) == (True, "rk3588", "w8a8")
     assert inspection.size_bytes == report.rkllm_files[0].size_bytes
     assert [file.path for file in use.hub_report(services, "some/both").rkllm_files] == ["a.rkllm"]

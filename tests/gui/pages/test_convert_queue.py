@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QMenu, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from core.convert.order import ConvertOrder, UsedToolkit
 from core.jobs.model import JobRecord, JobSpec, JobState, Progress, WorkerCommand
 from core.services import Services
 from core.usecases import conversion as use
@@ -127,9 +128,13 @@ def test_what_the_core_refuses_at_the_start_is_reported(
 
 
 def job(number: int, state: JobState, progress: Progress | None = None) -> JobRecord:
+    order = ConvertOrder(
+        Path("/m"), None, None, None, "m", {}, "rk3588", "w8a8", UsedToolkit(Path("/python"), "1.3.0", False),
+        ({"method": "export_rkllm", "arguments": {}},), Path(f"/x/m{number}.rkllm"), None, None, (),
+    )  # fmt: skip
     spec = JobSpec(
-        id=f"convert-{number}", kind="convert", lane="convert", title=f"m to m{number}.rkllm",
-        params={"output": f"/x/m{number}.rkllm"}, worker=WorkerCommand(module="x"), created_unix_s=1000.0 + number,
+        id=f"convert-{number}", kind="convert", lane="convert", title=order.job_title,
+        params=order.to_json(), worker=WorkerCommand(module="x"), created_unix_s=1000.0 + number,
     )  # fmt: skip
     return JobRecord(spec, state, not state.is_terminal, progress=progress)
 

@@ -17,6 +17,7 @@ from core.convert.recipe import Recipe
 from core.demo.container import MAGIC
 from core.services import Services
 from core.showcase.parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare, running_parts
+from core.usecases.library import add_path
 from gui.desk import Desk
 from gui.dialogs.add_board import AddBoardDialog
 from gui.dialogs.host_key import HostKeyDialog
@@ -288,7 +289,7 @@ def test_asking_where_nothing_is_served_is_said_and_the_question_can_be_put_agai
 
 
 def test_a_problem_of_a_recipe_is_cured_by_its_button(ready: Services, desk: Desk, qtbot: QtBot) -> None:
-    ready.add_to_library(ROOT / "resources" / "demo" / "wonderland-1m")
+    add_path(ready, ROOT / "resources" / "demo" / "wonderland-1m")
     page = ConvertPage(desk)
     page.resize(1000, 650)
     page.show()

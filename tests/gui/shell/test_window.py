@@ -21,6 +21,7 @@ from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS
 from tests.gui.shell import pages
+from tests.support.orders import made_up
 from tests.support.waiting import wait_until
 
 MODULE = "tests.gui.shell.pages"
@@ -147,10 +148,11 @@ def test_a_file_dragged_over_a_pages_button_opens_the_page(window: MainWindow, q
 
 
 def start_job(services: Services, mode: str, *, survives: bool) -> str:
-    return services.jobs.submit(
-        kind="convert" if survives else "download", lane=f"lane-{mode}", title=f"made up {mode}",
-        params={"mode": mode}, worker=WORKER, survives_front_end=survives, resumable=not survives, grace_s=1.0,
-    ).id  # fmt: skip
+    order = made_up(
+        WORKER, {"mode": mode}, name="convert" if survives else "download", lane=f"lane-{mode}",
+        title=f"made up {mode}", survives_front_end=survives, resumable=not survives, grace_s=1.0,
+    )  # fmt: skip
+    return services.jobs.submit(order).id
 
 
 def question(window: MainWindow) -> QMessageBox:

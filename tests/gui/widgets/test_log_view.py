@@ -13,6 +13,7 @@ from gui.desk import Desk
 from gui.widgets.log_view import MAX_LINES, LogView
 from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS
+from tests.support.orders import made_up
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -30,10 +31,8 @@ def view(desk: Desk, qtbot: QtBot) -> Iterator[LogView]:
 
 
 def start_noise(services: Services, lines: int) -> str:
-    return services.jobs.submit(
-        kind="test", lane="noise", title="noise", params={"lines": lines},
-        worker=WorkerCommand(script=str(SUPPORT / "noisy_worker.py")),
-    ).id  # fmt: skip
+    worker = WorkerCommand(script=str(SUPPORT / "noisy_worker.py"))
+    return services.jobs.submit(made_up(worker, {"lines": lines}, lane="noise", title="noise")).id
 
 
 def last_line(view: LogView) -> str:

@@ -68,7 +68,7 @@ def half_a_result() -> None:
 
 def tell_secret() -> None:
     """Print the secret and fail, as a library's traceback may."""
-    secret = sys.stdin.readline().strip()
+    secret = json.loads(sys.stdin.readline())["board_password"]
     os.write(1, f"login failed for {secret[:5]}".encode())
     time.sleep(0.3)
     os.write(1, f"{secret[5:]}\n".encode())

@@ -1,0 +1,107 @@
+"""What a download job is to do."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from core.base.errors import JsonValue
+from core.hub.download import DownloadPlan, Patience, library_place
+from core.hub.records import RepoFile
+from core.jobs.members import JsonObject, Members
+from core.jobs.model import WorkerCommand
+from core.jobs.order import JobKind, Makes, Secret
+
+_MAX_TIMEOUT_S = 86_400.0
+_MAX_TRIES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadOrder:
+    """One download; it stops with the front end and is resumed later.
+
+    Attributes:
+        endpoint: base URL of the Hub.
+        plan: which files of which commit.
+        folder: where they go.
+        patience: with a bad line.
+    """
+
+    endpoint: str
+    plan: DownloadPlan
+    folder: Path
+    patience: Patience = Patience()  # noqa: RUF009  # frozen
+
+    kind: ClassVar[JobKind] = JobKind(
+        name="download",
+        words="Download@@noun",
+        worker=WorkerCommand(module="core.workers.download"),
+        lane="download",
+        resumable=True,
+        secrets=Secret.HUB_TOKEN,
+        makes=Makes.LIBRARY_ITEM,
+    )
+    job_board: ClassVar[None] = None
+
+    @property
+    def job_title(self) -> str:
+        """The repository."""
+        return self.plan.repo
+
+    @property
+    def job_repo(self) -> str:
+        """The repository, whose id names its hub."""
+        return self.plan.repo
+
+    def place(self, name: str) -> Path:
+        """Where a file of the plan will lie."""
+        return self.folder / name
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the job's params."""
+        files: list[JsonValue] = [
+            {"path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256}
+            for file in self.plan.files
+        ]
+        return {
+            "endpoint": self.endpoint, "repo": self.plan.repo, "commit": self.plan.commit,
+            "folder": str(self.folder), "files": files, "patience": asdict(self.patience),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: JsonObject) -> Self:
+        """Read a job's params.
+
+        Raises:
+            RKDeckError: `jobs.order_lacks`, `jobs.bad_order`.
+        """
+        members = Members(cls.kind.name, value)
+        plan = DownloadPlan(
+            members.text("repo"), members.text("commit"), tuple(_file(row) for row in members.rows("files"))
+        )
+        if not plan.files:
+            raise members.refuse("files")
+        # The first orders said nothing of patience: there was only the usual one.
+        patience = _patience(members.inner("patience")) if "patience" in members else Patience()
+        return cls(members.text("endpoint"), plan, members.path("folder"), patience)
+
+
+def library_download(library_folder: Path, endpoint: str, plan: DownloadPlan) -> DownloadOrder:
+    """The order for a download into the library's own folder."""
+    return DownloadOrder(endpoint, plan, library_place(library_folder, plan))
+
+
+def _patience(members: Members) -> Patience:
+    return Patience(
+        stall_timeout_s=members.number("stall_timeout_s", maximum=_MAX_TIMEOUT_S),
+        first_pause_s=members.number("first_pause_s", maximum=_MAX_TIMEOUT_S),
+        tries=members.whole("tries", 1, _MAX_TRIES),
+    )
+
+
+def _file(row: Members) -> RepoFile:
+    return RepoFile(
+        row.text("path"),
+        row.whole("size_bytes"),
+        row.optional(row.text, "blob_id"),
+        row.optional(row.text, "sha256"),
+    )
