@@ -244,10 +244,10 @@ FRONT_END = """
 import sys, time
 from pathlib import Path
 from core.base.paths import AppPaths
-from core.convert.plan import start_conversion, start_warnings
 from core.convert.recipe import Recipe
 from core.convert.toolkits import Toolkit
 from core.jobs.manager import JobManager
+from tests.support.orders import start_conversion
 home, model, python = map(Path, sys.argv[1:])
 paths = AppPaths(home)
 toolkit = Toolkit(python, "1.3.0+simulated", True, {})

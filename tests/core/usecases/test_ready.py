@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,13 +17,16 @@ from core.boards.facts import Library, unknown_facts
 from core.boards.registry import Board
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
+from core.deploy.order import DeployOrder
 from core.fitness.judge import Judgement
 from core.fitness.runtime import match_versions
 from core.fitness.sight import board_seen, board_sold
 from core.fitness.target import FitTarget
 from core.hub.records import ModelDetail, ModelSummary
+from core.jobs.order import JobOrder
+from core.plans.order import RunOrder
 from core.services import Services
-from core.usecases import boards, fitting, ready
+from core.usecases import boards, deployment, fitting, ready
 from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
 from tests.core.deploy.models import real_file
@@ -235,6 +239,46 @@ def test_a_cut_on_the_way_is_gone_over(desk: Services, hub: DemoHub) -> None:
     hub.faults.plan(Fault("cut", path=NAME, after_bytes=1000))
     result = desk.jobs.attach(ready.start_ready_run(desk, report, "desk")).result(120)
     assert result["size_bytes"] == report.file.size_bytes
+
+
+def test_every_setting_of_a_deployment_arrives_in_the_job_from_the_hub_too(
+    desk: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.settings = replace(
+        desk.settings,
+        upload_limit_bytes_per_s=50_000_000,
+        keep_deployments=3,
+        deployments_budget_bytes=8 * GIB,
+    )
+    ordered: list[JobOrder] = []
+
+    def take(order: JobOrder) -> SimpleNamespace:
+        ordered.append(order)
+        return SimpleNamespace(id="taken")
+
+    monkeypatch.setattr(desk, "submit", take)
+    report = look(desk)
+    ready.start_ready_run(desk, report, "desk", serve=True, force=True)
+    (run,) = ordered
+    assert isinstance(run, RunOrder)
+    title = Path(NAME).stem
+    deployment.start_deploys(desk, run.deploy.file, ["desk"], title=title, force=True)
+    assert run.deploy == ordered[-1]
+    # What the worker reads, not only what was meant.
+    read = RunOrder.from_json(json.loads(json.dumps(run.to_json())))
+    assert read.deploy == DeployOrder("desk", run.deploy.file, None, title, True, 50_000_000, 3, 8 * GIB)
+    assert read.serve
+
+
+def test_the_job_from_the_hub_tidies_as_the_settings_say(desk: Services, tmp_path: Path) -> None:
+    older = write_tiny_model(tmp_path / "older.rkllm", seed=2)
+    (sent,) = deployment.start_deploys(desk, older, ["desk"], name=Path(NAME).stem)
+    desk.jobs.attach(sent).result(120)
+    desk.settings = replace(desk.settings, keep_deployments=1)
+    job = desk.jobs.attach(ready.start_ready_run(desk, look(desk), "desk"))
+    job.result(120)
+    (pruned,) = (event.data for event in job.follow() if event.data.get("step") == "pruned")
+    assert pruned["versions"] == 1
 
 
 def test_a_file_name_is_no_pattern(services: Services) -> None:
