@@ -200,3 +200,21 @@ def test_the_rooms_are_listed_as_the_import_contract_has_them() -> None:
         if path.suffix == ".py" or (path / "__init__.py").is_file()
     }
     assert rooms - {"__init__"} == {*listed, "demo", "workers"}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if not path.is_relative_to(ROOT / "tests")], ids=_name
+)
+def test_kinds_of_jobs_are_named_in_their_records_only(path: Path) -> None:
+    # `spec.kind == "deploy"` is a rule about a kind that its record (`core.jobs.order.JobKind`) should say.
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Attribute):
+            continue
+        owner = node.left.value
+        if node.left.attr != "kind" or getattr(owner, "attr", getattr(owner, "id", "")) != "spec":
+            continue
+        for side in node.comparators:
+            literal = [inner for inner in ast.walk(side) if isinstance(inner, ast.Constant)]
+            assert not literal, (
+                f"{_name(path)}:{node.lineno} names a kind of job: ask its record, or compare with ORDER.kind.name"
+            )
