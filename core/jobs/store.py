@@ -2,32 +2,14 @@
 
 ```
 HOME/jobs/deploy-261128-183000-0a1b2c/
-  spec.json     the intent, written before anything is done and never changed
-  events.jsonl  the history, a line each, only ever added to
-  log.txt       what the worker printed
-  lock          held (flock) by the supervisor: the job is alive while it is
-  cancel        there when somebody asked the job to stop
-  ...           what a stage keeps between its runs, as tensors.jsonl, windows.jsonl, order.json
+  spec.json     the intent: written before anything is done, never changed. Its "params" are the kind's order
+                (`core.jobs.order`): {..., "kind": "deploy", "params": {"board": "desk", "keep": 3, ...}, ...}
+  events.jsonl  the history, only ever added to, lines like
+                {"schema": 1, "t_unix_s": 1795890600.31, "event": "state", "state": "running", "reason": "started"}
+  log.txt, lock, cancel, and what a stage keeps between its runs
 ```
 
-`spec.json` (`core.jobs.model.JobSpec`); `params` is the order of that kind (`core.jobs.order`), read by its worker
-and by whoever runs it again, of this version or another:
-
-```
-{"schema": 1, "id": "deploy-261128-183000-0a1b2c", "kind": "deploy", "lane": "board-desk", "title": "Tiny → desk",
- "params": {"board": "desk", "file": "/home/me/Tiny.rkllm", "name": null, "title": "Tiny", "force": false,
-            "limit_bytes_per_s": 50000000, "keep": 3, "budget_bytes": 8589934592},
- "worker": {"module": "core.workers.deploy", "script": null, "python": null}, "survives_front_end": false,
- "resumable": true, "created_unix_s": 1795890600.25, "board": "desk", "grace_s": 3.0}
-```
-
-Lines of `events.jsonl` (`state` by the supervisor alone; the others are the worker's):
-
-```
-{"schema": 1, "t_unix_s": 1795890600.31, "event": "state", "state": "running", "reason": "started"}
-{"schema": 1, "t_unix_s": 1795890601.02, "event": "progress", "phase": "upload", "done": 1048576, "total": 64390000,
- "unit": "bytes", "rate_per_s": 1048576.0}
-```
+docs/job-folder.md draws it whole.
 """
 
 import contextlib
