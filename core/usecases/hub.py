@@ -139,12 +139,10 @@ def inspect_repo_file(services: Services, detail: ModelDetail, file: RepoFile) -
     Raises:
         RKDeckError: as the Hub answers.
     """
-    where = detail.repo, detail.commit, file.path
-    head = services.hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
+    hub, where = services.hubs.of(detail.repo), (detail.repo, detail.commit, file.path)
+    head = hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
     start = max(0, file.size_bytes - TAIL_BYTES)
-    tail = (
-        head[start:] if file.size_bytes <= len(head) else services.hub.read_range(*where, start, TAIL_BYTES)
-    )
+    tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
     return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
 
 

@@ -27,6 +27,7 @@ class MadeUpOrder:
 
     kind: ClassVar[JobKind]
     job_board: ClassVar[None] = None
+    job_repo: ClassVar[None] = None
 
     def to_json(self) -> dict[str, JsonValue]:
         return self.params
