@@ -31,13 +31,14 @@ from core.base.settings import Settings
 from core.cli.output import Output
 from core.services import Services
 from core.usecases import preferences
+from core.words import PLAIN, known
 from gui.crash import CrashHooks
 from gui.desk import Desk
 from gui.gc_guard import GcGuard
 from gui.icons import application_icon
 from gui.shell.window import MainWindow
 from gui.single_instance import InstanceGate, claim
-from gui.text import LANGUAGES, use_language
+from gui.text import use_language
 from gui.theme import ThemeSwitch
 
 _log = logging.getLogger(__name__)
@@ -94,8 +95,7 @@ _start_messages: list[str] = []
 
 def choose_language(wanted: str) -> str:
     """The language to show: the setting, else the system's when there is a translation, else English."""
-    code = wanted or QLocale.system().name().split("_")[0]
-    return code if code in LANGUAGES else "en"
+    return known(wanted or QLocale.system().name())
 
 
 def install_language(application: QApplication, code: str) -> None:
@@ -106,7 +106,7 @@ def install_language(application: QApplication, code: str) -> None:
         application.removeTranslator(old)
         old.deleteLater()
     translator = QTranslator(application)
-    if code != "en" and translator.load(
+    if code != PLAIN and translator.load(
         f"qtbase_{code}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
     ):
         application.installTranslator(translator)

@@ -15,8 +15,7 @@ from gui.feeds.jobs import JobsFeed
 from gui.feeds.library import LibraryFeed
 from gui.feeds.monitor import MonitorHub
 from gui.feeds.settings import SettingsKeeper
-from gui.text import language
-from gui.wording import word_error
+from gui.text import word_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Desk(QObject):
     def report(self, error: RKDeckError) -> None:
         """Show an error in the user's words."""
         if not isinstance(error, CancelledError):
-            message, hint = word_error(error, language())
+            message, hint = word_error(error)
             self.noticed.emit(Notice(message, hint, kind="bad"))
 
     def fill_drawer(self, panel: QWidget | None) -> None:

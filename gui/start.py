@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
 from core.base.paths import AppPaths, resolve_home
+from core.cli.main import terminal_language
 from core.cli.output import Output
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ PACKAGES = "libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxc
 def open_window(arguments: Sequence[str]) -> int:
     """Open the window on the user's home, or on the demo's built-in parts."""
     options = _parser().parse_args(list(arguments))
-    output = Output(as_json=False)
+    output = Output(as_json=False, language=terminal_language(options.home))
     # Without a handler Python would print records to the terminal; the home's log is opened with the services.
     logging.getLogger().addHandler(logging.NullHandler())
     try:

@@ -11,10 +11,10 @@ from core.base.names import printable
 from core.cli.command import Context
 from core.usecases.boards import BoardDraft, is_unknown_key
 from core.usecases.reaching import is_changed_jump_key
-from core.words import word
 
 Result = TypeVar("Result")
 _MAX_HOSTS = 8
+_KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
 _MAX_TRIES = 3
 _WANT_PASSPHRASE = frozenset({"remote.passphrase_needed", "remote.passphrase_wrong"})
 _WANT_PASSWORD = frozenset({"remote.no_credentials", "remote.password_refused", "remote.key_refused"})
@@ -40,13 +40,14 @@ def accepting(context: Context, action: Callable[[str | None], Result]) -> Resul
             shown = str(error.facts.get("fingerprint"))
             if not is_unknown_key(error) or shown in accepted or not somebody_is_there(context):
                 raise
+            tr, host = context.output.tr, printable(str(error.facts["host"]))
             context.output.note(
-                printable(f"{error.facts['host']} shows this host key for the first time:") + f"\n  {shown}"
+                tr("{host} shows this host key for the first time:", host=host) + f"\n  {shown}"
             )
             context.output.note(
-                "Compare it with the board's own: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+                tr("Compare it with the board's own: {command}", command=f"ssh-keygen -lf {_KEY_FILE}")
             )
-            if not agrees("Is it the same? Then RKDeck remembers it. [y/N] "):
+            if not agrees(context, tr("Is it the same? Then RKDeck remembers it.")):
                 raise
             accepted.append(shown)
     return action(",".join(accepted))
@@ -59,11 +60,13 @@ def wants_new_key(context: Context, error: RefusedError, accepted: str | None) -
         return shown in accepted.split(",")
     if not somebody_is_there(context):
         return False
-    context.output.note(word(error)[0])
-    context.output.note(f"  before: {error.facts['known_fingerprint']}\n  now:    {shown}")
+    tr = context.output.tr
+    context.output.note(context.output.sentence(error))
+    context.output.note(tr("  before: {key}", key=error.facts["known_fingerprint"]))
+    context.output.note(tr("  now:    {key}", key=shown))
     if is_changed_jump_key(error):
-        return agrees("Was that host set up anew, and is this its own new fingerprint? [y/N] ")
-    return agrees("Did you give the board a new card, and is this its own new fingerprint? [y/N] ")
+        return agrees(context, tr("Was that host set up anew, and is this its own new fingerprint?"))
+    return agrees(context, tr("Did you give the board a new card, and is this its own new fingerprint?"))
 
 
 def logging_in(
@@ -88,12 +91,12 @@ def logging_in(
         except RKDeckError as error:
             if error.code == "remote.password_expired" and new_password is not None and draft.password:
                 draft, new_password = renew(draft, new_password), None
-                context.output.note("The password had expired; the new one is set.")
+                context.output.note(context.output.tr("The password had expired; the new one is set."))
                 continue
             if not somebody_is_there(context) or not _takes_password(error):
                 raise
-            context.output.note(word(error)[0])
-            draft = _asked(draft, error, renew)
+            context.output.note(context.output.sentence(error))
+            draft = _asked(context, draft, error, renew)
     return action(draft)
 
 
@@ -105,21 +108,27 @@ def _takes_password(error: RKDeckError) -> bool:
 
 
 def _asked(
-    draft: BoardDraft, error: RKDeckError, renew: Callable[[BoardDraft, str], BoardDraft]
+    context: Context,
+    draft: BoardDraft,
+    error: RKDeckError,
+    renew: Callable[[BoardDraft, str], BoardDraft],
 ) -> BoardDraft:
+    tr = context.output.tr
     if error.code in _WANT_PASSPHRASE:
         file = printable(str(error.facts["file"]))
-        return replace(draft, password=getpass.getpass(f"Passphrase of {file}: ") or None)
+        return replace(draft, password=getpass.getpass(tr("Passphrase of {file}: ", file=file)) or None)
     who = printable(f"{error.facts['user']}@{error.facts['host']}")
     if error.code != "remote.password_expired":
-        return replace(draft, password=getpass.getpass(f"Password of {who}: ") or None)
-    old = draft.password or getpass.getpass(f"Present password of {who}: ")
-    new = getpass.getpass(f"New password for {who}: ")
-    if new != getpass.getpass("Once more: "):
+        return replace(draft, password=getpass.getpass(tr("Password of {who}: ", who=who)) or None)
+    old = draft.password or getpass.getpass(tr("Present password of {who}: ", who=who))
+    new = getpass.getpass(tr("New password for {who}: ", who=who))
+    if new != getpass.getpass(tr("Once more: ")):
         raise error
     return renew(replace(draft, password=old), new)
 
 
-def agrees(question: str) -> bool:
-    """Ask a question that only a clear yes answers with yes."""
-    return input(question).strip().lower() in {"y", "yes"}
+def agrees(context: Context, question: str) -> bool:
+    """Ask a question that only a clear yes answers with yes, in English or in the language of the question."""
+    asked, yes = context.output.tr("[y/N]"), context.output.tr("yes")
+    answer = input(f"{question} {asked} ").strip().lower()
+    return answer in {"y", "yes", yes, yes[0]}

@@ -222,5 +222,5 @@ def _tell_answers(context: Context, answers: list[Answer]) -> None:
 def _tell_samples(context: Context, before: BoardSample, busy: BoardSample) -> None:
     from core.cli.commands.monitor import describe
 
-    _say(context, "watched", f"before: {describe(before)}", sample=before.to_json())
-    _say(context, "watched", f"busy:   {describe(busy)}", sample=busy.to_json())
+    _say(context, "watched", f"before: {describe(before, context.output)}", sample=before.to_json())
+    _say(context, "watched", f"busy:   {describe(busy, context.output)}", sample=busy.to_json())

@@ -1,11 +1,12 @@
 """Following a job to its end: events become JSON lines or a progress line; Ctrl+C cancels the job."""
 
-from core.base.errors import CancelledError, JsonValue, RKDeckError
+from core.base.errors import CancelledError, JsonValue, RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.units import format_bytes, format_duration, format_rate
 from core.cli.output import Output
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobEvent
+from core.words import phase_name
 
 _MINUTE_S = 60
 
@@ -20,7 +21,7 @@ def follow(handle: JobHandle, output: Output, board: str | None = None) -> dict[
         for event in handle.follow():
             report(event, handle.id, output, board)
     except KeyboardInterrupt:
-        output.note("cancelling ...")
+        output.note(output.tr("cancelling ..."))
         handle.cancel()
         for event in handle.follow():
             if event.event == "state":
@@ -38,9 +39,9 @@ def report(event: JobEvent, job: str, output: Output, board: str | None = None) 
             output.event("queued", job=job, board=board, t_unix_s=event.t_unix_s)
         return
     if event.event == "progress":
-        output.progress(progress_line(event.data))
+        output.progress(progress_line(event.data, output))
     if event.event == "log" and not output.json:
-        output.note(printable(str(event.data.get("text", "")), limit=2000))
+        output.note(_log_line(event.data, output))
     output.event(event.event, job=job, board=board, t_unix_s=event.t_unix_s, **event.data)
 
 
@@ -48,7 +49,7 @@ def run_job(
     handle: JobHandle, output: Output, board: str | None = None
 ) -> dict[str, JsonValue] | RKDeckError:
     """Follow a job; prints its closing JSON line and returns the result or the error it ended with."""
-    output.note(f"job {handle.id}")
+    output.note(output.tr("job {id}", id=handle.id))
     try:
         result = follow(handle, output, board)
     except RKDeckError as error:
@@ -58,20 +59,33 @@ def run_job(
     return result
 
 
-def progress_line(data: dict[str, JsonValue]) -> str:
+def _log_line(data: dict[str, JsonValue], output: Output) -> str:
+    """A line of a log: in the reader's language where it was told as code and facts."""
+    error = data.get("error")
+    if isinstance(error, dict):
+        return output.sentence(error_from_json(error))
+    return printable(str(data.get("text", "")), limit=2000)
+
+
+def progress_line(data: dict[str, JsonValue], output: Output) -> str:
     """Write progress for people: phase, share, amounts and rate."""
+    tr, facts = output.tr, data.get("facts")
     done, total, rate = (number(data.get(key)) for key in ("done", "total", "rate_per_s"))
-    phase = printable(str(data.get("phase", "")), limit=60)
+    phase = phase_name(str(data.get("phase", "")), facts if isinstance(facts, dict) else {}, output.language)
     if data.get("unit") == "bytes":
-        amounts = f"{format_bytes(done)} of {format_bytes(total)}"
+        amounts = tr("{done} of {total}", done=format_bytes(done), total=format_bytes(total))
         speed = f", {format_rate(rate)}" if rate is not None else ""
         if data.get("stalled") is True:
             since = number(data.get("stalled_s"))
-            speed = ", stalled" if since is None else f", stalled for {_whole_seconds(since)}"
+            speed = ", " + (
+                tr("stalled") if since is None else tr("stalled for {time}", time=_whole_seconds(since))
+            )
         elif (left := number(data.get("eta_s"))) is not None:
-            speed += f", {format_duration(left)} left"
+            speed += ", " + tr("{time} left", time=format_duration(left))
     else:
-        amounts = f"{done:g}" + (f" of {total:g}" if total is not None else "") if done is not None else ""
+        amounts = "" if done is None else f"{done:g}"
+        if done is not None and total is not None:
+            amounts = tr("{done} of {total}", done=amounts, total=f"{total:g}")
         speed = ""
     share = f" {done / total:4.0%}" if done is not None and total else ""
     return f"{phase}{share} ({amounts}{speed})"

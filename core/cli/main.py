@@ -12,8 +12,10 @@ from core.base.errors import CancelledError, RKDeckError, UsageError
 from core.base.log import redact
 from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
+from core.base.settings import load_settings
 from core.cli.command import Command, Context, Tour
 from core.cli.output import Output
+from core.words import PLAIN, chosen, kind_name
 
 # Verb -> the module of core.cli.commands that has it, and its line in the help. Only the module of the verb
 # that was asked for is imported: `rkdeck estimate` should not wait for an SSH library.
@@ -64,12 +66,14 @@ def run(arguments: Sequence[str], tour: Tour | None = None) -> int:
     try:
         options = _parser(command).parse_args(arguments)
     except UsageError as error:
-        Output(as_json="--json" in arguments).error(error)
+        Output(as_json="--json" in arguments, language=terminal_language(None)).error(error)
         return error.exit_code
     assert command is not None  # without a verb the parser has raised or printed its help
     # Without a handler Python would print records to the terminal.
     logging.getLogger().addHandler(logging.NullHandler())
-    output = Output(as_json=getattr(options, "json", False), lines=command.lines)
+    as_json = getattr(options, "json", False)
+    language = terminal_language(getattr(options, "home", None)) if not as_json else PLAIN
+    output = Output(as_json=as_json, lines=command.lines, language=language)
     try:
         return _execute(command, options, output, tour)
     except RKDeckError as error:
@@ -84,6 +88,19 @@ def run(arguments: Sequence[str], tour: Tour | None = None) -> int:
         return _BROKEN_PIPE_EXIT
 
 
+def terminal_language(home: str | None) -> str:
+    """Return the language of what people read at a terminal: the setting's, else the environment's.
+
+    Args:
+        home: as `--home` gives it.
+    """
+    try:
+        setting = load_settings(AppPaths(resolve_home(home, os.environ)).settings_file).language
+    except (RKDeckError, OSError):
+        return PLAIN  # the command itself tells what is wrong with the file
+    return chosen(setting, os.environ)
+
+
 def _execute(command: Command, options: argparse.Namespace, output: Output, tour: Tour | None) -> int:
     if not command.needs_services:
         return _guarded(command, Context(options, output, None, tour))
@@ -96,8 +113,12 @@ def _execute(command: Command, options: argparse.Namespace, output: Output, tour
         finally:
             for record in services.interrupted:
                 output.note(
-                    f"The {record.spec.kind} of {printable(record.spec.title)} was interrupted earlier; "
-                    f"go on with: rkdeck jobs resume {record.spec.id}"
+                    output.tr(
+                        "{kind} of {title} was interrupted earlier; go on with: rkdeck jobs resume {job}",
+                        kind=kind_name(record.spec.kind, output.language),
+                        title=printable(record.spec.title),
+                        job=record.spec.id,
+                    )
                 )
 
 

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
-from core.words import word
+from core.words import PLAIN, counted, label, word
 
 SCHEMA = 1
 
@@ -23,17 +23,37 @@ class Output:
     Attributes:
         json: whether stdout must be JSON.
         lines: whether this verb prints JSON lines (events), not one document.
+        language: of everything that people read; English with `--json`.
     """
 
     def __init__(
-        self, *, as_json: bool, lines: bool = False, out: TextIO | None = None, err: TextIO | None = None
+        self,
+        *,
+        as_json: bool,
+        lines: bool = False,
+        language: str = PLAIN,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
     ) -> None:
         self.json = as_json
         self.lines = lines
+        self.language = PLAIN if as_json else language
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._bar_shown = False
         self._lock = threading.Lock()
+
+    def tr(self, text: str, /, **facts: object) -> str:
+        """Return an English text in the language of this command; `{name}` stands for a fact."""
+        return label(text, self.language, **facts)
+
+    def trn(self, one: str, many: str, count: int, /, **facts: object) -> str:
+        """Return a text that counts: `one` for exactly one, `many` else; `{n}` is the number."""
+        return counted(one, many, count, self.language, **facts)
+
+    def sentence(self, error: RKDeckError) -> str:
+        """Return what happened in the language of this command, without the advice."""
+        return word(error, self.language)[0]
 
     def text(self, line: str = "") -> None:
         """Print a line of a result for people; nothing with `--json`."""
@@ -70,9 +90,9 @@ class Output:
 
     def error(self, error: RKDeckError, /, **data: JsonValue) -> None:
         """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
-        message, hint = word(error)
+        message, hint = word(error, self.language)
         if error.facts.get("overridable") is True:
-            may_force = word(RKDeckError("cli.may_force"))[0]
+            may_force = self.sentence(RKDeckError("cli.may_force"))
             hint = f"{hint} ({may_force})" if hint else may_force
         self.note(f"rkdeck: {message}" + (f"\n  {hint}" if hint else ""))
         document: dict[str, JsonValue] = {
@@ -87,8 +107,11 @@ class Output:
             self.document({"error": document})
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
-        """Print aligned columns; those numbered in `right` are aligned to the right."""
-        cells = [list(header), *([printable(cell, limit=160) for cell in row] for row in rows)]
+        """Print aligned columns; those numbered in `right` are aligned to the right; the header is translated."""
+        cells = [
+            [self.tr(title) for title in header],
+            *([printable(cell, limit=160) for cell in row] for row in rows),
+        ]
         widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
         for row in cells:
             aligned = [

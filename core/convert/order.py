@@ -62,7 +62,6 @@ class ConvertOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="convert",
-        words="Conversion",
         worker=WorkerCommand(module="core.workers.convert"),
         lane="convert",
         survives_front_end=True,

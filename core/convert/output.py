@@ -6,12 +6,14 @@ Formats: logs of rkllm-toolkit 1.2.x and 1.3.x in airockchip/rknn-llm issues 21,
 import re
 from collections.abc import Callable
 
-_STAGES = "Loading checkpoint shards|Building model|Optimizing model|Converting model"
-_BAR = re.compile(rf"^({_STAGES}):\s+\d+%\|.*?\|\s*(\d+)/(\d+)")
+_EXPORTING = "Exporting model"
+_BARS = ("Loading checkpoint shards", "Building model", "Optimizing model", "Converting model")
+# What the toolkit calls its stages; a job's phase while it is in one (translations/*/names.toml, `phase`).
+STAGES = (*_BARS, _EXPORTING)
+_BAR = re.compile(rf"^({'|'.join(_BARS)}):\s+\d+%\|.*?\|\s*(\d+)/(\d+)")
 _EXPORT_BAR = re.compile(r"\[[=> ]+\]\s*(\d+)/(\d+)\s*\(\d+%\)")
 _ERROR = re.compile(r"\bERROR:\s*(.+)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_EXPORTING = "Exporting model"
 _MAX_LINE_CHARACTERS = 2000
 
 

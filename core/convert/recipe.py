@@ -12,6 +12,7 @@ from core.model.shape import ModelShape
 from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
 from core.vendor.platforms import Platform, context_limits, get_platform
 from core.vendor.releases import version_key
+from core.words import note_text
 
 Severity = Literal["error", "warning"]
 # A level without groups is to be near those with the largest ones.
@@ -119,7 +120,7 @@ def _level_problems(recipe: Recipe, shape: ModelShape, target: RecipeTarget) -> 
     if reason is None:
         return []
     error = RefusedError(
-        "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=reason.text()
+        "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=note_text(reason)
     )
     return [Problem("error", error, _with_nearest_level(recipe, shape, platform, level))]
 

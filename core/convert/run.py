@@ -52,10 +52,10 @@ def run_conversion(context: WorkerContext, order: ConvertOrder, parts: LibraryPa
     partial = target.with_name(f".{target.name}.{context.job_id}.partial")
     try:
         _convert(context, order, partial)
-        context.progress("Checking the file", 0, None, unit="steps")
+        context.progress("check_file", 0, None, unit="steps")
         inspection = _checked(partial, order)
         size_bytes = partial.stat().st_size
-        sha256 = sha256_of(partial, lambda done: context.progress("Computing the checksum", done, size_bytes))
+        sha256 = sha256_of(partial, lambda done: context.progress("hash", done, size_bytes))
         atomic.replace_durably(partial, target)
     finally:
         with contextlib.suppress(FileNotFoundError):

@@ -39,7 +39,6 @@ class DeployOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="deploy",
-        words="Deployment",
         worker=WorkerCommand(module="core.workers.deploy"),
         lane=None,
         resumable=True,

@@ -23,6 +23,7 @@ from core.jobs.worker import WorkerContext
 from core.library.library import Library
 from core.remote.session import SshSession
 from core.transfer.upload import UploadResult, upload
+from core.words import tell
 
 
 class DeployParts(Protocol):
@@ -81,7 +82,10 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
         sender.send_companions(plan.store, companions)
         sent = sender.send(model, plan.partial, plan.blob)
         if sent.connections > 1 or sent.alone_because.startswith("remote."):
-            context.log(f"sent over {sent.connections} connections; no more because: {sent.alone_because}")
+            shared = RKDeckError(
+                "deploy.connections", connections=sent.connections, alone_because=sent.alone_because
+            )
+            tell(context.log, shared)
         context.step("verified", path=plan.blob, bytes_sent=sent.bytes_sent, connections=sent.connections)
         version = persist(context, link, lambda session: activate(session, plan, origin)).version
         context.step("activated", version=version)
@@ -165,7 +169,7 @@ def _tidy(context: WorkerContext, session: SshSession, store: str, order: Deploy
     try:
         done = prune(session, store, order.keep, order.budget_bytes)
     except RKDeckError as error:
-        context.log(f"older versions could not be removed: {error.code}", level="warning")
+        tell(context.log, RKDeckError("deploy.not_tidied", cause=error.to_json()), "warning")
         return
     if done.versions or done.blobs:
         context.step("pruned", versions=len(done.versions), freed_bytes=done.freed_bytes)

@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from core.base.errors import JsonValue, RKDeckError
-from core.base.names import printable
 from core.jobs.worker import ListenerGone, WorkerContext
 from core.remote.backoff import Backoff
 from core.remote.session import SshSession
 from core.transfer.pace import Meter
 from core.transfer.upload import UploadResult
+from core.words import tell
 
 Result = TypeVar("Result")
 Send = Callable[[SshSession, bool, Callable[[int, int], None]], UploadResult]
@@ -100,7 +100,7 @@ def persist(context: WorkerContext, link: Link, work: Callable[[SshSession], Res
 
 
 def _tell(context: WorkerContext, error: RKDeckError) -> None:
-    context.log(f"the connection broke off ({printable(error.code)}); going on when it is back")
+    tell(context.log, RKDeckError("deploy.link_broke", cause=error.to_json()))
 
 
 class Sending:
@@ -159,7 +159,7 @@ class Sending:
                 self._context.raise_if_cancelled()
                 if error.code == "remote.upload_busy":
                     if not told:
-                        self._context.log("another program is sending this file to the board; waiting for it")
+                        tell(self._context.log, RKDeckError("deploy.other_sender"))
                         told = True
                     now = error.facts.get("seen_bytes")
                     if isinstance(now, int) and now != seen:

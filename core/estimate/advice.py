@@ -1,6 +1,6 @@
 """What to change when a level of a model does not fit a board."""
 
-from core.base.notes import Note, advice_note
+from core.base.notes import Note, note
 from core.base.units import GIB
 from core.estimate.records import Estimate, Fits, LevelEstimate
 from core.vendor.levels import get_level
@@ -15,14 +15,14 @@ def advise(estimate: Estimate, row: LevelEstimate) -> tuple[Note, ...]:
     advice: list[Note] = []
     largest = row.fit.largest_context if row.fit is not None else None
     if row.supported and largest is not None and largest < estimate.context:
-        advice.append(advice_note("shorter_context", context=largest))
+        advice.append(note("shorter_context", context=largest))
     other = _better_level(estimate, row)
     if other is not None and other.ram is not None:
-        advice.append(advice_note("other_level", dtype=other.dtype, need=f"{other.ram.value / GIB:.1f}"))
+        advice.append(note("other_level", dtype=other.dtype, need=f"{other.ram.value / GIB:.1f}"))
     if row.supported and row.fit is not None and row.fit.verdict == "no" and row.fits is not None:
         sizes = [int(size) for size, verdict in row.fits.items() if verdict != "no"]
         if sizes:
-            advice.append(advice_note("larger_board", gib=min(sizes)))
+            advice.append(note("larger_board", gib=min(sizes)))
     return tuple(advice)
 
 

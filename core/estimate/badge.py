@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.base.notes import Note, reason_note
+from core.base.notes import Note, note
 from core.base.units import GIB
 from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
@@ -84,9 +84,7 @@ def guess_badge(
     """
     classes = tuple(architectures)
     if classes and all(find_architecture(name) is None for name in classes):
-        return Badge(
-            "no", None, None, None, None, False, reason_note("architecture", architecture=classes[0])
-        )
+        return Badge("no", None, None, None, None, False, note("architecture", architecture=classes[0]))
     kinds = [kind for name in classes if (kind := find_architecture(name)) is not None]
     if any(kind.family in _NOT_BY_PARAMETERS for kind in kinds):
         return Badge(None, None, None, None, None, False, None)
@@ -114,5 +112,5 @@ def _guess(parameters: int, level: Level, context: int, board_ram_bytes: int | N
     if board_ram_bytes is not None:
         at_best, at_worst = judge_memory(low, low, board_ram_bytes), judge_memory(high, high, board_ram_bytes)
         verdict = at_best if at_best == at_worst else None
-    reason = reason_note("guess", low=f"{low / GIB:.1f}", high=f"{high / GIB:.1f}")
+    reason = note("guess", low=f"{low / GIB:.1f}", high=f"{high / GIB:.1f}")
     return Badge(verdict, level.name, middle, low, high, False, reason)

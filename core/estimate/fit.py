@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.base.names import printable
-from core.base.notes import Note, reason_note
+from core.base.notes import Note, note
 from core.base.units import GIB
 from core.estimate.constants import estimate_limits
 from core.estimate.records import Fit, Fits
@@ -65,7 +65,7 @@ def fit_board(
             return Fit("tight", _busy(ram_bytes, board_ram_bytes, now), _largest_context(room, ram_at))
         room = min(room, now.free_bytes)
         shown = "fits_now" if ram_high_bytes <= now.free_bytes and verdict == "yes" else "tight_now"
-        reason = reason_note(
+        reason = note(
             shown,
             need=_gib(ram_high_bytes if shown == "fits_now" else ram_bytes),
             free=_gib(now.free_bytes),
@@ -76,7 +76,7 @@ def fit_board(
     shown = {"yes": "fits", "tight": "tight", "no": "does_not_fit"}[verdict]
     need = ram_high_bytes if verdict == "yes" else ram_bytes
     system = known.os_desktop_bytes if verdict == "yes" else known.os_headless_bytes
-    reason = reason_note(shown, need=_gib(need), os=_gib(system), have=_gib(board_ram_bytes))
+    reason = note(shown, need=_gib(need), os=_gib(system), have=_gib(board_ram_bytes))
     return Fit(verdict, reason, _largest_context(room, ram_at))
 
 
@@ -93,12 +93,12 @@ def judge_memory(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Fits:
 def _busy(ram_bytes: int, board_ram_bytes: int, now: BoardNow) -> Note:
     need, free, have = _gib(ram_bytes), _gib(now.free_bytes), _gib(board_ram_bytes)
     if now.served is None:
-        return reason_note("busy", need=need, free=free, have=have)
+        return note("busy", need=need, free=free, have=have)
     served = printable(now.served, 60)
     if now.served_bytes is None:
-        return reason_note("busy_serving", need=need, free=free, have=have, model=served)
+        return note("busy_serving", need=need, free=free, have=have, model=served)
     held = _gib(now.served_bytes)
-    return reason_note("busy_serving_holds", need=need, free=free, have=have, model=served, held=held)
+    return note("busy_serving_holds", need=need, free=free, have=have, model=served, held=held)
 
 
 def _largest_context(room_bytes: int, ram_at: Callable[[int], int]) -> int | None:

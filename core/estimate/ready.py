@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.base.notes import Note, reason_note
+from core.base.notes import Note, note
 from core.base.units import GIB
 from core.estimate.constants import guess_constants
 from core.estimate.fit import BoardNow, fit_board
@@ -64,7 +64,7 @@ def estimate_ready(
         if row is not None and row.ram is not None and _is_of(row, size_bytes):
             return ReadyEstimate(row.ram, row, row.fit, None)
     ram = _guess(size_bytes, context)
-    reason = reason_note("guess_file", low=f"{ram.low / GIB:.1f}", high=f"{ram.high / GIB:.1f}")
+    reason = note("guess_file", low=f"{ram.low / GIB:.1f}", high=f"{ram.high / GIB:.1f}")
     fit = None
     if board_ram_bytes is not None:
         # What a shorter context would save is not known without the model's shape.

@@ -5,6 +5,7 @@ from typing import Literal
 
 from core.base.errors import JsonValue
 from core.base.notes import Note
+from core.words import note_text
 
 Confidence = Literal["calibrated", "extrapolated", "uncalibrated"]
 Basis = Literal["measured", "vendor", "calibrated", "extrapolated", "definition"]
@@ -33,7 +34,7 @@ class Fit:
         """Return the `fit` object of the document."""
         return {
             "verdict": self.verdict,
-            "reason": self.reason.text(),
+            "reason": note_text(self.reason),
             "largest_context": self.largest_context,
         }
 
@@ -76,7 +77,7 @@ class LevelEstimate:
             "kind": self.kind,
             "bits": self.bits,
             "supported": self.supported,
-            "reason": self.reason.text() if self.reason else None,
+            "reason": note_text(self.reason) if self.reason else None,
             "rule_of_thumb_bytes": self.rule_of_thumb_bytes,
             "weights_bytes": self.weights_bytes,
             "kv_cache_bytes": self.kv_cache_bytes,
@@ -129,7 +130,7 @@ class Estimate:
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the whole document."""
-        notes: list[JsonValue] = [note.text() for note in self.notes]
+        notes: list[JsonValue] = [note_text(note) for note in self.notes]
         levels: list[JsonValue] = [row.to_json() for row in self.rows]
         return {
             "model": self.model,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.base.errors import UsageError
 from core.base.names import printable
-from core.base.notes import Note, note, reason_note, refusal
+from core.base.notes import Note, note
 from core.estimate import memory, speed
 from core.estimate.constants import estimate_limits, ttft_constants
 from core.estimate.fit import BoardNow, fit_board, fits_boards
@@ -84,28 +84,28 @@ def estimate_model(
 def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note | None:
     """Return why the toolkit does not make this level of this model for this platform, None when it does."""
     if level.kind == "reference":
-        return reason_note("reference")
+        return note("reference")
     if level.name not in platform.dtypes:
         if level.name in platform.refusals:
-            return refusal(platform.refusals[level.name])
-        return reason_note("dtype", dtype=level.name, platform=platform.display_name)
+            return platform.refusals[level.name]
+        return note("dtype", dtype=level.name, platform=platform.display_name)
     other = _other_weights_reason(shape)
     if other is not None:
         return other
     if shape.quantization is not None:
-        return reason_note("quantized", method=shape.quantization)
+        return note("quantized", method=shape.quantization)
     if not shape.known:
-        return reason_note("architecture", architecture=shape.architecture)
+        return note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
 
 
 def _other_weights_reason(shape: ModelShape) -> Note | None:
     """Return why the toolkit is not given such weights: they have a road of their own to a board, or none."""
     if shape.weights == "rkllm":
-        return reason_note("weights_rkllm")
+        return note("weights_rkllm")
     if shape.weights == "gguf":
-        return reason_note("weights_gguf")
-    return reason_note("weights_onnx") if shape.weights == "onnx" else None
+        return note("weights_gguf")
+    return note("weights_onnx") if shape.weights == "onnx" else None
 
 
 def _group_reason(shape: ModelShape, group_size: int) -> Note | None:
@@ -115,7 +115,7 @@ def _group_reason(shape: ModelShape, group_size: int) -> Note | None:
         return None
     size, dimension = (layer.inputs, "inputs") if inputs else (layer.outputs, "outputs")
     tensor = printable(layer.name)
-    return reason_note("group", group=group_size, size=size, dimension=dimension, tensor=tensor)
+    return note("group", group=group_size, size=size, dimension=dimension, tensor=tensor)
 
 
 def _row(question: _Question, level: Level) -> LevelEstimate:

@@ -14,6 +14,7 @@ from core.estimate.records import Fit, Fits, Number
 from core.fitness.candidate import Candidate
 from core.transfer.upload import RESERVE_BYTES
 from core.vendor.platforms import load_platforms
+from core.words import note_text
 
 # Free on the disk after the file arrived, as a share of the whole: less is tight.
 _TIGHT_SHARE = 0.10
@@ -82,7 +83,10 @@ def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
         return
     low, middle, high = (format_bytes(size) for size in (need.ram.low, need.ram.value, need.ram.high))
     verdict, code = (_GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
-    shown: Facts = {"need": f"{low} .. {high}" if need.guessed else middle, "reason": need.fit.reason.text()}
+    shown: Facts = {
+        "need": f"{low} .. {high}" if need.guessed else middle,
+        "reason": note_text(need.fit.reason),
+    }
     yield Finding("model_memory", verdict, code, shown)
 
 

@@ -24,6 +24,7 @@ from core.hub.hubs import open_hub
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.jobs.worker import WorkerContext
+from core.words import tell
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -89,7 +90,7 @@ class Download:
         name = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:32]
         lock = FileLock(AppPaths(self._context.home).locks / f"download-{name}")
         if not lock.try_acquire():
-            self._context.progress("Waiting for another download of the same model", 0, None, unit="steps")
+            self._context.progress("wait_same_model", 0, None, unit="steps")
             while not lock.try_acquire():
                 time.sleep(_LOCK_POLL_S)
         try:
@@ -112,9 +113,7 @@ class Download:
                 if _sidecar(_partial(target)).exists():  # a kill between the renaming and its removal left it
                     _forget(_partial(target))
             elif self._is_ours():
-                self._context.log(
-                    f"{printable(file.path)} is not what the Hub has; fetching it again", "warning"
-                )
+                tell(self._context.log, RKDeckError("hub.fetches_again", file=file.path), "warning")
             else:
                 raise self._would_overwrite(file.path)
         return verified
@@ -185,7 +184,8 @@ class Download:
                 if error.code == "hub.no_ranges" and not started_again:
                     # Once only: with every further cut all would be fetched again, for ever.
                     started_again = True
-                    self._context.log(f"{error}; starting {printable(file.path)} again", "warning")
+                    again = RKDeckError("hub.starts_again", file=file.path, cause=error.to_json())
+                    tell(self._context.log, again, "warning")
                     partial.unlink()
                     digests = _Digests(file)
                     continue
@@ -197,7 +197,8 @@ class Download:
                 if tries >= self._patience.tries:
                     raise
                 wait_s = max(pause_s, _asked_pause_s(error))
-                self._context.log(f"{error}; trying again in {wait_s:g} s", "warning")
+                again = RKDeckError("hub.tries_again", seconds=wait_s, cause=error.to_json())
+                tell(self._context.log, again, "warning")
                 time.sleep(wait_s)
                 pause_s = min(_MAX_PAUSE_S, pause_s * 2)
         if not partial.exists():
@@ -214,14 +215,10 @@ class Download:
             "sha256": file.sha256,
         }
         if partial.exists() and not _continues(partial, identity, file.size_bytes):
-            self._context.log(
-                f"{printable(file.path)}: what is there is of another version; starting it again", "warning"
-            )
+            tell(self._context.log, RKDeckError("hub.other_version", file=file.path), "warning")
             _forget(partial)
         if file.sha256 is None and file.blob_id is None:
-            self._context.log(
-                f"The Hub tells no checksum of {printable(file.path)}: it cannot be verified", "warning"
-            )
+            tell(self._context.log, RKDeckError("hub.no_checksum", file=file.path), "warning")
         atomic.write_json(_sidecar(partial), identity)
         digests = _Digests(file)
         if partial.exists():
@@ -254,11 +251,11 @@ class Download:
         raise RKDeckError("hub.broken_off", file=printable(file.path), at_bytes=digests.size_bytes)
 
     def _report(self, of_this_file: int) -> None:
-        self._context.progress("Downloading", self._done_bytes + of_this_file, self._plan.size_bytes)
+        self._context.progress("download", self._done_bytes + of_this_file, self._plan.size_bytes)
 
     def _read_existing(self, path: Path, digests: "_Digests") -> None:
         def report(done: int) -> None:
-            self._context.progress("Checking what is there", self._done_bytes + done, self._plan.size_bytes)
+            self._context.progress("check", self._done_bytes + done, self._plan.size_bytes)
 
         digests.read(path, report)
 

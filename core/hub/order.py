@@ -33,7 +33,6 @@ class DownloadOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="download",
-        words="Download@@noun",
         worker=WorkerCommand(module="core.workers.download"),
         lane="download",
         resumable=True,

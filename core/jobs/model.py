@@ -1,7 +1,7 @@
 """What a job is: its intent, its states, its events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.base.errors import JsonValue, RKDeckError
@@ -151,6 +151,7 @@ class Progress:
         eta_s: seconds left, where the worker tells that itself.
         stalled: nothing moves, though the work goes on trying.
         stalled_s: for how many seconds, where the worker tells that.
+        facts: what the phase's words tell, as the level that is measured.
     """
 
     phase: str
@@ -161,6 +162,7 @@ class Progress:
     eta_s: float | None = None
     stalled: bool = False
     stalled_s: float | None = None
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the event's members."""
@@ -173,6 +175,7 @@ class Progress:
             "eta_s": self.eta_s,
             "stalled": self.stalled,
             "stalled_s": self.stalled_s,
+            "facts": dict(self.facts),
         }
 
 

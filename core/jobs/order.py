@@ -40,7 +40,6 @@ class JobKind:
 
     Attributes:
         name: as `spec.json` and `rkdeck jobs` say it.
-        words: the English noun for it, key of its translations.
         worker: the program that does it.
         lane: jobs of one lane wait for each other; None: the lane of the order's board.
         resumable: whether a new run continues the old one's work; else it starts from the beginning.
@@ -51,7 +50,6 @@ class JobKind:
     """
 
     name: str
-    words: str
     worker: WorkerCommand
     lane: str | None
     resumable: bool = False

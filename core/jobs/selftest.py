@@ -15,7 +15,6 @@ class SelftestOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="selftest",
-        words="Self-test",
         worker=WorkerCommand(module="core.workers.selftest"),
         lane="selftest",
     )

@@ -357,6 +357,7 @@ def _progress(data: dict[str, JsonValue]) -> Progress | None:
         eta if isinstance(eta, int | float) else None,
         data.get("stalled") is True,
         stalled_s if isinstance(stalled_s, int | float) and math.isfinite(stalled_s) else None,
+        _dictionary(data.get("facts")) or {},
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.base import atomic
@@ -37,6 +37,7 @@ class WorkerContext:
     secrets: JobSecrets
     wire: Wire
     _phase: str = ""
+    _facts: dict[str, JsonValue] = field(default_factory=dict)
     _sent_s: float = 0.0
     _base: tuple[float, float] = (0.0, 0.0)
     _rate_per_s: float | None = None
@@ -51,20 +52,23 @@ class WorkerContext:
         total: float | None,
         unit: str = "bytes",
         *,
+        facts: dict[str, JsonValue] | None = None,
         figures: dict[str, JsonValue] | None = None,
     ) -> None:
         """Tell how far the work is; sent at most five times a second, the last one of a phase always.
 
         Args:
-            phase: what is being done.
+            phase: code of what is being done, worded by `core.words.phase_name`; a toolkit's own name of a stage.
             done: so far, in `unit`.
             total: of the phase; None while unknown.
             unit: of both.
+            facts: of the phase's words.
             figures: more members of the event, as `eta_s`, `stalled`.
         """
         now = time.monotonic()
-        if phase != self._phase:
+        if (phase, facts or {}) != (self._phase, self._facts):
             self._flush()
+            self._facts = facts or {}
             self._phase, self._sent_s, self._base, self._rate_per_s = phase, 0.0, (now, done), None
         self._pending = (done, total, unit, figures or {})
         if now - self._sent_s >= _PROGRESS_INTERVAL_S or done == total:
@@ -72,9 +76,17 @@ class WorkerContext:
             self._sent_s = now
             self._flush()
 
-    def log(self, text: str, level: str = "info") -> None:
-        """Tell a line worth reading."""
-        self.wire.send("log", level=level, text=redact(text))
+    def log(self, text: str, level: str = "info", *, error: RKDeckError | None = None) -> None:
+        """Tell a line worth reading.
+
+        Args:
+            text: in English, for those who read the events.
+            level: "info", "warning" or "error".
+            error: the same as code and facts, for front ends, which show it in their language.
+        """
+        self.wire.send(
+            "log", level=level, text=redact(text), **({} if error is None else {"error": error.to_json()})
+        )
 
     def step(self, step: str, /, **figures: JsonValue) -> None:
         """Tell that a step was done, with its figures."""
@@ -113,6 +125,7 @@ class WorkerContext:
                     "total": total,
                     "unit": unit,
                     "rate_per_s": self._rate_per_s,
+                    **({"facts": self._facts} if self._facts else {}),
                     **figures,
                 },
             )

@@ -26,7 +26,6 @@ class AnalyzeOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="analyze",
-        words="Measuring weights",
         worker=WorkerCommand(module="core.workers.analyze"),
         lane="analyze",
         resumable=True,

@@ -3,12 +3,12 @@
 from typing import Protocol
 
 from core.base.errors import JsonValue, RKDeckError
-from core.base.names import printable
 from core.jobs.worker import WorkerContext
 from core.lab.analysis import analyse
 from core.lab.order import AnalyzeOrder
 from core.lab.store import AnalysisStore, Journal, stamp_of
 from core.lab.weights import open_folder
+from core.words import tell
 
 _JOURNAL = "tensors.jsonl"
 
@@ -33,15 +33,15 @@ def run_analysis(context: WorkerContext, order: AnalyzeOrder, parts: AnalysisPar
     weights, journal = open_folder(order.source), Journal(context.job_dir / _JOURNAL, stamp)
 
     def progress(done: int, total: int, tensor: str) -> None:
-        context.progress("Analysing", done, total)
+        context.progress("analyze", done, total)
         del tensor
 
     known = tuple(journal.read())
     if known:
-        context.log(f"going on behind {len(known)} tensors of an earlier run")
+        tell(context.log, RKDeckError("lab.goes_on", count=len(known)))
     analysis = analyse(weights, progress=progress, done=journal.add, known=known)
     for problem in analysis.problems:
-        context.log(printable(str(problem), limit=300), level="warning")
+        tell(context.log, problem, "warning")
     if stamp_of(order.source) != stamp:
         raise RKDeckError("lab.model_changed", model=order.title)
     path = parts.analyses.save(order.key, stamp, analysis)

@@ -7,16 +7,7 @@ from core.monitor import npu
 from core.monitor.cpu import CpuTimes, cpu_load_percent, parse_stat
 from core.monitor.frames import Frame
 from core.monitor.identity import Identity
-from core.monitor.sample import (
-    NEEDS_ROOT,
-    NO_DRIVER,
-    NO_RKNPU,
-    NOT_HERE,
-    OLD_DRIVER,
-    UP,
-    BoardSample,
-    CpuPolicy,
-)
+from core.monitor.sample import UP, BoardSample, CpuPolicy, Missing
 from core.monitor.serving import figures, read_state
 from core.monitor.thermal import has_cooling_devices, parse_temps, parse_throttles
 from core.monitor.values import (
@@ -151,30 +142,30 @@ class SampleBuilder:
         gpu: tuple[int, int] | None,
         temps: dict[str, float],
     ) -> dict[str, str]:
-        missing = {}
+        missing: dict[str, str] = {}
         if load is None:
             missing["npu_load"] = self._why_no_load(files)
         if _devfreq(files, ".npu", "cur_freq") is None:
-            missing["npu_hz"] = NOT_HERE
+            missing["npu_hz"] = Missing.NOT_HERE
         if ddr is None:
-            missing["ddr_load"] = NOT_HERE
+            missing["ddr_load"] = Missing.NOT_HERE
         if gpu is None:
-            missing["gpu_load"] = NOT_HERE
+            missing["gpu_load"] = Missing.NOT_HERE
         if not temps:
-            missing["temps"] = NOT_HERE
+            missing["temps"] = Missing.NOT_HERE
         return missing
 
-    def _why_no_load(self, files: Files) -> str:
+    def _why_no_load(self, files: Files) -> Missing:
         identity = self._identity
         if identity.npu_driver == "rocket":
-            return NO_RKNPU
+            return Missing.NO_RKNPU
         has_npu = _devfreq(files, ".npu", "cur_freq") is not None or any(
             ".npu" in line for line in files.get("/proc/interrupts", ())
         )
         if identity.npu_driver is None and not has_npu:
-            return NO_DRIVER
+            return Missing.NO_DRIVER
         # Root sees debugfs; a driver before 0.7.2 has no load file (rockchip-linux/rknpu2 issue 42).
-        return OLD_DRIVER if identity.is_root else NEEDS_ROOT
+        return Missing.OLD_DRIVER if identity.is_root else Missing.NEEDS_ROOT
 
 
 def _active(load: tuple[int, ...] | None, before: _Counters | None, now: _Counters) -> tuple[int, ...] | None:

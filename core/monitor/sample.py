@@ -3,17 +3,31 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeVar
 
 from core.base.errors import JsonValue, RKDeckError
 from core.monitor.values import ProcessMemory
 
 UP, DOWN = "up", "down"
-NEEDS_ROOT = "needs root"
-NO_DRIVER = "no NPU driver"
-NO_RKNPU = "the rocket driver has no load"
-OLD_DRIVER = "the driver is too old"
-NOT_HERE = "not on this board"
+
+
+class Missing(StrEnum):
+    """Why a figure is not there.
+
+    The values are the codes by which front ends find their words (translations/*/names.toml, `missing`). They read
+    like words because the document of `rkdeck monitor --json` has had them from the first version on.
+    """
+
+    NEEDS_ROOT = "needs root"
+    NO_DRIVER = "no NPU driver"
+    NO_RKNPU = "the rocket driver has no load"
+    OLD_DRIVER = "the driver is too old"
+    NOT_HERE = "not on this board"
+    NO_ANSWER = "no answer"
+    SHELL_ENDED = "the shell ended"
+    CONNECTION_LOST = "connection lost"
+
 
 Item = TypeVar("Item")
 

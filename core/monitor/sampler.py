@@ -14,7 +14,7 @@ from core.base.errors import RKDeckError
 from core.monitor.builder import SampleBuilder
 from core.monitor.frames import Frame, FrameReader
 from core.monitor.identity import Identity, parse_identity
-from core.monitor.sample import DOWN, BoardSample
+from core.monitor.sample import DOWN, BoardSample, Missing
 from core.remote.quoting import remote_command
 from core.remote.scripts import board_script
 
@@ -216,7 +216,7 @@ def script_text() -> bytes:
 
 def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer"
+        return Missing.NO_ANSWER
     if isinstance(error, RKDeckError):
         return error.code
-    return "the shell ended" if isinstance(error, EOFError) else "connection lost"
+    return Missing.SHELL_ENDED if isinstance(error, EOFError) else Missing.CONNECTION_LOST

@@ -32,7 +32,6 @@ class RunOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="run",
-        words="From the Hub to a board",
         worker=WorkerCommand(module="core.workers.run"),
         lane=None,
         resumable=True,

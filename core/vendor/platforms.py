@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from core.base import tomldata
 from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.notes import Note, note
 from core.vendor.levels import Level, get_level
 
 _FILE = "platforms.toml"
@@ -32,7 +33,7 @@ class Platform:
     vendor_name: str
     npu_cores_max: int
     dtypes: tuple[str, ...]
-    refusals: Mapping[str, str]
+    refusals: Mapping[str, Note]
     compatibles: tuple[str, ...]
     npu_devfreq: str
     gpu_devfreq: str | None
@@ -146,13 +147,14 @@ def platform_of_compatibles(compatibles: tuple[str, ...]) -> Platform | None:
 
 def _platform(table: tomldata.Table) -> Platform:
     refusals = tomldata.subtable(table, "refusals", _FILE)
+    display_name = tomldata.text(table, "display_name", _FILE)
     return Platform(
         name=tomldata.text(table, "name", _FILE),
-        display_name=tomldata.text(table, "display_name", _FILE),
+        display_name=display_name,
         vendor_name=tomldata.text(table, "vendor_name", _FILE),
         npu_cores_max=tomldata.integer(table, "npu_cores_max", _FILE),
         dtypes=tomldata.texts(table, "dtypes", _FILE),
-        refusals=MappingProxyType({key: tomldata.text(refusals, key, _FILE) for key in refusals}),
+        refusals=MappingProxyType({key: _refusal(refusals, key, display_name) for key in refusals}),
         compatibles=tomldata.texts(table, "compatibles", _FILE),
         npu_devfreq=tomldata.text(table, "npu_devfreq", _FILE),
         gpu_devfreq=tomldata.optional_text(table, "gpu_devfreq", _FILE),
@@ -162,3 +164,9 @@ def _platform(table: tomldata.Table) -> Platform:
         memory_bus_bits=tomldata.integer(table, "memory_bus_bits", _FILE),
         memory_clock_hz=tomldata.integer(table, "memory_clock_hz", _FILE),
     )
+
+
+def _refusal(refusals: tomldata.Table, dtype: str, platform: str) -> Note:
+    entry = tomldata.subtable(refusals, dtype, _FILE)
+    facts = {name: tomldata.text(entry, name, _FILE) for name in entry if name != "code"}
+    return note(tomldata.text(entry, "code", _FILE), dtype=dtype, platform=platform, **facts)

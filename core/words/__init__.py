@@ -1,82 +1,48 @@
-"""Words for the core's codes: what happened, why, what to do. One module per room, joined here."""
+"""Words for the core's codes, in every language, for both front ends.
 
-import importlib
-import pkgutil
-import string
-from collections.abc import Mapping
-from functools import cache
+Errors, findings, notes, phases, kinds and states are codes with facts; what they are called lies in one folder per
+language, `resources/translations/<language>/`:
 
-from core.base.errors import JsonValue, RKDeckError
-from core.base.names import printable
+    language.toml            the language's name in its own words, its plural rule
+    errors.toml              code -> message, hint
+    errors_in_window.toml    the same, where the window says it in its own terms (pages instead of commands)
+    values.toml              what the values of a fact are called inside a sentence
+    notes.toml               remarks and reasons of estimates, refusals of platforms
+    names.toml               kinds, states, phases, verdicts, missing figures: what stands alone
+    labels/*.toml            fixed texts of a front end: English text -> translation (English needs none)
 
-_MAX_FACT_CHARACTERS = 500
-_MAX_LIST_CHARACTERS = 4000
-_FORMATTER = string.Formatter()
+What a language lacks is English. A new language is a new folder; no code names one, but English as the last resort.
+Modules: `language` (which there are, which is wanted), `tables` (reading), `filling` (facts into templates), `values`,
+`errors`, `notes`, `names`, `labels`, `telling` (a job's log).
+"""
 
+from core.words.errors import bare, messages, sentence, word
+from core.words.filling import fill
+from core.words.labels import counted, label
+from core.words.language import PLAIN, chosen, known, languages
+from core.words.names import kind_name, missing_name, phase_name, state_name, verdict_name
+from core.words.notes import note_text
+from core.words.telling import tell
+from core.words.values import value_word
 
-@cache
-def messages() -> dict[str, tuple[str, str]]:
-    """Every known code with its sentence and its advice, both templates over the error's facts."""
-    found: dict[str, tuple[str, str]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        found.update(importlib.import_module(f"{__name__}.{module.name}").MESSAGES)
-    return found
-
-
-def word(error: RKDeckError) -> tuple[str, str]:
-    """Return (message, advice) for an error; a code without words is shown as it is, with its facts."""
-    template = messages().get(error.code)
-    if template is None:
-        return bare(error), ""
-    message, advice = template
-    if error.hint is not None and error.hint in messages():
-        advice = messages()[error.hint][1]
-    return fill(message, error.facts), fill(advice, error.facts)
-
-
-def bare(error: RKDeckError) -> str:
-    """Return code and facts as they are, for a code that has no words."""
-    return printable(str(error), limit=1000)
-
-
-def fill(template: str, facts: Mapping[str, JsonValue], unknown: str = "unknown") -> str:
-    """Put facts into a template.
-
-    Facts come from the Hub, boards and files: they are made printable and cut before they meet a screen,
-    and what they contain is never read as a template.
-
-    Args:
-        template: str.format text over the names of the facts.
-        facts: an error's facts; None and absent ones are shown as `unknown`.
-        unknown: the word for what is not known.
-    """
-    shown = _Facts(unknown, {key: _show(value, unknown) for key, value in facts.items()})
-    return _FORMATTER.vformat(template, (), shown)
-
-
-class _Facts(dict[str, str]):
-    def __init__(self, unknown: str, facts: Mapping[str, str]) -> None:
-        super().__init__(facts)
-        self._unknown = unknown
-
-    def __missing__(self, key: str) -> str:
-        return self._unknown
-
-
-def _show(value: JsonValue, unknown: str) -> str:
-    if value is None:
-        return unknown
-    if isinstance(value, list):
-        return _join(value, unknown)
-    if isinstance(value, float):
-        return f"{value:g}"
-    return printable(str(value), limit=_MAX_FACT_CHARACTERS)
-
-
-def _join(items: list[JsonValue], unknown: str) -> str:
-    joined = ""
-    for index, item in enumerate(items):
-        joined += (", " if index else "") + _show(item, unknown)
-        if len(joined) > _MAX_LIST_CHARACTERS:
-            return joined[:_MAX_LIST_CHARACTERS] + "…"
-    return joined
+__all__ = [
+    "PLAIN",
+    "bare",
+    "chosen",
+    "counted",
+    "fill",
+    "kind_name",
+    "known",
+    "label",
+    "languages",
+    "messages",
+    "missing_name",
+    "note_text",
+    "phase_name",
+    "sentence",
+    "state_name",
+    "tell",
+    "value_word",
+    "verdict_name",
+    "word",
+]

@@ -12,7 +12,7 @@ from core.workers.house import run_stage
 def answer(context: WorkerContext, order: SelftestOrder, services: Services) -> dict[str, JsonValue]:
     """Answer."""
     del order, services
-    context.progress("answering", 1, 1, unit="steps")
+    context.progress("answer", 1, 1, unit="steps")
     return {"pid": os.getpid()}
 
 

@@ -13,10 +13,9 @@ from core.usecases.boards import BoardDraft
 from core.usecases.reaching import Recognised
 from gui.desk import Desk
 from gui.dialogs.host_key import COMMAND
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import label
 from gui.widgets.plain import PlainButton, set_title
-from gui.wording import word_error
 
 # The key is right by the user's eyes, but the machine behind it is another one, or does not say.
 _HARDWARE = frozenset({"boards.other_hardware", "boards.unclear_hardware"})
@@ -139,5 +138,5 @@ class ChangedKeyDialog(QDialog):
         for button in (self.take, self.other):
             button.setEnabled(True)
         self.other.setVisible(error.code in _HARDWARE)
-        self.problem.setText(" ".join(word_error(error, language())))
+        self.problem.setText(" ".join(word_error(error)))
         self.problem.show()

@@ -10,9 +10,8 @@ from core.usecases import discovery as use
 from core.usecases.discovery import Found
 from gui.bridge import Task
 from gui.desk import Desk
-from gui.text import language, tr, trn
+from gui.text import tr, trn, word_error
 from gui.widgets.basic import button, label, row
-from gui.wording import word_error
 
 
 class Nearby(QWidget):
@@ -80,7 +79,7 @@ class Nearby(QWidget):
     def _on_failed(self, error: RKDeckError) -> None:
         self._task = None
         self.look.setEnabled(True)
-        self.state.setText(" ".join(word_error(error, language())))
+        self.state.setText(" ".join(word_error(error)))
 
     def _show(self, found: list[Found]) -> None:
         self._found = found

@@ -17,10 +17,9 @@ from core.base.names import printable
 from core.usecases import reaching as use
 from core.usecases.boards import BoardDraft
 from gui.desk import Desk
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import label
 from gui.widgets.plain import PlainButton, set_title
-from gui.wording import word_error
 
 
 class NewPasswordDialog(QDialog):
@@ -143,7 +142,7 @@ class NewPasswordDialog(QDialog):
         if error.code in {"remote.password_refused", "remote.no_credentials"}:
             self.form.setRowVisible(self.old, True)
             self.old.setFocus()
-        self.problem.setText(" ".join(part for part in word_error(error, language()) if part))
+        self.problem.setText(" ".join(part for part in word_error(error) if part))
         self.problem.show()
 
 

@@ -16,10 +16,9 @@ from gui.desk import Desk
 from gui.dialogs.changed_key import ChangedKeyDialog
 from gui.dialogs.host_key import HostKeyDialog
 from gui.dialogs.new_password import NewPasswordDialog
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import label
 from gui.widgets.plain import PlainButton
-from gui.wording import word_error
 
 
 class ReachDialog(QDialog):
@@ -76,7 +75,7 @@ class ReachDialog(QDialog):
         elif error.code == "remote.password_expired" and self.renews:
             self._ask(NewPasswordDialog(self._desk, self.draft(), error, self, accepted=self._accepted))
         else:
-            self.message.setText("\n".join(part for part in word_error(error, language()) if part))
+            self.message.setText("\n".join(part for part in word_error(error) if part))
 
     def go_on(self) -> None:
         """Connect, with what was accepted just now."""

@@ -20,18 +20,17 @@ from core.boards.doctor.fixes import Fix
 from core.usecases import doctor as use
 from gui.bridge import Task
 from gui.desk import Desk
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.plain import PlainButton, set_title
-from gui.wording import word_error
 
 _LINES_SHOWN = 7
 
 
 def fix_words(fix: Fix) -> tuple[str, str]:
     """A remedy's title and what it means."""
-    return word_error(RKDeckError(f"doctor.fix_{fix.id}", hint=None, **fix.facts), language())
+    return word_error(fix.statement)
 
 
 def tell_broken_off(desk: Desk, board: str) -> None:
@@ -152,7 +151,7 @@ class RemedyDialog(QDialog):
         self.run.setEnabled(True)
         self.leave.setEnabled(True)
         self.password.setVisible(self.password.isVisible() or error.code.startswith("doctor.sudo_password"))
-        self.problem.setText(" ".join(word_error(error, language())))
+        self.problem.setText(" ".join(word_error(error)))
         self.problem.show()
 
     def reject(self) -> None:

@@ -25,11 +25,10 @@ from core.usecases.doctor import LibraryOffer
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.dialogs.remedy import tell_broken_off
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.plain import PlainButton, set_title
-from gui.wording import word_error
 
 
 class LibraryDialog(QDialog):
@@ -211,7 +210,7 @@ class LibraryDialog(QDialog):
         self.send.setEnabled(self._own is not None or self.releases.currentIndex() >= 0)
         self.choose.setEnabled(True)
         self.releases.setEnabled(bool(self._offers))
-        self.problem.setText(breakable(" ".join(word_error(error, language()))))
+        self.problem.setText(breakable(" ".join(word_error(error))))
         self.problem.show()
 
     def reject(self) -> None:

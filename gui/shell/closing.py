@@ -3,9 +3,9 @@
 from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from core.jobs.model import JobRecord
+from gui.phrases import job_title, kind_text
 from gui.text import tr
 from gui.widgets.plain import MessageBox, set_title
-from gui.words import job_title, kind_text
 
 _MOST_NAMED = 5
 

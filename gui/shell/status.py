@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
 from core.base.units import permille
 from core.jobs.model import JobRecord
 from gui.desk import Desk
+from gui.phrases import activity_text, job_title, kind_text
 from gui.text import tr, trn
 from gui.widgets.basic import label, set_role
 from gui.widgets.plain import PlainButton
-from gui.words import activity_text, job_title, kind_text
 
 
 class StatusBar(QFrame):

@@ -20,6 +20,7 @@ from core.jobs.model import JobRecord
 from core.usecases import preferences
 from gui.desk import Desk, Destination, Notice
 from gui.pages.page import Page
+from gui.phrases import job_title, kind_text
 from gui.shell.closing import ask_before_closing
 from gui.shell.drawer import Drawer
 from gui.shell.notices import Notices
@@ -30,7 +31,6 @@ from gui.text import tr, trn
 from gui.theme import ThemeSwitch
 from gui.widgets.basic import label, retint_button, row
 from gui.widgets.plain import set_title
-from gui.words import job_title, kind_text
 
 PAGES = (
     PageEntry("discover", "Discover", "gui.pages.discover.page", "DiscoverPage"),

@@ -47,11 +47,11 @@ from core.lab.order import AnalyzeOrder
 from core.library.library import LibraryItem
 from core.services import Services
 from core.showcase.parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare
+from core.words import PLAIN, languages
 from gui.app import Shell, WindowOptions, install_language, make_application
 from gui.desk import Desk, Notice
 from gui.gc_guard import GcGuard
 from gui.shell.window import PAGES, MainWindow
-from gui.text import LANGUAGES
 from gui.theme import DARK, LIGHT, ThemeSwitch
 from gui.walk.contact_sheet import contact_sheet
 from gui.walk.hand import Hand
@@ -361,8 +361,8 @@ def _draw(tour: Tour, shell: Shell, themes: ThemeSwitch, application: QApplicati
     """Every page in each language and theme, and one sheet of all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
-    for code in LANGUAGES:
-        if code != "en":
+    for code in languages():
+        if code != PLAIN:
             shell.desk.settings.change(language=code)
             tour.window = shell.window
         for theme in (LIGHT, DARK):

@@ -8,8 +8,8 @@ from core.base.units import permille
 from core.jobs.model import JobRecord
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE
+from gui.phrases import STATE_ROLES, job_line, state_text
 from gui.theme import colour
-from gui.words import STATE_ROLES, job_line, state_text
 
 Index = QModelIndex | QPersistentModelIndex
 _ICONS = {"ok": "check", "warn": "warning", "bad": "cross", "muted": "unknown", "info": "play"}

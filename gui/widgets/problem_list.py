@@ -4,10 +4,9 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.convert.recipe import Problem, Recipe
-from gui.text import language, noop, tr
+from gui.text import noop, tr, word_error
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.elided import breakable
-from gui.wording import word_error
 
 # What only the user can give: a button leads to where it is given.
 _HELP = {
@@ -59,7 +58,7 @@ class ProblemList(QWidget):
         self.setVisible(bool(problems))
 
     def _add(self, problem: Problem, recipe: Recipe | None) -> None:
-        message, hint = word_error(problem.error, language())
+        message, hint = word_error(problem.error)
         severe = problem.severity == "error"
         state = StateLabel()
         state.show_state("bad" if severe else "warn", tr("Problem") if severe else tr("Note"))

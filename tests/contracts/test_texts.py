@@ -1,4 +1,4 @@
-"""Every text of the window has its Spanish, with the same facts in it; no translation is left over."""
+"""Every fixed text of both front ends has its Spanish, with the same facts in it; no translation is left over."""
 
 import ast
 import string
@@ -9,19 +9,36 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GUI = sorted((ROOT / "gui").rglob("*.py"))
-SPANISH = sorted((ROOT / "resources" / "translations" / "es").glob("*.toml"))
-# Worded by code or by template of the core, not by literals of the window (tests/gui/test_wording.py).
-OTHER = {"errors.toml", "estimate.toml"}
+FRONT_ENDS = sorted([*(ROOT / "gui").rglob("*.py"), *(ROOT / "core" / "cli").rglob("*.py")])
+SPANISH = sorted((ROOT / "resources" / "translations" / "es" / "labels").glob("*.toml"))
 COUNTED = {"tr": 1, "trn": 2}
 
 
 def _literals(path: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            continue
-        for argument in node.args[: COUNTED.get(node.func.id, 0)]:
-            yield from ((text, node.lineno) for text in _texts(argument, path, node.lineno))
+        if isinstance(node, ast.Call):
+            for argument in node.args[: COUNTED.get(_called(node), 0)]:
+                yield from ((text, node.lineno) for text in _texts(argument, path, node.lineno))
+        for text in _headers(node) if "cli" in path.parts else ():
+            yield text, getattr(node, "lineno", 0)
+
+
+def _called(node: ast.Call) -> str:
+    """`tr` of `tr(...)` and of `output.tr(...)`."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _headers(node: ast.AST) -> Iterator[str]:
+    """The columns of a table: the first argument of `output.table`, or a tuple called `header` on its way there."""
+    found: ast.expr | None = None
+    if isinstance(node, ast.Call) and _called(node) == "table":
+        found = node.args[0]
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        found = node.value if getattr(target, "id", "") in {"header", "perplexity"} else None
+    for part in ast.walk(found) if found is not None else ():
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
+            yield part.value
 
 
 def _texts(argument: ast.expr, path: Path, line: int) -> Iterator[str]:
@@ -35,20 +52,20 @@ def _texts(argument: ast.expr, path: Path, line: int) -> Iterator[str]:
 
 
 def _used() -> dict[str, str]:
-    found = {text: f"{path.relative_to(ROOT)}:{line}" for path in GUI for text, line in _literals(path)}
-    # Texts that are data: titles of pages, nouns for kinds of jobs and the like, named where they are translated.
-    from core.plans.kinds import ORDERS
+    found = {
+        text: f"{path.relative_to(ROOT)}:{line}" for path in FRONT_ENDS for text, line in _literals(path)
+    }
+    # Texts that are data: titles of pages and the like, named where they are translated.
     from gui.shell.window import PAGES
 
-    kinds = {order.kind.words: "core/plans/kinds.py" for order in ORDERS}
-    return found | {entry.title: "gui/shell/window.py" for entry in PAGES} | kinds | _declared()
+    return found | {entry.title: "gui/shell/window.py" for entry in PAGES} | _declared()
 
 
 def _declared() -> dict[str, str]:
     """Literals marked with `noop("...")`, translated later by a variable."""
     return {
         node.args[0].value: f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in GUI
+        for path in FRONT_ENDS
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -61,8 +78,7 @@ def _declared() -> dict[str, str]:
 def _spanish() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in SPANISH:
-        if file.name not in OTHER:
-            found.update(tomllib.loads(file.read_text("utf-8")))
+        found.update(tomllib.loads(file.read_text("utf-8")))
     return found
 
 
@@ -85,9 +101,7 @@ def test_translations_say_the_same_facts() -> None:
         assert _fields(english.partition("@@")[0]) == _fields(spanish), english
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in SPANISH if file.name not in OTHER], ids=lambda file: file.name
-)
+@pytest.mark.parametrize("file", SPANISH, ids=lambda file: file.name)
 def test_translations_are_not_empty_and_keep_their_edges(file: Path) -> None:
     for english, spanish in tomllib.loads(file.read_text("utf-8")).items():
         assert spanish.strip()

@@ -1,58 +1,184 @@
-"""Every error code raised in core has words, and the words only use facts that the raise gives."""
+"""Every code has words in every shipped language, over the facts its place gives; no words are left over."""
 
 import ast
 import string
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from core.base.errors import RKDeckError
-from core.words import messages, word
+from core.estimate.records import Fits
+from core.jobs.model import JobState
+from core.monitor.sample import Missing
+from core.vendor.platforms import load_platforms
+from core.words import PLAIN, languages, messages, word
 
 ROOT = Path(__file__).parents[2]
+TREES = [
+    (path, ast.parse(path.read_text("utf-8")))
+    for room in ("core", "gui")
+    for path in sorted((ROOT / room).rglob("*.py"))
+]
 ERRORS = {"RKDeckError", "UsageError", "RefusedError", "CancelledError"}
+OTHERS = [code for code in languages() if code != PLAIN]
 
 
 @dataclass(frozen=True)
-class Raise:
+class Use:
+    """A code where it is written."""
+
     code: str
     facts: frozenset[str] | None  # None: given as **facts, unknown to this test
     where: str
 
 
-def _raises() -> Iterator[Raise]:
-    for path in sorted((ROOT / "core").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if (
-                not isinstance(node, ast.Call)
-                or not isinstance(node.func, ast.Name)
-                or node.func.id not in ERRORS
-            ):
+def _document(language: str, name: str) -> dict[str, Any]:
+    file = resources.files("resources") / "translations" / language / f"{name}.toml"
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+def _uses(functions: set[str], *, method: bool = False) -> Iterator[Use]:
+    for path, tree in TREES:
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args:
                 continue
-            first = node.args[0] if node.args else None
-            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called not in functions or method is not isinstance(node.func, ast.Attribute):
                 continue
-            names = [keyword.arg for keyword in node.keywords]
-            facts = None if None in names else frozenset(name for name in names if name and name != "hint")
-            yield Raise(first.value, facts, f"{path.relative_to(ROOT)}:{node.lineno}")
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                names = [keyword.arg for keyword in node.keywords]
+                facts = (
+                    None if None in names else frozenset(name for name in names if name and name != "hint")
+                )
+                yield Use(first.value, facts, f"{path.relative_to(ROOT)}:{node.lineno}")
 
 
 def _fields(template: str) -> set[str]:
     return {name.split(".")[0].split("[")[0] for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
+def _literals() -> set[str]:
+    """Every text written in the code, f-strings as their first part."""
+    return {
+        node.value
+        for _, tree in TREES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
 def test_codes_are_found_at_all() -> None:
-    assert len({found.code for found in _raises()}) > 10
+    assert len({found.code for found in _uses(ERRORS)}) > 10
 
 
-@pytest.mark.parametrize("found", list(_raises()), ids=lambda found: f"{found.code}@{found.where}")
-def test_code_has_words_over_its_own_facts(found: Raise) -> None:
-    assert found.code in messages(), f"{found.where}: no words for {found.code}"
-    message, advice = messages()[found.code]
-    if found.facts is not None:
-        assert _fields(message) | _fields(advice) <= found.facts, found.where
+@pytest.mark.parametrize("found", list(_uses(ERRORS)), ids=lambda found: f"{found.code}@{found.where}")
+def test_code_has_words_over_its_own_facts(found: Use) -> None:
+    for window in (False, True):
+        known = messages(window=window)
+        assert found.code in known, f"{found.where}: no words for {found.code}"
+        message, advice = known[found.code]
+        if found.facts is not None:
+            assert _fields(message) | _fields(advice) <= found.facts, found.where
+
+
+def test_no_words_are_left_over_for_errors() -> None:
+    literals = _literals()
+    # Made of two parts: the doctor's remedies by their ids.
+    parts = {text for text in literals if text.endswith(("_", "."))}
+    unused = [code for code in messages() if code not in literals and not code.startswith(tuple(parts))]
+    assert unused == []
+
+
+def test_every_note_has_words_over_its_own_facts_and_no_words_are_left_over() -> None:
+    words = _document(PLAIN, "notes")
+    found = [use for use in _uses({"note"}) if "words" not in use.where]
+    assert len(found) > 20
+    for use in found:
+        assert use.code in words, f"{use.where}: no words for {use.code}"
+        assert use.facts is None or _fields(words[use.code]) <= use.facts, use.where
+    refusals = [refusal for platform in load_platforms().values() for refusal in platform.refusals.values()]
+    for refusal in refusals:
+        assert _fields(words[refusal.code]) <= set(dict(refusal.facts)), refusal
+    used = {use.code for use in found} | {refusal.code for refusal in refusals} | _literals()
+    assert sorted(set(words) - used) == []
+
+
+def test_every_phase_has_a_name_and_no_name_is_left_over() -> None:
+    names = _document(PLAIN, "names")["phase"]
+    reported = {use.code for use in _uses({"progress"}, method=True) if "cli" not in use.where}
+    assert len(reported) > 5
+    assert sorted(reported - set(names)) == []
+    assert (
+        sorted(name for name in names if name not in reported and name not in _literals() | _stages()) == []
+    )
+
+
+def _stages() -> set[str]:
+    """The toolkit's own names for its stages."""
+    from core.convert import output
+
+    return set(output.STAGES)
+
+
+def test_states_verdicts_and_missing_figures_have_names_and_no_name_is_left_over() -> None:
+    names = _document(PLAIN, "names")
+    assert set(names["state"]) == {str(state) for state in JobState}
+    assert set(names["missing"]) == {str(reason) for reason in Missing}
+    assert set(names["verdict"]) == {*get_args(Fits), "unknown"}
+
+
+def test_every_kind_of_job_has_a_name_and_no_name_is_left_over() -> None:
+    names = _document(PLAIN, "names")["kind"]
+    kinds = {use.code for use in _uses({"submit"}, method=True)} | {
+        node.value.value
+        for _, tree in TREES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword | ast.Assign | ast.AnnAssign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and _assigned(node) in {"kind", "KIND"}
+    }
+    assert sorted(set(names) - kinds) == []
+
+
+def _assigned(node: ast.keyword | ast.Assign | ast.AnnAssign) -> str | None:
+    if isinstance(node, ast.keyword):
+        return node.arg
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    return getattr(target, "id", None)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("name", ["errors", "errors_in_window", "notes", "names"])
+def test_a_shipped_language_lacks_nothing_and_has_nothing_more(language: str, name: str) -> None:
+    plain, own = _flat(_document(PLAIN, name)), _flat(_document(language, name))
+    assert sorted(set(plain) - set(own)) == [], f"{language}/{name}.toml lacks these"
+    assert sorted(set(own) - set(plain)) == [], f"{language}/{name}.toml has these, English does not"
+    if not name.startswith("errors"):  # an advice may name again, or no longer, what its message has told
+        for key, text in plain.items():
+            assert _fields(own[key]) == _fields(text), key
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_shipped_language_words_every_value_that_english_words(language: str) -> None:
+    plain, own = _flat(_document(PLAIN, "values")), _flat(_document(language, "values"))
+    assert sorted(set(plain) - set(own)) == []
+
+
+def _flat(table: dict[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    found: dict[tuple[str, ...], str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found |= _flat(value, (*above, key))
+        else:
+            found[(*above, key)] = value
+    return found
 
 
 @pytest.mark.parametrize("code", sorted(messages()))

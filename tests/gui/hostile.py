@@ -69,8 +69,8 @@ def _value(hint: Any, text: str) -> Any:  # noqa: ANN401  # a type's hint, and a
         return tuple(_value(part, text) for part in arguments)
     if origin in {dict, Mapping}:
         return {_value(arguments[0], text): text if arguments[1] is Any else _value(arguments[1], text)}
-    if hint is Note:  # its template is the house's own, its facts are not
-        return Note("code", (("name", text),), "{name}")
+    if hint is Note:  # its words are the house's own, its facts are not
+        return Note("architecture", (("architecture", text),))
     if dataclasses.is_dataclass(hint):
         return made(hint, text)  # type: ignore[arg-type]  # a class
     if isinstance(hint, type) and issubclass(hint, enum.Enum):

@@ -53,7 +53,6 @@ def made_up(
     class Order(MadeUpOrder):
         kind = JobKind(
             name,
-            "Made up",
             worker,
             lane,
             resumable=resumable,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from core.base.errors import JsonValue
+from core.base.errors import JsonValue, RKDeckError
 from core.boards.doctor.examination import Clock, Examination
 from core.programs.table import RUNTIME_LIBRARY
 from core.remote.quoting import remote_command, write_line
@@ -37,6 +37,11 @@ class Fix:
     as_root: bool
     needs_file: bool = False
     facts: dict[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def statement(self) -> RKDeckError:
+        """What the wording of errors takes: its title is the message, what it does in detail the hint."""
+        return RKDeckError(f"doctor.fix_{self.id}", hint=None, **self.facts)
 
     def to_json(self) -> dict[str, JsonValue]:
         """The document of `rkdeck doctor --json`."""

@@ -9,6 +9,7 @@ from core.base.units import MIB, format_bytes, format_count
 from core.cli.command import Command, Context
 from core.cli.following import follow
 from core.cli.models import existing_path, is_path
+from core.cli.output import Output
 from core.lab.analysis import Analysis
 from core.lab.errors import TensorErrors
 from core.lab.suggest import Suggestion
@@ -45,7 +46,7 @@ def _run(context: Context) -> int:
     analysis = None if options.again else stored_analysis(context.services, source)
     if analysis is None:
         handle = analyse_model(context.services, source)
-        context.output.note(f"job {handle.id}")
+        context.output.note(context.output.tr("job {id}", id=handle.id))
         follow(handle, context.output)
         analysis = stored_analysis(context.services, source)
         if analysis is None:
@@ -55,7 +56,7 @@ def _run(context: Context) -> int:
         advice = suggestion(context.services, source, analysis, options.platform)
     except RKDeckError as error:
         # The errors of the weights stand without an estimate.
-        context.output.note("no suggestion: " + word(error)[0])
+        context.output.note(context.output.tr("no suggestion: {why}", why=context.output.sentence(error)))
     context.output.document(_document(options.model, analysis.tensors, analysis, advice))
     _show(context, analysis, advice)
     return 0
@@ -68,15 +69,22 @@ def _run_tensor(context: Context, source: LibraryItem | Path | None) -> int:
     options, out = context.options, context.output
 
     def advance(done: int, total: int) -> None:
-        out.progress(f"Fetching {done / total:4.0%} ({format_bytes(done)} of {format_bytes(total)})")
+        share = f"{done / total:4.0%}"
+        amounts = out.tr("{done} of {total}", done=format_bytes(done), total=format_bytes(total))
+        out.progress(out.tr("Fetching {share} ({amounts})", share=share, amounts=amounts))
 
     where = source if source is not None else HubModel(options.model, options.revision)
     tensor = analyze_tensor(context.services, where, options.tensor, advance)
     out.document(_document(options.model, (tensor,), None, None))
     out.text(
-        f"{printable(tensor.name)}: {printable(tensor.kind)}, {' x '.join(map(str, tensor.shape))}, "
-        f"stored as {tensor.dtype}, "
-        f"{_share(tensor.outlier_share)} beyond 4 standard deviations of their channel"
+        out.tr(
+            "{name}: {kind}, {shape}, stored as {dtype}, {share} beyond 4 standard deviations of their channel",
+            name=printable(tensor.name),
+            kind=printable(tensor.kind),
+            shape=" x ".join(map(str, tensor.shape)),
+            dtype=tensor.dtype,
+            share=_share(tensor.outlier_share, out),
+        )
     )
     rows = [
         (
@@ -139,10 +147,17 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
     from core.lab.summary import group_gains, hardest, suffering
 
     out = context.output
+    tr = out.tr
     out.text(
-        f"{printable(analysis.model)}: {len(analysis.tensors)} linear weights, "
-        f"{format_count(analysis.weights)} parameters, measured in {analysis.seconds:.1f} s; "
-        f"{len(analysis.kept)} other tensors keep their precision"
+        tr(
+            "{model}: {tensors} linear weights, {parameters} parameters, measured in {seconds} s; "
+            "{kept} other tensors keep their precision",
+            model=printable(analysis.model),
+            tensors=len(analysis.tensors),
+            parameters=format_count(analysis.weights),
+            seconds=f"{analysis.seconds:.1f}",
+            kept=len(analysis.kept),
+        )
     )
     prices = {price.dtype: price for price in advice.prices} if advice else {}
     rows = []
@@ -160,30 +175,41 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
     header = ("LEVEL", "MSE", "SQNR dB", "COSINE", "MAX ERROR", "RAM MiB", "TOKENS/S", "mJ/TOKEN (estimate)")
     out.table(header, rows, right=(1, 2, 3, 4, 5, 6, 7))
     for left in analysis.left_out:
-        out.text(f"  {left.dtype} left out: {word(left.problem)[0]}")
+        out.text(tr("  {dtype} left out: {why}", dtype=left.dtype, why=out.sentence(left.problem)))
     for problem in analysis.problems:
-        out.text(f"  not measured: {word(problem)[0]}")
+        out.text(tr("  not measured: {why}", why=out.sentence(problem)))
     coarsest = hardest(analysis)
     worst = suffering(analysis, coarsest, _SUFFERING)
     if worst:
-        out.text(f"  suffer most at {coarsest}: " + ", ".join(_named(tensor, coarsest) for tensor in worst))
+        named = ", ".join(_named(tensor, coarsest, out) for tensor in worst)
+        out.text(tr("  suffer most at {level}: {tensors}", level=coarsest, tensors=named))
     gains = group_gains(analysis)
     if gains:
-        out.text(f"  groups buy beside {coarsest}: " + ", ".join(_gain(gain) for gain in gains))
+        won = ", ".join(_gain(gain, out) for gain in gains)
+        out.text(tr("  groups buy beside {level}: {gains}", level=coarsest, gains=won))
     if advice is not None:
-        rate = f" with hybrid_rate {advice.hybrid_rate:g} ({advice.partner})" if advice.partner else ""
-        out.text(f"  suggested for {advice.platform}: {advice.dtype}{rate}. {word(advice.reason)[0]}")
+        rate = f" + hybrid_rate {advice.hybrid_rate:g} ({advice.partner})" if advice.partner else ""
+        out.text(
+            tr(
+                "  suggested for {platform}: {dtype}. {why}",
+                platform=advice.platform,
+                dtype=advice.dtype + rate,
+                why=out.sentence(advice.reason),
+            )
+        )
 
 
-def _named(tensor: TensorErrors, level: str) -> str:
+def _named(tensor: TensorErrors, level: str, out: Output) -> str:
     error = tensor.level(level)
-    place = "" if tensor.layer is None else f"layer {tensor.layer} "
+    place = "" if tensor.layer is None else out.tr("layer {n}", n=tensor.layer) + " "
     return f"{place}{printable(tensor.kind)} {_db(error.sqnr_db if error else None)} dB"
 
 
-def _gain(gain: Gain) -> str:
-    won = "nothing" if gain.gain_db is None else f"{gain.gain_db:+.2f} dB"
-    return f"{gain.group_size} {won} for {gain.extra_bits:g} bits a weight"
+def _gain(gain: Gain, out: Output) -> str:
+    won = out.tr("nothing") if gain.gain_db is None else f"{gain.gain_db:+.2f} dB"
+    return out.tr(
+        "{size} {gain} for {bits} bits a weight", size=gain.group_size, gain=won, bits=f"{gain.extra_bits:g}"
+    )
 
 
 def _db(value: float | None) -> str:
@@ -194,8 +220,8 @@ def _cosine(value: float | None) -> str:
     return "-" if value is None else f"{value:.6f}"
 
 
-def _share(value: float | None) -> str:
-    return "unknown" if value is None else f"{100 * value:.4f} %"
+def _share(value: float | None, out: Output) -> str:
+    return out.tr("unknown") if value is None else f"{100 * value:.4f} %"
 
 
 COMMANDS = (Command("analyze", _configure, _run),)

@@ -14,9 +14,11 @@ from core.boards.facts import BoardFacts
 from core.boards.registry import Board
 from core.cli.asking import accepting, logging_in, wants_new_key
 from core.cli.command import Command, Context
+from core.cli.output import Output
 from core.usecases import boards as use
 from core.usecases import reaching
 from core.usecases.discovery import discover_boards
+from core.words import value_word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -64,13 +66,13 @@ def _list(context: Context) -> int:
     boards = use.list_boards(context.services)
     context.output.document({"boards": [board.to_json() for board in boards]})
     if not boards:
-        context.output.text("No boards yet. Add one: rkdeck board add NAME USER@HOST")
+        context.output.text(context.output.tr("No boards yet. Add one: rkdeck board add NAME USER@HOST"))
         return 0
     rows = [
         (
             board.name,
             f"{board.user}@{board.host}:{board.port}",
-            board.facts.title if board.facts else "not probed yet",
+            board.facts.title if board.facts else context.output.tr("not probed yet"),
         )
         for board in boards
     ]
@@ -108,7 +110,9 @@ def _add(context: Context) -> int:
 
     def tell_place(place: Place) -> None:
         if place == "memory":
-            context.output.note("This computer has no keyring: the password is kept for this command only.")
+            context.output.note(
+                context.output.tr("This computer has no keyring: the password is kept for this command only.")
+            )
 
     def log_in(fingerprint: str | None) -> Board:
         return logging_in(
@@ -140,8 +144,14 @@ def _add(context: Context) -> int:
     if twins:
         known = context.services.boards.get(twins[0])
         context.output.note(
-            f"This is the board you have already added as {known.name} ({known.user}@{known.host}:{known.port}). If "
-            f"its address has changed: rkdeck board remove {board.name}, then rkdeck board move {known.name} {address}"
+            context.output.tr(
+                "This is the board you have already added as {known} ({place}). If its address has changed: "
+                "rkdeck board remove {name}, then rkdeck board move {known} {address}",
+                known=known.name,
+                place=f"{known.user}@{known.host}:{known.port}",
+                name=board.name,
+                address=address,
+            )
         )
     return _tell(context, board, same_hardware_as=list(twins))
 
@@ -156,7 +166,9 @@ def _password() -> str:
 def _remove(context: Context) -> int:
     board = use.remove_board(context.services, _name(context))
     context.output.document({"removed": board.to_json()})
-    context.output.text(f"removed {board.name}; nothing was changed on the board itself")
+    context.output.text(
+        context.output.tr("removed {name}; nothing was changed on the board itself", name=board.name)
+    )
     return 0
 
 
@@ -180,14 +192,17 @@ def _probe(context: Context) -> int:
                 _tell_hop(context, found)
                 continue
             if found.match == "same":
-                context.output.note("The hardware is the same as before: the new host key is remembered.")
+                context.output.note(
+                    context.output.tr("The hardware is the same as before: the new host key is remembered.")
+                )
             return found.board
 
     return _tell(context, accepting(context, probe))
 
 
 def _tell_hop(context: Context, found: reaching.Recognised) -> None:
-    context.output.note(printable(f"The new host key of {found.hop} is remembered."))
+    hop = printable(str(found.hop))
+    context.output.note(context.output.tr("The new host key of {host} is remembered.", host=hop))
 
 
 def _move(context: Context) -> int:
@@ -199,12 +214,16 @@ def _move(context: Context) -> int:
 
 
 def _discover(context: Context) -> int:
-    context.output.note(f"Listening for {context.options.seconds:g} s ...")
+    context.output.note(
+        context.output.tr("Listening for {seconds} s ...", seconds=f"{context.options.seconds:g}")
+    )
     found = discover_boards(context.services, context.options.seconds)
     context.output.document({"candidates": [entry.to_json() for entry in found]})
     if not found:
         context.output.text(
-            "No computer announced itself. Many images do not: look for the board's address in your router."
+            context.output.tr(
+                "No computer announced itself. Many images do not: look for the board's address in your router."
+            )
         )
         return 0
     rows = [
@@ -212,7 +231,7 @@ def _discover(context: Context) -> int:
             entry.candidate.name,
             entry.candidate.address,
             "ssh" if entry.candidate.port is not None else "",
-            f"{entry.board} (moved)" if entry.moved else entry.board or "",
+            context.output.tr("{board} (moved)", board=entry.board) if entry.moved else entry.board or "",
         )
         for entry in found
     ]
@@ -223,30 +242,43 @@ def _discover(context: Context) -> int:
 def _tell(context: Context, board: Board, **more: JsonValue) -> int:
     assert board.facts is not None
     context.output.document({"board": board.to_json(), **more})
-    for line in describe(board, board.facts):
+    for line in describe(board, board.facts, context.output):
         context.output.text(printable(line))
     return 0
 
 
-def describe(board: Board, facts: BoardFacts) -> list[str]:
+def describe(board: Board, facts: BoardFacts, output: Output) -> list[str]:
     """What a probe found, in lines; unknown is said to be unknown."""
-    simulated = "  (SIMULATED)" if facts.simulated else ""
-    driver = (
-        f"{facts.npu_driver} {facts.npu_driver_version or 'unknown version'}"
-        if facts.npu_driver
-        else "none found"
-    )
+    tr, unknown = output.tr, output.tr("unknown")
+    simulated = "  " + tr("(SIMULATED)") if facts.simulated else ""
+    version = facts.npu_driver_version or tr("unknown version")
+    driver = f"{facts.npu_driver} {version}" if facts.npu_driver else tr("none found")
     mount = facts.mount_of(board.store) if board.store else None
-    store = (
-        f"{board.store} on {mount.medium}, {format_bytes(mount.free_bytes)} free" if mount else board.store
-    )
-    runtimes = ", ".join(f"{runtime.name} {runtime.version}" for runtime in facts.runtimes) or "none found"
+    store = board.store or tr("no folder yet")
+    if mount is not None:
+        medium = str(value_word("medium", mount.medium, output.language))
+        store = tr(
+            "{store} on {medium}, {size} free",
+            store=store,
+            medium=medium,
+            size=format_bytes(mount.free_bytes),
+        )
+    runtimes = ", ".join(f"{one.name} {one.version}" for one in facts.runtimes) or tr("none found")
     return [
         f"{board.name}: {facts.title}{simulated}",
-        f"  SoC {facts.soc or 'unknown'}, {facts.npu_cores or 'unknown number of'} NPU cores, driver {driver}",
-        f"  memory {format_bytes(facts.mem_available_bytes)} available of {format_bytes(facts.mem_total_bytes)}",
-        f"  kernel {facts.kernel or 'unknown'}, models in {store or 'no folder yet'}",
-        f"  runtimes: {runtimes}",
+        tr(
+            "  SoC {soc}, {cores} NPU cores, driver {driver}",
+            soc=facts.soc or unknown,
+            cores=facts.npu_cores or tr("unknown number of"),
+            driver=driver,
+        ),
+        tr(
+            "  memory {free} available of {total}",
+            free=format_bytes(facts.mem_available_bytes),
+            total=format_bytes(facts.mem_total_bytes),
+        ),
+        tr("  kernel {kernel}, models in {store}", kernel=facts.kernel or unknown, store=store),
+        tr("  runtimes: {runtimes}", runtimes=runtimes),
     ]
 
 

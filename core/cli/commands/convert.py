@@ -73,14 +73,22 @@ def _run(context: Context) -> int:
         force=options.force,
     )
     for warning in start_warnings(handle):
-        context.output.note("note: " + " ".join(word(warning)))
+        told = " ".join(word(warning, context.output.language))
+        context.output.note(context.output.tr("note: {text}", text=told))
     result = run_job(handle, context.output)
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(
-        f"{result['path']}: {format_bytes(number(result['size_bytes']))}, {result['dtype']} for {result['platform']}"
-        f", rkllm-toolkit {result['toolkit_version']}, {format_duration(number(result['seconds']))}"
-        + ("  (SIMULATED toolkit)" if result["simulated"] else "")
+        context.output.tr(
+            "{path}: {size}, {dtype} for {platform}, rkllm-toolkit {version}, {time}",
+            path=result["path"],
+            size=format_bytes(number(result["size_bytes"])),
+            dtype=result["dtype"],
+            platform=result["platform"],
+            version=result["toolkit_version"],
+            time=format_duration(number(result["seconds"])),
+        )
+        + ("  " + context.output.tr("(SIMULATED toolkit)") if result["simulated"] else "")
     )
     return 0
 

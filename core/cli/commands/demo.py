@@ -55,7 +55,8 @@ def _tour(context: Context, parts: "DemoParts", paths: AppPaths) -> None:
         # The command line's half of the demo works without Qt's libraries; pictures do not.
         if error.code != "window.no_qt" or shots is not None:
             raise
-        context.output.note("the window was left out: " + " ".join(word(error)))
+        told = " ".join(word(error, context.output.language))
+        context.output.note(context.output.tr("the window was left out: {text}", text=told))
 
 
 COMMANDS = (Command("demo", _configure, _run, needs_services=False, lines=True),)

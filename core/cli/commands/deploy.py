@@ -95,10 +95,16 @@ def _conclude(context: Context, board: Board, outcome: Outcome) -> int:
     if isinstance(outcome, RKDeckError):
         return outcome.exit_code
     sent, seconds = number(outcome["bytes_sent"]), number(outcome["transfer_seconds"])
-    rate = format_rate(sent / seconds) if seconds and sent else "nothing to send"
+    tr = context.output.tr
     context.output.text(
-        f"{outcome['name']} is live on {board.name}: {format_bytes(sent)} sent ({rate}), verified, "
-        f"{format_duration(seconds)}"
+        tr(
+            "{name} is live on {board}: {size} sent ({rate}), verified, {time}",
+            name=outcome["name"],
+            board=board.name,
+            size=format_bytes(sent),
+            rate=format_rate(sent / seconds) if seconds and sent else tr("nothing to send"),
+            time=format_duration(seconds),
+        )
     )
     if context.options.serve:
         from core.cli.commands.serve import serve
@@ -127,14 +133,14 @@ def _list(context: Context) -> int:
     found = use.list_versions(context.services, board.name)
     context.output.document({"board": board.name, "deployments": [entry.to_json() for entry in found]})
     if not found:
-        context.output.text(f"Nothing is deployed on {board.name} yet.")
+        context.output.text(context.output.tr("Nothing is deployed on {board} yet.", board=board.name))
         return 0
     rows = [
         (
             entry.name,
             entry.version,
-            "current" if entry.current else "",
-            entry.dtype or "unknown",
+            context.output.tr("current") if entry.current else "",
+            entry.dtype or context.output.tr("unknown"),
             format_bytes(entry.size_bytes),
             entry.sha256[:12],
         )
@@ -160,7 +166,11 @@ def _rollback(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
     now = use.rollback(context.services, board.name, context.options.name, context.options.version)
     context.output.document({"board": board.name, "deployment": now.to_json()})
-    context.output.text(f"{now.name} on {board.name} is back at {now.version}")
+    context.output.text(
+        context.output.tr(
+            "{name} on {board} is back at {version}", name=now.name, board=board.name, version=now.version
+        )
+    )
     return 0
 
 
@@ -168,7 +178,7 @@ def _undeploy(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
     gone = use.undeploy(context.services, board.name, context.options.name)
     context.output.document({"board": board.name, "removed": gone.to_json()})
-    context.output.text(f"{gone.name} is gone from {board.name}")
+    context.output.text(context.output.tr("{name} is gone from {board}", name=gone.name, board=board.name))
     return 0
 
 
@@ -185,18 +195,20 @@ def _configure_adopt(parser: argparse.ArgumentParser) -> None:
 
 
 def _adopt(context: Context) -> int:
-    options, services = context.options, context.services
+    options, services, tr = context.options, context.services, context.output.tr
     board = services.boards.get(options.board)
     if options.path is not None and options.path.endswith(".rkllm"):
-        context.output.note("the board is computing the file's checksum ...")
+        context.output.note(tr("the board is computing the file's checksum ..."))
         now = use.adopt(services, board.name, options.path, name=options.name, force=options.force)
         context.output.document({"board": board.name, "deployment": now.to_json()})
-        context.output.text(f"{now.name} is live on {board.name}; nothing was sent")
+        context.output.text(
+            tr("{name} is live on {board}; nothing was sent", name=now.name, board=board.name)
+        )
         return 0
     found = use.find_adoptable(services, board.name, options.path)
     context.output.document({"board": board.name, "files": [file.to_json() for file in found]})
     if not found:
-        context.output.text(f"No .rkllm file was found there on {board.name}.")
+        context.output.text(tr("No .rkllm file was found there on {board}.", board=board.name))
         return 0
     rows = [(printable(file.path), format_bytes(file.size_bytes)) for file in found]
     context.output.table(("PATH", "SIZE"), rows, right=(1,))
@@ -221,10 +233,15 @@ def _prune(context: Context) -> int:
     context.output.document({"board": board.name, "dry_run": options.dry_run, **done.to_json()})
     for entry in done.versions:
         context.output.text(f"{entry.name} {entry.version}")
-    word = "would be" if options.dry_run else "were"
+    tr = context.output.tr
+    facts = {
+        "versions": len(done.versions), "files": len(done.blobs), "board": board.name,
+        "size": format_bytes(done.freed_bytes),
+    }  # fmt: skip
     context.output.text(
-        f"{len(done.versions)} old versions and {len(done.blobs)} files {word} removed from {board.name}: "
-        f"{format_bytes(done.freed_bytes)}"
+        tr("{versions} old versions and {files} files would be removed from {board}: {size}", **facts)
+        if options.dry_run
+        else tr("{versions} old versions and {files} files were removed from {board}: {size}", **facts)
     )
     return 0
 

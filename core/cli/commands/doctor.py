@@ -14,9 +14,9 @@ from core.cli.command import Command, Context
 from core.usecases import doctor as use
 from core.usecases.doctor import Diagnosis
 from core.vendor.releases import RuntimeRelease
-from core.words import fill, messages, word
+from core.words import word
 
-_MARKS = {"ok": "ok", "warning": "WARNING", "failed": "FAILED", "unknown": "unknown"}
+_MARK_WIDTH = 8
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -62,16 +62,27 @@ def _run(context: Context) -> int:
 
 def _tell(context: Context, diagnosis: Diagnosis) -> None:
     context.output.document(document(diagnosis))
+    marks = _marks(context)
+    indent = " " * len(marks["ok"])
     for finding in diagnosis.findings:
-        message, remedy = word(finding.statement)
-        context.output.text(f"{_MARKS[finding.verdict]:>8}  {message}")
+        message, remedy = word(finding.statement, context.output.language)
+        context.output.text(f"{marks[finding.verdict]}  {message}")
         if remedy and finding.verdict != "ok":
-            context.output.text(f"{'':>8}  {remedy}")
+            context.output.text(f"{indent}  {remedy}")
         if finding.fix is not None and finding.verdict != "ok":
-            context.output.text(
-                f"{'':>8}  RKDeck can do it: rkdeck doctor {diagnosis.board.name} --fix {finding.fix.id}"
-            )
-    context.output.text(f"{_MARKS[diagnosis.verdict]:>8}  altogether ({diagnosis.seconds:.1f} s)")
+            command = f"rkdeck doctor {diagnosis.board.name} --fix {finding.fix.id}"
+            offer = context.output.tr("RKDeck can do it: {command}", command=command)
+            context.output.text(f"{indent}  {offer}")
+    whole = context.output.tr("altogether ({seconds} s)", seconds=f"{diagnosis.seconds:.1f}")
+    context.output.text(f"{marks[diagnosis.verdict]}  {whole}")
+
+
+def _marks(context: Context) -> dict[str, str]:
+    """The verdicts in words, all of one width."""
+    tr = context.output.tr
+    words = {"ok": tr("ok"), "warning": tr("WARNING"), "failed": tr("FAILED"), "unknown": tr("unknown")}
+    width = max(_MARK_WIDTH, *map(len, words.values()))
+    return {verdict: word.rjust(width) for verdict, word in words.items()}
 
 
 def document(diagnosis: Diagnosis) -> dict[str, JsonValue]:
@@ -115,27 +126,37 @@ def _fix(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
     if context.options.sudo_password_stdin:
         password = sys.stdin.readline().rstrip("\n")
     elif way == "sudo_password" and somebody_is_there(context):
-        password = getpass.getpass(f"Password of {printable(diagnosis.board.user)} for sudo: ")
+        user = printable(diagnosis.board.user)
+        password = getpass.getpass(context.output.tr("Password of {user} for sudo: ", user=user))
     use.apply_fix(context.services, diagnosis.board.name, fix, password=password)
     return _afterwards(context, fix)
 
 
 def _library(context: Context, diagnosis: Diagnosis, wanted: Fix) -> int:
     given: str | None = context.options.library
+    tr = context.output.tr
     if given is not None and given.startswith(("./", "../", "/")):
         library = use.take_library(context.services, Path(given), diagnosis.seen)
     else:
         release = _release(context, diagnosis, given, wanted)
-        context.output.note(f"librkllmrt.so {release.version} of {release.released}, from {release.url}")
-        context.output.note(f"  under Rockchip's licence: {release.licence_url}")
+        context.output.note(
+            tr(
+                "librkllmrt.so {version} of {date}, from {url}",
+                version=release.version,
+                date=release.released,
+                url=release.url,
+            )
+        )
+        context.output.note(tr("  under Rockchip's licence: {url}", url=release.licence_url))
         if not _agreed(context):
             return RefusedError.exit_code
         library = use.get_library(context.services, release)
     fix = use.plan_library(context.services, diagnosis.board.name, library, diagnosis.seen)
     context.output.note(
-        printable(
-            f"sends librkllmrt.so {library.version} to {fix.facts['path']}; nothing else is touched",
-            limit=400,
+        tr(
+            "sends librkllmrt.so {version} to {path}; nothing else is touched",
+            version=library.version,
+            path=printable(str(fix.facts["path"]), limit=300),
         )
     )
     if not _agreed(context):
@@ -160,10 +181,10 @@ def _release(context: Context, diagnosis: Diagnosis, version: str | None, wanted
 
 
 def _show(context: Context, diagnosis: Diagnosis, fix: Fix) -> None:
-    title, detail = messages()[f"doctor.fix_{fix.id}"]
-    context.output.note(f"{fill(title, fix.facts)}. {fill(detail, fix.facts)}")
+    title, detail = word(fix.statement, context.output.language)
+    context.output.note(f"{title}. {detail}")
     who = "root" if fix.as_root else printable(diagnosis.board.user)
-    context.output.note(f"On {diagnosis.board.name}, as {who}:")
+    context.output.note(context.output.tr("On {board}, as {user}:", board=diagnosis.board.name, user=who))
     for command in fix.commands:
         context.output.note(f"  {printable(command, limit=1000)}")
 
@@ -173,13 +194,14 @@ def _agreed(context: Context) -> bool:
         return True
     if not somebody_is_there(context):
         raise UsageError("cli.needs_yes")
-    return agrees("Run this? [y/N] ")
+    return agrees(context, context.output.tr("Run this?"))
 
 
 def _afterwards(context: Context, fix: Fix) -> int:
     context.output.document({"fixed": fix.id, "undo": list(fix.undo), "as_root": fix.as_root})
-    context.output.text(f"done: {fix.id}")
-    context.output.text(f"to take it back{', as root' if fix.as_root else ''}:")
+    tr = context.output.tr
+    context.output.text(tr("done: {what}", what=fix.id))
+    context.output.text(tr("to take it back, as root:") if fix.as_root else tr("to take it back:"))
     for command in fix.undo:
         context.output.text(f"  {printable(command, limit=1000)}")
     return 0

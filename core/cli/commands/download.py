@@ -32,8 +32,15 @@ def _run(context: Context) -> int:
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(
-        f"{result['repo']} is in {result['path']}: {len(plan.files)} files, "
-        f"{format_bytes(number(result['bytes_fetched']))} fetched in {format_duration(number(result['seconds']))}"
+        context.output.trn(
+            "{repo} is in {path}: {n} file, {size} fetched in {time}",
+            "{repo} is in {path}: {n} files, {size} fetched in {time}",
+            len(plan.files),
+            repo=result["repo"],
+            path=result["path"],
+            size=format_bytes(number(result["bytes_fetched"])),
+            time=format_duration(number(result["seconds"])),
+        )
     )
     return 0
 

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 from core.base.names import printable
 from core.base.units import GIB, format_count
 from core.cli.command import Command, Context
+from core.cli.following import number
+from core.cli.output import Output
+from core.words import note_text, value_word
 
 if TYPE_CHECKING:
+    from core.estimate.records import Estimate, LevelEstimate
     from core.lab.perplexity.store import PerplexityRun
 
 
@@ -48,7 +52,7 @@ def _run(context: Context) -> int:
     )
     context.output.document(estimate.to_json())
     if not context.output.json:
-        show_estimate(context, estimate.to_json(), _measured(context))
+        show_estimate(context, estimate, _measured(context))
     return 0
 
 
@@ -67,35 +71,22 @@ def _measured(context: Context) -> "PerplexityRun | None":
     return None if folder is None else newest_run(stored_for_folder(services, folder, item))
 
 
-def show_estimate(
-    context: Context,
-    document: dict,  # type: ignore[type-arg]
-    measured: "PerplexityRun | None" = None,
-) -> None:
+def show_estimate(context: Context, estimate: "Estimate", measured: "PerplexityRun | None" = None) -> None:
     """Print the level table for people, with the perplexities that were measured."""
     out = context.output
+    document, tr = estimate.to_json(), out.tr
     out.text(
-        f"{document['model']}: {document['architecture']}, {format_count(document['parameters'])} parameters; "
-        f"{document['platform']}, context {document['context']}, {document['confidence']}"
+        tr(
+            "{model}: {architecture}, {parameters} parameters; {platform}, context {context}, {confidence}",
+            model=document["model"],
+            architecture=document["architecture"],
+            parameters=format_count(estimate.parameters),
+            platform=document["platform"],
+            context=document["context"],
+            confidence=value_word("confidence", document["confidence"], out.language),
+        )
     )
-    rows = []
-    for level in document["levels"]:
-        refused = (
-            "" if level["supported"] or level["kind"] == "reference" else (level["reason"] or "not supported")
-        )
-        rows.append(
-            (
-                level["dtype"],
-                _gib(level["rule_of_thumb_bytes"]),
-                _gib(level["ram_bytes"]),
-                f"{_gib(level['ram_low_bytes'])}..{_gib(level['ram_high_bytes'])}",
-                _gib(level["file_bytes"]),
-                _number(level["tokens_per_s"], 1),
-                _number(level["ttft_ms"], 0),
-                *_perplexity(measured, level["dtype"]),
-                refused,
-            )
-        )
+    rows = [_row(out, level, measured) for level in estimate.rows]
     perplexity = ("PERPLEXITY",) if measured else ()
     header = (
         "LEVEL",
@@ -111,11 +102,34 @@ def show_estimate(
     out.table(header, rows, right=tuple(range(1, len(header) - 1)))
     if measured:
         out.text(
-            f"  perplexity: measured on {printable(measured.text)}, {measured.windows} windows of "
-            f"{measured.window} tokens, by {measured.engine}"
+            tr(
+                "  perplexity: measured on {text}, {windows} windows of {window} tokens, by {engine}",
+                text=printable(measured.text),
+                windows=measured.windows,
+                window=measured.window,
+                engine=measured.engine,
+            )
         )
-    for note in document["notes"]:
-        out.text(f"  note: {note}")
+    for note in estimate.notes:
+        out.text("  " + tr("note: {text}", text=note_text(note, out.language)))
+
+
+def _row(out: Output, row: "LevelEstimate", measured: "PerplexityRun | None") -> tuple[str, ...]:
+    level = row.to_json()
+    refused = ""
+    if not row.supported and row.kind != "reference":
+        refused = note_text(row.reason, out.language) if row.reason else out.tr("not supported")
+    return (
+        row.dtype,
+        _gib(number(level["rule_of_thumb_bytes"])),
+        _gib(number(level["ram_bytes"])),
+        f"{_gib(number(level['ram_low_bytes']))}..{_gib(number(level['ram_high_bytes']))}",
+        _gib(number(level["file_bytes"])),
+        _number(number(level["tokens_per_s"]), 1),
+        _number(number(level["ttft_ms"]), 0),
+        *_perplexity(measured, row.dtype),
+        refused,
+    )
 
 
 def _perplexity(measured: "PerplexityRun | None", level: str) -> tuple[str, ...]:
@@ -125,7 +139,7 @@ def _perplexity(measured: "PerplexityRun | None", level: str) -> tuple[str, ...]
     return (_number(result.perplexity if result else None, 3),)
 
 
-def _gib(size_bytes: int | None) -> str:
+def _gib(size_bytes: float | None) -> str:
     return "-" if size_bytes is None else f"{size_bytes / GIB:.3f}"
 
 

@@ -8,8 +8,10 @@ from core.base.errors import JsonValue, UsageError
 from core.base.names import printable
 from core.cli.command import Command, Context
 from core.cli.following import progress_line, report, run_job
+from core.cli.output import Output
 from core.jobs.model import JobRecord
 from core.usecases import jobs as use
+from core.words import kind_name, state_name
 
 _ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
 
@@ -36,20 +38,29 @@ def _list(context: Context) -> int:
     records = context.services.jobs.store.list()
     context.output.document({"jobs": [record.to_json() for record in records]})
     if not records:
-        context.output.text("No jobs yet. Downloads, conversions and deployments appear here.")
+        context.output.text(
+            context.output.tr("No jobs yet. Downloads, conversions and deployments appear here.")
+        )
         return 0
     rows = [
-        (record.spec.id, record.spec.kind, _state(record), _started(record), record.spec.title)
+        (
+            record.spec.id,
+            kind_name(record.spec.kind, context.output.language),
+            _state(record, context.output),
+            _started(record),
+            record.spec.title,
+        )
         for record in records
     ]
     context.output.table(("JOB", "KIND", "STATE", "CREATED", "WHAT"), rows)
     return 0
 
 
-def _state(record: JobRecord) -> str:
+def _state(record: JobRecord, output: Output) -> str:
+    state = state_name(record.state, output.language)
     if record.alive and record.progress is not None:
-        return f"{record.state}: {progress_line(record.progress.to_json())}"
-    return str(record.state)
+        return f"{state}: {progress_line(record.progress.to_json(), output)}"
+    return state
 
 
 def _started(record: JobRecord) -> str:
@@ -82,7 +93,8 @@ def _cancel(context: Context, record: JobRecord) -> int:
     ended = context.services.jobs.attach(record.spec.id).wait(timeout_s=60)
     document: dict[str, JsonValue] = {"job": record.spec.id, "state": str(ended.state)}
     context.output.document(document)
-    context.output.text(f"{record.spec.id} is {ended.state}")
+    state = state_name(ended.state, context.output.language)
+    context.output.text(context.output.tr("{job}: {state}", job=record.spec.id, state=state))
     return 0
 
 

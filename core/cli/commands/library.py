@@ -24,7 +24,9 @@ def _list(context: Context) -> int:
     items = list_items(context.services)
     context.output.document({"items": [item.to_json() for item in items]})
     if not items:
-        context.output.text("The library is empty. `rkdeck download` and `rkdeck convert` fill it.")
+        context.output.text(
+            context.output.tr("The library is empty. `rkdeck download` and `rkdeck convert` fill it.")
+        )
         return 0
     rows = [(item.id, item.kind, format_bytes(item.size_bytes), item.title, str(item.path)) for item in items]
     context.output.table(("ID", "KIND", "SIZE", "TITLE", "PATH"), rows, right=(2,))
@@ -41,14 +43,20 @@ def _needed(context: Context) -> str:
 def _add(context: Context) -> int:
     item = add_path(context.services, existing_path(_needed(context)))
     context.output.document(item.to_json())
-    context.output.text(f"added {item.id}: {item.title}, {format_bytes(item.size_bytes)}")
+    size = format_bytes(item.size_bytes)
+    context.output.text(
+        context.output.tr("added {id}: {title}, {size}", id=item.id, title=item.title, size=size)
+    )
     return 0
 
 
 def _remove(context: Context) -> int:
     item = remove_item(context.services, _needed(context))
     context.output.document({"removed": item.to_json()})
-    context.output.text(f"removed {item.id}: {item.title}, {format_bytes(item.size_bytes)}")
+    size = format_bytes(item.size_bytes)
+    context.output.text(
+        context.output.tr("removed {id}: {title}, {size}", id=item.id, title=item.title, size=size)
+    )
     return 0
 
 
@@ -65,7 +73,9 @@ def _verify(context: Context) -> int:
         }
     )
     for key, problems in found.items():
-        context.output.text(f"{key}: " + ("; ".join(str(problem) for problem in problems) or "ok"))
+        context.output.text(
+            f"{key}: " + ("; ".join(map(context.output.sentence, problems)) or context.output.tr("ok"))
+        )
     return 1 if any(found.values()) else 0
 
 

@@ -9,9 +9,11 @@ from core.base.errors import CancelledError, RKDeckError, UsageError, error_from
 from core.base.names import printable
 from core.base.units import GIB
 from core.cli.command import Command, Context
+from core.cli.output import Output
 from core.monitor.feed import MAX_INTERVAL_S, MIN_INTERVAL_S, MonitorFeed
-from core.monitor.sample import BoardSample
+from core.monitor.sample import BoardSample, Missing
 from core.usecases.monitoring import open_feed
+from core.words import missing_name
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -80,26 +82,44 @@ class _Followed:
         self.seen.add(sample.board)
         self._counts[sample.board] += 1
         self._context.output.result(sample.to_json())
-        self._context.output.text(f"{sample.board}  {printable(describe(sample))}")
+        self._context.output.text(f"{sample.board}  {printable(describe(sample, self._context.output))}")
         return False
 
 
-def describe(sample: BoardSample) -> str:
+def describe(sample: BoardSample, output: Output) -> str:
     """One line for people; what cannot be read says why."""
+    tr, language = output.tr, output.language
     if not sample.is_up:
-        return f"no answer ({sample.missing.get('link', 'unknown')})"
+        error = None if sample.link_error is None else error_from_json(sample.link_error)
+        why = missing_name(sample.missing.get("link", "unknown"), language)
+        return tr("no answer ({why})", why=why if error is None else output.sentence(error))
     if sample.npu_load_percent is None:
-        npu = sample.missing.get("npu_load", "unknown")
+        npu = missing_name(sample.missing.get("npu_load") or Missing.NOT_HERE, language)
     else:
         npu = "/".join(f"{share:.0f}" for share in sample.npu_load_percent) + " %"
-    clock = "unknown" if sample.npu_hz is None else f"{sample.npu_hz / 1e6:.0f} MHz"
+    clock = tr("unknown") if sample.npu_hz is None else f"{sample.npu_hz / 1e6:.0f} MHz"
     total, free = sample.mem_total_bytes, sample.mem_available_bytes
     memory = (
-        "unknown" if total is None or free is None else f"{(total - free) / GIB:.2f} of {total / GIB:.2f} GiB"
+        tr("unknown")
+        if total is None or free is None
+        else tr("{used} of {total} GiB", used=f"{(total - free) / GIB:.2f}", total=f"{total / GIB:.2f}")
     )
-    warmest = f"{max(sample.temps_c.values()):.0f} C" if sample.temps_c else "unknown"
-    throttled = f", throttled by {', '.join(sample.throttled_by)}" if sample.throttled_by else ""
-    return f"NPU {npu} at {clock}, RAM {memory}, warmest {warmest}{throttled}"
+    warmest = f"{max(sample.temps_c.values()):.0f} C" if sample.temps_c else tr("unknown")
+    throttled = (
+        ", " + tr("throttled by {devices}", devices=", ".join(sample.throttled_by))
+        if sample.throttled_by
+        else ""
+    )
+    return (
+        tr(
+            "NPU {load} at {clock}, RAM {memory}, warmest {heat}",
+            load=npu,
+            clock=clock,
+            memory=memory,
+            heat=warmest,
+        )
+        + throttled
+    )
 
 
 COMMANDS = (Command("monitor", _configure, _run, lines=True),)

@@ -8,6 +8,7 @@ from core.base.names import printable
 from core.base.units import format_duration
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
+from core.cli.output import Output
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -95,9 +96,10 @@ def _show_stored(context: Context) -> int:
     for run in runs:
         _show(context, run.to_json())
         if not run.current:
-            context.output.text("  note: the model's files have changed since")
+            changed = context.output.tr("the model's files have changed since")
+            context.output.text("  " + context.output.tr("note: {text}", text=changed))
     if not runs:
-        context.output.text("nothing was measured yet")
+        context.output.text(context.output.tr("nothing was measured yet"))
     return 0
 
 
@@ -108,10 +110,17 @@ def _show(context: Context, run: dict[str, JsonValue]) -> None:
     assert isinstance(levels, list)
     assert isinstance(answers, list)
     out.text(
-        f"{printable(str(run['title']))}: perplexity on {printable(str(text['name']))}, {run['windows']} windows of "
-        f"{run['window']} tokens, {run['engine']}{_marked(run['engine_facts'])}"
+        out.tr(
+            "{model}: perplexity on {text}, {windows} windows of {window} tokens, {engine}",
+            model=printable(str(run["title"])),
+            text=printable(str(text["name"])),
+            windows=run["windows"],
+            window=run["window"],
+            engine=run["engine"],
+        )
+        + _marked(run["engine_facts"], out)
     )
-    rows = [_row(level) for level in levels if isinstance(level, dict)]
+    rows = [_row(level, out) for level in levels if isinstance(level, dict)]
     header = ("LEVEL", "PERPLEXITY", "95 %", "RATIO", "RATIO 95 %", "TOKENS", "TIME")
     out.table(header, rows, right=(1, 2, 3, 4, 5, 6))
     for answer in answers:
@@ -119,12 +128,14 @@ def _show(context: Context, run: dict[str, JsonValue]) -> None:
             out.text(f"  {answer['level']}: {printable(str(answer['text']), limit=2000)}")
 
 
-def _marked(facts: JsonValue) -> str:
-    return "  (SIMULATED toolkit)" if isinstance(facts, dict) and facts.get("simulated") is True else ""
+def _marked(facts: JsonValue, out: Output) -> str:
+    simulated = isinstance(facts, dict) and facts.get("simulated") is True
+    return "  " + out.tr("(SIMULATED toolkit)") if simulated else ""
 
 
-def _row(level: dict[str, JsonValue]) -> tuple[str, ...]:
-    name = str(level["level"]) + ("  (8-bit inputs simulated)" if level["simulated_activations"] else "")
+def _row(level: dict[str, JsonValue], out: Output) -> tuple[str, ...]:
+    simulated = "  " + out.tr("(8-bit inputs simulated)") if level["simulated_activations"] else ""
+    name = str(level["level"]) + simulated
     return (
         name,
         _figure(level["perplexity"], 3),

@@ -3,11 +3,13 @@
 import argparse
 
 from core.base.errors import JsonValue
+from core.base.names import printable
 from core.base.units import format_count
 from core.cli.command import Command, Context
 from core.estimate.badge import Badge
 from core.fitness.target import FitTarget
 from core.usecases import fitting
+from core.words import note_text, verdict_name
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -49,16 +51,20 @@ def _run(context: Context) -> int:
     models: list[JsonValue] = [{**model.to_json(), **_fit_json(badges.get(model.repo))} for model in found]
     context.output.document({"query": options.query, "models": models})
     if not found:
-        context.output.text(f"Nothing on the Hub matches {options.query!r}. Try fewer words.")
+        query_text = printable(options.query, 200)
+        context.output.text(
+            context.output.tr('Nothing on the Hub matches "{query}". Try fewer words.', query=query_text)
+        )
         return 0
+    unknown = context.output.tr("unknown")
     header: tuple[str, ...] = ("MODEL", "PARAMETERS", "DOWNLOADS", "LICENCE")
     rows: list[tuple[str, ...]] = [
-        (model.repo, format_count(model.parameters), str(model.downloads), model.license or "unknown")
+        (model.repo, format_count(model.parameters), str(model.downloads), model.license or unknown)
         for model in found
     ]
     if target is not None:
         header = (*header, "FITS (GUESS)")
-        rows = [(*row, _fit_text(badges[row[0]])) for row in rows]
+        rows = [(*row, _fit_text(badges[row[0]], context.output.language)) for row in rows]
     context.output.table(header, rows, right=(1, 2))
     return 0
 
@@ -85,9 +91,9 @@ def _fit_json(badge: Badge | None) -> dict[str, JsonValue]:
     }  # fmt: skip
 
 
-def _fit_text(badge: Badge) -> str:
-    verdict = {"yes": "fits", "tight": "tight", "no": "does not fit"}.get(badge.verdict or "", "?")
-    return f"{verdict}: {badge.reason.text()}" if badge.reason is not None else verdict
+def _fit_text(badge: Badge, language: str) -> str:
+    verdict = verdict_name(badge.verdict or "unknown", language)
+    return f"{verdict}: {note_text(badge.reason, language)}" if badge.reason is not None else verdict
 
 
 COMMANDS = (Command("search", _configure, _run),)

@@ -82,7 +82,12 @@ def _run(context: Context) -> int:
         try:
             results[name] = check()
         except Exception as error:  # noqa: BLE001  # whatever is broken is the answer
-            results[name] = f"FAILED: {type(error).__name__}: {error}"
+            told = (
+                context.output.sentence(error)
+                if isinstance(error, RKDeckError)
+                else f"{type(error).__name__}: {error}"
+            )
+            results[name] = context.output.tr("FAILED: {what}", what=told)
             failed.append(name)
         context.output.text(f"{name:>10}  {results[name]}")
     if failed:

@@ -23,8 +23,14 @@ def _serve(context: Context) -> int:
 def serve(context: Context, board: Board, name: str) -> Serving:
     """Start serving a deployment and say so."""
     serving = use.serve(context.services, board.name, name)
-    simulated = "  (SIMULATED runtime)" if serving.simulated else ""
-    context.output.text(f"{board.name} serves {serving.model} by {serving.runtime}{simulated}")
+    tr = context.output.tr
+    told = tr(
+        "{board} serves {model} by {runtime}",
+        board=board.name,
+        model=serving.model,
+        runtime=serving.runtime,
+    )
+    context.output.text(told + ("  " + tr("(SIMULATED runtime)") if serving.simulated else ""))
     return serving
 
 
@@ -36,8 +42,11 @@ def _stop(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
     stopped = use.stop(context.services, board.name)
     context.output.document({"board": board.name, "stopped": stopped.to_json() if stopped else None})
+    tr = context.output.tr
     context.output.text(
-        f"stopped {stopped.model} on {board.name}" if stopped else f"{board.name} serves nothing"
+        tr("stopped {model} on {board}", model=stopped.model, board=board.name)
+        if stopped
+        else tr("{board} serves nothing", board=board.name)
     )
     return 0
 
@@ -65,11 +74,14 @@ def _chat(context: Context) -> int:
     output.document({"board": board.name, "serving": serving.to_json(), **answer.to_json()})
     if options.logprobs is not None:
         output.text(answer.text)
-    speed = f"{answer.tokens_per_s:.1f} tokens/s" if answer.tokens_per_s is not None else "unknown speed"
-    first = f"{answer.ttft_ms:.1f} ms" if answer.ttft_ms is not None else "unknown"
-    simulated = ", SIMULATED runtime" if serving.simulated else ""
+    tr = output.tr
+    speed = f"{answer.tokens_per_s:.1f} tokens/s" if answer.tokens_per_s is not None else tr("unknown speed")
+    first = f"{answer.ttft_ms:.1f} ms" if answer.ttft_ms is not None else tr("unknown")
+    simulated = ", " + tr("SIMULATED runtime") if serving.simulated else ""
+    tokens = tr("unknown") if answer.tokens is None else answer.tokens
     output.text()
-    output.note(f"[{answer.tokens} tokens, {speed}, first after {first}{simulated}]")
+    told = tr("{n} tokens, {speed}, first after {time}", n=tokens, speed=speed, time=first)
+    output.note(f"[{told}{simulated}]")
     return 0
 
 

@@ -28,7 +28,11 @@ def _add(context: Context) -> int:
 
     toolkit = add_toolkit(context.services, _needed(context))
     context.output.document(toolkit.to_json())
-    context.output.text(f"added rkllm-toolkit {toolkit.version} ({toolkit.python})")
+    context.output.text(
+        context.output.tr(
+            "added rkllm-toolkit {version} ({python})", version=toolkit.version, python=toolkit.python
+        )
+    )
     return 0
 
 
@@ -37,7 +41,13 @@ def _remove(context: Context) -> int:
 
     toolkit = remove_toolkit(context.services, _needed(context))
     context.output.document({"removed": toolkit.to_json()})
-    context.output.text(f"removed rkllm-toolkit {toolkit.version} ({toolkit.python}); it stays installed")
+    context.output.text(
+        context.output.tr(
+            "removed rkllm-toolkit {version} ({python}); it stays installed",
+            version=toolkit.version,
+            python=toolkit.python,
+        )
+    )
     return 0
 
 
@@ -48,12 +58,14 @@ def _list(context: Context) -> int:
     context.output.document({"toolkits": [toolkit.to_json() for toolkit in toolkits]})
     if not toolkits:
         context.output.text(
-            "No toolkit yet. Install Rockchip's rkllm-toolkit wheel in a Python environment of its own\n"
-            "(Linux x86_64) and add it: rkdeck toolkit add /path/to/env/bin/python"
+            context.output.tr(
+                "No toolkit yet. Install Rockchip's rkllm-toolkit wheel in a Python environment of its own\n"
+                "(Linux x86_64) and add it: rkdeck toolkit add /path/to/env/bin/python"
+            )
         )
         return 0
     rows = [
-        (toolkit.version, "simulated" if toolkit.simulated else "", str(toolkit.python))
+        (toolkit.version, context.output.tr("simulated") if toolkit.simulated else "", str(toolkit.python))
         for toolkit in toolkits
     ]
     context.output.table(("VERSION", "", "PYTHON"), rows)

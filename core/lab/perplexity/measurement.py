@@ -24,7 +24,15 @@ _REFERENCE_BITS = 16
 class Reporter(Protocol):
     """Hears how far the run is (a worker's context)."""
 
-    def progress(self, phase: str, done: float, total: float | None, unit: str = "bytes") -> None:
+    def progress(
+        self,
+        phase: str,
+        done: float,
+        total: float | None,
+        unit: str = "bytes",
+        *,
+        facts: dict[str, JsonValue] | None = None,
+    ) -> None:
         """So much is done."""
 
     def log(self, text: str, level: str = "info") -> None:
@@ -170,4 +178,4 @@ class Measurement:
     def _tell(self, level: str) -> None:
         done = sum(len(self._journal.scores.get(name, {})) for name in self.order.levels)
         total = len(self._spans) * len(self.order.levels)
-        self._reporter.progress(f"Measuring {level}", done, total, unit="windows")
+        self._reporter.progress("measure", done, total, unit="windows", facts={"level": level})

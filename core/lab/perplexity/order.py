@@ -52,7 +52,6 @@ class PerplexityOrder:
 
     kind: ClassVar[JobKind] = JobKind(
         name="perplexity",
-        words="Measuring perplexity",
         worker=WorkerCommand(module="core.workers.perplexity"),
         lane="perplexity",
         resumable=True,

@@ -30,7 +30,7 @@ def run_perplexity(
     Raises:
         RefusedError: `perplexity.model_changed`; RKDeckError: `perplexity.cannot_write` and what the engines say.
     """
-    context.progress("Reading the model", 0, None, unit="windows")
+    context.progress("read_model", 0, None, unit="windows")
     if fingerprint(order.source) != order.fingerprint:
         raise RefusedError("perplexity.model_changed", model=order.title)
     words = texts.load(order.text_name, order.text_path, order.text_sha256)

@@ -10,9 +10,8 @@ from core.deploy.adopting import FoundFile
 from core.deploy.layout import Deployment
 from core.usecases import deployment as use
 from gui.desk import Desk
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
-from gui.wording import word_error
 
 
 class AdoptBox(QWidget):
@@ -92,7 +91,7 @@ class AdoptBox(QWidget):
 
     def _on_failed(self, error: RKDeckError) -> None:
         self._free()
-        self.state.setText(" ".join(word_error(error, language())))
+        self.state.setText(" ".join(word_error(error)))
 
     def _free(self) -> None:
         """Something else can be asked for."""

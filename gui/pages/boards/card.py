@@ -33,13 +33,12 @@ from gui.pages.boards.cures import cure_for
 from gui.pages.boards.doctor import summary
 from gui.pages.boards.figures import Figures
 from gui.pages.boards.finding_row import STATES, finding_words
+from gui.phrases import job_line, job_title
 from gui.shell.status import show_progress
-from gui.text import language, tr, trn
+from gui.text import tr, trn, word_error
 from gui.widgets.basic import StateLabel, button, label, row, set_role
 from gui.widgets.elided import breakable
 from gui.widgets.plain import menu_entry, set_tip
-from gui.wording import word_error
-from gui.words import job_line, job_title
 
 
 class BoardCard(QFrame):
@@ -188,7 +187,7 @@ class BoardCard(QFrame):
         soc = facts.soc.upper() if facts is not None and facts.soc else tr("unknown SoC")
         title = f"{printable(facts.title, 80)} · {soc}" if facts is not None else tr("not visited yet")
         error = view.error
-        self.model.setText(f"{title}\n{word_error(error, language())[0]}" if error is not None else title)
+        self.model.setText(f"{title}\n{word_error(error)[0]}" if error is not None else title)
         cure = cure_for(error)
         self.cure.setVisible(cure is not None)
         if cure is not None:
@@ -275,7 +274,7 @@ class BoardCard(QFrame):
             return
         show_progress(self.bar, record)
         if record.state is JobState.FAILED:
-            text = " ".join(word_error(error_from_json(record.error or {}), language()))
+            text = " ".join(word_error(error_from_json(record.error or {})))
         else:
             text = f"{job_title(record)}\n{job_line(record)}"
         self.job.setText(text)

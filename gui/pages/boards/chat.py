@@ -11,10 +11,9 @@ from core.serve.records import Answer
 from core.usecases import serving as use
 from gui.bridge import Task
 from gui.desk import Desk
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.plain import set_title
-from gui.wording import word_error
 
 
 class ChatPanel(QWidget):
@@ -132,7 +131,7 @@ class ChatPanel(QWidget):
         if isinstance(error, CancelledError):
             self.figures.setText(tr("Stopped."))
         else:
-            self.figures.setText(" ".join(word_error(error, language())))
+            self.figures.setText(" ".join(word_error(error)))
 
     def _finish(self) -> None:
         self._task = None

@@ -17,11 +17,11 @@ from gui.desk import Desk
 from gui.feeds.boards import BoardView
 from gui.models.list_model import Column, RecordModel
 from gui.pages.boards.adopting import AdoptBox
+from gui.phrases import ago_text
 from gui.text import tr
 from gui.widgets.basic import button, label, row
 from gui.widgets.plain import MessageBox, set_title
 from gui.widgets.tables import dress_table
-from gui.words import ago_text
 
 
 class DeploymentsPanel(QWidget):

@@ -23,13 +23,12 @@ from gui.dialogs.cure import cure_dialog
 from gui.dialogs.remedy import RemedyDialog, fix_words
 from gui.feeds.boards import BoardView
 from gui.pages.boards.finding_row import STATES, FindingRow
-from gui.text import language, tr, trn
+from gui.phrases import ago_text
+from gui.text import tr, trn, word_error
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.plain import set_title
 from gui.widgets.scrolled import Column, scrolled
-from gui.wording import word_error
-from gui.words import ago_text
 
 _ORDER = ("failed", "unknown", "warning", "ok")
 
@@ -146,7 +145,7 @@ class DoctorPanel(QWidget):
 
     def _show_nothing(self) -> None:
         error = self._view.error
-        text = word_error(error, language())[0] if error is not None else ""
+        text = word_error(error)[0] if error is not None else ""
         self.state.show_state("muted", tr("not visited yet"))
         self._outline = None
         self.rows.clear()

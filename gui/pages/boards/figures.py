@@ -3,8 +3,10 @@
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QWidget
 
 from core.base.units import GIB, permille
+from core.monitor.sample import Missing
+from core.words import missing_name
 from gui.feeds.boards import BoardView
-from gui.text import tr
+from gui.text import language, tr
 from gui.theme import number_font
 from gui.widgets.basic import label
 from gui.widgets.plain import set_tip
@@ -84,9 +86,7 @@ def _npu(view: BoardView) -> str:
         return tr("unknown")
     clock = f" · {sample.npu_hz / 1e6:.0f} MHz" if sample.npu_hz else ""
     if sample.npu_load_percent is None:
-        reason = sample.missing.get("npu_load", "")
-        text = tr("needs root on the board") if reason == "needs root" else tr("this board does not tell")
-        return text + clock
+        return missing_name(sample.missing.get("npu_load") or Missing.NOT_HERE, language()) + clock
     return " ".join(f"{load}" for load in sample.npu_load_percent) + " %" + clock
 
 

@@ -6,11 +6,10 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 from core.boards.doctor.findings import Finding, Verdict
 from gui.dialogs.cure import cure_words
 from gui.dialogs.remedy import fix_words
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.plain import set_tip
-from gui.wording import word_error
 
 STATES = {"ok": "ok", "warning": "warn", "failed": "bad", "unknown": "muted"}
 
@@ -56,7 +55,7 @@ class FindingRow(QWidget):
     def show_finding(self, finding: Finding) -> None:
         """Show the same check's finding of another visit (with a remedy only where the first had one)."""
         self.finding = finding
-        message, remedy = word_error(finding.statement, language())
+        message, remedy = word_error(finding.statement)
         self._state.show_state(STATES[finding.verdict], "")
         set_tip(self._state, finding_words(finding.verdict))
         self._text.setText(breakable(message))

@@ -4,13 +4,12 @@ from core.base.names import printable
 from core.base.units import format_bytes
 from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement
-from gui.text import language, tr
-from gui.wording import word_error
+from gui.text import tr, word_error
 
 
 def worst_line(judgement: Judgement) -> str:
     """What decides, in one sentence."""
-    return word_error(judgement.worst.statement, language())[0]
+    return word_error(judgement.worst.statement)[0]
 
 
 def judgement_line(judgement: Judgement, file: Candidate | None) -> str:

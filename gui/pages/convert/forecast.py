@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 from core.base.units import format_bytes
 from core.estimate.records import Number
 from core.usecases.conversion import Forecast
+from gui.phrases import VERDICT_ROLES, note_text, verdict_text
 from gui.text import noop, tr
 from gui.widgets.basic import StateLabel, label
-from gui.words import VERDICT_ROLES, note_text, verdict_text
 
 _BASIS = {
     "measured": noop("measured"),

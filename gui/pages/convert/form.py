@@ -17,6 +17,7 @@ from gui.pages.convert.checker import Order
 from gui.pages.convert.expert import ExpertOptions
 from gui.pages.convert.fields import PathField, QuietWheel, box, form, refill
 from gui.pages.convert.toolkits import ToolkitField
+from gui.phrases import note_text
 from gui.text import tr
 from gui.widgets.plain import set_tip
 from gui.widgets.scrolled import Column
@@ -149,8 +150,8 @@ class RecipeForm(Column):
             entry = model.item(self.dtype.count() - 1)
             entry.setEnabled(offered)
             if not offered:
-                reason = platform.refusals.get(level.name) or tr("not offered for this platform")
-                set_tip(entry, tr(reason))
+                reason = platform.refusals.get(level.name)
+                set_tip(entry, tr("not offered for this platform") if reason is None else note_text(reason))
         place = self.dtype.findData(wanted)
         if place < 0 or not model.item(place).isEnabled():
             place = self.dtype.findData(platform.usual_level.name)

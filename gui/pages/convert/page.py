@@ -14,13 +14,12 @@ from gui.pages.convert.forecast import ForecastPanel
 from gui.pages.convert.form import RecipeForm
 from gui.pages.convert.queue import ConversionQueue
 from gui.pages.page import Page
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, card, label, row
 from gui.widgets.elided import ElidedLabel
 from gui.widgets.plain import set_tip
 from gui.widgets.problem_list import ProblemList
 from gui.widgets.scrolled import Column, scrolled
-from gui.wording import word_error
 
 _MARGINS = 14, 10, 14, 10
 
@@ -193,7 +192,7 @@ class ConvertPage(Page):
             self.state.show_state("muted", "")
         elif check is not None:
             errors = [problem for problem in check.problems if problem.severity == "error"]
-            text = word_error(errors[0].error, language())[0] if errors else ""
+            text = word_error(errors[0].error)[0] if errors else ""
             self.state.show_state(*(("bad", tr("cannot start")) if errors else ("ok", tr("can start"))))
         self.state.setVisible(self.form.order is not None and check is not None)
         self.start.setEnabled(check is not None and check.can_start and not self._starting)

@@ -12,13 +12,12 @@ from core.library.library import LibraryItem
 from gui.desk import Desk
 from gui.models.list_model import RecordModel
 from gui.pages.convert.queue_view import QueueView, queue_columns
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.log_view import LogView
 from gui.widgets.plain import menu_entry
-from gui.wording import word_error
 
 _MOST_ENDED = 20
 _JOBS = "jobs"
@@ -212,7 +211,7 @@ class ConversionQueue(QWidget):
 
 def _outcome(record: JobRecord) -> str:
     if record.state is JobState.FAILED:
-        return "\n".join(word_error(error_from_json(record.error or {}), language()))
+        return "\n".join(word_error(error_from_json(record.error or {})))
     if record.state is JobState.INTERRUPTED:
         return tr("It was cut off. The toolkit has no checkpoints: it starts again from the beginning.")
     return ""

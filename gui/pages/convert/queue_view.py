@@ -20,9 +20,9 @@ from core.jobs.order import order_in
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE, Column
 from gui.pages.jobs.columns import job_columns
+from gui.phrases import STATE_ROLES, job_line, state_text
 from gui.text import tr
 from gui.theme import colour
-from gui.words import STATE_ROLES, job_line, state_text
 
 WHAT, STATE, TOOK = range(3)
 _TOOK_COLUMN = 5

@@ -12,10 +12,9 @@ from core.usecases import conversion as use
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.pages.convert.fields import QuietWheel, box, refill
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, label, row
 from gui.widgets.elided import breakable
-from gui.wording import word_error
 
 
 class ToolkitField(QWidget):
@@ -103,7 +102,7 @@ class ToolkitField(QWidget):
 
     def _on_failed(self, error: RKDeckError) -> None:
         self.add.setEnabled(True)
-        message, hint = word_error(error, language())
+        message, hint = word_error(error)
         self._say("bad", tr("Not added"), f"{message} {hint}")
 
     def _on_listed(self, toolkits: tuple[Toolkit, ...]) -> None:

@@ -17,10 +17,10 @@ from core.hub.records import ModelSummary
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE
 from gui.pages.discover.badges import Badges
+from gui.phrases import VERDICT_ROLES, note_text, verdict_text
 from gui.text import tr
 from gui.theme import colour
 from gui.widgets.plain import show_tip
-from gui.words import VERDICT_ROLES, note_text, verdict_text
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 54

@@ -17,13 +17,12 @@ from gui.desk import Desk
 from gui.pages.discover.files_tab import FilesTab
 from gui.pages.discover.memory_tab import MemoryTab
 from gui.pages.discover.ready_tab import ReadyTab
+from gui.phrases import job_line
 from gui.shell.status import show_progress
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, retint_button, row, set_role
 from gui.widgets.card_view import CardView
 from gui.widgets.empty_state import EmptyState
-from gui.wording import word_error
-from gui.words import job_line
 
 
 class ModelPane(QWidget):
@@ -143,10 +142,10 @@ class ModelPane(QWidget):
         self.card.show_card(text or tr("This model has no card."))
 
     def _on_card_failed(self, error: RKDeckError) -> None:
-        self.card.setPlainText(" ".join(word_error(error, language())))
+        self.card.setPlainText(" ".join(word_error(error)))
 
     def _show_problem(self, error: RKDeckError) -> None:
-        self.problem.setText(" ".join(word_error(error, language())))
+        self.problem.setText(" ".join(word_error(error)))
         self.problem.show()
 
     def _job(self) -> JobRecord | None:
@@ -191,7 +190,7 @@ class ModelPane(QWidget):
         elif item is not None:
             text = tr("In the library")
         elif record is not None and record.state is JobState.FAILED:
-            text = word_error(error_from_json(record.error or {}), language())[0]
+            text = word_error(error_from_json(record.error or {}))[0]
         elif record is not None and record.state is JobState.INTERRUPTED:
             text = tr("An earlier download was interrupted; Download goes on with it.")
         self.state.setText(text)

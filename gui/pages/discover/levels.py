@@ -8,10 +8,10 @@ from core.base.units import GIB
 from core.estimate.records import LevelEstimate, Number
 from core.vendor.levels import get_level
 from gui.models.list_model import Column, RecordModel
+from gui.phrases import note_text, verdict_text
 from gui.text import tr
 from gui.theme import colour
 from gui.widgets.tables import dress_table
-from gui.words import note_text, verdict_text
 
 Index = QModelIndex | QPersistentModelIndex
 _BASES = ("measured", "vendor", "calibrated", "extrapolated", "definition")

@@ -14,11 +14,10 @@ from core.model.shape import ModelShape
 from core.vendor.platforms import context_limits
 from gui.desk import Desk
 from gui.pages.discover.levels import LevelTable
-from gui.text import language, tr
+from gui.phrases import note_text, verdict_text
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.memory_bar import MemoryBar, MemoryParts
-from gui.wording import word_error
-from gui.words import note_text, verdict_text
 
 _MOST_NOTES = 6
 
@@ -116,7 +115,7 @@ class MemoryTab(QWidget):
             )  # fmt: skip
         except RKDeckError as error:
             self.table.show_rows(())
-            self.summary.setText(" ".join(word_error(error, language())))
+            self.summary.setText(" ".join(word_error(error)))
             self._show_level()
             return
         words = {

@@ -25,11 +25,10 @@ from gui.pages.discover.badges import Badges
 from gui.pages.discover.delegate import ResultDelegate
 from gui.pages.discover.detail import ModelPane
 from gui.pages.page import Page
-from gui.text import language, tr, trn
+from gui.text import tr, trn, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.plain import set_tip
-from gui.wording import word_error
 
 _PAGE_ROWS = 50
 _TYPING_MS = 350
@@ -345,7 +344,7 @@ class DiscoverPage(Page):
 
     def _on_failed(self, error: RKDeckError) -> None:
         self._task = None
-        message, hint = word_error(error, language())
+        message, hint = word_error(error)
         self.status.setText("")
         if self._cursor is not None:
             self.status.setText(message)

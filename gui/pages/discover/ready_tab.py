@@ -28,12 +28,11 @@ from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
 from gui.pages.boards.finding_row import STATES, finding_words
+from gui.phrases import job_line
 from gui.shell.status import show_progress
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.tables import dress_table
-from gui.wording import word_error
-from gui.words import job_line
 
 
 class ReadyTab(QWidget):
@@ -140,7 +139,7 @@ class ReadyTab(QWidget):
 
     def _on_failed(self, error: RKDeckError) -> None:
         self._task = None
-        message, hint = word_error(error, language())
+        message, hint = word_error(error)
         self.verdict.show_state("bad", tr("The file cannot be looked at"))
         self.reason.setText(f"{message} {hint}".strip())
 
@@ -181,7 +180,7 @@ class ReadyTab(QWidget):
         board = _target_name(self._desk)
         self.verdict.show_state(STATES[judgement.verdict], f"{board}: {words}")
         said = judgement.refusals[0].error if judgement.refusals else judgement.worst.statement
-        message, advice = word_error(said, language())
+        message, advice = word_error(said)
         self.reason.setText(message if judgement.verdict == "ok" else f"{message} {advice}".strip())
 
     def _show_fields(self, report: ReadyReport, judgement: Judgement) -> None:
@@ -254,7 +253,7 @@ class ReadyTab(QWidget):
             if running:
                 show_progress(self.bar, record)
             elif record.state is JobState.FAILED:
-                text = " ".join(word_error(error_from_json(record.error or {}), language()))
+                text = " ".join(word_error(error_from_json(record.error or {})))
             elif record.state is JobState.SUCCEEDED:
                 text = tr("It is on {board}.", board=printable(record.spec.board or "", 40))
         self.state.setText(text)

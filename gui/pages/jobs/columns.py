@@ -5,8 +5,8 @@ import time
 from core.base.units import format_duration
 from core.jobs.model import JobRecord
 from gui.models.list_model import Column
+from gui.phrases import ago_text, job_line, job_title, kind_text, state_text
 from gui.text import tr
-from gui.words import ago_text, job_line, job_title, kind_text, state_text
 
 STATE, PROGRESS = 2, 3
 WIDTHS = {0: 105, 2: 118, 3: 260, 4: 110, 5: 90}

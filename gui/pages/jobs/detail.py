@@ -8,12 +8,11 @@ from core.base.names import printable
 from core.base.units import format_bytes, format_duration
 from core.jobs.model import JobRecord, JobState
 from gui.desk import Desk
+from gui.phrases import STATE_ROLES, job_line, job_title, kind_text, state_text
 from gui.shell.status import show_progress
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, label
 from gui.widgets.log_view import LogView
-from gui.wording import word_error
-from gui.words import STATE_ROLES, job_line, job_title, kind_text, state_text
 
 _RUNS_AGAIN = {JobState.FAILED, JobState.CANCELLED}
 
@@ -86,7 +85,7 @@ class JobDetail(QWidget):
     def _show_outcome(self, record: JobRecord) -> None:
         message, hint = "", ""
         if record.state is JobState.FAILED:
-            message, hint = word_error(error_from_json(record.error or {}), language())
+            message, hint = word_error(error_from_json(record.error or {}))
         elif record.state is JobState.INTERRUPTED:
             message = tr("It was cut off, by a closed window, a crash or a reboot.")
             hint = (

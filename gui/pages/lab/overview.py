@@ -22,13 +22,12 @@ from core.usecases.lab_view import LabView, LevelRow
 from core.vendor.platforms import Platform
 from gui.models.list_model import Column, RecordModel
 from gui.pages.lab.heat import HeatView
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, label, row
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.scrolled import Column as ScrolledColumn
 from gui.widgets.scrolled import scrolled
 from gui.widgets.tables import dress_table
-from gui.wording import word_error
 
 _EMPTY, _FILLED = 0, 1
 
@@ -132,7 +131,7 @@ class Overview(QWidget):
     def _show_advice(self, view: LabView) -> None:
         advice = view.advice
         if advice is None:
-            text = word_error(view.problem, language())[0] if view.problem is not None else ""
+            text = word_error(view.problem)[0] if view.problem is not None else ""
             self.advice.show_state("muted", tr("No suggestion for this board"))
             self.why.setText(text)
             self.price.setText("")
@@ -146,7 +145,7 @@ class Overview(QWidget):
         self.advice.show_state(
             "ok", tr("Suggested for {soc}: {level}", soc=advice.platform.upper(), level=name)
         )
-        self.why.setText(word_error(advice.reason, language())[0])
+        self.why.setText(word_error(advice.reason)[0])
         self.price.setText(_price(advice))
 
     def _show_findings(self, analysis: Analysis) -> None:
@@ -173,7 +172,7 @@ class Overview(QWidget):
         )
         self.gains.setVisible(bool(gains))
         self.explain.setText(_explain(analysis))
-        problems = [word_error(problem, language())[0] for problem in analysis.problems]
+        problems = [word_error(problem)[0] for problem in analysis.problems]
         kept = tr("{n} other tensors keep their precision: embeddings and norms.", n=len(analysis.kept))
         self.kept.setText("\n".join([kept, *problems]))
 

@@ -25,12 +25,11 @@ from gui.pages.lab.overview import Overview
 from gui.pages.lab.perplexity import PerplexityTab
 from gui.pages.lab.tensor import TensorTab
 from gui.pages.page import Page
+from gui.phrases import job_line
 from gui.shell.status import show_progress
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.empty_state import EmptyState
-from gui.wording import word_error
-from gui.words import job_line
 
 _EMPTY, _FILLED = 0, 1
 
@@ -212,7 +211,7 @@ class LabPage(Page):
             show_progress(self.bar, record)
             text = job_line(record)
         elif record is not None and record.state is JobState.FAILED:
-            text = " ".join(word_error(error_from_json(record.error or {}), language()))
+            text = " ".join(word_error(error_from_json(record.error or {})))
         elif self._hub is not None:
             text = tr(
                 "{repo} on the Hub: only the tensor you look at is fetched.", repo=printable(self._hub.repo)

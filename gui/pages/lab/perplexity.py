@@ -31,14 +31,13 @@ from core.usecases.perplexity import PerplexityOptions
 from core.vendor.levels import comparable_levels, usual_levels
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
+from gui.phrases import job_line
 from gui.shell.status import show_progress
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.scrolled import Column as ScrolledColumn
 from gui.widgets.scrolled import scrolled
 from gui.widgets.tables import dress_table
-from gui.wording import word_error
-from gui.words import job_line
 
 _PROMPT_CHARACTERS = 500
 _LEVELS_A_ROW = 6
@@ -212,7 +211,7 @@ class PerplexityTab(QWidget):
             show_progress(self.bar, record)
             text = job_line(record)
         elif record is not None and record.state is JobState.FAILED:
-            text = " ".join(word_error(error_from_json(record.error or {}), language()))
+            text = " ".join(word_error(error_from_json(record.error or {})))
         elif record is not None and record.state is JobState.INTERRUPTED:
             text = tr(
                 "The last measurement was interrupted; Measure goes on with the windows that are missing."
@@ -273,7 +272,7 @@ class PerplexityTab(QWidget):
         self._desk.jobs.look_now()
 
     def _on_refused(self, error: RKDeckError) -> None:
-        self.problem.setText(" ".join(word_error(error, language())))
+        self.problem.setText(" ".join(word_error(error)))
         self.problem.show()
         self._show_job()
 

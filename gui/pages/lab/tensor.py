@@ -16,11 +16,10 @@ from core.vendor.levels import group_sizes
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.pages.lab.charts import StillChart
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.theme import number_font
 from gui.widgets.basic import card, label, row
 from gui.widgets.scrolled import Column, scrolled
-from gui.wording import word_error
 
 _WAIT_MS = 150
 _BITS = (4, 8)
@@ -259,7 +258,7 @@ class TensorTab(QWidget):
         self._say_problem(error)
 
     def _say_problem(self, error: RKDeckError | None) -> None:
-        self.problem.setText("" if error is None else " ".join(word_error(error, language())))
+        self.problem.setText("" if error is None else " ".join(word_error(error)))
         self.problem.setVisible(error is not None)
 
     def _show_picture(self, picture: TensorPicture | None) -> None:

@@ -9,8 +9,8 @@ from core.base.names import printable
 from core.base.units import format_bytes
 from core.library.library import LibraryItem
 from gui.models.list_model import Column
+from gui.phrases import ago_text
 from gui.text import tr
-from gui.words import ago_text
 
 TITLE, KIND, LEVEL, PLATFORM, SIZE, ADDED = range(6)
 WIDTHS = {KIND: 66, LEVEL: 90, PLATFORM: 102, SIZE: 88, ADDED: 112}

@@ -13,9 +13,8 @@ from gui.desk import Desk, Destination
 from gui.feeds.boards import BoardView
 from gui.pages.boards.drops import DropDesk
 from gui.pages.boards.verdict import worst_line
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.plain import MessageBox, literal, menu_entry, set_tip, set_title
-from gui.wording import word_error
 
 _MOST_PX = 460
 _ADD, _CHOOSE = "add", "choose"
@@ -113,7 +112,7 @@ class DeployMenu(QMenu):
         box.setText(
             tr("Send {title} to {board} all the same?", title=printable(item.title, 80), board=view.name)
         )
-        box.setInformativeText(" ".join(word_error(error, language())))
+        box.setInformativeText(" ".join(word_error(error)))
         force = box.addButton(tr("Deploy anyway"), QMessageBox.ButtonRole.AcceptRole)
         force.setObjectName("confirmForce")
         leave = box.addButton(tr("Leave it"), QMessageBox.ButtonRole.RejectRole)

@@ -12,11 +12,10 @@ from gui.desk import Desk
 from gui.pages.library.columns import is_simulated, plain_title
 from gui.pages.library.deploying import DeployMenu
 from gui.pages.library.facts import FactsPanel
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, label, line, row
 from gui.widgets.elided import breakable
 from gui.widgets.scrolled import scrolled
-from gui.wording import word_error
 
 _MOST_WRONG = 10
 _LEAST_PX = 300
@@ -155,7 +154,7 @@ class LibraryDetail(QWidget):
         self._task = None
         self.verify.setEnabled(True)
         if wrong:
-            lines = [" ".join(word_error(error, language())) for error in wrong[:_MOST_WRONG]]
+            lines = [" ".join(word_error(error)) for error in wrong[:_MOST_WRONG]]
             if len(wrong) > _MOST_WRONG:
                 lines.append(tr("… and {n} more", n=len(wrong) - _MOST_WRONG))
             self._say("bad", tr("Not as it was stored"), "\n".join(lines))
@@ -167,7 +166,7 @@ class LibraryDetail(QWidget):
     def _on_failed(self, error: RKDeckError) -> None:
         self._task = None
         self.verify.setEnabled(True)
-        self._say("bad", tr("Could not be verified"), " ".join(word_error(error, language())))
+        self._say("bad", tr("Could not be verified"), " ".join(word_error(error)))
 
     def _say(self, state: str, word: str, text: str = "") -> None:
         self.outcome.show_state(state, word)

@@ -12,12 +12,12 @@ from core.base.units import format_bytes
 from core.library.library import LibraryItem
 from gui.icons import icon
 from gui.pages.library.columns import kind_text, level_text, platform_text
+from gui.phrases import ago_text
 from gui.text import tr, trn
 from gui.widgets.basic import label, row
 from gui.widgets.elided import ElidedLabel
 from gui.widgets.plain import set_tip
 from gui.widgets.scrolled import Column
-from gui.words import ago_text
 
 _MOST_FILES = 40
 _DIGEST_LETTERS = 12

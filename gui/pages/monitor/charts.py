@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.base.units import GIB
-from core.monitor.sample import BoardSample
-from gui.text import noop, tr
+from core.monitor.sample import BoardSample, Missing
+from core.words import missing_name
+from gui.text import language, noop, tr
 
 _MHZ = 1e6
 
@@ -99,11 +100,4 @@ def why_missing(spec: ChartSpec, sample: BoardSample | None) -> str:
         return tr("the board does not answer")
     if spec.key == "speed":
         return tr("nothing is served, or nothing was asked yet")
-    reason = sample.missing.get(spec.missing)
-    return {
-        "needs root": tr("needs root on the board"),
-        "no NPU driver": tr("the board has no NPU driver"),
-        "the rocket driver has no load": tr("the rocket driver tells no load"),
-        "the driver is too old": tr("the NPU driver is too old to tell"),
-        "not on this board": tr("this board does not tell"),
-    }.get(reason or "", reason or tr("this board does not tell"))
+    return missing_name(sample.missing.get(spec.missing) or Missing.NOT_HERE, language())

@@ -18,14 +18,14 @@ from core.base.errors import RKDeckError
 from core.base.units import MIB
 from core.usecases.environment import EnvironmentFacts, check_hub, describe_environment
 from core.vendor.platforms import context_limits, load_platforms
+from core.words import languages
 from gui.crash import about_text
 from gui.desk import Desk
 from gui.pages.page import Page
 from gui.pages.settings.toolkits import ToolkitsPanel
-from gui.text import LANGUAGES, language, tr
+from gui.text import tr, word_error
 from gui.theme import DARK, LIGHT, SYSTEM
 from gui.widgets.basic import button, card, label, row
-from gui.wording import word_error
 
 _FIELD_PX = 320
 
@@ -78,8 +78,8 @@ class SettingsPage(Page):
         self.language = QComboBox()
         self.language.setObjectName("languageBox")
         self.language.addItem(tr("As the system"), "")
-        for code, name in LANGUAGES.items():
-            self.language.addItem(name, code)
+        for code, entry in languages().items():
+            self.language.addItem(entry.name, code)
         self.language.setCurrentIndex(self.language.findData(settings.language))
         self.language.currentIndexChanged.connect(self._on_language)
         self.theme = QComboBox()
@@ -183,7 +183,7 @@ class SettingsPage(Page):
         try:
             check_hub(text)
         except RKDeckError as error:
-            self.endpoint_problem.setText(" ".join(word_error(error, language())))
+            self.endpoint_problem.setText(" ".join(word_error(error)))
             self.endpoint_problem.show()
             return
         self.endpoint_problem.hide()

@@ -12,9 +12,8 @@ from core.usecases import conversion as use
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
-from gui.text import language, tr
+from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
-from gui.wording import word_error
 
 
 class ToolkitsPanel(QWidget):
@@ -93,7 +92,7 @@ class ToolkitsPanel(QWidget):
 
     def _on_failed(self, error: RKDeckError) -> None:
         self.add.setEnabled(True)
-        self.message.setText(" ".join(word_error(error, language())))
+        self.message.setText(" ".join(word_error(error)))
 
     def _on_removed(self, _toolkit: Toolkit) -> None:
         self.refresh()

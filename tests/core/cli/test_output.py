@@ -67,4 +67,4 @@ def test_for_people_nothing_of_json_is_printed() -> None:
 )
 def test_progress_of_a_stalled_transfer(stalled_s: float | None, shown: str) -> None:
     progress = Progress("upload", 3 << 20, 24 << 20, "bytes", 0.0, None, stalled=True, stalled_s=stalled_s)
-    assert progress_line(progress.to_json()).endswith(shown)
+    assert progress_line(progress.to_json(), Output(as_json=False)).endswith(shown)

@@ -12,6 +12,7 @@ from core.estimate.ready import estimate_ready
 from core.estimate.records import Estimate, LevelEstimate
 from core.estimate.table import estimate_model
 from core.vendor.platforms import get_platform, load_platforms
+from core.words import note_text
 
 GIB = 1 << 30
 USUAL = {size: int(size * 0.95 * GIB) for size in (4, 8, 16, 32)}
@@ -52,9 +53,9 @@ def test_what_is_free_now_decides_between_yes_and_tight(
     now = BoardNow(int(free_gib * GIB), served, held)
     fit = fit_board(2 * GIB, int(2.3 * GIB), 8 * GIB, lambda context: 2 * GIB + context, now)
     assert (fit.verdict, fit.reason.code) == (verdict, code)
-    assert "{" not in fit.reason.text()
+    assert "{" not in note_text(fit.reason)
     if served:
-        assert f"stop {served} first" in fit.reason.text()
+        assert f"stop {served} first" in note_text(fit.reason)
 
 
 def test_a_board_that_is_too_small_stays_too_small_whatever_is_free() -> None:
@@ -77,8 +78,8 @@ def test_the_largest_context_is_of_what_is_free_unless_something_stands_in_the_w
 
 def test_a_hostile_name_of_a_served_model_is_made_printable() -> None:
     fit = fit_board(2 * GIB, 2 * GIB, 8 * GIB, lambda _context: 1, BoardNow(GIB, "x\x1b[31m\u202e{need}"))
-    assert "\x1b" not in fit.reason.text()
-    assert "\u202e" not in fit.reason.text()
+    assert "\x1b" not in note_text(fit.reason)
+    assert "\u202e" not in note_text(fit.reason)
 
 
 def test_advice_names_what_would_make_it_fit() -> None:

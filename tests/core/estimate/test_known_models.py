@@ -8,13 +8,14 @@ from core.estimate.known_models import BenchmarkRow, benchmark_rows, known_model
 from core.estimate.table import estimate_model
 from core.model.shape import build_shape
 from core.vendor.platforms import get_platform
+from core.words import note_text
 
 
 @pytest.mark.parametrize("name", known_models())
 def test_every_model_has_a_shape_and_its_parameters(name: str) -> None:
     model = known_models()[name]
     shape = build_shape(model.facts())
-    assert shape.modelled, [note.text() for note in shape.notes]
+    assert shape.modelled, [note_text(note) for note in shape.notes]
     # The table leaves out norms and biases: at most a thousandth of a model.
     assert 0.998 < shape.parameters / model.parameters <= 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.monitor.sample import DOWN, NEEDS_ROOT, NO_RKNPU, UP, BoardSample
+from core.monitor.sample import DOWN, UP, BoardSample, Missing
 from core.monitor.sampler import BoardSampler
 from tests.core.monitor.shells import OWN_TREES, PUBLIC_TREES, LocalSession
 
@@ -107,13 +107,13 @@ def test_without_root_the_interrupts_tell_which_core_works(session: LocalSession
     if sampler.identity.is_root:  # root would see debugfs, so here the driver has no such file
         assert last.missing["npu_load"] == "the driver is too old"
     else:
-        assert last.missing["npu_load"] == NEEDS_ROOT
+        assert last.missing["npu_load"] == Missing.NEEDS_ROOT
 
 
 def test_mainline_has_no_load(session: LocalSession) -> None:
     (sample,) = _samples(session, OWN_TREES / "mainline-rocket")
     assert (sample.npu_load_percent, sample.npu_driver) == (None, "rocket")
-    assert sample.missing["npu_load"] == NO_RKNPU
+    assert sample.missing["npu_load"] == Missing.NO_RKNPU
     assert sample.missing["npu_hz"] == sample.missing["temps"] == "not on this board"
     assert sample.throttled_by is None
 

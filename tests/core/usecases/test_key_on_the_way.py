@@ -18,7 +18,6 @@ from core.usecases import boards as use
 from core.usecases import reaching
 from core.usecases.boards import BoardDraft
 from core.words import word
-from gui.wording import word_error
 from tests.core.boards.trees import orange_pi
 from tests.core.usecases.test_reaching import OTHER_KEY
 from tests.support.sshd import SshServer, openssh
@@ -104,7 +103,12 @@ def test_the_error_names_the_host_on_the_way_and_what_can_be_done(way: Way) -> N
     assert error.facts["fingerprint"] == way.gate.fingerprint
     assert error.facts["known_fingerprint"] == OTHER_KEY.fingerprint
     assert error.facts["jump_to"] == "board"
-    for _, advice in (word(error), word_error(error, "en"), word_error(error, "es")):
+    for _, advice in (
+        word(error),
+        word(error, window=True),
+        word(error, "es"),
+        word(error, "es", window=True),
+    ):
         assert "gate" in advice
         assert "board" in advice
     way.replace_key("gate", way.services.host_keys.lookup("board", way.board.port)[0])

@@ -132,7 +132,7 @@ def test_a_killed_worker_is_resumed_behind_its_last_tensor(services: Services, t
     assert len(lines) - len(written) in {61 - len(written), 62 - len(written)}
     assert use.stored_analysis(services, tmp_path / "m") is not None
     told = [event.data["text"] for event in resumed.follow() if event.event == "log"]
-    assert any("going on behind" in str(text) for text in told)
+    assert any("Going on behind" in str(text) for text in told)
 
 
 def test_one_tensor_comes_from_the_hub_by_range_and_only_once(services: Services) -> None:

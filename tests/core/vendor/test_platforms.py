@@ -1,8 +1,10 @@
 import pytest
 
 from core.base.errors import RefusedError, UsageError
+from core.base.notes import note
 from core.vendor.levels import load_levels
 from core.vendor.platforms import context_limits, get_platform, load_platforms, platform_of_compatibles
+from core.words import note_text
 
 
 def test_the_four_platforms() -> None:
@@ -21,7 +23,9 @@ def test_every_rkllm_level_is_offered_or_refused_with_a_reason(name: str) -> Non
 
 def test_the_toolkits_matrix() -> None:
     assert "w4a16" in get_platform("rk3588").refusals
-    assert get_platform("rk3588").refusals["w4a16"] == "rkllm-toolkit refuses w4a16 on RK3588 (1.3.0)"
+    refusal = get_platform("rk3588").refusals["w4a16"]
+    assert refusal == note("toolkit_refuses", dtype="w4a16", platform="RK3588", toolkit="1.3.0")
+    assert note_text(refusal) == "rkllm-toolkit refuses w4a16 on RK3588 (1.3.0)"
     assert "w4a16" in get_platform("rk3562").refusals
     assert "w4a8_g32" in get_platform("RK3562").dtypes
     assert all("w8a8" in platform.dtypes for platform in load_platforms().values())

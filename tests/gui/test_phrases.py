@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from core.jobs.model import JobRecord, JobSpec, JobState, Progress, WorkerCommand
+from gui.phrases import activity_text, ago_text, job_line, phase_text
 from gui.text import use_language
-from gui.words import activity_text, ago_text, job_line, phase_text
 
 MOVING = Progress("upload", 3 << 20, 24 << 20, "bytes", rate_per_s=1 << 20, eta_s=21.0)
 STALLED = replace(MOVING, stalled=True, stalled_s=17.0)
 EMPTY = Progress("files", 0, None, "bytes", None)
+MEASURING = Progress("measure", 1, 4, "windows", None, facts={"level": "w8a8"})
 
 
 @pytest.fixture
@@ -55,12 +56,13 @@ def test_how_long_in_whole_seconds(seconds: float, shown: str) -> None:
 def test_in_spanish() -> None:
     assert line(STALLED).startswith("Enviando: nada avanza desde hace 17 s · ")
     assert activity_text(replace(STALLED, stalled_s=None)) == "Enviando: nada avanza"
-    assert phase_text("files") == "Enviando los archivos que lo acompañan"
+    assert phase_text(EMPTY) == "Enviando los archivos que lo acompañan"
+    assert phase_text(MEASURING) == "Midiendo w8a8"
 
 
 def test_every_phase_of_a_deployment_has_words() -> None:
     for phase in ("hash", "files", "upload", "waiting", "starting"):
-        assert phase_text(phase) != phase
+        assert phase_text(replace(EMPTY, phase=phase)) != phase
     assert line(EMPTY).startswith("Sending the files that belong to it · ")
 
 

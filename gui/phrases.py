@@ -1,15 +1,14 @@
-"""Words for what the core names by codes: kinds and states of jobs, phases, verdicts, how long ago."""
+"""Phrases that several pages share: what a job is and does, how far it is, verdicts, how long ago."""
 
 import time
 
+from core import words
 from core.base.names import printable
 from core.base.notes import Note
 from core.base.units import UNKNOWN, format_bytes, format_day, format_duration
 from core.jobs.model import JobRecord, JobState, Progress
-from core.plans.kinds import kind_named
-from gui.text import tr
+from gui.text import language, tr
 
-_MEASURING = "Measuring "
 STATE_ROLES = {
     JobState.QUEUED: "muted",
     JobState.RUNNING: "info",
@@ -23,49 +22,17 @@ STATE_ROLES = {
 
 def kind_text(kind: str) -> str:
     """What a job does, as a noun."""
-    known = kind_named(kind)
-    # A newer RKDeck may share the home folder: what it calls its kinds is shown as it is.
-    return printable(kind, 40) if known is None else tr(known.words)
+    return words.kind_name(kind, language())
 
 
 def state_text(state: JobState) -> str:
     """Where a job stands, in a word."""
-    return {
-        JobState.QUEUED: tr("Waiting"),
-        JobState.RUNNING: tr("Running"),
-        JobState.CANCELLING: tr("Stopping"),
-        JobState.SUCCEEDED: tr("Done"),
-        JobState.FAILED: tr("Failed"),
-        JobState.CANCELLED: tr("Stopped"),
-        JobState.INTERRUPTED: tr("Interrupted"),
-    }[state]
+    return words.state_name(state, language())
 
 
-def phase_text(phase: str) -> str:
+def phase_text(progress: Progress) -> str:
     """What a job is doing now; what a toolkit calls its own stages stays in its words."""
-    if phase.startswith(_MEASURING):
-        return tr("Measuring {level}", level=printable(phase.removeprefix(_MEASURING), 40))
-    return {
-        "Analysing": tr("Rounding and comparing weights"),
-        "Reading the model": tr("Reading the model"),
-        "hash": tr("Computing the checksum"),
-        "upload": tr("Sending"),
-        "files": tr("Sending the files that belong to it"),
-        "starting": tr("Loading the model"),
-        "waiting": tr("Waiting for another transfer of the same file"),
-        "Downloading": tr("Downloading"),
-        "Checking what is there": tr("Checking what is there"),
-        "Waiting for another download of the same model": tr(
-            "Waiting for another download of the same model"
-        ),
-        "Checking the file": tr("Checking the file"),
-        "Computing the checksum": tr("Computing the checksum"),
-        "Loading checkpoint shards": tr("Loading the weights"),
-        "Building model": tr("Building the model"),
-        "Optimizing model": tr("Optimizing the model"),
-        "Converting model": tr("Converting the model"),
-        "Exporting model": tr("Writing the file"),
-    }.get(phase, printable(phase, 60))
+    return words.phase_name(progress.phase, progress.facts, language())
 
 
 def job_title(record: JobRecord) -> str:
@@ -75,7 +42,7 @@ def job_title(record: JobRecord) -> str:
 
 def verdict_text(verdict: str) -> str:
     """Whether something fits."""
-    return {"yes": tr("fits"), "tight": tr("tight"), "no": tr("does not fit")}.get(verdict, tr("unknown"))
+    return words.verdict_name(verdict, language())
 
 
 VERDICT_ROLES = {"yes": "ok", "tight": "warn", "no": "bad", "unknown": "muted"}
@@ -106,7 +73,7 @@ def remaining_text(progress: Progress) -> str:
 
 def activity_text(progress: Progress) -> str:
     """What a job is doing now, and that nothing moves while that is so."""
-    doing = phase_text(progress.phase)
+    doing = phase_text(progress)
     if not progress.stalled:
         return doing
     if progress.stalled_s is None:
@@ -129,7 +96,7 @@ def job_line(record: JobRecord) -> str:
 
 def note_text(note: Note) -> str:
     """A remark of the estimator."""
-    return tr(note.template).format(**dict(note.facts))
+    return words.note_text(note, language())
 
 
 def ago_text(t_unix_s: float) -> str:

@@ -1,4 +1,4 @@
-"""The window's words: complete in both languages, over the same facts, in a window's terms, harmless."""
+"""Words for errors: over the same facts in every language, in a window's terms where it shows them, harmless."""
 
 import ast
 import re
@@ -13,11 +13,10 @@ import pytest
 
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.jobs.model import JobState
-from core.words import messages, word
-from gui.wording import word_error
+from core.words import known, languages, messages, word
 
-ROOT = Path(__file__).parents[2]
-LANGUAGES = ("en", "es")
+ROOT = Path(__file__).parents[3]
+LANGUAGES = tuple(languages())
 # A command of ours, also alone in backticks (`rkdeck.log` and `rkdeck-store` are files), or an option.
 _COMMAND = re.compile(
     r"`rkdeck`|\brkdeck (?=[a-z-])|(?<![\w-])--[a-z]|`(?:retry|resume|jobs|library|board|toolkit) ?"
@@ -33,42 +32,39 @@ def _document(language: str, name: str) -> dict[str, Any]:
     return tomllib.loads((resources.files("resources") / "translations" / language / name).read_text("utf-8"))
 
 
-def _codes(language: str) -> dict[str, dict[str, str]]:
-    return {key: value for key, value in _document(language, "errors.toml").items() if "." in key}
+def word_error(error: RKDeckError, language: str) -> tuple[str, str]:
+    """What the window shows."""
+    return word(error, known(language), window=True)
 
 
 def _fields(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
 
+def _texts(language: str) -> Iterator[tuple[str, str, str]]:
+    """All messages and hints of a language, those of the command line and the window's."""
+    for window in (False, True):
+        for code, (message, hint) in messages(language, window=window).items():
+            yield code, message, hint
+
+
 def _window_texts(language: str) -> Iterator[tuple[str, str, str]]:
-    own = _codes(language)
-    for code, (message, hint) in messages().items():
-        mine = own.get(code, {})
-        yield code, mine.get("message", message), mine.get("hint", hint)
-
-
-def test_spanish_has_every_code() -> None:
-    assert sorted(set(messages()) - set(_codes("es"))) == []
-    assert [code for code, texts in _codes("es").items() if set(texts) != {"message", "hint"}] == []
+    for code, (message, hint) in messages(language, window=True).items():
+        yield code, message, hint
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_words_for_unknown_codes(language: str) -> None:
-    assert sorted(set(_codes(language)) - set(messages())) == []
-
-
-def test_english_says_only_what_differs() -> None:
-    for code, texts in _codes("en").items():
+def test_the_window_says_only_what_differs(language: str) -> None:
+    everywhere = _document(language, "errors.toml")
+    for code, texts in _document(language, "errors_in_window.toml").items():
         assert texts, code
         assert set(texts) <= {"message", "hint"}, code
-        said = dict(zip(("message", "hint"), messages()[code], strict=True))
-        assert [name for name, text in texts.items() if text == said[name]] == [], code
+        assert [name for name, text in texts.items() if text == everywhere[code][name]] == [], code
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_fact_is_added_or_lost(language: str) -> None:
-    for code, message, hint in _window_texts(language):
+    for code, message, hint in _texts(language):
         english = messages()[code]
         assert _fields(message) == _fields(english[0]), code
         # An advice may name again, or no longer, what its message has already told.
@@ -92,7 +88,7 @@ def test_the_search_for_commands_finds_them(text: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_words_are_sentences(language: str) -> None:
-    for code, message, hint in _window_texts(language):
+    for code, message, hint in _texts(language):
         for text in filter(None, (message, hint)):
             assert text[0].isupper() or text[0] in "`{¿", code
             assert text == text.strip(), code
@@ -100,37 +96,21 @@ def test_words_are_sentences(language: str) -> None:
 
 
 def test_spanish_addresses_nobody() -> None:
-    for code, message, hint in _window_texts("es"):
+    for code, message, hint in _texts("es"):
         assert not _FAMILIAR.search(f"{message} {hint}"), code
 
 
 def test_spanish_was_translated() -> None:
-    same = [code for code, message, hint in _window_texts("es") if message == messages()[code][0]]
+    same = [code for code, message, hint in _texts("es") if message == messages()[code][0]]
     assert same == []
-
-
-def _estimate_templates() -> set[str]:
-    estimator = tomllib.loads((resources.files("resources") / "estimator.toml").read_text("utf-8"))
-    platforms = tomllib.loads((resources.files("resources") / "platforms.toml").read_text("utf-8"))
-    refusals = {text for platform in platforms["platform"] for text in platform["refusals"].values()}
-    sections = (estimator[name].values() for name in ("notes", "reasons", "advice"))
-    return refusals.union(*sections)
-
-
-def test_spanish_estimate_covers_all_templates() -> None:
-    spanish = _document("es", "estimate.toml")
-    assert sorted(_estimate_templates() - set(spanish)) == []
-    assert sorted(set(spanish) - _estimate_templates()) == []
-    for english, text in spanish.items():
-        assert _fields(text) == _fields(english), english
-        assert text != english
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_values_keep_their_places(language: str) -> None:
-    for name, table in _document(language, "errors.toml").get("facts", {}).items():
-        for value, text in table.items():
-            assert _fields(value) == _fields(text), f"{name}: {value}"
+    for name, table in _document(language, "values.toml").items():
+        for value, text in table.items() if isinstance(table, dict) else ():
+            # An error's code among the values is not told again: no bare code is shown.
+            assert _fields(value) - {"code"} <= _fields(text) <= _fields(value), f"{name}: {value}"
 
 
 def _literals(node: ast.expr) -> Iterator[str]:
@@ -154,14 +134,14 @@ def _literal_facts() -> Iterator[tuple[str, str, str]]:
 
 
 def test_spanish_words_the_causes_that_core_writes_out() -> None:
-    tables = _document("es", "errors.toml")["facts"]
+    tables = _document("es", "values.toml")
     found = [(where, fact, text) for where, fact, text in _literal_facts() if text not in _FILE_NAMES]
     assert len(found) > 20
     assert [item for item in found if item[2] not in tables[item[1]]] == []
 
 
 def test_states_and_causes_are_spanish() -> None:
-    states = _document("es", "errors.toml")["facts"]["state"]
+    states = _document("es", "values.toml")["state"]
     assert set(states) == {str(state) for state in JobState}
     error = RKDeckError("jobs.not_resumable_now", job="j", state="queued")
     assert "en espera" in word_error(error, "es")[0]
@@ -203,6 +183,7 @@ def test_each_language_has_its_words_and_english_is_the_rest() -> None:
         assert word_error(error, other) == word_error(error, "en")
     plain = RKDeckError("jobs.ambiguous", job="j", jobs=["j1", "j2"])
     assert word_error(plain, "en") == word(plain)
+    assert word(error, "es")[1] == "`rkdeck jobs` las muestra."
 
 
 def test_the_hint_of_another_code_is_in_the_windows_words() -> None:

@@ -1,0 +1,80 @@
+"""What the values of a fact are called inside a sentence: states, kinds, causes that RKDeck itself chooses.
+
+Tables: `values.toml`, a section per fact. An entry may be a template: `"exit status {status}" = "código de salida
+{status}"`. An error's `reason` may also be a note's English sentence; it is found again by the note's code.
+"""
+
+import re
+import string
+from collections.abc import Mapping
+from functools import cache
+
+from core.base.errors import JsonValue
+from core.words.filling import fill
+from core.words.language import PLAIN
+from core.words.tables import own_table, table
+
+_REASON = "reason"
+_MAX_MATCHED_CHARACTERS = 500
+_FORMATTER = string.Formatter()
+
+
+# What the values of one fact are called: exact ones, and (matcher, words) of those with open places.
+Values = tuple[Mapping[str, str], tuple[tuple[re.Pattern[str], str], ...]]
+
+
+def unknown_word(language: str) -> str:
+    """Return the word for what is not known."""
+    return str(table(language, "values")["unknown"])
+
+
+def value_word(fact: str, value: JsonValue, language: str = PLAIN) -> JsonValue:
+    """Return what a fact's value is called; a value without words, and a list's members without, stay as they are."""
+    values = worded_values(language).get(fact)
+    if values is None:
+        return value
+    if isinstance(value, list):
+        return [value_word(fact, item, language) for item in value]
+    if not isinstance(value, str) or len(value) > _MAX_MATCHED_CHARACTERS:
+        return value
+    exact, patterns = values
+    if value in exact:
+        return exact[value]
+    for matcher, words in patterns:
+        if found := matcher.fullmatch(value):
+            places = {place: value_word(place, text, language) for place, text in found.groupdict().items()}
+            return fill(words, places, unknown_word(language))
+    return ", ".join(exact.get(part, part) for part in value.split(", "))
+
+
+def fill_worded(template: str, facts: Mapping[str, JsonValue], language: str) -> str:
+    """Put facts into a template, their values in the language's words."""
+    worded = {name: value_word(name, value, language) for name, value in facts.items()}
+    return fill(template, worded, unknown_word(language))
+
+
+@cache
+def worded_values(language: str) -> Mapping[str, Values]:
+    """Return the words of each fact's values."""
+    sections = {
+        name: dict(section)
+        for name, section in table(language, "values").items()
+        if isinstance(section, Mapping)
+    }
+    if language != PLAIN:
+        own = own_table(language, "notes")
+        notes = {text: own[code] for code, text in own_table(PLAIN, "notes").items() if code in own}
+        sections[_REASON] = {**sections.get(_REASON, {}), **notes}
+    return {name: _values(section) for name, section in sections.items()}
+
+
+def _values(section: Mapping[str, str]) -> Values:
+    exact = {value: text for value, text in section.items() if "{" not in value}
+    return exact, tuple((_matcher(value), text) for value, text in section.items() if "{" in value)
+
+
+def _matcher(template: str) -> re.Pattern[str]:
+    parts = _FORMATTER.parse(template)
+    return re.compile(
+        "".join(re.escape(text) + (f"(?P<{name}>.+?)" if name else "") for text, name, _, _ in parts)
+    )

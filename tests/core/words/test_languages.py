@@ -1,0 +1,160 @@
+"""A language is one folder: it is found by listing, chosen by setting or locale, and what it lacks is English."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import RKDeckError
+from core.words import chosen, counted, known, label, languages, tell, word
+from core.words import language as one_language
+from core.words.language import Language
+from core.words.tables import forget
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = Path(str(resources.files("resources") / "translations"))
+
+
+@pytest.fixture
+def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of languages with a third one, a copy of Spanish."""
+    folder = tmp_path / "translations"
+    shutil.copytree(SHIPPED, folder)
+    shutil.copytree(folder / "es", folder / "xx")
+    (folder / "xx" / "language.toml").write_text(
+        'name = "Xxish"\n'
+        "plural = [{ mod10 = [1], not_mod100 = [11] }, { mod10 = [2, 3, 4], not_mod100 = [12, 13, 14] }, {}]\n"
+    )
+    monkeypatch.setattr(one_language, "folder", lambda: folder)
+    monkeypatch.setattr("core.words.tables.folder", lambda: folder)
+    forget()
+    yield folder
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.mark.parametrize(
+    ("setting", "environ", "language"),
+    [
+        ("", {}, "en"),
+        ("", {"LANG": "C"}, "en"),
+        ("", {"LANG": "C.UTF-8"}, "en"),
+        ("", {"LANG": "POSIX"}, "en"),
+        ("", {"LANG": "es_MX.UTF-8"}, "es"),
+        ("", {"LANG": "es_ES@euro"}, "es"),
+        ("", {"LANG": "fr_FR.UTF-8"}, "en"),
+        ("", {"LANG": "../es"}, "en"),
+        ("", {"LANG": "es_ES", "LC_MESSAGES": "en_GB.UTF-8"}, "en"),
+        ("", {"LANG": "en_GB", "LC_MESSAGES": "es_AR"}, "es"),
+        ("", {"LANG": "es", "LC_MESSAGES": "es", "LC_ALL": "C"}, "en"),
+        ("", {"LANG": "es", "LC_ALL": ""}, "es"),
+        ("es", {"LANG": "C"}, "es"),
+        ("en", {"LANG": "es"}, "en"),
+        ("fr", {"LANG": "es"}, "en"),
+    ],
+)
+def test_the_setting_wins_and_then_the_locale(setting: str, environ: dict[str, str], language: str) -> None:
+    assert chosen(setting, environ) == language
+
+
+def test_the_shipped_languages_tell_their_names() -> None:
+    assert [(language.code, language.name) for language in languages().values()] == [
+        ("en", "English"),
+        ("es", "Español"),
+    ]
+
+
+@pytest.mark.usefixtures("third")
+def test_a_third_language_is_one_folder() -> None:
+    assert [language.name for language in languages().values()] == ["English", "Español", "Xxish"]
+    assert known("xx_YY.UTF-8") == "xx"
+    error = RKDeckError("jobs.unknown", job="j")
+    assert word(error, "xx", window=True) == word(error, "es", window=True) != word(error, window=True)
+    assert label("Copy all", "xx") == "Copiar todo"
+
+
+def test_what_a_language_lacks_is_english(third: Path) -> None:
+    for file in third.joinpath("xx").glob("*.toml"):
+        if file.name != "language.toml":
+            file.unlink()
+    (third / "xx" / "errors.toml").write_text('["jobs.unknown"]\nmessage = "Xx {job}."\nhint = "xx."\n')
+    forget()
+    error = RKDeckError("jobs.unknown", job="j")
+    assert word(error, "xx") == ("Xx j.", "xx.")
+    # Its hint may name a command: the window shows its own in English rather than that.
+    assert word(error, "xx", window=True) == ("Xx j.", "The Jobs page lists them.")
+    other = RKDeckError("jobs.ambiguous", job="j", jobs=["a", "b"])
+    assert word(other, "xx") == word(other)
+
+
+def test_a_language_counts_by_its_own_rule(third: Path) -> None:
+    (third / "xx" / "labels" / "more.toml").write_text('"{n} things" = ["{n} one", "{n} few", "{n} many"]\n')
+    forget()
+    told = [counted("{n} thing", "{n} things", n, "xx") for n in (1, 2, 5, 11, 12, 21, 104)]
+    assert told == ["1 one", "2 few", "5 many", "11 many", "12 many", "21 one", "104 few"]
+    assert counted("{n} thing", "{n} things", 1, "en") == "1 thing"
+
+
+def test_a_language_without_plural_forms_has_one() -> None:
+    assert {Language("zh", "中文", ({},)).form(count) for count in range(30)} == {0}
+
+
+def test_a_line_of_a_log_is_english_text_and_code_with_facts() -> None:
+    told: list[tuple[str, str, RKDeckError | None]] = []
+
+    def log(text: str, level: str = "info", *, error: RKDeckError | None = None) -> None:
+        told.append((text, level, error))
+
+    cause = RKDeckError("remote.closed", host="h", port=22, reason="the connection ended")
+    tell(log, RKDeckError("deploy.not_tidied", cause=cause.to_json()), "warning")
+    ((text, level, error),) = told
+    assert level == "warning"
+    assert "remote.closed" not in text
+    assert text.startswith("Older versions could not be removed: ")
+    assert error is not None
+    spanish = word(error, "es")[0]
+    assert "remote.closed" not in spanish
+    assert "terminó la conexión" in spanish
+
+
+def rkdeck(
+    home: Path, *arguments: str, tree: Path = ROOT, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, with the data files of another tree."""
+    script = (
+        "import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]\n"
+        "from gui.main import main; sys.exit(main())"
+    )
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))}
+    return subprocess.run(
+        [sys.executable, "-c", script, str(tree), str(ROOT), *arguments, "--home", str(home)],
+        capture_output=True, text=True, cwd=home, env={**clean, "PYTHONUTF8": "1", **environ},
+    )  # fmt: skip
+
+
+def test_the_command_line_speaks_the_language_of_setting_or_locale(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "resources", tree / "resources")
+    shutil.copytree(SHIPPED / "es", tree / "resources" / "translations" / "xx")
+    home = tmp_path / "home"
+    home.mkdir()
+    assert "No boards yet." in rkdeck(home, "board", LANG="C").stdout
+    assert "Aún no hay placas." in rkdeck(home, "board", LANG="es_MX.UTF-8").stdout
+    assert "Aún no hay placas." in rkdeck(home, "board", tree=tree, LANG="xx_XX.UTF-8").stdout
+    failed = rkdeck(home, "jobs", "show", "nothing", LC_ALL="es_ES.UTF-8", LANG="C")
+    assert "No existe la tarea nothing." in failed.stderr
+    assert "`rkdeck jobs` las muestra." in failed.stderr
+    program = rkdeck(home, "jobs", "show", "nothing", "--json", LANG="es_ES.UTF-8")
+    assert json.loads(program.stdout)["error"]["message"] == "There is no job nothing."
+    (home / "settings.toml").write_text('language = "es"\n')
+    assert "Aún no hay placas." in rkdeck(home, "board", LANG="C").stdout
+    (home / "settings.toml").write_text("language = [\n")
+    broken = rkdeck(home, "board", LANG="es_ES.UTF-8")
+    assert broken.returncode == 1
+    assert broken.stderr.startswith("rkdeck: The settings")
