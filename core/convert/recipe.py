@@ -72,12 +72,12 @@ class Problem:
     """Something about a recipe; an error would make the toolkit fail, a warning may disappoint.
 
     Attributes:
-        fix: the recipe that would cure it, where there is only one sensible cure.
+        remedy: the recipe that would mend it, where there is only one sensible one.
     """
 
     severity: Severity
     error: RKDeckError
-    fix: Recipe | None = None
+    remedy: Recipe | None = None
 
 
 def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) -> tuple[Problem, ...]:
@@ -132,7 +132,7 @@ def _with_nearest_level(
     if not allowed:
         return None
     nearest = min(allowed, key=lambda level: _distance(level, wanted))
-    # Not every level takes every algorithm: with another level the cure would be the next problem.
+    # Not every level takes every algorithm: with another level the remedy would be the next problem.
     algorithm = recipe.algorithm if _family(recipe.algorithm) in nearest.algorithms else PLAIN_ALGORITHM
     return replace(recipe, dtype=nearest.name, algorithm=algorithm)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, Verdict, overall, worst
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import arch_of, matching_release
 from core.fitness.candidate import Candidate
@@ -89,9 +89,9 @@ class Judgement:
         return bool(self.refusals) and all(refusal.overridable for refusal in self.refusals)
 
     @property
-    def remedy(self) -> Fix | None:
+    def remedy(self) -> Remedy | None:
         """What RKDeck can do about the first refusal that is shown."""
-        return self.refusals[0].finding.fix if self.refusals else None
+        return self.refusals[0].finding.remedy if self.refusals else None
 
     def refused(self, *, force: bool) -> RefusedError | None:
         """The first refusal that stands."""
@@ -138,24 +138,24 @@ def _refusals(findings: tuple[Finding, ...], seen: Examination, board: str) -> t
 
 
 def _refusal(finding: Finding, seen: Examination, board: str) -> Refusal:
-    fix, overridable = finding.fix, finding.code in OVERRIDABLE
-    release = _release(fix, seen) if fix is not None else None
+    remedy, overridable = finding.remedy, finding.code in OVERRIDABLE
+    release = _release(remedy, seen) if remedy is not None else None
     facts: dict[str, JsonValue] = {**finding.facts, "board": board, "overridable": overridable}
     hint = None
-    if fix is not None and fix.id == "library":
+    if remedy is not None and remedy.id == "library":
         # A library that no release known here would be is the user's to find: the finding's own advice says so.
-        facts |= {"remedy": fix.id if release is not None else None, "release": release}
+        facts |= {"remedy": remedy.id if release is not None else None, "release": release}
         hint = "deploy.offer_library" if release is not None else None
-    elif fix is not None:
-        facts |= {"remedy": fix.id}
+    elif remedy is not None:
+        facts |= {"remedy": remedy.id}
         hint = "deploy.offer_remedy"
     return Refusal(finding, overridable, RefusedError(finding.code, hint=hint, **facts))
 
 
-def _release(fix: Fix, seen: Examination) -> str | None:
+def _release(remedy: Remedy, seen: Examination) -> str | None:
     """The release that would be proposed for the file (or the newest, where any would do)."""
-    arch, toolkit = arch_of(seen.facts.machine), fix.facts.get("version")
-    if fix.id != "library" or arch is None:
+    arch, toolkit = arch_of(seen.facts.machine), remedy.facts.get("version")
+    if remedy.id != "library" or arch is None:
         return None
     release = matching_release(arch, toolkit if isinstance(toolkit, str) else None)
     return release.version if release is not None else None

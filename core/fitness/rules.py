@@ -11,7 +11,7 @@ from core.base.names import printable
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, finding
-from core.boards.doctor.fixes import copy_library
+from core.boards.doctor.remedies import copy_library
 from core.fitness.candidate import Candidate
 from core.fitness.room import disk, memory
 from core.fitness.runtime import match_versions
@@ -120,16 +120,18 @@ def _versions(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
         found = [runtime.version for runtime in seen.facts.runtimes if runtime.simulated]
     match = match_versions(found, inspection.toolkit_version)
     toolkit, runtime = match.toolkit_version, match.runtime_version
-    fix = None if inspection.simulated else copy_library(toolkit)
+    remedy = None if inspection.simulated else copy_library(toolkit)
     shown: Facts = {"toolkit": toolkit, "runtime": runtime}
     if match.match == "no_library" and inspection.simulated:
         yield finding("model_runtime", "failed", "doctor.model_no_stand_in")
     elif match.match == "no_library":
-        yield finding("model_runtime", "failed", "doctor.model_no_library", toolkit=toolkit).cured_by(fix)
+        yield finding("model_runtime", "failed", "doctor.model_no_library", toolkit=toolkit).with_remedy(
+            remedy
+        )
     elif match.match == "unknown":
         yield finding("model_runtime", "unknown", "doctor.model_runtime_unknown", **shown)
     elif match.match == "too_old":
-        yield finding("model_runtime", "failed", "doctor.model_runtime_old", **shown).cured_by(fix)
+        yield finding("model_runtime", "failed", "doctor.model_runtime_old", **shown).with_remedy(remedy)
     elif _misbehaves(runtime, toolkit):
         yield finding("model_runtime", "warning", "doctor.model_runtime_pair", **shown)
     else:

@@ -6,7 +6,7 @@ from core.base.errors import JsonValue, RKDeckError
 from core.jobs.worker import WorkerContext
 from core.lab.analysis import analyse
 from core.lab.order import AnalyzeOrder
-from core.lab.store import AnalysisStore, Journal, stamp_of
+from core.lab.store import AnalysisStore, TensorJournal, stamp_of
 from core.lab.weights import open_folder
 from core.words import tell
 
@@ -30,7 +30,7 @@ def run_analysis(context: WorkerContext, order: AnalyzeOrder, parts: AnalysisPar
             with the model.
     """
     stamp = stamp_of(order.source)
-    weights, journal = open_folder(order.source), Journal(context.job_dir / _JOURNAL, stamp)
+    weights, journal = open_folder(order.source), TensorJournal(context.job_dir / _JOURNAL, stamp)
 
     def progress(done: int, total: int, tensor: str) -> None:
         context.progress("analyze", done, total)

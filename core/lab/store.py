@@ -102,7 +102,7 @@ def stamp_of(folder: Path) -> str:
     return digest.hexdigest()
 
 
-class Journal:
+class TensorJournal:
     """Measured tensors of a running analysis, a line each: who is killed goes on behind the last of them."""
 
     def __init__(self, path: Path, stamp: str) -> None:

@@ -10,8 +10,8 @@ from core.base.tasks import CancelToken
 from core.boards.doctor.applying import Way, run_commands, way_of
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, Verdict, overall
-from core.boards.doctor.fixes import Fix, library_fix
 from core.boards.doctor.library_file import LibraryFile, read_library
+from core.boards.doctor.remedies import Remedy, library_remedy
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import arch_of, matching_release
 from core.boards.registry import Board
@@ -50,9 +50,9 @@ class Diagnosis:
         """What it comes to."""
         return overall(self.findings)
 
-    def way(self, fix: Fix) -> Way:
-        """How a fix can be carried out there."""
-        return way_of(self.seen, as_root=fix.as_root)
+    def way(self, remedy: Remedy) -> Way:
+        """How a remedy can be carried out there."""
+        return way_of(self.seen, as_root=remedy.as_root)
 
 
 def diagnose(
@@ -110,10 +110,10 @@ def check_file(
     return check_model(candidate, status.seen, board=board.name)
 
 
-def apply_fix(
+def apply_remedy(
     services: Services,
     name: str,
-    fix: Fix,
+    remedy: Remedy,
     *,
     password: str | None = None,
     undo: bool = False,
@@ -124,7 +124,7 @@ def apply_fix(
     Args:
         services: the core.
         name: of the board.
-        fix: exactly as it was shown; not one that needs a file (`send_library`).
+        remedy: exactly as it was shown; not one that needs a file (`send_library`).
         password: of the account, where sudo wants one; used once.
         undo: run the commands that take it back.
         cancel: called off, the connection is closed; what was run stays.
@@ -132,9 +132,9 @@ def apply_fix(
     Raises:
         RefusedError, RKDeckError: as `core.boards.doctor.applying.run_commands` and connecting do.
     """
-    commands = fix.undo if undo else fix.commands
+    commands = remedy.undo if undo else remedy.commands
     with services.connect(services.boards.get(name)) as session, ended_by(cancel or CancelToken(), session):
-        run_commands(session, commands, as_root=fix.as_root, password=password)
+        run_commands(session, commands, as_root=remedy.as_root, password=password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def take_library(services: Services, path: Path, seen: Examination) -> LibraryFi
     return services.runtimes.keep(library)
 
 
-def plan_library(services: Services, name: str, library: LibraryFile, seen: Examination) -> Fix:
+def plan_library(services: Services, name: str, library: LibraryFile, seen: Examination) -> Remedy:
     """What sending a library would do.
 
     Raises:
@@ -209,12 +209,12 @@ def plan_library(services: Services, name: str, library: LibraryFile, seen: Exam
     if board.store is None:
         raise RefusedError("boards.no_store", name=name, user=board.user)
     library.check_machine(seen.facts.machine)
-    return library_fix(board.store, library.folder_name, library.size_bytes)
+    return library_remedy(board.store, library.folder_name, library.size_bytes)
 
 
 def send_library(
     services: Services, name: str, library: LibraryFile, *, cancel: CancelToken | None = None
-) -> Fix:
+) -> Remedy:
     """Put a runtime library beside the models; nothing else on the board is touched.
 
     Returns:
@@ -229,4 +229,4 @@ def send_library(
     version = library.folder_name
     with services.connect(board) as session, ended_by(cancel or CancelToken(), session):
         place(session, board.store, RUNTIME_LIBRARY, version, library.path, library.sha256)
-    return library_fix(board.store, library.folder_name, library.size_bytes)
+    return library_remedy(board.store, library.folder_name, library.size_bytes)

@@ -16,7 +16,7 @@ from core.base.errors import CancelledError, RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.boards.doctor.applying import Way
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 from core.usecases import doctor as use
 from gui.bridge import Task
 from gui.desk import Desk
@@ -28,9 +28,9 @@ from gui.widgets.plain import PlainButton, set_title
 _LINES_SHOWN = 7
 
 
-def fix_words(fix: Fix) -> tuple[str, str]:
+def remedy_words(remedy: Remedy) -> tuple[str, str]:
     """A remedy's title and what it means."""
-    return word_error(fix.statement)
+    return word_error(remedy.statement)
 
 
 def tell_broken_off(desk: Desk, board: str) -> None:
@@ -44,7 +44,7 @@ class RemedyDialog(QDialog):
     """Shows the commands, asks for a password where sudo wants one, runs them when the user says so.
 
     Signals:
-        done_well: the Fix that was carried out, or taken back.
+        done_well: the Remedy that was carried out, or taken back.
     """
 
     done_well = Signal(object)
@@ -53,7 +53,7 @@ class RemedyDialog(QDialog):
         self,
         desk: Desk,
         board: str,
-        fix: Fix,
+        remedy: Remedy,
         way: Way,
         parent: QWidget | None = None,
         *,
@@ -61,17 +61,17 @@ class RemedyDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("remedyDialog")
-        self._desk, self._board, self._fix, self._way = desk, board, fix, way
+        self._desk, self._board, self._remedy, self._way = desk, board, remedy, way
         self._undo = undo
         self._task: Task | None = None
-        title, detail = fix_words(fix)
+        title, detail = remedy_words(remedy)
         set_title(self, title)
         self.commands = QPlainTextEdit()
         self.commands.setObjectName("remedyCommands")
         self.commands.setReadOnly(True)
         self.commands.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.commands.setAccessibleName(tr("Commands"))
-        lines = [printable(line, limit=2000) for line in (fix.undo if undo else fix.commands)]
+        lines = [printable(line, limit=2000) for line in (remedy.undo if undo else remedy.commands)]
         self.commands.setPlainText("\n".join(lines))
         self.commands.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
         self.commands.setMinimumHeight(_LINES_SHOWN * self.commands.fontMetrics().lineSpacing())
@@ -86,7 +86,7 @@ class RemedyDialog(QDialog):
 
     def _about(self, detail: str) -> str:
         name = printable(self._board, 60)
-        who = tr("root") if self._fix.as_root else tr("the account RKDeck uses")
+        who = tr("root") if self._remedy.as_root else tr("the account RKDeck uses")
         if self._undo:
             return tr("These commands take it back on {board}, run as {who}:", board=name, who=who)
         return f"{detail}\n\n" + tr(
@@ -118,9 +118,9 @@ class RemedyDialog(QDialog):
         self.run.clicked.connect(self._on_run)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
-        self.password.setVisible(self._way == "sudo_password" and self._fix.as_root)
-        impossible.setVisible(self._way == "impossible" and self._fix.as_root)
-        self.run.setEnabled(not (self._way == "impossible" and self._fix.as_root))
+        self.password.setVisible(self._way == "sudo_password" and self._remedy.as_root)
+        impossible.setVisible(self._way == "impossible" and self._remedy.as_root)
+        self.run.setEnabled(not (self._way == "impossible" and self._remedy.as_root))
         self.setMinimumWidth(640)
 
     @Slot()
@@ -133,13 +133,13 @@ class RemedyDialog(QDialog):
         self.problem.hide()
         services, token = self._desk.services, CancelToken()
         self._task = self._desk.bridge.run(
-            use.apply_fix, services, self._board, self._fix, password=self.password.text() or None,
+            use.apply_remedy, services, self._board, self._remedy, password=self.password.text() or None,
             undo=self._undo, cancel=token, done=self._on_done, failed=self._on_failed,
         )  # fmt: skip
         self.password.clear()
 
     def _on_done(self, _nothing: None) -> None:
-        self.done_well.emit(self._fix)
+        self.done_well.emit(self._remedy)
         self.accept()
 
     def _on_failed(self, error: RKDeckError) -> None:

@@ -18,8 +18,8 @@ from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
-from core.boards.doctor.fixes import Fix
 from core.boards.doctor.library_file import LibraryFile
+from core.boards.doctor.remedies import Remedy
 from core.usecases import doctor as use
 from core.usecases.doctor import LibraryOffer
 from gui.bridge import Task
@@ -195,8 +195,8 @@ class LibraryDialog(QDialog):
             done=self._on_sent, failed=self._on_failed,
         )  # fmt: skip
 
-    def _on_sent(self, fix: Fix) -> None:
-        self.done_well.emit(fix)
+    def _on_sent(self, remedy: Remedy) -> None:
+        self.done_well.emit(remedy)
         self.accept()
 
     def _on_failed(self, error: RKDeckError) -> None:

@@ -1,4 +1,4 @@
-"""Problems of a recipe, each with its advice and, where there is a sure cure, a button that applies it."""
+"""Problems of a recipe, each with its advice and, where there is a sure remedy, a button that applies it."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
@@ -21,8 +21,8 @@ class ProblemList(QWidget):
     """The problems in their order.
 
     Signals:
-        fixed: the Recipe that cures one of them.
-        help_wanted: the code of a problem whose cure the user has to choose.
+        fixed: the Recipe that mends one of them.
+        help_wanted: the code of a problem whose remedy the user has to choose.
     """
 
     fixed = Signal(object)
@@ -40,13 +40,13 @@ class ProblemList(QWidget):
 
     @property
     def buttons(self) -> tuple[QPushButton, ...]:
-        """The buttons that cure or help, from above."""
+        """The buttons that mend or help, from above."""
         return (*self._fixes, *self._helps)
 
     def show_problems(
         self, problems: tuple[Problem, ...], recipe: Recipe | None, *, anew: bool = False
     ) -> None:
-        """Show problems; `recipe` is what the cures are compared with. The same ones stay as they are."""
+        """Show problems; `recipe` is what the remedies are compared with. The same ones stay as they are."""
         if problems == self.problems and not anew:
             return
         self.problems = problems
@@ -66,12 +66,12 @@ class ProblemList(QWidget):
         self._layout.addWidget(label(breakable(message), wrap=True, selectable=True))
         if hint:
             self._layout.addWidget(label(breakable(hint), "muted", wrap=True, selectable=True))
-        if problem.fix is not None:
-            fix = button(_fix_text(problem.fix, recipe), icon_name="check")
-            fix.setObjectName("fixButton")
-            fix.clicked.connect(self._on_fix)
-            self._fixes[fix] = problem.fix
-            self._layout.addLayout(row(fix, None))
+        if problem.remedy is not None:
+            remedy = button(_remedy_text(problem.remedy, recipe), icon_name="check")
+            remedy.setObjectName("fixButton")
+            remedy.clicked.connect(self._on_fix)
+            self._fixes[remedy] = problem.remedy
+            self._layout.addLayout(row(remedy, None))
         elif problem.error.code in _HELP:
             found = button(tr(_HELP[problem.error.code]))
             found.setObjectName("helpButton")
@@ -93,11 +93,15 @@ class ProblemList(QWidget):
             self.help_wanted.emit(self._helps[pressed])
 
 
-def _fix_text(fix: Recipe, recipe: Recipe | None) -> str:
-    if recipe is None or fix.dtype != recipe.dtype:
-        return tr("Use {value}", value=fix.dtype)
-    if fix.context != recipe.context:
-        return tr("Use a context of {value}", value=fix.context)
-    if fix.cores != recipe.cores:
-        return tr("Use all NPU cores") if fix.cores is None else tr("Use {value} NPU cores", value=fix.cores)
-    return tr("Use {value}", value=fix.algorithm)
+def _remedy_text(remedy: Recipe, recipe: Recipe | None) -> str:
+    if recipe is None or remedy.dtype != recipe.dtype:
+        return tr("Use {value}", value=remedy.dtype)
+    if remedy.context != recipe.context:
+        return tr("Use a context of {value}", value=remedy.context)
+    if remedy.cores != recipe.cores:
+        return (
+            tr("Use all NPU cores")
+            if remedy.cores is None
+            else tr("Use {value} NPU cores", value=remedy.cores)
+        )
+    return tr("Use {value}", value=remedy.algorithm)

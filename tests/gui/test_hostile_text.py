@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from core.base.errors import RKDeckError
 from core.boards.discovery import Candidate as Neighbour
 from core.boards.doctor.findings import Finding
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 from core.boards.facts import BoardFacts
 from core.boards.registry import Board
 from core.convert.recipe import Problem
@@ -116,7 +116,7 @@ def board_view(text: str, code: str = "remote.timeout") -> BoardView:
     board = made(Board, text, name="desk", port=22, facts=facts)
     versions = tuple(made(Deployment, text, version=f"v{n}", sha256=text, current=n == 0) for n in range(2))
     findings = tuple(
-        Finding(f"check{n}", "failed", "doctor.model_no_library", error(text).facts, _fix(text))
+        Finding(f"check{n}", "failed", "doctor.model_no_library", error(text).facts, _remedy(text))
         for n in range(3)
     )
     status = made(
@@ -127,8 +127,8 @@ def board_view(text: str, code: str = "remote.timeout") -> BoardView:
     return BoardView(board, status, sample, error(text, code), job)
 
 
-def _fix(text: str) -> Fix:
-    return made(Fix, text, id="groups", facts=dict.fromkeys(("groups", "user", "path", "group"), text))
+def _remedy(text: str) -> Remedy:
+    return made(Remedy, text, id="groups", facts=dict.fromkeys(("groups", "user", "path", "group"), text))
 
 
 def fill_boards(desk: Desk, view: BoardView) -> None:
@@ -278,7 +278,7 @@ def test_panels_of_a_board(window: MainWindow, desk: Desk, text: str) -> None:
     panel._on_off()
     panel.adopting._on_failed(error(text))
     check(window, panel)
-    doctor = DoctorPanel(desk, view, [_fix(text)])
+    doctor = DoctorPanel(desk, view, [_remedy(text)])
     desk.fill_drawer(doctor)
     check(window, doctor)
     chat = ChatPanel(desk, "desk")
@@ -299,7 +299,7 @@ def test_dialogs_of_a_board(window: MainWindow, desk: Desk, text: str) -> None:
     dialogs = [
         adding, HostKeyDialog(told, window), ChangedKeyDialog(desk, "desk", told, window),
         NewPasswordDialog(desk, "desk", told, window), MoveBoardDialog(desk, board, told, window),
-        RemedyDialog(desk, "desk", _fix(text), "sudo", window),
+        RemedyDialog(desk, "desk", _remedy(text), "sudo", window),
     ]  # fmt: skip
     for dialog in dialogs:
         dialog.show()

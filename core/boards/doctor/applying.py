@@ -32,7 +32,7 @@ def run_commands(
 
     Args:
         session: to the board.
-        commands: from `core.boards.doctor.fixes`.
+        commands: from `core.boards.doctor.remedies`.
         as_root: run them through sudo.
         password: of the account, for a sudo that wants one; used once and kept nowhere.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.base.errors import JsonValue, RKDeckError
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 
 Verdict = Literal["ok", "warning", "failed", "unknown"]
 Facts = dict[str, JsonValue]
@@ -22,18 +22,18 @@ class Finding:
         check: which one, a stable name.
         code: of its sentence and its remedy, in the same tables as the errors' (`core.words`).
         facts: what fills them.
-        fix: what RKDeck can do about it when the user says so.
+        remedy: what RKDeck can do about it when the user says so.
     """
 
     check: str
     verdict: Verdict
     code: str
     facts: dict[str, JsonValue]
-    fix: Fix | None = None
+    remedy: Remedy | None = None
 
-    def cured_by(self, fix: Fix | None) -> "Finding":
+    def with_remedy(self, remedy: Remedy | None) -> "Finding":
         """The same finding with a remedy RKDeck can carry out, if there is one."""
-        return replace(self, fix=fix)
+        return replace(self, remedy=remedy)
 
     @property
     def statement(self) -> RKDeckError:
@@ -47,7 +47,7 @@ class Finding:
             "verdict": self.verdict,
             "code": self.code,
             "facts": dict(self.facts),
-            "fix": self.fix.to_json() if self.fix is not None else None,
+            "fix": self.remedy.to_json() if self.remedy is not None else None,
         }
 
 

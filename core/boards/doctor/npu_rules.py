@@ -10,7 +10,7 @@ from typing import Literal
 
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, finding
-from core.boards.doctor.fixes import join_groups
+from core.boards.doctor.remedies import join_groups
 from core.vendor.board_limits import board_limits
 from core.vendor.platforms import get_platform
 from core.vendor.releases import version_key
@@ -100,14 +100,14 @@ def access(seen: Examination) -> Iterator[Finding]:
         return
     shown = ", ".join(f"{node.path} {node.owner}:{node.group}" for node in nodes)
     wanted = {node.group for node in seen.nodes} - set(facts.groups) - {"root"}
-    fix = join_groups(seen, wanted)
-    if fix is None:
+    remedy = join_groups(seen, wanted)
+    if remedy is None:
         yield finding("access", "failed", "doctor.access_root_only", user=facts.user, nodes=shown)
     else:
-        groups = fix.facts["groups"]
+        groups = remedy.facts["groups"]
         yield finding(
             "access", "failed", "doctor.access_denied", user=facts.user, nodes=shown, groups=groups
-        ).cured_by(fix)
+        ).with_remedy(remedy)
 
 
 def npu_load(seen: Examination) -> Iterator[Finding]:

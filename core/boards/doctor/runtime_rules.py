@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, finding
-from core.boards.doctor.fixes import copy_library, raise_open_files
+from core.boards.doctor.remedies import copy_library, raise_open_files
 from core.vendor.board_limits import board_limits
 from core.vendor.releases import version_key
 
@@ -21,7 +21,7 @@ def library(seen: Examination) -> Iterator[Finding]:
     found = seen.rkllm_libraries
     if not found:
         if not seen.facts.simulated:
-            yield finding("library", "warning", "doctor.library_none").cured_by(copy_library(None))
+            yield finding("library", "warning", "doctor.library_none").with_remedy(copy_library(None))
         return
     bits = _BITS.get(seen.facts.machine or "")
     wrong = [entry for entry in found if bits is not None and entry.bits not in {None, bits}]
@@ -29,7 +29,7 @@ def library(seen: Examination) -> Iterator[Finding]:
         yield finding(
             "library", "failed", "doctor.library_wrong_bits",
             path=wrong[0].path, bits=wrong[0].bits, machine=seen.facts.machine,
-        ).cured_by(copy_library(None))  # fmt: skip
+        ).with_remedy(copy_library(None))  # fmt: skip
     versions = {entry.version for entry in found}
     if len(versions) > 1:
         shown = ", ".join(f"{entry.path} ({entry.version or 'unknown version'})" for entry in found)
@@ -41,7 +41,7 @@ def library(seen: Examination) -> Iterator[Finding]:
     elif first.text_version is not None:
         yield finding("library", "ok", "doctor.library_by_text", version=first.text_version, path=first.path)
     else:
-        yield finding("library", "unknown", "doctor.library_unknown", path=first.path).cured_by(
+        yield finding("library", "unknown", "doctor.library_unknown", path=first.path).with_remedy(
             copy_library(None)
         )
 
@@ -78,7 +78,7 @@ def open_files(seen: Examination) -> Iterator[Finding]:
     if hard >= wanted:
         yield finding("open_files", "ok", "doctor.open_files_ok", limit=hard)
     else:
-        fix = raise_open_files(seen)
-        yield finding("open_files", "warning", "doctor.open_files_low", limit=hard, wanted=wanted).cured_by(
-            fix
-        )
+        remedy = raise_open_files(seen)
+        yield finding(
+            "open_files", "warning", "doctor.open_files_low", limit=hard, wanted=wanted
+        ).with_remedy(remedy)

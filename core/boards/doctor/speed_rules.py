@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from core.boards.doctor.examination import Clock, Examination
 from core.boards.doctor.findings import Facts, Finding, finding
-from core.boards.doctor.fixes import FULL_SPEED, full_speed
+from core.boards.doctor.remedies import FULL_SPEED, full_speed
 from core.vendor.board_limits import board_limits
 from core.vendor.platforms import get_platform
 
@@ -20,20 +20,22 @@ def clocks(seen: Examination) -> Iterator[Finding]:
     shown = [clock for clock in seen.clocks if clock.kind != "gpu" and clock.governor is not None]
     if not shown and not any(clock.kind == "npu" for clock in seen.clocks):
         return
-    fix = full_speed(seen)
+    remedy = full_speed(seen)
     saving = [clock.label for clock in shown if clock.governor == _SAVING]
     low = next((clock for clock in seen.clocks_of("npu") if _is_low(seen, clock)), None)
     if low is not None:
         yield finding(
             "clocks", "warning", "doctor.clock_npu_low", now=_mhz(low.cur_hz), most=_mhz(_top(seen, low))
-        ).cured_by(fix)
+        ).with_remedy(remedy)
     elif saving:
-        yield finding("clocks", "warning", "doctor.clock_saving", clocks=", ".join(saving)).cured_by(fix)
+        yield finding("clocks", "warning", "doctor.clock_saving", clocks=", ".join(saving)).with_remedy(
+            remedy
+        )
     elif shown and all(clock.governor == FULL_SPEED for clock in shown):
         yield finding("clocks", "ok", "doctor.clocks_full")
     elif shown:
         governors = ", ".join(f"{clock.label} {clock.governor}" for clock in shown)
-        yield finding("clocks", "ok", "doctor.clocks_follow", governors=governors).cured_by(fix)
+        yield finding("clocks", "ok", "doctor.clocks_follow", governors=governors).with_remedy(remedy)
     capped = [clock for clock in seen.clocks_of("cpu") if _is_capped(clock)]
     if capped:
         first = capped[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, UsageError
 from core.base.names import printable
 from core.boards.doctor.findings import Finding
-from core.boards.doctor.fixes import Fix, copy_library
+from core.boards.doctor.remedies import Remedy, copy_library
 from core.cli.asking import accepting, agrees, somebody_is_there
 from core.cli.command import Command, Context
 from core.usecases import doctor as use
@@ -55,7 +55,7 @@ def _run(context: Context) -> int:
         ),
     )
     if options.fix is not None:
-        return _fix(context, diagnosis, options.fix)
+        return _remedy(context, diagnosis, options.fix)
     _tell(context, diagnosis)
     return 0
 
@@ -65,12 +65,12 @@ def _tell(context: Context, diagnosis: Diagnosis) -> None:
     marks = _marks(context)
     indent = " " * len(marks["ok"])
     for finding in diagnosis.findings:
-        message, remedy = word(finding.statement, context.output.language)
+        message, advice = word(finding.statement, context.output.language)
         context.output.text(f"{marks[finding.verdict]}  {message}")
-        if remedy and finding.verdict != "ok":
-            context.output.text(f"{indent}  {remedy}")
-        if finding.fix is not None and finding.verdict != "ok":
-            command = f"rkdeck doctor {diagnosis.board.name} --fix {finding.fix.id}"
+        if advice and finding.verdict != "ok":
+            context.output.text(f"{indent}  {advice}")
+        if finding.remedy is not None and finding.verdict != "ok":
+            command = f"rkdeck doctor {diagnosis.board.name} --fix {finding.remedy.id}"
             offer = context.output.tr("RKDeck can do it: {command}", command=command)
             context.output.text(f"{indent}  {offer}")
     whole = context.output.tr("altogether ({seconds} s)", seconds=f"{diagnosis.seconds:.1f}")
@@ -98,26 +98,28 @@ def document(diagnosis: Diagnosis) -> dict[str, JsonValue]:
 
 
 def _check(finding: Finding) -> dict[str, JsonValue]:
-    message, remedy = word(finding.statement)
-    return {**finding.to_json(), "finding": message, "remedy": remedy or None}
+    message, advice = word(finding.statement)
+    return {**finding.to_json(), "finding": message, "remedy": advice or None}
 
 
-def _fix(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
+def _remedy(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
     # A library may be copied whatever was found: a file that is not here (on the Hub, on a board) may want a newer one.
-    known: dict[str, Fix] = {"library": copy_library(None)}
-    known |= {finding.fix.id: finding.fix for finding in diagnosis.findings if finding.fix is not None}
-    fix = next((fix for name, fix in known.items() if name == wanted), None)
-    if fix is None:
+    known: dict[str, Remedy] = {"library": copy_library(None)}
+    known |= {
+        finding.remedy.id: finding.remedy for finding in diagnosis.findings if finding.remedy is not None
+    }
+    remedy = next((remedy for name, remedy in known.items() if name == wanted), None)
+    if remedy is None:
         raise UsageError(
             "doctor.fix_unknown",
             fix=printable(wanted),
             board=diagnosis.board.name,
             known=", ".join(known) or "none",
         )
-    if fix.needs_file:
-        return _library(context, diagnosis, fix)
-    way = diagnosis.way(fix)
-    _show(context, diagnosis, fix)
+    if remedy.needs_file:
+        return _library(context, diagnosis, remedy)
+    way = diagnosis.way(remedy)
+    _show(context, diagnosis, remedy)
     if way == "impossible":
         raise RefusedError("doctor.no_sudo", host=diagnosis.board.host, user=diagnosis.board.user)
     if not _agreed(context):
@@ -128,11 +130,11 @@ def _fix(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
     elif way == "sudo_password" and somebody_is_there(context):
         user = printable(diagnosis.board.user)
         password = getpass.getpass(context.output.tr("Password of {user} for sudo: ", user=user))
-    use.apply_fix(context.services, diagnosis.board.name, fix, password=password)
-    return _afterwards(context, fix)
+    use.apply_remedy(context.services, diagnosis.board.name, remedy, password=password)
+    return _afterwards(context, remedy)
 
 
-def _library(context: Context, diagnosis: Diagnosis, wanted: Fix) -> int:
+def _library(context: Context, diagnosis: Diagnosis, wanted: Remedy) -> int:
     given: str | None = context.options.library
     tr = context.output.tr
     if given is not None and given.startswith(("./", "../", "/")):
@@ -151,21 +153,21 @@ def _library(context: Context, diagnosis: Diagnosis, wanted: Fix) -> int:
         if not _agreed(context):
             return RefusedError.exit_code
         library = use.get_library(context.services, release)
-    fix = use.plan_library(context.services, diagnosis.board.name, library, diagnosis.seen)
+    remedy = use.plan_library(context.services, diagnosis.board.name, library, diagnosis.seen)
     context.output.note(
         tr(
             "sends librkllmrt.so {version} to {path}; nothing else is touched",
             version=library.version,
-            path=printable(str(fix.facts["path"]), limit=300),
+            path=printable(str(remedy.facts["path"]), limit=300),
         )
     )
     if not _agreed(context):
         return RefusedError.exit_code
     use.send_library(context.services, diagnosis.board.name, library)
-    return _afterwards(context, fix)
+    return _afterwards(context, remedy)
 
 
-def _release(context: Context, diagnosis: Diagnosis, version: str | None, wanted: Fix) -> RuntimeRelease:
+def _release(context: Context, diagnosis: Diagnosis, version: str | None, wanted: Remedy) -> RuntimeRelease:
     """The release that was named, else the one that matches."""
     toolkit = str(wanted.facts["version"]) if wanted.facts.get("version") else None
     offers = use.offer_libraries(context.services, diagnosis.seen, toolkit)
@@ -180,12 +182,12 @@ def _release(context: Context, diagnosis: Diagnosis, version: str | None, wanted
     )
 
 
-def _show(context: Context, diagnosis: Diagnosis, fix: Fix) -> None:
-    title, detail = word(fix.statement, context.output.language)
+def _show(context: Context, diagnosis: Diagnosis, remedy: Remedy) -> None:
+    title, detail = word(remedy.statement, context.output.language)
     context.output.note(f"{title}. {detail}")
-    who = "root" if fix.as_root else printable(diagnosis.board.user)
+    who = "root" if remedy.as_root else printable(diagnosis.board.user)
     context.output.note(context.output.tr("On {board}, as {user}:", board=diagnosis.board.name, user=who))
-    for command in fix.commands:
+    for command in remedy.commands:
         context.output.note(f"  {printable(command, limit=1000)}")
 
 
@@ -197,12 +199,12 @@ def _agreed(context: Context) -> bool:
     return agrees(context, context.output.tr("Run this?"))
 
 
-def _afterwards(context: Context, fix: Fix) -> int:
-    context.output.document({"fixed": fix.id, "undo": list(fix.undo), "as_root": fix.as_root})
+def _afterwards(context: Context, remedy: Remedy) -> int:
+    context.output.document({"fixed": remedy.id, "undo": list(remedy.undo), "as_root": remedy.as_root})
     tr = context.output.tr
-    context.output.text(tr("done: {what}", what=fix.id))
-    context.output.text(tr("to take it back, as root:") if fix.as_root else tr("to take it back:"))
-    for command in fix.undo:
+    context.output.text(tr("done: {what}", what=remedy.id))
+    context.output.text(tr("to take it back, as root:") if remedy.as_root else tr("to take it back:"))
+    for command in remedy.undo:
         context.output.text(f"  {printable(command, limit=1000)}")
     return 0
 

@@ -13,7 +13,7 @@ from core.lab.perplexity.figures import Answer, WindowScore, answer_from_json
 _MAX_BYTES = 64 << 20
 
 
-class Journal:
+class WindowJournal:
     """Scores and answers so far. One process at a time writes it (the job's lock sees to that).
 
     Attributes:

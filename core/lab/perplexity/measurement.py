@@ -14,7 +14,7 @@ from core.lab.perplexity.figures import (
     spans,
     summarize,
 )
-from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.journal import WindowJournal
 from core.lab.perplexity.order import PerplexityOrder
 from core.vendor.levels import get_level
 
@@ -45,7 +45,7 @@ class Reporter(Protocol):
 class Measurement:
     """Takes an engine's findings, checks them, keeps them, and says what is missing."""
 
-    def __init__(self, order: PerplexityOrder, journal: Journal, reporter: Reporter) -> None:
+    def __init__(self, order: PerplexityOrder, journal: WindowJournal, reporter: Reporter) -> None:
         self.order = order
         self._journal = journal
         self._reporter = reporter

@@ -7,7 +7,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.jobs.worker import WorkerContext
 from core.lab.perplexity import texts
 from core.lab.perplexity.fingerprint import fingerprint
-from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.journal import WindowJournal
 from core.lab.perplexity.measurement import Measurement
 from core.lab.perplexity.order import PerplexityOrder
 from core.lab.perplexity.store import PerplexityStore
@@ -34,7 +34,7 @@ def run_perplexity(
     if fingerprint(order.source) != order.fingerprint:
         raise RefusedError("perplexity.model_changed", model=order.title)
     words = texts.load(order.text_name, order.text_path, order.text_sha256)
-    measurement = Measurement(order, Journal(context.job_dir / "windows.jsonl"), context)
+    measurement = Measurement(order, WindowJournal(context.job_dir / "windows.jsonl"), context)
     if order.engine == "numpy":
         # Before numpy is imported. More threads gain nothing on matrices this small, and on a busy computer they
         # wait for each other (measured: 50 times slower).

@@ -26,13 +26,13 @@ from core.base.errors import error_from_json
 from core.base.names import printable
 from core.fitness.judge import Judgement
 from core.jobs.model import JobState
-from gui.dialogs.cure import cure_words
+from gui.dialogs.remedy_offer import button_words
 from gui.feeds.boards import BoardView
 from gui.icons import icon
-from gui.pages.boards.cures import cure_for
 from gui.pages.boards.doctor import summary
 from gui.pages.boards.figures import Figures
 from gui.pages.boards.finding_row import STATES, finding_words
+from gui.pages.boards.reach_remedies import remedy_for
 from gui.phrases import job_line, job_title
 from gui.shell.status import show_progress
 from gui.text import tr, trn, word_error
@@ -76,9 +76,9 @@ class BoardCard(QFrame):
         self.model = label(role="muted", wrap=True)
         self.simulated = label(tr("SIMULATED"), "simulated")
         self.simulated.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.cure = button("")
-        self.cure.setObjectName("cureButton")
-        self.cure.clicked.connect(self._on_cure)
+        self.reach_remedy = button("")
+        self.reach_remedy.setObjectName("reachRemedyButton")
+        self.reach_remedy.clicked.connect(self._on_reach_remedy)
         self.figures = Figures()
         self.serving = label(wrap=True)
         self.health = StateLabel()
@@ -148,7 +148,7 @@ class BoardCard(QFrame):
         about.setStretch(1, 1)
         about.setAlignment(self.simulated, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(about)
-        layout.addLayout(row(self.cure, None))
+        layout.addLayout(row(self.reach_remedy, None))
         layout.addWidget(self.figures)
         layout.addLayout(row(self.serving, None, self.panel))
         layout.addLayout(row(self.health, None, self.doctor))
@@ -188,10 +188,10 @@ class BoardCard(QFrame):
         title = f"{printable(facts.title, 80)} · {soc}" if facts is not None else tr("not visited yet")
         error = view.error
         self.model.setText(f"{title}\n{word_error(error)[0]}" if error is not None else title)
-        cure = cure_for(error)
-        self.cure.setVisible(cure is not None)
-        if cure is not None:
-            self.cure.setText(cure[1])
+        reach_remedy = remedy_for(error)
+        self.reach_remedy.setVisible(reach_remedy is not None)
+        if reach_remedy is not None:
+            self.reach_remedy.setText(reach_remedy[1])
         self.figures.show_view(view)
         self._show_serving(view)
         self._show_health(view)
@@ -213,7 +213,7 @@ class BoardCard(QFrame):
         remedy = judgement.remedy if judgement is not None else None
         self.remedy.setVisible(remedy is not None)
         if remedy is not None:
-            self.remedy.setText(cure_words(remedy))
+            self.remedy.setText(button_words(remedy))
         if judgement is not None:
             self.force.setText(tr("Deploy anyway") if judgement.refusals else tr("Deploy"))
             self.verdict_state.show_state(STATES[judgement.verdict], finding_words(judgement.verdict))
@@ -370,10 +370,10 @@ class BoardCard(QFrame):
         self.asked.emit(self, "doctor")
 
     @Slot()
-    def _on_cure(self) -> None:
-        cure = cure_for(self.view.error)
-        if cure is not None:
-            self.asked.emit(self, cure[0])
+    def _on_reach_remedy(self) -> None:
+        reach_remedy = remedy_for(self.view.error)
+        if reach_remedy is not None:
+            self.asked.emit(self, reach_remedy[0])
 
     @Slot()
     def _on_refresh(self) -> None:

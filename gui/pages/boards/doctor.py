@@ -14,13 +14,13 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.boards.doctor.applying import way_of
 from core.boards.doctor.findings import Finding, Verdict, overall
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 from core.usecases import doctor as use
 from core.usecases.boards import BoardStatus
 from gui.bridge import Task
 from gui.desk import Desk
-from gui.dialogs.cure import cure_dialog
-from gui.dialogs.remedy import RemedyDialog, fix_words
+from gui.dialogs.remedy import RemedyDialog, remedy_words
+from gui.dialogs.remedy_offer import remedy_dialog
 from gui.feeds.boards import BoardView
 from gui.pages.boards.finding_row import STATES, FindingRow
 from gui.phrases import ago_text
@@ -55,7 +55,7 @@ class DoctorPanel(QWidget):
     """
 
     def __init__(
-        self, desk: Desk, view: BoardView, applied: list[Fix], parent: QWidget | None = None
+        self, desk: Desk, view: BoardView, applied: list[Remedy], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setObjectName("doctorPanel")
@@ -137,8 +137,8 @@ class DoctorPanel(QWidget):
         self._outline = outline
         self.rows.clear()
         clear_layout(self._list)
-        for fix in self._applied:
-            self._add_applied(fix)
+        for remedy in self._applied:
+            self._add_applied(remedy)
         for title, found in groups:
             self._add_group(title, found)
         self._list.addStretch(1)
@@ -173,18 +173,18 @@ class DoctorPanel(QWidget):
         self._list.addWidget(label(breakable(title), "heading", wrap=True))
         for finding in findings:
             made = FindingRow(finding)
-            made.fix_wanted.connect(self._on_fix_wanted)
+            made.remedy_wanted.connect(self._on_remedy_wanted)
             self._list.addWidget(made)
             self.rows.append(made)
 
-    def _add_applied(self, fix: Fix) -> None:
+    def _add_applied(self, remedy: Remedy) -> None:
         mark = StateLabel()
         mark.show_state("ok", "")
         back = button(tr("Take it back ..."), "link")
-        back.setObjectName(f"takeBack:{fix.id}")
-        back.setProperty("place", self._applied.index(fix))
+        back.setObjectName(f"takeBack:{remedy.id}")
+        back.setProperty("place", self._applied.index(remedy))
         back.clicked.connect(self._on_take_back)
-        line = row(mark, label(tr("Done: {what}", what=fix_words(fix)[0]), wrap=True), back, spacing=4)
+        line = row(mark, label(tr("Done: {what}", what=remedy_words(remedy)[0]), wrap=True), back, spacing=4)
         line.setStretch(1, 1)
         self._list.addLayout(line)
 
@@ -251,10 +251,10 @@ class DoctorPanel(QWidget):
         self._desk.report(error)
 
     @Slot(object)
-    def _on_fix_wanted(self, fix: Fix) -> None:
+    def _on_remedy_wanted(self, remedy: Remedy) -> None:
         status = self._view.status
         if status is not None and status.seen is not None:
-            dialog = cure_dialog(self._desk, self.board, status.seen, fix, self)
+            dialog = remedy_dialog(self._desk, self.board, status.seen, remedy, self)
             dialog.done_well.connect(self._on_applied)
             dialog.open()
 
@@ -264,27 +264,27 @@ class DoctorPanel(QWidget):
         if isinstance(place, int) and place < len(self._applied):
             self._undo(self._applied[place])
 
-    def _undo(self, fix: Fix) -> None:
+    def _undo(self, remedy: Remedy) -> None:
         status = self._view.status
         if status is None or status.seen is None:
             return
-        way = way_of(status.seen, as_root=fix.as_root)
-        dialog = RemedyDialog(self._desk, self.board, fix, way, self, undo=True)
+        way = way_of(status.seen, as_root=remedy.as_root)
+        dialog = RemedyDialog(self._desk, self.board, remedy, way, self, undo=True)
         dialog.done_well.connect(self._on_undone)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     @Slot(object)
-    def _on_applied(self, fix: Fix) -> None:
-        self._applied.append(fix)
-        self._desk.notice(tr("Done: {what}", what=fix_words(fix)[0]), kind="ok")
+    def _on_applied(self, remedy: Remedy) -> None:
+        self._applied.append(remedy)
+        self._desk.notice(tr("Done: {what}", what=remedy_words(remedy)[0]), kind="ok")
         self._desk.boards.visit(self.board)
 
     @Slot(object)
-    def _on_undone(self, fix: Fix) -> None:
-        if fix in self._applied:
-            self._applied.remove(fix)
-        self._desk.notice(tr("Taken back: {what}", what=fix_words(fix)[0]), kind="ok")
+    def _on_undone(self, remedy: Remedy) -> None:
+        if remedy in self._applied:
+            self._applied.remove(remedy)
+        self._desk.notice(tr("Taken back: {what}", what=remedy_words(remedy)[0]), kind="ok")
         self._desk.boards.visit(self.board)
 
     def _choose(self) -> None:
@@ -314,7 +314,7 @@ def _rank(finding: Finding) -> int:
 
 def _shape(finding: Finding) -> tuple[str, str, str | None]:
     """What makes a row look as it does, its figures aside."""
-    return finding.check, finding.code, finding.fix.id if finding.fix is not None else None
+    return finding.check, finding.code, finding.remedy.id if finding.remedy is not None else None
 
 
 def summary(status: BoardStatus) -> tuple[str, str]:

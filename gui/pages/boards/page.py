@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.names import printable
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 from core.boards.registry import Board
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import Makes
@@ -28,10 +28,10 @@ from core.usecases import boards as use
 from gui.desk import Desk, Destination
 from gui.dialogs.add_board import AddBoardDialog
 from gui.dialogs.changed_key import ChangedKeyDialog
-from gui.dialogs.cure import cure_dialog
 from gui.dialogs.move_board import MoveBoardDialog
 from gui.dialogs.new_password import NewPasswordDialog, password_kept
-from gui.dialogs.remedy import fix_words
+from gui.dialogs.remedy import remedy_words
+from gui.dialogs.remedy_offer import remedy_dialog
 from gui.feeds.boards import BoardView
 from gui.pages.boards.card import BoardCard
 from gui.pages.boards.chat import ChatPanel
@@ -64,7 +64,7 @@ class BoardsPage(Page):
         self._controls: dict[str, ServingControl] = {}
         self._drops = DropDesk(desk, self)
         self._drops.read.connect(self._on_file_read)
-        self._applied: dict[str, list[Fix]] = {}
+        self._applied: dict[str, list[Remedy]] = {}
         self._hovered: BoardCard | None = None
         self._waiting = False
         self._dialog: AddBoardDialog | None = None
@@ -309,19 +309,19 @@ class BoardsPage(Page):
 
     def _cure(self, card: BoardCard) -> None:
         """Do something about what a file lacks here; without a visit in this session the doctor's panel tells more."""
-        status, fix = card.view.status, card.judgement.remedy if card.judgement is not None else None
-        if status is None or status.seen is None or fix is None:
+        status, remedy = card.view.status, card.judgement.remedy if card.judgement is not None else None
+        if status is None or status.seen is None or remedy is None:
             self._doctor(card.view.name)
             return
         self._asked_for = card.view.name
-        dialog = cure_dialog(self.desk, card.view.name, status.seen, fix, self)
-        dialog.done_well.connect(self._on_cured)
+        dialog = remedy_dialog(self.desk, card.view.name, status.seen, remedy, self)
+        dialog.done_well.connect(self._on_remedied)
         dialog.open()
 
     @Slot(object)
-    def _on_cured(self, fix: Fix) -> None:
-        self._applied.setdefault(self._asked_for, []).append(fix)
-        self.desk.notice(tr("Done: {what}", what=fix_words(fix)[0]), kind="ok")
+    def _on_remedied(self, remedy: Remedy) -> None:
+        self._applied.setdefault(self._asked_for, []).append(remedy)
+        self.desk.notice(tr("Done: {what}", what=remedy_words(remedy)[0]), kind="ok")
         self.desk.boards.visit(self._asked_for)
 
     def _control(self, name: str) -> ServingControl:

@@ -99,7 +99,7 @@ class RecipeForm(Column):
         return self.expert.fill(made)
 
     def show_recipe(self, recipe: Recipe) -> None:
-        """Set the fields; a recipe that cures a problem comes in here."""
+        """Set the fields; a recipe that mends a problem comes in here."""
         blocked = [QSignalBlocker(field) for field in (self.platform, self.dtype, self.context, self.cores)]
         self.platform.setCurrentIndex(self.platform.findData(recipe.platform))
         self._fill_levels(recipe.dtype)

@@ -76,7 +76,7 @@ def test_a_board_in_need(tmp_path: Path) -> None:
     assert found(seen, "clocks").facts == {"now": 300, "most": 950}
     assert seen.throttled == (), "a fan that turns slows nothing down"
     assert seen.swap_bytes == {"zram": 2000000 << 10}
-    groups, files = found(seen, "access").fix, found(seen, "open_files").fix
+    groups, files = found(seen, "access").remedy, found(seen, "open_files").remedy
     assert groups is not None
     assert groups.commands == ("'usermod' '-a' '-G' 'render' 'rock'",)
     assert groups.undo == ("'gpasswd' '-d' 'rock' 'render'",)
@@ -232,15 +232,15 @@ def test_one_round_trip(session: SshSession, tmp_path: Path) -> None:
 def test_full_speed_and_back(session: SshSession, tmp_path: Path) -> None:
     tree = user_of_rk3576(tmp_path / "it's a board")
     seen = examine_board(session, str(tree))
-    fix = found(seen, "clocks").fix
-    assert fix is not None
-    assert not fix.as_root, "this account may write the files itself"
+    remedy = found(seen, "clocks").remedy
+    assert remedy is not None
+    assert not remedy.as_root, "this account may write the files itself"
     files = sorted(tree.rglob("*governor"))
     before = [file.read_text() for file in files]
-    run_commands(session, fix.commands, as_root=False)
+    run_commands(session, remedy.commands, as_root=False)
     assert {file.read_text() for file in files} == {"performance\n"}
-    assert found(examine_board(session, str(tree)), "clocks").fix is None
-    run_commands(session, fix.undo, as_root=False)
+    assert found(examine_board(session, str(tree)), "clocks").remedy is None
+    run_commands(session, remedy.undo, as_root=False)
     assert [file.read_text() for file in files] == before
 
 
@@ -266,7 +266,7 @@ def test_nodes_for_root_alone(tmp_path: Path) -> None:
     seen = replace(examine(orange_pi(tmp_path)), is_root=False)
     only_root = replace(seen, nodes=(DeviceNode("/dev/rknpu", "crw-------", "root", "root", False),))
     assert found(only_root, "access").code == "doctor.access_root_only"
-    assert found(only_root, "access").fix is None
+    assert found(only_root, "access").remedy is None
 
 
 class TestLibraryFile:

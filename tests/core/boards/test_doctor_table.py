@@ -145,5 +145,5 @@ def test_hostile_board_is_only_text(tmp_path: Path) -> None:
     shown = repr([finding.to_json() for finding in check_board(seen)])
     assert not any(character in shown for character in "\x1b\x07\u202e")
     assert not Path("/tmp/owned").exists()
-    commands = [line for finding in check_board(seen) if finding.fix for line in finding.fix.commands]
+    commands = [line for finding in check_board(seen) if finding.remedy for line in finding.remedy.commands]
     assert not any("reboot" in line for line in commands)

@@ -107,9 +107,9 @@ def test_every_rule(candidate: Candidate, seen: Examination, name: str, expected
 
 def test_the_library_that_is_missing_can_be_copied() -> None:
     found = check(model(toolkit_version="1.3.1"))
-    fix = next(entry.fix for entry in found if entry.check == "model_runtime")
-    assert fix is not None
-    assert (fix.id, fix.needs_file, fix.facts["version"]) == ("library", True, "1.3.1")
+    remedy = next(entry.remedy for entry in found if entry.check == "model_runtime")
+    assert remedy is not None
+    assert (remedy.id, remedy.needs_file, remedy.facts["version"]) == ("library", True, "1.3.1")
 
 
 def test_a_simulated_file_wants_a_stand_in() -> None:
@@ -120,7 +120,7 @@ def test_a_simulated_file_wants_a_stand_in() -> None:
     assert one(simulated, "model_runtime", there) == ("ok", "doctor.model_runtime_ok")
     bare = board(simulated=True)
     found = next(entry for entry in check(simulated, bare) if entry.check == "model_runtime")
-    assert (found.code, found.fix) == ("doctor.model_no_stand_in", None)
+    assert (found.code, found.remedy) == ("doctor.model_no_stand_in", None)
 
 
 @pytest.mark.parametrize("kind", ["gguf", "lfs-pointer", "html", "empty", "fake-rkllm", "unknown"])

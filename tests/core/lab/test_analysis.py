@@ -11,7 +11,7 @@ from core.base.errors import RKDeckError
 from core.lab.analysis import Analysis, analyse
 from core.lab.energy import energy_per_bit, token_energy
 from core.lab.errors import LevelError, TensorErrors
-from core.lab.store import AnalysisStore, Journal, folder_key, item_key, stamp_of
+from core.lab.store import AnalysisStore, TensorJournal, folder_key, item_key, stamp_of
 from core.lab.suggest import suggest
 from core.lab.summary import by_layer, group_gains, heat_map, suffering
 from core.lab.weights import open_folder
@@ -236,14 +236,14 @@ def test_the_stamp_follows_the_files(tmp_path: Path) -> None:
 
 def test_a_journal_survives_a_torn_line(tmp_path: Path, demo: Analysis) -> None:
     path = tmp_path / "j"
-    journal = Journal(path, "s")
+    journal = TensorJournal(path, "s")
     assert list(journal.read()) == []
     journal.add(demo.tensors[0])
     with path.open("ab") as file:
         file.write(b'{"schema": 1, "stamp": "s", "tens')
-    Journal(path, "s").add(demo.tensors[1])
-    assert list(Journal(path, "s").read()) == list(demo.tensors[:2])
-    assert list(Journal(path, "other").read()) == []
+    TensorJournal(path, "s").add(demo.tensors[1])
+    assert list(TensorJournal(path, "s").read()) == list(demo.tensors[:2])
+    assert list(TensorJournal(path, "other").read()) == []
 
 
 def test_known_tensors_are_not_read_again(demo: Analysis) -> None:

@@ -1,4 +1,4 @@
-"""A recipe checked as a whole: every problem, its cure where there is one, what it will take; toolkits; the start."""
+"""A recipe checked as a whole: every problem, its remedy where there is one, what it will take; toolkits; the start."""
 
 import itertools
 import json
@@ -72,7 +72,7 @@ def test_a_good_recipe_has_a_forecast_and_one_warning(ready: Services, item: Lib
     assert [(problem.severity, problem.error.code) for problem in check.problems] == [
         ("warning", "convert.no_dataset")
     ]
-    assert check.problems[0].fix is None
+    assert check.problems[0].remedy is None
     assert check.can_start
     assert check.toolkit == use.list_toolkits(ready)[0]
     forecast = check.forecast
@@ -145,10 +145,10 @@ def test_each_problem_has_its_cure_where_there_is_one(
     assert all(word(problem.error))
     assert not check.can_start
     if fixed is None:
-        assert problem.fix is None
+        assert problem.remedy is None
     else:
-        assert problem.fix == replace(recipe, **fixed)  # type: ignore[arg-type]
-        assert codes(use.check_recipe(ready, item.id, problem.fix)) == []
+        assert problem.remedy == replace(recipe, **fixed)  # type: ignore[arg-type]
+        assert codes(use.check_recipe(ready, item.id, problem.remedy)) == []
     with pytest.raises(RKDeckError) as caught:
         use.start(ready, item.id, recipe)
     assert caught.value.code == code
@@ -171,7 +171,7 @@ RECIPES = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(RECIPES)
-def test_whatever_a_recipe_says_the_check_only_tells_and_a_cure_cures(
+def test_whatever_a_recipe_says_the_check_only_tells_and_a_remedy_mends(
     ready: Services, item: LibraryItem, recipe: Recipe
 ) -> None:
     check = use.check_recipe(ready, item.id, recipe)
@@ -183,19 +183,19 @@ def test_whatever_a_recipe_says_the_check_only_tells_and_a_cure_cures(
     for problem in check.problems:
         json.dumps(problem.error.to_json())
         assert all(word(problem.error))
-        if problem.fix is not None:
-            again = [found.error for found in use.check_recipe(ready, item.id, problem.fix).problems]
+        if problem.remedy is not None:
+            again = [found.error for found in use.check_recipe(ready, item.id, problem.remedy).problems]
             assert problem.error.code not in [error.code for error in again]
             assert len(again) < len(check.problems)
 
 
-def test_every_platform_cures_every_dtype_it_does_not_make(ready: Services, item: LibraryItem) -> None:
+def test_every_platform_mends_every_dtype_it_does_not_make(ready: Services, item: LibraryItem) -> None:
     for platform, level in itertools.product(load_platforms().values(), load_levels()):
         check = use.check_recipe(ready, item.id, Recipe(platform.name, level.name, 256))
         for problem in check.problems:
             if problem.error.code == "convert.unsupported":
-                assert problem.fix is not None
-                assert problem.fix.dtype in platform.dtypes
+                assert problem.remedy is not None
+                assert problem.remedy.dtype in platform.dtypes
 
 
 def test_without_a_toolkit_all_the_rest_is_still_checked(services: Services, item: LibraryItem) -> None:
@@ -220,7 +220,7 @@ def test_what_cannot_be_converted_at_all_has_no_cure(ready: Services, tmp_path: 
     for folder in (quantized, unknown):
         check = use.check_recipe(ready, library.add_path(ready, folder).id, GOOD)
         problem = the(check, "convert.unsupported")
-        assert problem.fix is None
+        assert problem.remedy is None
 
 
 def test_a_model_that_cannot_be_read_has_no_forecast(ready: Services, item: LibraryItem) -> None:
@@ -265,7 +265,7 @@ def test_a_host_too_small_is_told_in_gib(paths: AppPaths) -> None:
     assert disk.error.facts == {"folder": str(paths.library), "needed_gib": 9.0, "free_gib": 5.0}
     assert (ram.severity, ram.error.code) == ("warning", "convert.host_ram_short")
     assert ram.error.facts == {"needed_gib": 33.0, "available_gib": 12.0}
-    assert (disk.fix, ram.fix) == (None, None)
+    assert (disk.remedy, ram.remedy) == (None, None)
     assert host_problems(Host(33 * GIB, 33 * GIB, 9 * GIB), need, paths.library) == ()
     assert host_problems(Host(None, None, None), need, paths.library) == ()
     assert host_problems(small, Need(None, None), paths.library) == ()

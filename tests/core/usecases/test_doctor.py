@@ -14,8 +14,8 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
 from core.boards.doctor.applying import run_commands
-from core.boards.doctor.fixes import Fix, join_groups, raise_open_files
 from core.boards.doctor.reading import examine_board
+from core.boards.doctor.remedies import Remedy, join_groups, raise_open_files
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.services import Services
@@ -88,13 +88,13 @@ def test_full_speed_and_back(services: Services, server: SshServer, tmp_path: Pa
     tree = user_of_rk3576(tmp_path / "root")
     add(services, server, tree, tmp_path / "store")
     found = use.diagnose(services, "desk")
-    fix = next(entry.fix for entry in found.findings if entry.check == "clocks")
-    assert fix is not None
-    assert found.way(fix) == "direct"
-    use.apply_fix(services, "desk", fix)
+    remedy = next(entry.remedy for entry in found.findings if entry.check == "clocks")
+    assert remedy is not None
+    assert found.way(remedy) == "direct"
+    use.apply_remedy(services, "desk", remedy)
     npu = tree / "sys/class/devfreq/27700000.npu/governor"
     assert npu.read_text() == "performance\n"
-    use.apply_fix(services, "desk", fix, undo=True)
+    use.apply_remedy(services, "desk", remedy, undo=True)
     assert npu.read_text() == "rknpu_ondemand\n"
 
 
@@ -114,9 +114,9 @@ def test_the_library_goes_beside_the_models(services: Services, server: SshServe
     assert not services.paths.runtimes.exists()
     library = use.take_library(services, chosen, seen)
     assert library.path.is_relative_to(services.paths.runtimes), "kept for the next board"
-    fix = use.plan_library(services, "desk", library, seen)
-    assert use.send_library(services, "desk", library) == fix
-    target = str(fix.facts["path"])
+    remedy = use.plan_library(services, "desk", library, seen)
+    assert use.send_library(services, "desk", library) == remedy
+    target = str(remedy.facts["path"])
     assert target == f"{store}/lib/1.3.1-{library.blob[:8]}/librkllmrt.so"
     assert Path(target).read_bytes() == chosen.read_bytes()
     assert [path.name for path in Path(target).parent.iterdir()] == ["librkllmrt.so"]
@@ -124,7 +124,7 @@ def test_the_library_goes_beside_the_models(services: Services, server: SshServe
     assert [entry.version for entry in after.seen.rkllm_libraries] == ["1.3.1"]
     assert [entry.version for entry in after.seen.facts.libraries] == ["1.3.1"]
     assert "doctor.model_runtime_ok" in {entry.code for entry in after.findings}
-    use.apply_fix(services, "desk", fix, undo=True)
+    use.apply_remedy(services, "desk", remedy, undo=True)
     assert not Path(target).parent.exists()
 
 
@@ -218,17 +218,17 @@ def test_sudo_that_asks_nothing_never_runs_the_password(
 def test_open_files_for_good(account: str, paths: AppPaths, tmp_path: Path) -> None:
     with as_account(tmp_path / "server", account, HostKeys(paths.known_hosts)) as session:
         seen = replace(examine_board(session), sysroot=str(tmp_path / "root"))
-        fix = raise_open_files(seen)
-        assert isinstance(fix, Fix)
+        remedy = raise_open_files(seen)
+        assert isinstance(remedy, Remedy)
         (tmp_path / "root/etc/security/limits.d").mkdir(parents=True)
-        run_commands(session, fix.commands, as_root=True, password=PASSWORD)
+        run_commands(session, remedy.commands, as_root=True, password=PASSWORD)
         file = tmp_path / "root/etc/security/limits.d/90-rkdeck.conf"
         assert file.read_text() == f"{account} - nofile 102400\n"
         assert file.stat().st_uid == 0
         with pytest.raises(RKDeckError) as caught:
             run_commands(session, ["usermod -a -G no-such-group " + account], as_root=True, password=PASSWORD)
         assert caught.value.code == "doctor.fix_failed"
-        run_commands(session, fix.undo, as_root=True, password=PASSWORD)
+        run_commands(session, remedy.undo, as_root=True, password=PASSWORD)
         assert not file.exists()
 
 

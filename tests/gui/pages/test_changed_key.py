@@ -48,8 +48,8 @@ def test_the_dialog_speaks_of_the_host_on_the_way_and_takes_its_key(
         page.enter(None)
         qtbot.waitUntil(lambda: "kitchen" in page._cards, timeout=SLACK_MS)
         card = page._cards["kitchen"]
-        qtbot.waitUntil(card.cure.isVisible, timeout=SLACK_MS)
-        qtbot.mouseClick(card.cure, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(card.reach_remedy.isVisible, timeout=SLACK_MS)
+        qtbot.mouseClick(card.reach_remedy, Qt.MouseButton.LeftButton)
         dialog = page.findChild(ChangedKeyDialog)
         assert isinstance(dialog, ChangedKeyDialog)
         assert "gate" in dialog.windowTitle()
@@ -62,7 +62,7 @@ def test_the_dialog_speaks_of_the_host_on_the_way_and_takes_its_key(
         known = services.host_keys
         assert [key.fingerprint for key in known.lookup("gate", gate.port)] == [gate.fingerprint]
         assert [key.fingerprint for key in known.lookup("board", board.port)] == [board.fingerprint]
-        qtbot.waitUntil(lambda: not card.cure.isVisible(), timeout=SLACK_MS)
+        qtbot.waitUntil(lambda: not card.reach_remedy.isVisible(), timeout=SLACK_MS)
         page.close()
         page.deleteLater()
         desk.close()

@@ -1,4 +1,4 @@
-"""The recipe on the Convert page, on the real core: checked while it is written, cured, forecast, filled in."""
+"""The recipe on the Convert page, on the real core: checked while it is written, mended, forecast, filled in."""
 
 import sys
 from collections.abc import Callable
@@ -99,12 +99,12 @@ def test_a_problem_is_cured_by_its_button(ready_page: ConvertPage, qtbot: QtBot)
     assert "group size 512" in ready.why_not.full_text
     assert ready.state.text() == "cannot start"
     assert ready.forecast.fit.text() == "cannot be made"
-    fix = child(ready.problems, "fixButton")
-    assert fix.text() == "Use w8a8_g128"
+    remedy = child(ready.problems, "fixButton")
+    assert remedy.text() == "Use w8a8_g128"
     take_keyboard(ready.form.expert.toggle, qtbot)
     qtbot.keyClick(ready.form.expert.toggle, Qt.Key.Key_Tab)
-    assert fix.hasFocus()  # Convert is disabled: the next stop is what cures it
-    qtbot.mouseClick(fix, Qt.MouseButton.LeftButton)
+    assert remedy.hasFocus()  # Convert is disabled: the next stop is what mends it
+    qtbot.mouseClick(remedy, Qt.MouseButton.LeftButton)
     assert ready.form.dtype.currentData() == "w8a8_g128"
     qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)
     assert ready.problems.problems == ()

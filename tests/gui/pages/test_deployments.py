@@ -140,9 +140,9 @@ def test_a_changed_key_is_compared_and_taken_with_the_same_hardware(
     page.enter(None)
     qtbot.waitUntil(lambda: BOARD_NAME in page._cards, timeout=SLACK_MS)
     card = page._cards[BOARD_NAME]
-    qtbot.waitUntil(card.cure.isVisible, timeout=SLACK_MS)
+    qtbot.waitUntil(card.reach_remedy.isVisible, timeout=SLACK_MS)
     shots(page, "boards-changed-key")
-    qtbot.mouseClick(card.cure, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(card.reach_remedy, Qt.MouseButton.LeftButton)
     dialog = page.findChild(ChangedKeyDialog)
     assert isinstance(dialog, ChangedKeyDialog)
     assert dialog.old_key.text() == OTHER_KEY.fingerprint
@@ -155,7 +155,7 @@ def test_a_changed_key_is_compared_and_taken_with_the_same_hardware(
     assert [key.fingerprint for key in ready.host_keys.lookup(board.host, board.port)] == [
         present.fingerprint
     ]
-    qtbot.waitUntil(lambda: not card.cure.isVisible(), timeout=SLACK_MS)
+    qtbot.waitUntil(lambda: not card.reach_remedy.isVisible(), timeout=SLACK_MS)
     page.close()
     page.deleteLater()
     flush()

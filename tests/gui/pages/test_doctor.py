@@ -11,8 +11,8 @@ from pytestqt.exceptions import TimeoutError as qtbot_timeout
 from pytestqt.qtbot import QtBot
 
 from core.base.errors import RKDeckError
-from core.boards.doctor.fixes import Fix
 from core.boards.doctor.library_file import git_blob
+from core.boards.doctor.remedies import Remedy
 from core.services import Services
 from core.usecases import boards
 from core.usecases.boards import BoardDraft
@@ -51,7 +51,7 @@ class Room:
 
     def __init__(self, desk: Desk, qtbot: QtBot, ear: Ear) -> None:
         self.desk, self.qtbot, self.ear = desk, qtbot, ear
-        self.applied: list[Fix] = []
+        self.applied: list[Remedy] = []
         desk.start()
         self.wait(lambda: (view := desk.boards.get("lab")) is not None and view.status is not None)
         view = desk.boards.get("lab")
@@ -112,7 +112,7 @@ def test_what_needs_somebody_comes_first(room: Room, shots: Callable[[QWidget, s
 
 def test_full_speed_is_shown_done_and_taken_back(room: Room, tmp_path: Path) -> None:
     governor = tmp_path / "root/sys/class/devfreq/27700000.npu/governor"
-    room.press("cure:performance")
+    room.press("remedy:performance")
     dialog = room.dialog()
     commands = dialog.commands.toPlainText().splitlines()
     assert len(commands) == 3
@@ -148,7 +148,7 @@ def test_other_figures_leave_everything_in_its_place(room: Room, tmp_path: Path)
 
 
 def test_leaving_the_dialog_changes_nothing(room: Room, tmp_path: Path) -> None:
-    room.press("cure:performance")
+    room.press("remedy:performance")
     dialog = room.dialog()
     room.qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     room.wait(lambda: not dialog.isVisible())
@@ -157,7 +157,7 @@ def test_leaving_the_dialog_changes_nothing(room: Room, tmp_path: Path) -> None:
 
 
 def test_a_board_that_refuses_is_quoted(room: Room, tmp_path: Path) -> None:
-    room.press("cure:performance")
+    room.press("remedy:performance")
     dialog = room.dialog()
     policy = tmp_path / "root/sys/devices/system/cpu/cpufreq/policy0"
     for path in policy.iterdir():
@@ -186,7 +186,7 @@ def test_with_a_model(room: Room, tmp_path: Path, shots: Callable[[QWidget, str]
 
 
 def library_dialog(room: Room) -> LibraryDialog:
-    room.press("cure:library")
+    room.press("remedy:library")
     room.wait(lambda: any(made.isVisible() for made in room.panel.findChildren(LibraryDialog)))
     dialog = next(made for made in room.panel.findChildren(LibraryDialog) if made.isVisible())
     room.wait(lambda: dialog.releases.count() > 0)
@@ -248,7 +248,7 @@ def test_a_library_that_cannot_be_fetched(room: Room, tmp_path: Path) -> None:
 
 
 def test_a_password_is_asked_where_sudo_wants_one(desk: Desk, themes: ThemeSwitch, qtbot: QtBot) -> None:
-    fix = Fix(
+    remedy = Remedy(
         "groups",
         ("'usermod' '-a' '-G' 'render' 'pi'",),
         ("x",),
@@ -260,7 +260,7 @@ def test_a_password_is_asked_where_sudo_wants_one(desk: Desk, themes: ThemeSwitc
         ("sudo_password", True, True),
         ("impossible", False, False),
     ):
-        dialog = RemedyDialog(desk, "lab", fix, way)  # type: ignore[arg-type]
+        dialog = RemedyDialog(desk, "lab", remedy, way)  # type: ignore[arg-type]
         dialog.show()
         qtbot.waitExposed(dialog)
         assert dialog.windowTitle() == "Add pi to render"
@@ -272,8 +272,8 @@ def test_a_password_is_asked_where_sudo_wants_one(desk: Desk, themes: ThemeSwitc
 
 
 def test_sudo_that_turned_out_to_want_a_password(desk: Desk, themes: ThemeSwitch, qtbot: QtBot) -> None:
-    fix = Fix("groups", ("x",), (), as_root=True, facts={"user": "pi", "groups": "render"})
-    dialog = RemedyDialog(desk, "lab", fix, "sudo")
+    remedy = Remedy("groups", ("x",), (), as_root=True, facts={"user": "pi", "groups": "render"})
+    dialog = RemedyDialog(desk, "lab", remedy, "sudo")
     dialog.show()
     dialog._on_failed(RKDeckError("doctor.sudo_password_needed", host="h", user="pi"))
     assert dialog.password.isVisible()
@@ -347,7 +347,7 @@ def test_hostile_board_is_only_text(
     room = Room(desk, qtbot, ear)
     shown = texts(room.panel)
     assert not any(character in shown for character in "\x1b\x07\u202e")
-    commands = [line for row in room.panel.rows if row.finding.fix for line in row.finding.fix.commands]
+    commands = [line for row in room.panel.rows if row.finding.remedy for line in row.finding.remedy.commands]
     assert not any("reboot" in line for line in commands)
     room.close()
 

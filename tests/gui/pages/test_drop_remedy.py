@@ -76,7 +76,7 @@ def test_a_missing_library_is_offered_on_the_card_and_the_file_goes_when_it_is_t
     qtbot.mouseClick(child(dialog, "sendLibrary"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: card.judgement is not None and not card.judgement.refusals, timeout=SLACK_MS)
     assert not card.remedy.isVisible()
-    assert [fix.id for fix in page._applied["lab"]] == ["library"]
+    assert [remedy.id for remedy in page._applied["lab"]] == ["library"]
     shots(page, "drop-mended")
     card.setFocus()
     qtbot.keyClick(card, Qt.Key.Key_Return)

@@ -299,9 +299,9 @@ def test_a_problem_of_a_recipe_is_cured_by_its_button(ready: Services, desk: Des
     page.form.show_recipe(Recipe("rk3588", "w8a8", 4096, algorithm="gdq"))
     qtbot.waitUntil(lambda: page.findChild(QPushButton, "fixButton") is not None, timeout=SLACK_MS)
     assert not page.start.isEnabled()
-    fix = page.findChild(QPushButton, "fixButton")
-    assert fix is not None
-    fix.click()
+    remedy = page.findChild(QPushButton, "fixButton")
+    assert remedy is not None
+    remedy.click()
     qtbot.waitUntil(page.start.isEnabled, timeout=SLACK_MS)
     assert page.form.recipe().algorithm == "normal"
     close(page)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from core.base.errors import CancelledError, RKDeckError
-from core.boards.doctor.fixes import Fix
+from core.boards.doctor.remedies import Remedy
 from core.jobs.model import JobState
 from core.services import Services
 from core.usecases import boards as boards_use
@@ -171,8 +171,8 @@ def test_the_doctor_speaks_of_the_file_chosen_last(
 def test_a_remedy_left_while_it_runs_is_broken_off_and_said(visited: Desk, qtbot: QtBot) -> None:
     ear = Ear(visited)
     done: list[object] = []
-    fix = Fix("performance", ("sleep 60",), ("true",), as_root=False)
-    dialog = RemedyDialog(visited, BOARD, fix, "direct")
+    remedy = Remedy("performance", ("sleep 60",), ("true",), as_root=False)
+    dialog = RemedyDialog(visited, BOARD, remedy, "direct")
     dialog.done_well.connect(done.append)
     shown(dialog, qtbot)
     qtbot.mouseClick(dialog.run, Qt.MouseButton.LeftButton)
@@ -191,10 +191,10 @@ def test_a_remedy_that_was_through_when_it_was_left_can_be_taken_back(
     visited: Desk, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     held = HeldBack()
-    monkeypatch.setattr(doctor_use, "apply_fix", held.around(doctor_use.apply_fix))
+    monkeypatch.setattr(doctor_use, "apply_fix", held.around(doctor_use.apply_remedy))
     done: list[object] = []
-    fix = Fix("performance", ("true",), ("true",), as_root=False)
-    dialog = RemedyDialog(visited, BOARD, fix, "direct")
+    remedy = Remedy("performance", ("true",), ("true",), as_root=False)
+    dialog = RemedyDialog(visited, BOARD, remedy, "direct")
     dialog.done_well.connect(done.append)
     shown(dialog, qtbot)
     qtbot.mouseClick(dialog.run, Qt.MouseButton.LeftButton)
@@ -202,7 +202,7 @@ def test_a_remedy_that_was_through_when_it_was_left_can_be_taken_back(
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     held.let_go.set()
     qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=SLACK_MS)
-    assert done == [fix]
+    assert done == [remedy]
     gone(dialog)
 
 

@@ -22,8 +22,8 @@ from gui.dialogs.move_board import MoveBoardDialog
 from gui.dialogs.new_password import NewPasswordDialog
 from gui.dialogs.reach import ReachDialog
 from gui.pages.boards.card import BoardCard
-from gui.pages.boards.cures import cure_for
 from gui.pages.boards.page import BoardsPage
+from gui.pages.boards.reach_remedies import remedy_for
 from gui.theme import ThemeSwitch
 from tests.core.boards.trees import orange_pi, write_tree
 from tests.core.remote.test_expired import NEW, OLD, expired
@@ -55,7 +55,7 @@ def card_of(page: BoardsPage, desk: Desk, qtbot: QtBot) -> BoardCard:
     page.enter(None)
     qtbot.waitUntil(lambda: "kitchen" in page._cards, timeout=SLACK_MS)
     card = page._cards["kitchen"]
-    qtbot.waitUntil(card.cure.isVisible, timeout=SLACK_MS)
+    qtbot.waitUntil(card.reach_remedy.isVisible, timeout=SLACK_MS)
     return card
 
 
@@ -161,14 +161,14 @@ def test_an_expired_password_of_a_known_board_is_renewed_on_its_card(
         use.add_board(services, replace(draft("kitchen", server, root), password=OLD), server.fingerprint)
         (tmp_path / "state.done").unlink()
         card = card_of(page, desk, qtbot)
-        assert "password" in card.cure.text()
-        qtbot.mouseClick(card.cure, Qt.MouseButton.LeftButton)
+        assert "password" in card.reach_remedy.text()
+        qtbot.mouseClick(card.reach_remedy, Qt.MouseButton.LeftButton)
         dialog = page.findChild(NewPasswordDialog)
         assert dialog is not None
         dialog.new.setText(NEW)
         dialog.again.setText(NEW)
         press(dialog, "setPasswordButton", qtbot)
-        qtbot.waitUntil(lambda: not card.cure.isVisible(), timeout=SLACK_MS)
+        qtbot.waitUntil(lambda: not card.reach_remedy.isVisible(), timeout=SLACK_MS)
         assert services.secrets.get("board:kitchen") == NEW
 
 
@@ -180,9 +180,9 @@ def test_a_board_that_moved_is_found_at_its_new_address(
         use.add_board(services, draft("kitchen", first, root), first.fingerprint)
     with openssh(tmp_path / "second") as second:
         card = card_of(page, desk, qtbot)
-        assert cure_for(card.view.error) == ("move", card.cure.text())
+        assert remedy_for(card.view.error) == ("move", card.reach_remedy.text())
         ear = Ear(desk)
-        qtbot.mouseClick(card.cure, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(card.reach_remedy, Qt.MouseButton.LeftButton)
         dialog = page.findChild(MoveBoardDialog)
         assert dialog is not None
         assert dialog.address.text() == f"{first.user}@{first.host}:{first.port}"
@@ -198,7 +198,7 @@ def test_a_board_that_moved_is_found_at_its_new_address(
         press(key, "acceptKeyButton", qtbot)
         qtbot.waitUntil(lambda: any(str(second.port) in said.text for said in ear.noticed), timeout=SLACK_MS)
         assert services.boards.get("kitchen").port == second.port
-        qtbot.waitUntil(lambda: not card.cure.isVisible(), timeout=SLACK_MS)
+        qtbot.waitUntil(lambda: not card.reach_remedy.isVisible(), timeout=SLACK_MS)
 
 
 def with_key(services: Services, server: SshServer) -> None:
@@ -223,14 +223,14 @@ def test_other_hardware_is_taken_only_when_the_user_says_so(
         before = use.add_board(services, draft("kitchen", server, root), server.fingerprint)
         write_tree(root, {SERIAL: b"00c0ffee00c0ffee\0"})
         card = card_of(page, desk, qtbot)
-        qtbot.mouseClick(card.cure, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(card.reach_remedy, Qt.MouseButton.LeftButton)
         dialog = page.findChild(MoveBoardDialog)
         assert dialog is not None
         assert "another board answers" in dialog.message.text()
         assert services.boards.get("kitchen").identity == before.identity
         shots(dialog, "other-hardware")
         press(dialog, "replacedButton", qtbot)
-        qtbot.waitUntil(lambda: not card.cure.isVisible(), timeout=SLACK_MS)
+        qtbot.waitUntil(lambda: not card.reach_remedy.isVisible(), timeout=SLACK_MS)
         assert services.boards.get("kitchen").identity != before.identity
 
 

@@ -21,7 +21,7 @@ from core.jobs import process
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobState
 from core.lab.perplexity.figures import result_from_json
-from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.journal import WindowJournal
 from core.services import Services
 from core.usecases import library
 from core.usecases.perplexity import (
@@ -120,7 +120,7 @@ def test_a_killed_worker_goes_on_and_counts_no_window_twice(services: Services) 
     with pytest.raises(RKDeckError) as caught:
         handle.result(SLACK_S)
     assert (caught.value.code, caught.value.facts["reason"]) == ("jobs.interrupted", "worker_killed")
-    before = Journal(journal_of(services, handle)).scores
+    before = WindowJournal(journal_of(services, handle)).scores
     done = sum(len(scores) for scores in before.values())
     assert 5 <= done < 2 * int(str(whole["windows"]))
     result = services.jobs.resume(handle.id).result(SLACK_S)
@@ -129,7 +129,7 @@ def test_a_killed_worker_goes_on_and_counts_no_window_twice(services: Services) 
     windows = [(line["level"], line["index"]) for line in written if line["kind"] == "window"]
     assert len(windows) == len(set(windows)) == 2 * int(str(whole["windows"]))
     # What was done stayed as it was.
-    after = Journal(journal_of(services, handle)).scores
+    after = WindowJournal(journal_of(services, handle)).scores
     assert all(after[level][index] == score for level in before for index, score in before[level].items())
     first = [event.data for event in handle.follow() if event.event == "progress" and event.data["total"]]
     assert any(data["done"] == done for data in first)
@@ -153,7 +153,7 @@ def test_cancel_keeps_what_was_done(services: Services) -> None:
         handle.result(SLACK_S)
     assert not process.marked(handle.id)
     assert stored_for_folder(services, DEMO) == ()
-    kept = len(Journal(journal_of(services, handle)).scores["fp16"])
+    kept = len(WindowJournal(journal_of(services, handle)).scores["fp16"])
     assert kept >= 3
     again = services.jobs.retry(handle.id)
     assert figures(again.result(SLACK_S))

@@ -9,7 +9,7 @@ import pytest
 from core.base.errors import JsonValue, RKDeckError
 from core.lab.perplexity.figures import Answer, PerplexityResult, WindowScore
 from core.lab.perplexity.fingerprint import fingerprint
-from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.journal import WindowJournal
 from core.lab.perplexity.store import PerplexityStore
 from tests.support.models import write_random_model
 
@@ -17,12 +17,12 @@ SCORE = WindowScore(2, 12.345678901234567, 10, 0.5)
 
 
 def test_what_was_written_is_read_again_to_the_last_bit(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "w.jsonl")
+    journal = WindowJournal(tmp_path / "w.jsonl")
     journal.begin({"tokens": 7})
     assert journal.add_window("fp16", SCORE)
     answer = Answer("fp16", "¿Qué? \u2028 \n", 3, 0.1, ended=True)
     journal.add_answer(answer)
-    again = Journal(tmp_path / "w.jsonl")
+    again = WindowJournal(tmp_path / "w.jsonl")
     assert (again.begun, again.scores, again.answers) == (
         {"tokens": 7},
         {"fp16": {2: SCORE}},
@@ -32,25 +32,25 @@ def test_what_was_written_is_read_again_to_the_last_bit(tmp_path: Path) -> None:
 
 def test_a_window_counts_once_however_often_it_comes(tmp_path: Path) -> None:
     path = tmp_path / "w.jsonl"
-    journal = Journal(path)
+    journal = WindowJournal(path)
     journal.add_window("fp16", SCORE)
     size_bytes = path.stat().st_size
     assert not journal.add_window("fp16", WindowScore(2, 99.0, 10, 0.5))
     assert path.stat().st_size == size_bytes
     path.write_bytes(path.read_bytes() * 2)
-    assert Journal(path).scores == {"fp16": {2: SCORE}}
+    assert WindowJournal(path).scores == {"fp16": {2: SCORE}}
 
 
 def test_a_torn_line_at_any_byte_is_cut_off_and_written_again(tmp_path: Path) -> None:
     path = tmp_path / "w.jsonl"
-    journal = Journal(path)
+    journal = WindowJournal(path)
     journal.add_window("fp16", WindowScore(0, 1.5, 10, 0.5))
     whole = path.stat().st_size
     journal.add_window("fp16", SCORE)
     data = path.read_bytes()
     for length in range(whole, len(data)):
         path.write_bytes(data[:length])
-        again = Journal(path)
+        again = WindowJournal(path)
         assert list(again.scores["fp16"]) == [0]
         assert path.stat().st_size == whole
         assert again.add_window("fp16", SCORE)
@@ -67,17 +67,17 @@ def test_a_torn_line_at_any_byte_is_cut_off_and_written_again(tmp_path: Path) ->
 )  # fmt: skip
 def test_a_damaged_line_is_told(tmp_path: Path, line: str) -> None:
     path = tmp_path / "w.jsonl"
-    Journal(path).begin({})
+    WindowJournal(path).begin({})
     path.write_bytes(path.read_bytes() + line.encode() + b"\n")
     with pytest.raises(RKDeckError) as caught:
-        Journal(path)
+        WindowJournal(path)
     assert (caught.value.code, caught.value.facts["line"]) == ("perplexity.bad_journal", 2)
 
 
 def test_a_disk_that_takes_no_more_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    journal = Journal(folder / "w.jsonl")
+    journal = WindowJournal(folder / "w.jsonl")
     folder.rmdir()
     with pytest.raises(RKDeckError) as caught:
         journal.add_window("fp16", SCORE)

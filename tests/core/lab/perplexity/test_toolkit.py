@@ -13,7 +13,7 @@ from core.base.settings import Settings
 from core.demo.toolkit_env import create_toolkit_env
 from core.jobs import process
 from core.jobs.model import JobState
-from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.journal import WindowJournal
 from core.services import Services
 from core.usecases.conversion import add_toolkit
 from core.usecases.perplexity import PerplexityOptions, measure, stored_for_folder
@@ -69,9 +69,9 @@ def test_a_killed_worker_goes_on(services: Services) -> None:
         if any("core.workers.perplexity" in part for part in command_of(one)):
             one.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
-    before = Journal(path).scores
+    before = WindowJournal(path).scores
     result = services.jobs.resume(handle.id).result(SLACK_S)
-    after = Journal(path).scores
+    after = WindowJournal(path).scores
     assert all(after[level][index] == score for level in before for index, score in before[level].items())
     assert path.read_bytes().count(b'"window"') == 80
     assert set(figures(result)) == {"w8a8", "w4a16"}

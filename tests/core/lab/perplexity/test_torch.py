@@ -19,7 +19,7 @@ from core.base.settings import Settings
 from core.jobs import process
 from core.jobs.foreign import FOREIGN, PROTOCOL
 from core.jobs.model import JobState
-from core.lab.perplexity.journal import Journal
+from core.lab.perplexity.journal import WindowJournal
 from core.quantization.approximate import approximate
 from core.services import Services
 from core.usecases.perplexity import PerplexityOptions, measure
@@ -96,10 +96,10 @@ def test_a_killed_program_goes_on_to_the_same_figure(services: Services) -> None
             one.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
     assert not process.marked(handle.id)
-    before = Journal(path).scores
+    before = WindowJournal(path).scores
     result: dict[str, Any] = services.jobs.resume(handle.id).result(SLACK_S)
     assert figures(result) == pytest.approx(figures(whole), rel=1e-9)
-    after = Journal(path).scores
+    after = WindowJournal(path).scores
     assert all(after[level][index] == score for level in before for index, score in before[level].items())
     assert path.read_bytes().count(b'"window"') == 80
 

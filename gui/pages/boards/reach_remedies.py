@@ -19,7 +19,7 @@ _LOGIN = frozenset(
 )
 
 
-def cure_for(error: RKDeckError | None) -> tuple[str, str] | None:
+def remedy_for(error: RKDeckError | None) -> tuple[str, str] | None:
     """What to ask of the page (see `BoardCard.asked`), and the button's text; None where nothing here helps."""
     code = error.code if error is not None else None
     if code == "remote.host_key_changed":

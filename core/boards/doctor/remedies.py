@@ -13,13 +13,13 @@ from core.programs.table import RUNTIME_LIBRARY
 from core.remote.quoting import remote_command, write_line
 from core.vendor.board_limits import board_limits
 
-FixId = Literal["groups", "open_files", "performance", "library"]
+RemedyId = Literal["groups", "open_files", "performance", "library"]
 LIMITS_FILE = "/etc/security/limits.d/90-rkdeck.conf"
 FULL_SPEED = "performance"
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
+class Remedy:
     """One remedy.
 
     Attributes:
@@ -31,7 +31,7 @@ class Fix:
         facts: what fills its title.
     """
 
-    id: FixId
+    id: RemedyId
     commands: tuple[str, ...]
     undo: tuple[str, ...]
     as_root: bool
@@ -54,13 +54,13 @@ class Fix:
         }
 
 
-def join_groups(seen: Examination, groups: Iterable[str]) -> Fix | None:
+def join_groups(seen: Examination, groups: Iterable[str]) -> Remedy | None:
     """Add the account to groups; it counts from the next login on."""
     user = seen.facts.user
     wanted = sorted(set(groups) & seen.groups)
     if user is None or not wanted:
         return None
-    return Fix(
+    return Remedy(
         id="groups",
         commands=(remote_command(["usermod", "-a", "-G", ",".join(wanted), user]),),
         undo=tuple(remote_command(["gpasswd", "-d", user, group]) for group in wanted),
@@ -69,14 +69,14 @@ def join_groups(seen: Examination, groups: Iterable[str]) -> Fix | None:
     )
 
 
-def raise_open_files(seen: Examination) -> Fix | None:
+def raise_open_files(seen: Examination) -> Remedy | None:
     """Let the account open more files, for good; it counts from the next login on (pam_limits)."""
     user = seen.facts.user
     if user is None or not user.isprintable() or any(character.isspace() for character in user):
         return None
     wanted = board_limits().open_files
     path = seen.sysroot + LIMITS_FILE
-    return Fix(
+    return Remedy(
         id="open_files",
         commands=(write_line(f"{user} - nofile {wanted}", path),),
         undo=(remote_command(["rm", "-f", path]),),
@@ -85,12 +85,12 @@ def raise_open_files(seen: Examination) -> Fix | None:
     )
 
 
-def full_speed(seen: Examination) -> Fix | None:
+def full_speed(seen: Examination) -> Remedy | None:
     """Let the clocks of NPU, CPU and memory stand at their highest until the board restarts."""
     clocks = [clock for clock in seen.clocks if clock.kind != "gpu" and _can_be_raised(clock)]
     if not clocks:
         return None
-    return Fix(
+    return Remedy(
         id="performance",
         commands=tuple(write_line(FULL_SPEED, seen.sysroot + clock.governor_path) for clock in clocks),
         undo=tuple(
@@ -107,12 +107,14 @@ def _can_be_raised(clock: Clock) -> bool:
     return clock.governor is not None and clock.governor != FULL_SPEED and FULL_SPEED in clock.governors
 
 
-def copy_library(version: str | None) -> Fix:
+def copy_library(version: str | None) -> Remedy:
     """Put a librkllmrt.so beside the models; which file is the user's choice."""
-    return Fix(id="library", commands=(), undo=(), as_root=False, needs_file=True, facts={"version": version})
+    return Remedy(
+        id="library", commands=(), undo=(), as_root=False, needs_file=True, facts={"version": version}
+    )
 
 
-def library_fix(store: str, version: str, size_bytes: int) -> Fix:
+def library_remedy(store: str, version: str, size_bytes: int) -> Remedy:
     """Sending a library into the store: no command runs but those that receive a file (`core.programs.placing`).
 
     Args:
@@ -120,7 +122,7 @@ def library_fix(store: str, version: str, size_bytes: int) -> Fix:
         version: of the library, a word that is safe as a folder's name.
         size_bytes: of the file.
     """
-    return Fix(
+    return Remedy(
         id="library",
         commands=(),
         undo=RUNTIME_LIBRARY.removal(store, version),
