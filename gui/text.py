@@ -16,6 +16,9 @@ class _Language:
 def use_language(code: str) -> None:
     """Choose the language of all texts made from now on."""
     _Language.code = words.known(code)
+    # Read now, 40 ms before there is a window, what else the first error would read while the user waits.
+    words.messages(_Language.code, window=True)
+    words.value_word("reason", "", _Language.code)
 
 
 def language() -> str:
