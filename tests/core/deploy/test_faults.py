@@ -214,7 +214,7 @@ def test_store_on_a_read_only_mount(real: Site, old: str, tmp_path: Path) -> Non
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(real.store)], check=True)
         handle = start_deploy(real.jobs, real.board, real_file(tmp_path / "n_rk3588.rkllm"), name="m")
-        assert failure(handle).code == "remote.not_writable"
+        assert failure(handle).code == "doctor.store_read_only"
         assert current_versions(real) == {"m": old}
     finally:
         subprocess.run(["umount", str(real.store)], check=True)
