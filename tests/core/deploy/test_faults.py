@@ -226,7 +226,7 @@ def test_store_that_may_not_be_written(real: Site, old: str, tmp_path: Path) -> 
         path.chmod(0o500)
     try:
         handle = start_deploy(real.jobs, real.board, real_file(tmp_path / "n_rk3588.rkllm"), name="m")
-        assert failure(handle).code == "remote.not_writable"
+        assert failure(handle).code == "doctor.store_read_only"
     finally:
         for path in (real.store, real.store / "incoming"):
             path.chmod(0o700)
