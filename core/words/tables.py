@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from core.words.language import PLAIN, folder, languages
+from core.words.language import PLAIN, folder
 
 # A shipped table; its readers know their form, and tests/contracts/test_words.py keeps it.
 Table = Mapping[str, Any]
@@ -43,12 +43,3 @@ def labels(language: str) -> Mapping[str, str | list[str]]:
             if file.name.endswith(".toml"):
                 found.update(tomllib.loads(file.read_text("utf-8")))
     return found
-
-
-def forget() -> None:
-    """Forget what was read, so that a changed folder is read anew."""
-    from core.words.errors import messages
-    from core.words.values import worded_values
-
-    for cached in (languages, own_table, table, labels, messages, worded_values):
-        cached.cache_clear()

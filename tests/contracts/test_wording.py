@@ -15,6 +15,7 @@ from core.base.errors import RKDeckError
 from core.estimate.records import Fits
 from core.jobs.model import JobState
 from core.monitor.sample import Missing
+from core.plans.kinds import ORDERS
 from core.vendor.platforms import load_platforms
 from core.words import PLAIN, languages, messages, word
 
@@ -134,24 +135,7 @@ def test_states_verdicts_and_missing_figures_have_names_and_no_name_is_left_over
 
 
 def test_every_kind_of_job_has_a_name_and_no_name_is_left_over() -> None:
-    names = _document(PLAIN, "names")["kind"]
-    kinds = {use.code for use in _uses({"submit"}, method=True)} | {
-        node.value.value
-        for _, tree in TREES
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword | ast.Assign | ast.AnnAssign)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-        and _assigned(node) in {"kind", "KIND"}
-    }
-    assert sorted(set(names) - kinds) == []
-
-
-def _assigned(node: ast.keyword | ast.Assign | ast.AnnAssign) -> str | None:
-    if isinstance(node, ast.keyword):
-        return node.arg
-    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-    return getattr(target, "id", None)
+    assert set(_document(PLAIN, "names")["kind"]) == {order.kind.name for order in ORDERS}
 
 
 @pytest.mark.parametrize("language", OTHERS)

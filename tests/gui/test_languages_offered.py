@@ -1,35 +1,22 @@
 """The window offers every language that has a folder, and shows it."""
 
-import shutil
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from core.words import language as one_language
-from core.words.tables import forget
 from gui.desk import Desk
 from gui.pages.settings.page import SettingsPage
 from gui.text import tr, use_language
-
-SHIPPED = Path(str(resources.files("resources") / "translations"))
+from tests.support.languages import third_language
 
 
 @pytest.fixture
-def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    folder = tmp_path / "translations"
-    shutil.copytree(SHIPPED, folder)
-    shutil.copytree(folder / "es", folder / "xx")
-    (folder / "xx" / "language.toml").write_text('name = "Xxish"\nplural = [{ n = [1] }, {}]\n')
-    monkeypatch.setattr(one_language, "folder", lambda: folder)
-    monkeypatch.setattr("core.words.tables.folder", lambda: folder)
-    forget()
-    yield
-    use_language("en")
-    monkeypatch.undo()
-    forget()
+def third(tmp_path: Path) -> Iterator[None]:
+    with third_language(tmp_path):
+        yield
+        use_language("en")
 
 
 @pytest.mark.usefixtures("third")

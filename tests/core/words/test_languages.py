@@ -6,37 +6,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from core.base.errors import RKDeckError
 from core.words import chosen, counted, known, label, languages, tell, word
-from core.words import language as one_language
 from core.words.language import Language
-from core.words.tables import forget
+from tests.support.languages import SHIPPED, forget, third_language
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = Path(str(resources.files("resources") / "translations"))
 
 
 @pytest.fixture
-def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of languages with a third one, a copy of Spanish."""
-    folder = tmp_path / "translations"
-    shutil.copytree(SHIPPED, folder)
-    shutil.copytree(folder / "es", folder / "xx")
-    (folder / "xx" / "language.toml").write_text(
-        'name = "Xxish"\n'
-        "plural = [{ mod10 = [1], not_mod100 = [11] }, { mod10 = [2, 3, 4], not_mod100 = [12, 13, 14] }, {}]\n"
-    )
-    monkeypatch.setattr(one_language, "folder", lambda: folder)
-    monkeypatch.setattr("core.words.tables.folder", lambda: folder)
-    forget()
-    yield folder
-    monkeypatch.undo()
-    forget()
+def third(tmp_path: Path) -> Iterator[Path]:
+    with third_language(tmp_path) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize(
