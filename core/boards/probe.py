@@ -60,7 +60,13 @@ def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:
     Raises:
         RKDeckError: `boards.no_answer` when it did not run to its end, and what `SshSession.run` raises.
     """
-    result = session.run(script, arguments, timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_OUTPUT_BYTES)
+    try:
+        result = session.run(script, arguments, timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_OUTPUT_BYTES)
+    except RKDeckError as error:
+        if error.code != "remote.no_shell":
+            raise
+        facts = {name: error.facts[name] for name in ("host", "status", "reason")}
+        raise RKDeckError("boards.no_answer", **facts) from error
     lines = parse_lines(result.text)
     if not lines["end"]:
         raise RKDeckError(

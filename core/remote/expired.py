@@ -87,7 +87,8 @@ def is_expired(session: SshSession) -> bool:
     except RKDeckError as error:
         if error.code == "remote.password_expired":
             return True
-        raise
+        if error.code not in {"remote.no_shell", "remote.unexpected_answer"}:
+            raise  # what the account runs in place of a command is no matter of its password
     return False
 
 
@@ -136,11 +137,12 @@ class _Terminal:
         while True:
             arrival.look()
             ended = channel.eof_received or channel.closed
-            if channel.recv_ready():
+            left_s = deadline - time.monotonic()
+            if channel.recv_ready() and left_s > 0:
                 self._take(channel.recv(4096))
             elif ended:
                 return
-            elif (left_s := deadline - time.monotonic()) <= 0:
+            elif left_s <= 0:
                 raise self._too_slow()
             else:
                 arrival.wait(left_s)

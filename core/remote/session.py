@@ -4,6 +4,7 @@ Numbers behind the settings (measured on loopback with OpenSSH 9.2 and Dropbear 
 Nagle's algorithm on, which makes one command five times slower; the usual 2 MiB window limits large answers.
 """
 
+import contextlib
 import re
 import socket
 import time
@@ -20,9 +21,18 @@ from core.remote import exchange
 from core.remote.authentication import authenticate
 from core.remote.connecting import end, greet, open_socket
 from core.remote.hostkeys import HostKey, HostKeys
+from core.remote.lines import MAX_SKIPPED_BYTES
 from core.remote.paramiko_setup import DeadlinePacketizer, NotingTransport, prepare
 from core.remote.password_dialogue import Answers
-from core.remote.quoting import remote_command, script_with_arguments
+from core.remote.quoting import (
+    between_marks,
+    loaded,
+    loader,
+    new_mark,
+    remote_command,
+    script_with_arguments,
+    whole,
+)
 from core.remote.shell import RemoteShell
 from core.remote.target import SshTarget
 
@@ -182,8 +192,9 @@ class SshSession:
         """Run a program or a script to its end; a non-zero exit status is returned, not raised.
 
         Args:
-            command: the words of a command, or the text of a script. A script travels on the standard input
-                of `sh -s` and runs only if it arrived whole; no hostile name is ever on a command line.
+            command: the words of a command, or the text of a script. Either travels on the standard input of `sh`
+                and runs only if it arrived whole; no hostile name is ever on a command line, and what the login
+                shell or its start-up files print is no part of the output.
             arguments: `$1`, `$2`, ... of a script.
             stdin: standard input of a command; a script's own is empty.
             timeout_s: for everything together.
@@ -191,20 +202,26 @@ class SshSession:
 
         Raises:
             RefusedError: `remote.unsafe_argument`.
-            RKDeckError: `remote.command_timeout`, `remote.output_too_large`, `remote.killed`,
+            RKDeckError: `remote.command_timeout`, `remote.output_too_large`, `remote.killed`, `remote.no_shell` and
+                `remote.unexpected_answer` when the account's shell did not run it, `remote.password_expired`,
                 `remote.closed`.
         """
+        mark = new_mark()
         if isinstance(command, str):
-            line, data = "exec sh -s", script_with_arguments(command, arguments).encode()
+            line, data = "exec sh -s", script_with_arguments(command, arguments, mark).encode()
             name = "a script"
         else:
-            line, data = remote_command(command), stdin
+            text = whole(between_marks(remote_command(command), mark), mark)
+            line, data = loader(mark), text.encode() + stdin
             name = printable(" ".join(command), limit=80)
         deadline = time.monotonic() + timeout_s
         channel = self.open_exec(line)
         try:
-            outcome = exchange.converse(channel, data, deadline, max_output_bytes)
+            outcome = exchange.converse(channel, data, deadline, max_output_bytes + MAX_SKIPPED_BYTES)
             exchange.close(channel)
+            result = self._result(outcome, mark, name)
+            if len(result.stdout) > max_output_bytes:
+                raise exchange.TooMuchError
         except exchange.TooSlowError as error:
             raise RKDeckError(
                 "remote.command_timeout",
@@ -225,14 +242,41 @@ class SshSession:
             raise self.closed_error(error) from error
         finally:
             exchange.abandon(channel)
-        if outcome.exit_status is None:
-            if not self.is_open:
-                raise self.closed_error(None)
-            raise RKDeckError("remote.killed", command=name, host=self.target.host, port=self.target.port)
-        result = RemoteResult(outcome.exit_status, outcome.stdout, outcome.stderr)
-        if result.exit_status and _EXPIRED_PASSWORD.search(result.stderr + result.stdout):
-            raise RKDeckError("remote.password_expired", user=self.target.user, host=self.target.host)
         return result
+
+    def _result(self, outcome: exchange.Outcome, mark: str, name: str) -> RemoteResult:
+        """What is between the marks, when the command ran to its end."""
+        status = outcome.exit_status
+        if status is None and not self.is_open:
+            raise self.closed_error(None)
+        if status and _EXPIRED_PASSWORD.search(outcome.stderr + outcome.stdout):
+            raise RKDeckError("remote.password_expired", user=self.target.user, host=self.target.host)
+        before, begun, rest = outcome.stdout.partition(f"\n{mark}\n".encode())
+        output, ended, _ = rest.partition(f"\n{mark}.end\n".encode())
+        if status is not None and not begun:
+            raise self.not_run(before, outcome.stderr, status)
+        if status is None or not ended:
+            raise RKDeckError("remote.killed", command=name, host=self.target.host, port=self.target.port)
+        return RemoteResult(status, output, outcome.stderr)
+
+    def not_run(self, stdout: bytes, stderr: bytes, status: int) -> RKDeckError:
+        """The error for an account whose shell ended with `status` without having run what it was given."""
+        said = [
+            printable(text[-600:].decode("utf-8", "replace").strip(), limit=300) for text in (stdout, stderr)
+        ]
+        target = self.target
+        if status == 0 and said[0]:
+            return RKDeckError(
+                "remote.unexpected_answer", host=target.host, text=said[0], reason=said[1] or "exit status 0"
+            )
+        return RKDeckError(
+            "remote.no_shell",
+            user=target.user,
+            host=target.host,
+            port=target.port,
+            status=status,
+            reason=" ".join(filter(None, said)) or None,
+        )
 
     def succeeds(self, argv: Sequence[str], timeout_s: float = DEFAULT_TIMEOUT_S) -> bool:
         """Whether a command ends with status 0."""
@@ -246,8 +290,22 @@ class SshSession:
         """
         return RemoteShell(self.open_exec(remote_command(argv)))
 
+    def open_script(self, script: str, arguments: Sequence[str], mark: str) -> RemoteShell:
+        """Start a script that goes on reading from its standard input; it prints the line `mark` first.
+
+        Raises:
+            RefusedError: `remote.unsafe_argument`.
+            RKDeckError: `remote.no_channel`, `remote.closed`.
+        """
+        text = loaded(script, arguments, mark).encode()
+        shell = RemoteShell(self.open_exec(loader(mark)))
+        # One that has ended already says why to whoever reads what it printed.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            shell.send(text)
+        return shell
+
     def open_exec(self, line: str) -> paramiko.Channel:
-        """Start a command line (from `remote_command`) on a channel of its own.
+        """Start a command line on a channel of its own; the account's login shell, whichever it is, reads it.
 
         Raises:
             RKDeckError: `remote.no_channel` when the server refuses, `remote.closed`.

@@ -9,17 +9,17 @@ import paramiko
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.remote.quoting import remote_command
+from core.remote.exchange import TooMuchError, TooSlowError
+from core.remote.lines import BoundedLines
+from core.remote.quoting import new_mark
 from core.remote.scripts import board_script
 from core.remote.session import SshSession
-from core.remote.shell import RemoteShell
 from core.transfer.bulk import BulkSender
 
 _ANSWER_TIMEOUT_S = 60.0
 _LAST_WORDS_S = 2.0
 # What the slowest board's disk reads while it computes a digest.
 _SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
-_MAX_LINE_BYTES = 4096
 _MAX_DIGITS = 18
 _SILENT = "no reason given"
 
@@ -43,12 +43,14 @@ class Have:
 class Receiver:
     """The script on the board and its answers."""
 
-    def __init__(self, session: SshSession, path: str, channel: paramiko.Channel) -> None:
+    def __init__(self, session: SshSession, path: str, script: str, arguments: Sequence[str]) -> None:
+        """Start a script of `resources/board` that works on the file `path`."""
+        mark = new_mark()
         self._session = session
         self._path = path
-        self._shell = RemoteShell(channel)
-        self._bulk = BulkSender(channel)
-        self._buffer = bytearray()
+        self._shell = session.open_script(board_script(script), arguments, mark)
+        self._bulk = BulkSender(self._shell.channel)
+        self._lines = BoundedLines(self._shell.receive, mark)
 
     def have(self, size: int) -> Have | None:
         """What is there already (None: the final file); computing its digest takes a while."""
@@ -106,7 +108,7 @@ class Receiver:
         self._shell.end_input()
         _, words = self._answer({"wrote"}, _ANSWER_TIMEOUT_S)
         if words != [str(size)]:
-            written = int(words[0]) if words and words[0].isdecimal() else 0
+            written = int(words[0]) if words and _is_number(words[0]) else 0
             if written > size:
                 raise self._write_failed(written, "something else wrote to it")
             raise self._session.closed_error(None)
@@ -126,34 +128,22 @@ class Receiver:
 
     def _answer(self, wanted: set[str], timeout_s: float) -> tuple[str, list[str]]:
         """The kind of answer and its words; an answer that is not wanted is an error."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            line = self._line(deadline, timeout_s)
-            if not line.startswith("@"):
-                continue  # a login script's own chatter
-            kind, *words = line[1:].split()
-            if kind in wanted:
-                return kind, words
-            raise self._error(kind, words)
-
-    def _line(self, deadline: float, timeout_s: float) -> str:
-        while b"\n" not in self._buffer:
-            try:
-                data = self._shell.receive(max(0.0, deadline - time.monotonic()))
-            except TimeoutError as error:
-                raise self._stalled(timeout_s) from error
-            if not data:
-                raise self._ended()
-            self._buffer += data
-            if len(self._buffer) > _MAX_LINE_BYTES and b"\n" not in self._buffer:
-                raise self._nonsense([])
-        line, _, rest = bytes(self._buffer).partition(b"\n")
-        self._buffer = bytearray(rest)
-        return line.decode("ascii", "replace")
+        try:
+            line = self._lines.find(b"@", time.monotonic() + timeout_s)
+        except TooSlowError as error:
+            raise self._stalled(timeout_s) from error
+        except TooMuchError as error:
+            raise self._nonsense([]) from error
+        if line is None:
+            raise self._ended()
+        kind, *words = line[1:].decode("ascii", "replace").split() or [""]
+        if kind in wanted:
+            return kind, words
+        raise self._error(kind, words)
 
     def _error(self, kind: str, words: list[str]) -> RKDeckError:
         host, folder = self._session.target.host, self._path.rpartition("/")[0]
-        seen = int(words[0]) if words and words[0].isdecimal() else None
+        seen = int(words[0]) if words and _is_number(words[0]) else None
         if kind == "busy":
             return RKDeckError("remote.upload_busy", host=host, path=self._path, seen_bytes=seen)
         if kind == "full":
@@ -167,7 +157,10 @@ class Receiver:
         return self._nonsense([kind, *words])
 
     def _ended(self) -> RKDeckError:
-        complaint = self._complaint()
+        complaint, status = self._complaint(), self._shell.exit_status()
+        if not self._lines.has_begun and status is not None:
+            # It ended by itself: connecting anew would lead to the same.
+            return self._session.not_run(self._lines.said_before, self._shell.stderr_tail, status)
         if self._session.is_open and complaint != _SILENT:
             return self._write_failed(None, complaint)
         return self._session.closed_error(None)
@@ -183,8 +176,9 @@ class Receiver:
 
     def _complaint(self) -> str:
         """What the script said on standard error; it may arrive a little after its last answer."""
+        deadline = time.monotonic() + _LAST_WORDS_S
         with contextlib.suppress(TimeoutError):
-            while self._shell.receive(_LAST_WORDS_S):
+            while (left_s := deadline - time.monotonic()) > 0 and self._shell.receive(left_s):
                 continue
         text = self._shell.stderr_tail[-600:].decode("utf-8", "replace").strip()
         return printable(text, limit=600) or _SILENT
@@ -197,16 +191,6 @@ class Receiver:
         return RKDeckError(
             "remote.unexpected_answer", host=self._session.target.host, text=text, reason=self._complaint()
         )
-
-
-def receive_command(arguments: Sequence[str]) -> str:
-    """The command line of the receiving script."""
-    return remote_command(["sh", "-c", board_script("receive.sh"), "rkdeck-receive", *arguments])
-
-
-def lane_command(partial: str, pid: str) -> str:
-    """The command line of a further connection's script."""
-    return remote_command(["sh", "-c", board_script("lane.sh"), "rkdeck-lane", partial, pid])
 
 
 def _is_number(word: str) -> bool:

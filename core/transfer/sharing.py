@@ -22,7 +22,7 @@ from core.base.errors import RKDeckError
 from core.remote.session import SshSession
 from core.transfer.lane import BLOCK_BYTES, UNIT_BYTES, Broken, Done, Lane, Order
 from core.transfer.pace import Limit
-from core.transfer.receiving import Receiver, lane_command
+from core.transfer.receiving import Receiver
 from core.transfer.source import SourceFile
 
 WINDOW_BYTES = 8 << 20
@@ -326,9 +326,7 @@ class Convoy:
         session: SshSession | None = None
         try:
             session = self._session.beside()
-            receiver = Receiver(
-                session, self._partial, session.open_exec(lane_command(self._partial, self._pid))
-            )
+            receiver = Receiver(session, self._partial, "lane.sh", [self._partial, self._pid])
             receiver.answer("ready", _READY_TIMEOUT_S)
         except RKDeckError as error:
             if session is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from core.base.errors import RefusedError, RKDeckError
 from core.remote.session import SshSession
 from core.transfer.pace import Limit
-from core.transfer.receiving import Receiver, receive_command
+from core.transfer.receiving import Receiver
 from core.transfer.sharing import Convoy, Sharing
 from core.transfer.source import SourceFile
 
@@ -100,7 +100,7 @@ def upload(
         source = SourceFile(file, local, sha256)
         size = source.size_bytes
         arguments = [remote_partial, str(size), sha256, str(int(takeover)), final or "", sender]
-        receiver = Receiver(session, remote_partial, session.open_exec(receive_command(arguments)))
+        receiver = Receiver(session, remote_partial, "receive.sh", arguments)
         convoy: Convoy | None = None
         alone_because = "small"
         try:
