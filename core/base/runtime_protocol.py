@@ -4,10 +4,9 @@ Written once for both sides: the stand-in runtime takes a copy of this module (a
 board. What comes from a board is foreign: texts are made printable and cut, numbers outside their bounds are unknown.
 """
 
-import json
-import math
 from dataclasses import dataclass
 
+from core.base import foreign
 from core.base.errors import JsonValue
 from core.base.names import printable
 
@@ -15,9 +14,6 @@ from core.base.names import printable
 ABI = 1
 RUNTIMES_FOLDER = "/usr/local/lib/rkdeck/runtimes"
 _MAX_TEXT = 300
-_MAX_PID = 1 << 22  # Linux PID_MAX_LIMIT
-_MAX_PORT = 65535
-_MAX_WHOLE = (1 << 53) - 1  # what JSON readers everywhere keep exactly
 _NO_REASON = "no reason given"
 
 
@@ -102,73 +98,39 @@ class StartRefusal:
 
 def read_description(text: str) -> Description | None:
     """Read what `describe` printed; None when it is none."""
-    value = read_object(text)
+    value = foreign.members(text)
     name, version, simulated = (value.get(key) for key in ("name", "version", "simulated"))
     if not isinstance(name, str) or not isinstance(version, str) or not isinstance(simulated, bool):
         return None
     return Description(
-        printable(name, 100), printable(version, 100), simulated, _whole(value.get("abi"), _MAX_WHOLE)
+        printable(name, 100), printable(version, 100), simulated, foreign.whole(value.get("abi"))
     )
 
 
 def read_state(text: str | None) -> RuntimeState | StartRefusal | None:
     """Read a state file; None without one, or when it is torn or foreign."""
-    value = read_object(text)
+    value = foreign.members(text)
     error = value.get("error")
     if isinstance(error, dict):
-        return StartRefusal(_text(error.get("code")) or "unknown", _text(error.get("message")) or _NO_REASON)
-    pid = _whole(value.get("pid"), _MAX_PID)
-    if not pid:
+        code, message = (foreign.text(error.get(key), _MAX_TEXT) for key in ("code", "message"))
+        return StartRefusal(code or "unknown", message or _NO_REASON)
+    pid = foreign.whole(value.get("pid"), 1, foreign.MAX_PID)
+    if pid is None:
         return None
     last = value.get("last")
     latest = last if isinstance(last, dict) else {}
     return RuntimeState(
         pid=pid,
-        start_ticks=_whole(value.get("start_ticks"), _MAX_WHOLE),
-        port=_whole(value.get("port"), _MAX_PORT) or None,
-        model=_text(value.get("model")),
-        sha256=_text(value.get("sha256")),
-        dtype=_text(value.get("dtype")),
-        max_context=_whole(value.get("max_context"), _MAX_WHOLE),
-        runtime=_text(value.get("runtime")),
-        version=_text(value.get("version")),
+        start_ticks=foreign.whole(value.get("start_ticks")),
+        port=foreign.whole(value.get("port"), 1, foreign.MAX_PORT),
+        model=foreign.text(value.get("model"), _MAX_TEXT),
+        sha256=foreign.text(value.get("sha256"), _MAX_TEXT),
+        dtype=foreign.text(value.get("dtype"), _MAX_TEXT),
+        max_context=foreign.whole(value.get("max_context")),
+        runtime=foreign.text(value.get("runtime"), _MAX_TEXT),
+        version=foreign.text(value.get("version"), _MAX_TEXT),
         simulated=value.get("simulated") is True,
-        started_uptime_s=figure(value.get("started_uptime_s")),
-        tokens_per_s=figure(latest.get("tokens_per_s")),
-        ttft_ms=figure(latest.get("ttft_ms")),
+        started_uptime_s=foreign.number(value.get("started_uptime_s"), 0),
+        tokens_per_s=foreign.number(latest.get("tokens_per_s"), 0),
+        ttft_ms=foreign.number(latest.get("ttft_ms"), 0),
     )
-
-
-def read_object(text: str | None) -> dict[str, object]:
-    """A JSON object a board wrote; empty for anything else."""
-    try:
-        value = json.loads(text) if text is not None else None
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def real_number(value: object) -> float | None:
-    """A number a plot and a JSON document can hold; what a board writes may be NaN or have 400 digits."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def figure(value: object) -> float | None:
-    """A time or a rate: a number that is not negative."""
-    number = real_number(value)
-    return None if number is None or number < 0 else number
-
-
-def _whole(value: object, most: int) -> int | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
-    return value if fits and isinstance(value, int) else None
-
-
-def _text(value: object) -> str | None:
-    return printable(value, _MAX_TEXT) if isinstance(value, str) else None

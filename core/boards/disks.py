@@ -5,7 +5,7 @@ import re
 from core.base.names import printable
 from core.boards.facts import Mount
 
-_DF = re.compile(r"\s(\d+)\s+(\d+)\s+(-?\d+)\s+(?:\d+%|-)\s+(/.*)$")
+_DF = re.compile(r"\s(\d{1,15})\s+(\d{1,15})\s+(-?\d{1,15})\s+(?:\d{1,15}%|-)\s+(/.*)$")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 _MMC = {"MMC": "emmc", "SD": "sd"}
 _MEMORY = frozenset({"tmpfs", "ramfs"})

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from core.base import foreign
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.runtime_protocol import read_description
@@ -24,11 +25,12 @@ _TIMEOUT_S = 60.0
 _MAX_OUTPUT_BYTES = 256 << 10
 _MAX_TEXT = 200
 _MAX_RUNTIMES = 32
+_MAX_CPUS = 8192  # of any Linux (NR_CPUS)
 _NEEDED_TOOLS = ("sha256sum", "df", "cat", "mv", "sync", "tr", "wc")
 _CORE = re.compile(r"Core\d+:")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
-_MEM = re.compile(r"(\w+):\s*(\d+) kB")
+_MEM = re.compile(r"(\w+):\s*(\d{1,15}) kB")
 _RKLLM = re.compile(r"(/[^\t]+)\t(?:RKLLM SDK \(version: (\S{1,40}))?")
 
 Lines = dict[str, list[str]]
@@ -65,8 +67,10 @@ def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:
     except RKDeckError as error:
         if error.code != "remote.no_shell":
             raise
-        facts = {name: error.facts[name] for name in ("host", "status", "reason")}
-        raise RKDeckError("boards.no_answer", **facts) from error
+        about = error.facts
+        raise RKDeckError(
+            "boards.no_answer", host=about["host"], status=about["status"], reason=about["reason"]
+        ) from error
     lines = parse_lines(result.text)
     if not lines["end"]:
         raise RKDeckError(
@@ -147,9 +151,9 @@ def _first(lines: Lines, key: str, strip: str = "") -> str | None:
 
 
 def _cpus(lines: Lines) -> int | None:
-    count = _first(lines, "cpus")
-    if count is not None and count.isdecimal() and int(count) > 0:
-        return int(count)
+    count = foreign.digits(_first(lines, "cpus"), 1, _MAX_CPUS)
+    if count is not None:
+        return count
     present = re.fullmatch(r"0-(\d{1,4})", _first(lines, "cpuspresent") or "")
     return int(present[1]) + 1 if present else None
 

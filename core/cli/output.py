@@ -3,7 +3,6 @@
 With `--json` stdout carries one JSON document, or JSON lines for the verbs that report events.
 """
 
-import json
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.foreign import json_text
 from core.base.names import printable
 from core.words import PLAIN, counted, label, word
 
@@ -67,7 +67,7 @@ class Output:
     def document(self, value: JsonValue) -> None:
         """Print the one JSON document; nothing without `--json`."""
         if self.json:
-            self._print(json.dumps(value, ensure_ascii=True), self._out)
+            self._print(json_text(value), self._out)
 
     def event(self, event: str, /, **data: JsonValue) -> None:
         """Print one JSON line of a reporting verb; nothing without `--json`."""

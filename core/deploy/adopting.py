@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.foreign import MAX_BYTES, digits
 from core.base.names import printable
 from core.boards.doctor.examination import Examination
 from core.deploy import scripts
@@ -50,8 +51,9 @@ def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:
     found = []
     for line in result.text.split("\n"):
         size, _, path = line.partition("\t")
-        if size.isdecimal() and path.startswith(inside) and path.isprintable():
-            found.append(FoundFile(path, int(size)))
+        size_bytes = digits(size, high=MAX_BYTES)
+        if size_bytes is not None and path.startswith(inside) and path.isprintable():
+            found.append(FoundFile(path, size_bytes))
     return tuple(sorted(found, key=lambda file: file.path))
 
 
@@ -117,12 +119,12 @@ def check_remote_path(path: str) -> str:
 
 def _size(session: SshSession, path: str) -> int:
     result = session.run(scripts.SIZE_OF, [path], timeout_s=_TIMEOUT_S)
-    text = result.text.strip()
+    size = digits(result.text, high=MAX_BYTES)
     if result.exit_status == _GONE:
         raise _no_such_file(session, path)
-    if result.exit_status or not text.isdecimal():
+    if result.exit_status or size is None:
         raise _failed(session, path, result)
-    return int(text)
+    return size
 
 
 def _bytes(session: SshSession, command: list[str], path: str) -> bytes:

@@ -1,6 +1,5 @@
 """What is deployed on a board: list, find, switch back, remove, verify."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
@@ -10,6 +9,8 @@ from core.deploy.layout import (
     NAME,
     VERSION,
     Deployment,
+    StoreListing,
+    UnreadableManifest,
     blob_path,
     deployment_folder,
     partial_path,
@@ -24,9 +25,14 @@ _TIMEOUT_S = 60.0
 
 
 def list_versions(session: SshSession, store: str) -> list[Deployment]:
-    """Every version of every deployment in a store, by name, the oldest version first.
+    """Every version of every deployment in a store whose manifest can be read; as `read_store`."""
+    return list(read_store(session, store).versions)
 
-    Files that are not manifests, and names RKDeck would never give, are left out.
+
+def read_store(session: SshSession, store: str) -> StoreListing:
+    """Everything deployed in a store. One damaged manifest hides none of the others.
+
+    Files under names RKDeck would never give are left out.
 
     Raises:
         RKDeckError: `deploy.list_failed`, and what `SshSession.run` raises.
@@ -36,6 +42,7 @@ def list_versions(session: SshSession, store: str) -> list[Deployment]:
         raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=_why(result))
     current: dict[str, str] = {}
     found: list[Deployment] = []
+    damaged: list[UnreadableManifest] = []
     for line in result.text.split("\n"):
         kind, _, rest = line.partition("\t")
         label, _, value = rest.partition("\t")
@@ -46,7 +53,13 @@ def list_versions(session: SshSession, store: str) -> list[Deployment]:
             deployment = read_manifest(value, store, name, version, current=current.get(name) == version)
             if deployment is not None:
                 found.append(deployment)
-    return sorted(found, key=lambda deployment: (deployment.name, deployment.version))
+            else:
+                path = f"{deployment_folder(store, name)}/{version}.json"
+                damaged.append(UnreadableManifest(name, version, path))
+    return StoreListing(
+        tuple(sorted(found, key=lambda deployment: (deployment.name, deployment.version))),
+        tuple(sorted(damaged, key=lambda manifest: (manifest.name, manifest.version))),
+    )
 
 
 def list_deployments(session: SshSession, store: str) -> list[Deployment]:
@@ -63,28 +76,36 @@ def resolve(session: SshSession, store: str, name: str, *, board: str = "the boa
 
     Raises:
         UsageError: `deploy.unknown_deployment`.
-        RKDeckError: as `list_versions`.
+        RKDeckError: `deploy.unreadable_manifest`, and as `read_store`.
     """
-    found = list_deployments(session, store)
-    for deployment in found:
-        if deployment.name == name:
+    listing = read_store(session, store)
+    for deployment in listing.versions:
+        if deployment.current and deployment.name == name:
             return deployment
-    raise _unknown(name, board, found)
+    raise _unknown(session, name, board, listing)
 
 
 def _versions(
     session: SshSession, store: str, name: str, board: str
 ) -> tuple[list[Deployment], Deployment | None]:
     """The versions of a deployment, at least one, the oldest first, and the one in use."""
-    found = list_versions(session, store)
-    versions = [deployment for deployment in found if deployment.name == name]
+    listing = read_store(session, store)
+    versions = [deployment for deployment in listing.versions if deployment.name == name]
     if not versions:
-        raise _unknown(name, board, found)
+        raise _unknown(session, name, board, listing)
     return versions, next((deployment for deployment in versions if deployment.current), None)
 
 
-def _unknown(name: str, board: str, found: Iterable[Deployment]) -> UsageError:
-    known = ", ".join(dict.fromkeys(deployment.name for deployment in found)) or "nothing yet"
+def _unknown(session: SshSession, name: str, board: str, listing: StoreListing) -> RKDeckError:
+    for manifest in listing.unreadable:
+        if manifest.name == name:
+            return RKDeckError(
+                "deploy.unreadable_manifest",
+                name=name,
+                host=session.target.host,
+                path=printable(manifest.path),
+            )
+    known = ", ".join(dict.fromkeys(deployment.name for deployment in listing.versions)) or "nothing yet"
     return UsageError("deploy.unknown_deployment", name=printable(name), board=board, known=known)
 
 

@@ -10,15 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from core.base import foreign
 from core.base.errors import JsonValue
-from core.base.names import printable
 
 SCHEMA = 2
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = "%Y%m%dT%H%M%SZ"
-_MAX_TEXT = 200
 _MAX_FILES = 64
 # A manifest that is longer is not read back (`scripts.LIST`).
 _MAX_RECIPE_BYTES = 4096
@@ -170,46 +169,66 @@ def deployment_folder(store: str, name: str) -> str:
     return f"{store}/deployments/{name}"
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableManifest:
+    """A version whose manifest cannot be read, is none, or speaks of another one; `path` is where it lies."""
+
+    name: str
+    version: str
+    path: str
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The member of `rkdeck deployments --json`."""
+        return {"name": self.name, "version": self.version, "path": self.path}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreListing:
+    """Everything deployed in a store.
+
+    Attributes:
+        versions: of every deployment, by name, the oldest version first.
+        unreadable: versions of which nothing more is known.
+    """
+
+    versions: tuple[Deployment, ...]
+    unreadable: tuple[UnreadableManifest, ...] = ()
+
+
 def read_manifest(text: str, store: str, name: str, version: str, *, current: bool) -> Deployment | None:
     """Read a manifest; None when it is not one, or belongs to another name or version."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+    value = foreign.members(text)
+    if value.get("name") != name or value.get("version") != version:
         return None
-    if not isinstance(value, dict) or value.get("name") != name or value.get("version") != version:
+    sha256, size = value.get("sha256"), foreign.size_bytes(value.get("size_bytes"))
+    if size is None or not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
         return None
-    sha256, size, simulated = value.get("sha256"), value.get("size_bytes"), value.get("simulated")
-    if not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
-        return None
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        return None
-    context, when = value.get("max_context"), value.get("deployed_unix_s")
     return Deployment(
         name=name,
         version=version,
         path=blob_path(store, sha256),
         sha256=sha256,
         size_bytes=size,
-        dtype=_text(value.get("dtype")),
-        platform=_text(value.get("platform")),
-        simulated=simulated is not False,
-        title=_text(value.get("title")) or name,
-        toolkit_version=_text(value.get("toolkit_version")),
-        max_context=context if isinstance(context, int) and not isinstance(context, bool) else None,
-        deployed_unix_s=float(when) if isinstance(when, int | float) and not isinstance(when, bool) else None,
+        dtype=foreign.text(value.get("dtype")),
+        platform=foreign.text(value.get("platform")),
+        simulated=value.get("simulated") is not False,
+        title=foreign.text(value.get("title")) or name,
+        toolkit_version=foreign.text(value.get("toolkit_version")),
+        max_context=foreign.whole(value.get("max_context"), 1),
+        deployed_unix_s=foreign.unix_s(value.get("deployed_unix_s")),
         current=current,
         origin=_origin(value),
     )
 
 
-def _origin(value: dict[str, object]) -> Origin:
+def _origin(value: dict[str, JsonValue]) -> Origin:
     template, recipe, files = (value.get(key) for key in ("chat_template_sha256", "recipe", "files"))
     found = [_file(entry) for entry in files[:_MAX_FILES]] if isinstance(files, list) else []
     return Origin(
         files=tuple(file for file in found if file is not None),
-        repo=_text(value.get("repo")),
-        revision=_text(value.get("revision")),
-        licence=_text(value.get("licence")),
+        repo=foreign.text(value.get("repo")),
+        revision=foreign.text(value.get("revision")),
+        licence=foreign.text(value.get("licence")),
         chat_template_sha256=template if isinstance(template, str) and DIGEST.fullmatch(template) else None,
         recipe=recipe if isinstance(recipe, dict) else None,
     )
@@ -218,15 +237,11 @@ def _origin(value: dict[str, object]) -> Origin:
 def _file(value: object) -> DeployedFile | None:
     if not isinstance(value, dict):
         return None
-    name, sha256, size = value.get("name"), value.get("sha256"), value.get("size_bytes")
+    name, sha256, size = value.get("name"), value.get("sha256"), foreign.size_bytes(value.get("size_bytes"))
     if not isinstance(name, str) or not NAME.fullmatch(name):
         return None
     if not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
         return None
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if size is None:
         return None
     return DeployedFile(name, sha256, size)
-
-
-def _text(value: object) -> str | None:
-    return printable(value, limit=_MAX_TEXT) if isinstance(value, str) and value else None

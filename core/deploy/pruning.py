@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.foreign import MAX_BYTES, digits
 from core.deploy import scripts
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
@@ -144,12 +145,17 @@ def _size(kept: Iterable[Deployment], blobs: Iterable[Blob]) -> int:
 def _blobs(session: SshSession, store: str) -> list[Blob]:
     """The files in a store that bear a name RKDeck gives."""
     result = session.run(scripts.BLOBS, [store], timeout_s=_TIMEOUT_S)
+    if result.exit_status:
+        reason = result.complaint or f"exit status {result.exit_status}"
+        raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=reason)
     found = []
     for line in result.text.splitlines():
         words = line.split("\t")
         match = _BLOB.fullmatch(words[0])
-        if match and len(words) == 5 and words[1].isdecimal() and words[2].isdecimal():
-            elsewhere = words[4] == "link" or int(words[2]) > 1
-            size = 0 if elsewhere else int(words[1])
+        if match is None or len(words) != 5:
+            continue
+        size, links = digits(words[1], high=MAX_BYTES), digits(words[2])
+        if size is not None and links is not None:
+            size = 0 if words[4] == "link" or links > 1 else size
             found.append(Blob(match[1], match[2], size, words[3] == "old", match[3] is not None))
     return found

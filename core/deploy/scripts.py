@@ -8,7 +8,9 @@ that was asked for is not there, perhaps since somebody else tidied up, and aski
 # $1 STORE. Prints "current NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was
 # broken off may have versions and none in use: they are listed, so that somebody can use or remove them.
 LIST = r"""
-cd "$1/deployments" 2>/dev/null || exit 0
+LC_ALL=C; export LC_ALL
+case $(ls -d "$1/deployments" 2>&1) in *"No such file"*) exit 0;; esac # nothing there; anything else is no answer
+cd "$1/deployments" && ls >/dev/null || exit 73
 for d in *; do
  [ -d "$d" ] && [ ! -L "$d" ] || continue
  [ -f "$d/current" ] && printf 'current\t%s\t%s\n' "$d" "$(head -c 100 "$d/current" | tr -d '\n\t')"
@@ -90,7 +92,9 @@ sync
 
 # $1 STORE. Prints NAME, SIZE, LINKS, "old" (nobody wrote it for an hour) or "new", "link" or "file", by tabs.
 BLOBS = r"""
-cd "$1/blobs" 2>/dev/null || exit 0
+LC_ALL=C; export LC_ALL
+case $(ls -d "$1/blobs" 2>&1) in *"No such file"*) exit 0;; esac
+cd "$1/blobs" && ls >/dev/null || exit 73
 for f in *; do
  [ -f "$f" ] || [ -L "$f" ] || continue
  ls -ln "./$f" | { read -r _ n _ _ b _; printf '%s\t%s\t%s' "$f" "$b" "$n"; }

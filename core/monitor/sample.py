@@ -1,11 +1,11 @@
 """One look at one board. Every unknown is None; nothing is guessed."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
+from core.base import foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.monitor.values import ProcessMemory
 
@@ -229,15 +229,17 @@ def _one_of(value: JsonValue, *allowed: str) -> str:
 
 
 def _whole(value: JsonValue) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("not a whole number")  # noqa: TRY004  # as above
-    return value
+    found = foreign.whole(value, -foreign.MAX_WHOLE)
+    if found is None:
+        raise ValueError("not a whole number")
+    return found
 
 
 def _number(value: JsonValue) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    found = foreign.number(value)
+    if found is None:
         raise ValueError("not a number")
-    return float(value)
+    return found
 
 
 def _wholes(value: JsonValue) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import re
 
+from core.base.foreign import digits
 from core.base.runtime_protocol import RuntimeState
 from core.base.runtime_protocol import read_state as parse_state
 from core.monitor.sample import ServingFigures
@@ -23,10 +24,6 @@ def figures(files: Files, state: RuntimeState) -> ServingFigures | None:
     """Return the figures when the process was seen alive in the same tick, else None: a left-over file."""
     match = _AFTER_NAME.match(first_line(files, f"/proc/{state.pid}/stat") or "")
     fields = match[1].split() if match else []
-    if len(fields) <= _START_FIELD or state.start_ticks not in {None, _whole_text(fields[_START_FIELD])}:
+    if len(fields) <= _START_FIELD or state.start_ticks not in {None, digits(fields[_START_FIELD])}:
         return None
     return ServingFigures(state.model or "unknown", state.tokens_per_s, state.ttft_ms)
-
-
-def _whole_text(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None

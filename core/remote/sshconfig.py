@@ -1,44 +1,62 @@
 """What the user's `~/.ssh/config` says about a host: the same short names as for `ssh`.
 
-Followed: Host, Match (by host and user; a block with another criterion, such as `exec`, is left out: no command is run
-to find out where to connect), Include, HostName, Port, User, IdentityFile, IdentityAgent none, ProxyJump,
-ServerAliveInterval, ServerAliveCountMax. The meaning of each is that of ssh_config(5); the parsing is paramiko's, which
-knows no Include. A host reached by ProxyCommand is refused with the advice to use ProxyJump.
+Followed: Host, Match (but for criteria such as `exec`), Include, HostName, Port, User, IdentityFile, IdentitiesOnly,
+IdentityAgent, CertificateFile, ProxyJump, ServerAliveInterval, ServerAliveCountMax. The meaning of each is that of
+ssh_config(5). A keyword that decides whether one gets in and is not followed is remembered, and named when one does not
+(`SshTarget.not_followed`). A host reached by ProxyCommand is refused with the advice to use ProxyJump.
 """
 
 import getpass
-import glob
+import hashlib
 import ipaddress
 import os
 import re
-import shlex
 import socket
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import paramiko
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
+from core.remote.configfile import Found, look_up, unusable
 from core.remote.target import SSH_PORT, SshTarget
 
 CONFIG_VARIABLE = "RKDECK_SSH_CONFIG"
-_MAX_FILE_BYTES = 1 << 20
-_MAX_FILES = 64
-_MAX_DEPTH = 16  # as OpenSSH
 _MAX_HOPS = 8
 _TOKEN = re.compile(r"%[A-Za-z%]")
-_HEADER = re.compile(r"\s*(host|match)\b[\s=]+(.*)", re.IGNORECASE)
-_INCLUDE = re.compile(r"\s*include[\s=]+(.*)", re.IGNORECASE)
-# The criteria that are judged here; paramiko takes a block with any other one for a match.
-_CRITERIA = frozenset({"host", "originalhost", "user", "localuser"})
-_PLAIN_CRITERIA = frozenset({"all", "canonical", "final"})
-_NEVER = "Host !*\n"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d{1,9})([smhdwSMHDW]?)")
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _HOP = re.compile(r"(?:ssh://)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@\[\]]+))(?::(\d{1,5}))?/?")
+# Keywords that are not followed, as they are written, and the values with which they change nothing here.
+_LOGIN = {
+    "PKCS11Provider": {"none"},
+    "SecurityKeyProvider": {"internal"},
+    "GSSAPIAuthentication": {"no"},
+    "HostbasedAuthentication": {"no"},
+    "PreferredAuthentications": set[str](),
+    "PubkeyAuthentication": {"yes"},
+    "PubkeyAcceptedAlgorithms": set[str](),
+    "PubkeyAcceptedKeyTypes": set[str](),
+    "ControlPath": {"none"},
+}
+_CONNECTION = {
+    "AddressFamily": {"any"},
+    "BindAddress": set[str](),
+    "BindInterface": set[str](),
+    "CanonicalizeHostname": {"no"},
+    "Ciphers": set[str](),
+    "ControlPath": {"none"},
+    "HostKeyAlgorithms": set[str](),
+    "KexAlgorithms": set[str](),
+    "MACs": set[str](),
+}
+_HOST_KEY = {
+    "HostKeyAlias": set[str](),
+    "UserKnownHostsFile": set[str](),
+    "GlobalKnownHostsFile": set[str](),
+    "KnownHostsCommand": {"none"},
+    "VerifyHostKeyDNS": {"no"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +66,82 @@ class HostSettings:
     Attributes:
         address: HostName, or the name itself.
         identity_files: in the order they are tried; some may not exist.
+        names_keys: whether there is an IdentityFile, be it `none`: the usual files are not tried then.
+        identities_only: no other keys than those named, even when the agent holds more.
+        certificate_files: CertificateFile; some may not exist.
         use_agent: False for `IdentityAgent none`.
+        agent_socket: IdentityAgent; None: the one of SSH_AUTH_SOCK.
         jumps: `[USER@]HOST[:PORT]` of the hosts on the way, the one next to this computer first.
         alive_interval_s: ServerAliveInterval, in seconds; None also for 0, which is what ssh does by itself.
         alive_count: ServerAliveCountMax.
+        not_followed: for logging in, for connecting and for host keys: what matters for it and is not followed.
     """
 
     address: str
     port: int | None = None
     user: str | None = None
     identity_files: tuple[Path, ...] = ()
+    names_keys: bool = False
+    identities_only: bool = False
+    certificate_files: tuple[Path, ...] = ()
     use_agent: bool = True
+    agent_socket: Path | None = None
     jumps: tuple[str, ...] = ()
     alive_interval_s: float | None = None
     alive_count: int | None = None
+    not_followed: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())
 
 
-class _Config(paramiko.SSHConfig):
-    """With values filled in without asking DNS for this computer's full name, which can take many seconds."""
+class _Filling:
+    """Fills in tokens, variables and the home folder, without asking DNS, which can take many seconds."""
 
-    def _tokenize(self, config: Mapping[str, Any], target_hostname: str, key: str, value: str) -> str:
-        if key not in {"hostname", "identityfile", "proxyjump"}:
-            return value
-        user = getpass.getuser()
-        name = target_hostname if key == "hostname" else config.get("hostname", target_hostname)
-        tokens = {
+    def __init__(self, found: Found, name: str, local_user: str) -> None:
+        first, here = found.first, socket.gethostname()
+        self.address = (first("hostname") or "%h").replace("%h", name).replace("%%", "%")
+        port, user, jump = (
+            first("port") or str(SSH_PORT),
+            first("user") or local_user,
+            first("proxyjump") or "",
+        )
+        joined = f"{here}{self.address}{port}{user}{jump}"
+        self._tokens = {
             "%%": "%",
+            "%C": hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest(),
             "%d": str(Path.home()),
-            "%h": name,
-            "%L": socket.gethostname().partition(".")[0],
-            "%n": target_hostname,
-            "%p": str(config.get("port", SSH_PORT)),
-            "%r": config.get("user", user),
-            "%u": user,
+            "%h": self.address,
+            "%i": str(os.getuid()),
+            "%j": jump,
+            "%k": first("hostkeyalias") or name,
+            "%L": here.partition(".")[0],
+            "%l": here,
+            "%n": name,
+            "%p": port,
+            "%r": user,
+            "%u": local_user,
         }
-        filled = _TOKEN.sub(lambda match: tokens.get(match[0], match[0]), value)
-        home = key == "identityfile" and filled.startswith("~/")
-        return str(Path.home()) + filled[1:] if home else filled
+
+    def tokens(self, value: str) -> str:
+        """The value with its tokens filled in."""
+        return _TOKEN.sub(lambda match: self._tokens.get(match[0], match[0]), value)
+
+    def path(self, value: str) -> Path:
+        """A file or socket.
+
+        Raises:
+            ValueError: a variable is not set, or the home folder of a user is not known.
+        """
+        try:
+            value = str(Path(value).expanduser()) if value.startswith("~") else value
+        except RuntimeError as error:
+            raise ValueError(f"there is no home folder for {value}") from error
+        return Path(_VARIABLE.sub(_variable, self.tokens(value)))
+
+
+def _variable(match: re.Match[str]) -> str:
+    value = os.environ.get(match[1])
+    if value is None:
+        raise ValueError(f"the environment variable {match[1]} is not set")
+    return value
 
 
 def config_file() -> Path:
@@ -93,39 +150,81 @@ def config_file() -> Path:
     return Path(chosen) if chosen else Path.home() / ".ssh" / "config"
 
 
-def settings_for(name: str, file: Path | None = None) -> HostSettings:
+def settings_for(
+    name: str, file: Path | None = None, *, user: str | None = None, port: int | None = None
+) -> HostSettings:
     """Look a host up by the name the user gave.
 
     Args:
         name: an alias, a host name or an address.
         file: instead of `config_file()`.
+        user: on the host, when it is known already; it decides what `Match user` and `%r` mean.
+        port: likewise.
 
     Raises:
         RefusedError: `remote.ssh_config_unusable`, `remote.proxy_command`.
     """
     file = file or config_file()
+    given = {"user": user, "port": None if port is None else str(port)}
+    local_user = getpass.getuser()
+    found = look_up(file, name, local_user, {key: value for key, value in given.items() if value is not None})
     try:
-        found = _Config.from_text("".join(_lines(file, [], 0))).lookup(name)
-        port = int(found["port"]) if "port" in found else None
-        alive_interval_s = _seconds(found.get("serveraliveinterval", "0"))
-        alive_count = int(found["serveralivecountmax"]) if "serveralivecountmax" in found else None
+        return _settings(found, _Filling(found, name, local_user), name, file)
     except RKDeckError:
         raise
-    except (paramiko.SSHException, ValueError, KeyError, OSError, ImportError) as error:
-        raise _unusable(file, error) from error
-    jumps = _words(found.get("proxyjump"))
-    if found.get("proxycommand") and not jumps:
+    except (ValueError, KeyError, OSError) as error:
+        raise unusable(file, error) from error
+
+
+def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSettings:
+    first = found.first
+    jumps = _words(filling.tokens(first("proxyjump") or ""))
+    command = first("proxycommand")
+    if command and command.lower() != "none" and not jumps:
         raise RefusedError("remote.proxy_command", host=printable(name), file=str(file))
+    files = found.values.get("identityfile", [])
+    port, count = first("port"), first("serveralivecountmax")
+    use_agent, agent_socket = _agent(first("identityagent"), filling)
     return HostSettings(
-        address=found["hostname"],
-        port=port,
-        user=found.get("user"),
-        identity_files=tuple(Path(path) for path in found.get("identityfile", ()) if path.lower() != "none"),
-        use_agent=found.get("identityagent", "").lower() != "none",
+        address=filling.address,
+        port=int(port) if port is not None else None,
+        user=first("user"),
+        identity_files=tuple(filling.path(value) for value in files if value.lower() != "none"),
+        names_keys=bool(files),
+        identities_only=(first("identitiesonly") or "").lower() in {"yes", "true"},
+        certificate_files=tuple(
+            filling.path(value)
+            for value in found.values.get("certificatefile", [])
+            if value.lower() != "none"
+        ),
+        use_agent=use_agent,
+        agent_socket=agent_socket,
         jumps=jumps,
-        alive_interval_s=alive_interval_s or None,
-        alive_count=alive_count,
+        alive_interval_s=_seconds(first("serveraliveinterval") or "0") or None,
+        alive_count=int(count) if count is not None else None,
+        not_followed=(
+            _not_followed(found, _LOGIN) + tuple(found.left_out),
+            _not_followed(found, _CONNECTION) + tuple(found.left_out),
+            _not_followed(found, _HOST_KEY),
+        ),
     )
+
+
+def _not_followed(found: Found, keywords: dict[str, set[str]]) -> tuple[str, ...]:
+    written = ((keyword, found.first(keyword.lower()), harmless) for keyword, harmless in keywords.items())
+    return tuple(keyword for keyword, value, harmless in written if value and value.lower() not in harmless)
+
+
+def _agent(value: str | None, filling: _Filling) -> tuple[bool, Path | None]:
+    """Whether an agent is asked, and where it listens; None: where SSH_AUTH_SOCK says."""
+    if value is None or value == "SSH_AUTH_SOCK":
+        return True, None
+    if value.lower() == "none":
+        return False, None
+    if re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", value):
+        path = os.environ.get(value[1:])
+        return path is not None, Path(path) if path else None
+    return True, filling.path(value)
 
 
 def with_config(target: SshTarget, file: Path | None = None) -> SshTarget:
@@ -137,7 +236,8 @@ def with_config(target: SshTarget, file: Path | None = None) -> SshTarget:
     Raises:
         RefusedError: as `settings_for`, `remote.jump_loop`.
     """
-    return _filled(target, settings_for(target.host, file), file, 0)
+    settings = settings_for(target.host, file, user=target.user, port=target.port)
+    return _filled(target, settings, file, 0)
 
 
 def _filled(target: SshTarget, settings: HostSettings, file: Path | None, depth: int) -> SshTarget:
@@ -148,7 +248,12 @@ def _filled(target: SshTarget, settings: HostSettings, file: Path | None, depth:
         target,
         address=target.address or (settings.address if settings.address != target.host else None),
         identity_files=target.identity_files or settings.identity_files,
+        use_default_keys=target.use_default_keys and not settings.names_keys,
+        identities_only=target.identities_only or settings.identities_only,
+        certificate_files=target.certificate_files or settings.certificate_files,
         use_agent=target.use_agent and settings.use_agent,
+        agent_socket=target.agent_socket or settings.agent_socket,
+        not_followed=settings.not_followed,
         jump=jump,
         alive_interval_s=settings.alive_interval_s or target.alive_interval_s,
         alive_count=target.alive_count if settings.alive_count is None else max(1, settings.alive_count),
@@ -163,7 +268,7 @@ def _chain(hops: tuple[str, ...], file: Path | None, depth: int, host: str) -> S
     if match is None:
         raise UsageError("remote.bad_host", host=printable(hops[-1]))
     user, literal, name, port = match.groups()
-    settings = settings_for(literal or name, file)
+    settings = settings_for(literal or name, file, user=user or None, port=int(port) if port else None)
     target = SshTarget(
         host=literal or name,
         port=int(port) if port else settings.port or SSH_PORT,
@@ -171,17 +276,6 @@ def _chain(hops: tuple[str, ...], file: Path | None, depth: int, host: str) -> S
         jump=_chain(hops[:-1], file, depth + 1, literal or name) if len(hops) > 1 else None,
     )
     return _filled(target, settings, file, depth + 1)
-
-
-def _can_judge(criteria: str) -> bool:
-    words = criteria.split("#", maxsplit=1)[0].split()
-    while words:
-        criterion = words.pop(0).lstrip("!").lower()
-        if criterion in _CRITERIA:
-            words[:1] = []
-        elif criterion not in _PLAIN_CRITERIA:
-            return False
-    return True
 
 
 def _seconds(text: str) -> float:
@@ -207,54 +301,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address.lower() == "localhost"
-
-
-def _lines(file: Path, seen: list[Path], depth: int) -> Iterator[str]:
-    """The lines of a file with those of included files in their place."""
-    seen.append(file)
-    if depth > _MAX_DEPTH or len(seen) > _MAX_FILES:
-        raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="too many Include lines")
-    header: str | None = None
-    for line in _read(file, is_first=depth == 0).splitlines():
-        if (match := _HEADER.match(line)) is not None:
-            known = match[1].lower() == "host" or _can_judge(match[2])
-            header = line + "\n" if known else _NEVER
-            yield header
-        elif (match := _INCLUDE.match(line)) is not None:
-            yield from _included(match[1], seen, depth, header)
-        else:
-            yield line + "\n"
-
-
-def _included(patterns: str, seen: list[Path], depth: int, header: str | None) -> Iterator[str]:
-    try:
-        words = shlex.split(patterns, comments=True)
-    except ValueError as error:
-        raise _unusable(seen[0], error) from error
-    for pattern in words:
-        full = Path(pattern).expanduser() if pattern.startswith("~") else seen[0].parent / pattern
-        for path in sorted(glob.glob(str(full))):
-            for line in _lines(Path(path), seen, depth + 1):
-                # Blocks of a file that is included for one host only are not for the others.
-                yield _NEVER if header is not None and _HEADER.match(line) else line
-            yield header or "Host *\n"
-
-
-def _read(file: Path, *, is_first: bool) -> str:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(_MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        if not is_first:
-            return ""  # as OpenSSH: what cannot be read is not included
-        raise _unusable(file, error) from error
-    if len(data) > _MAX_FILE_BYTES:
-        raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="it is larger than 1 MiB")
-    return data.decode("utf-8", "replace")
-
-
-def _unusable(file: Path, error: BaseException) -> RefusedError:
-    reason = printable(str(error)) or type(error).__name__
-    return RefusedError("remote.ssh_config_unusable", file=str(file), reason=reason)

@@ -32,6 +32,10 @@ class SshTarget:
         address: where the name leads (HostName of ~/.ssh/config), as seen from the last host on the way; None: `host`.
         identity_files: further keys, offered where they exist, instead of the usual files.
         jump: the host through which it is reached; it logs in with keys only, never with this password.
+        identities_only: no other keys than `identity_file`, else those of `identity_files`, even from the agent.
+        certificate_files: of keys named here; one beside its key needs no mention.
+        agent_socket: of the agent; None: the one of SSH_AUTH_SOCK.
+        not_followed: what `~/.ssh/config` says that matters for logging in, connecting and host keys, and is not done.
         alive_interval_s: seconds of silence after which the server is asked for a sign of life.
         alive_count: questions in a row that may stay without an answer; one interval later the connection is given up.
     """
@@ -49,6 +53,10 @@ class SshTarget:
     jump: "SshTarget | None" = None
     alive_interval_s: float = ALIVE_INTERVAL_S
     alive_count: int = ALIVE_COUNT
+    identities_only: bool = False
+    certificate_files: tuple[Path, ...] = ()
+    agent_socket: Path | None = None
+    not_followed: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())
 
     def __post_init__(self) -> None:
         for host in (self.host, self.reached):

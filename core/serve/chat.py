@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.base.errors import RKDeckError
-from core.base.runtime_protocol import figure, real_number
+from core.base.foreign import number, whole
 from core.remote.session import SshSession
 from core.serve.records import Answer, Serving, TokenLogprob
 from core.serve.status import read_status
@@ -139,10 +139,10 @@ def _answer(document: dict[str, Any]) -> Answer:
     logprobs = choice.get("logprobs")
     return Answer(
         text=content,
-        tokens=_count(usage.get("completion_tokens")),
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        ttft_ms=figure(figures.get("ttft_ms")),
-        tokens_per_s=figure(figures.get("tokens_per_s")),
+        tokens=whole(usage.get("completion_tokens")),
+        prompt_tokens=whole(usage.get("prompt_tokens")),
+        ttft_ms=number(figures.get("ttft_ms"), 0),
+        tokens_per_s=number(figures.get("tokens_per_s"), 0),
         finish_reason=reason if isinstance(reason, str) else None,
         logprobs=None if logprobs is None else tuple(_logprob(entry) for entry in _entries(choice)),
     )
@@ -177,7 +177,7 @@ def _piece(fields: dict[str, Any]) -> str:
 
 
 def _required(fields: dict[str, Any]) -> float:
-    value = real_number(fields.get("logprob"))
+    value = number(fields.get("logprob"))
     if value is None:
         raise RKDeckError("serve.bad_answer", reason="a log probability is no number")
     return value
@@ -185,7 +185,3 @@ def _required(fields: dict[str, Any]) -> float:
 
 def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

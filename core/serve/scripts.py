@@ -4,6 +4,15 @@ Exit numbers are ours (sh, its tools and sshd end with 1, 2 or more than 125): 4
 written, 41 the input ended too early, 42 another runtime holds the lock, 43 it did not end.
 
 `/proc/<pid>/stat` gives state and start time: fields 3 and 22, the 1st and the 20th after the name.
+
+A state file is a file: others may have written it, and name any process of the account. A process is taken for a
+runtime of ours only when it was started with that state file, which stands in its command line and in nobody else's.
+"""
+
+_OURS = """
+ours() { # PID FOLDER
+ tr '\\0' '\\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -e "$2/state.json" -e "$(cd "$2" && pwd -P)/state.json"
+}
 """
 
 # $1: runtimes folder. Prints `PATH<tab>JSON` for each program that describes itself.
@@ -42,7 +51,9 @@ echo $!
 """
 
 # $1 run folder, $2 pid to ask about when there is no state file, $3 non-empty: the token, too.
-STATUS = """
+STATUS = (
+    f"""{_OURS}"""
+    """
 cd "$1" 2>/dev/null || exit 0
 one() { [ -f "$2" ] && { printf '%s ' "$1"; head -c 65536 "$2" | tr -d '\\n'; echo; }; }
 one state state.json
@@ -51,13 +62,18 @@ one deployment deployment.json
 p=$(sed -n 's/.*"pid": *\\([0-9][0-9]*\\).*/\\1/p' state.json 2>/dev/null | head -n 1)
 p=${p:-$2}
 [ -n "$p" ] && one stat "/proc/$p/stat"
+[ -n "$p" ] && ours "$p" "$1" && echo "ours $p"
 [ -n "$2" ] && [ -f log.txt ] && tail -n 30 log.txt | tail -c 8192 | sed 's/^/log /'
 exit 0
 """
+)
 
-# $1 run folder, $2 pid, $3 start ticks, $4 tenths of a second to wait after SIGTERM. Status 43: still alive.
+# $1 run folder, $2 pid, $3 start ticks, $4 tenths of a second to wait after SIGTERM, $5 non-empty: the pid is no file's
+# word but the shell's that started it. Status 43: still alive.
 # Files that belong to a runtime somebody else has started meanwhile (it holds the lock) are left alone.
-STOP = """
+STOP = (
+    f"""{_OURS}"""
+    """
 alive() {
  [ -r "/proc/$1/stat" ] || return 1
  ticks=$2; set -- $(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null)
@@ -70,7 +86,7 @@ waited() {
   n=$((n - 1)); sleep 0.1 2>/dev/null || { sleep 1; n=$((n - 9)); }
  done
 }
-if alive "$2" "$3"; then
+if alive "$2" "$3" && { [ -n "$5" ] || ours "$2" "$1"; }; then
  kill -TERM "$2" 2>/dev/null
  waited "$2" "$3" "$4" || { kill -KILL "$2" 2>/dev/null; waited "$2" "$3" 50; } || exit 43
 fi
@@ -78,3 +94,4 @@ cd "$1" 2>/dev/null && exec 9>lock || exit 0
 if command -v flock >/dev/null 2>&1; then flock -n 9 || exit 0; fi
 rm -f state.json token deployment.json
 """
+)

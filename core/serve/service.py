@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.foreign import MAX_PID, digits
 from core.base.log import register_secret
 from core.base.names import printable
 from core.base.runtime_protocol import ABI, RUNTIMES_FOLDER, read_description
@@ -67,8 +68,8 @@ def npu_tenants(session: SshSession, board: Host) -> tuple[tuple[int, str], ...]
     found = []
     for line in result.text.splitlines():
         pid, _, name = line.partition(" ")
-        if pid.isascii() and pid.isdigit():
-            found.append((int(pid), printable(name, 64) or "unknown"))
+        if (known := digits(pid, 1, MAX_PID)) is not None:
+            found.append((known, printable(name, 64) or "unknown"))
     return tuple(found)
 
 
@@ -126,7 +127,8 @@ def start_serving(
 def stop_serving(session: SshSession, board: Host, *, timeout_s: float = STOP_TIMEOUT_S) -> Serving | None:
     """Stop what the board serves: SIGTERM, after `timeout_s` SIGKILL, and wait for its end.
 
-    The process is known by pid and start time, so no other one is ever hit.
+    The process is known by pid, start time and the state file it was started with, so no other one is ever hit,
+    whatever a state file says.
 
     Returns:
         What was stopped; None when nothing ran (left-over files are removed then).
@@ -143,8 +145,11 @@ def stop_serving(session: SshSession, board: Host, *, timeout_s: float = STOP_TI
     return serving
 
 
-def _stop(session: SshSession, store: str, pid: int, ticks: str, timeout_s: float) -> int:
+def _stop(
+    session: SshSession, store: str, pid: int, ticks: str, timeout_s: float, *, just_started: bool = False
+) -> int:
     arguments = [run_folder(store), str(pid), ticks, str(max(1, round(timeout_s * 10)))]
+    arguments += ["started"] if just_started else []
     return session.run(STOP, arguments, timeout_s=timeout_s + 30).exit_status
 
 
@@ -153,7 +158,7 @@ def _abandon(session: SshSession, store: str, pid: int) -> None:
     with contextlib.suppress(RKDeckError):
         result = session.run("sed 's/^.*) //' \"/proc/$1/stat\" 2>/dev/null || :", [str(pid)])
         fields = result.text.split()
-        _stop(session, store, pid, fields[19] if len(fields) > 19 else "0", 1.0)
+        _stop(session, store, pid, fields[19] if len(fields) > 19 else "0", 1.0, just_started=True)
 
 
 def _refuse_second_tenant(session: SshSession, board: Host) -> None:
@@ -200,8 +205,8 @@ def _launch(session: SshSession, board: Host, store: str, runtime: Runtime, depl
     )
     if result.exit_status == _LOCKED:
         raise RefusedError("serve.already_starting", board=board.name)
-    text = result.text.strip()
-    if result.exit_status != 0 or not (text.isascii() and text.isdigit()):
+    pid = digits(result.text, 1, MAX_PID)
+    if result.exit_status != 0 or pid is None:
         raise RKDeckError(
             "serve.start_failed",
             board=board.name,
@@ -209,7 +214,7 @@ def _launch(session: SshSession, board: Host, store: str, runtime: Runtime, depl
             runtime=runtime.name,
             reason=result.complaint or f"the board's shell ended with status {result.exit_status}",
         )
-    return int(text)
+    return pid
 
 
 def _raise_failure(board: Host, deployment: Servable, runtime: Runtime, status: Status) -> None:

@@ -1,15 +1,20 @@
 """What a board's run folder says: read in one round trip, believed only as far as the process lives."""
 
+import re
 from dataclasses import dataclass
 
-from core.base.errors import RKDeckError
+from core.base import foreign
+from core.base.errors import JsonValue, RKDeckError
 from core.base.log import register_secret
 from core.base.names import printable
-from core.base.runtime_protocol import RuntimeState, StartRefusal, read_object, read_state
+from core.base.runtime_protocol import RuntimeState, StartRefusal, read_state
 from core.remote.session import SshSession
 from core.serve.records import Serving, run_folder
 from core.serve.scripts import STATUS
 
+_MAX_TEXT = 300
+# As `secrets.token_urlsafe(32)` makes them (service._launch).
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _STATE, _START_TICKS = 0, 19  # of /proc/<pid>/stat after the name: fields 3 and 22 (proc(5))
 
 
@@ -59,14 +64,16 @@ def read_status(
             log.append(printable(text, 400))
         else:
             entries.setdefault(name, text)
-    token = entries.get("token") or None
-    if token:
+    token = entries.get("token")
+    if token is None or not TOKEN.fullmatch(token):
+        token = None  # none of ours: a board that chose it could blot words out of our log
+    else:
         register_secret(token)
     state, fields = read_state(entries.get("state")), _stat_fields(entries.get("stat"))
-    deployment = read_object(entries.get("deployment"))
+    deployment = foreign.members(entries.get("deployment"))
     return Status(
         serving=_serving(board, folder, state, deployment, fields)
-        if isinstance(state, RuntimeState)
+        if isinstance(state, RuntimeState) and entries.get("ours") == str(state.pid)
         else None,
         failure=state.message if isinstance(state, StartRefusal) else None,
         alive=_alive(fields),
@@ -76,15 +83,15 @@ def read_status(
 
 
 def _serving(
-    board: str, folder: str, state: RuntimeState, deployment: dict[str, object], fields: list[str]
+    board: str, folder: str, state: RuntimeState, deployment: dict[str, JsonValue], fields: list[str]
 ) -> Serving | None:
     port, ticks = state.port, state.start_ticks
     if port is None or ticks is None or not _alive(fields) or fields[_START_TICKS] != str(ticks):
         return None
     return Serving(
         board=board,
-        name=_text(deployment.get("name")),
-        version=_text(deployment.get("version")),
+        name=foreign.text(deployment.get("name"), _MAX_TEXT),
+        version=foreign.text(deployment.get("version"), _MAX_TEXT),
         model=state.model or "unknown",
         sha256=state.sha256,
         dtype=state.dtype,
@@ -108,7 +115,3 @@ def _stat_fields(text: str | None) -> list[str]:
 
 def _alive(fields: list[str]) -> bool:
     return len(fields) > _START_TICKS and fields[_STATE] not in {"Z", "X"}
-
-
-def _text(value: object) -> str | None:
-    return printable(value, 300) if isinstance(value, str) else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.foreign import read_json
 from core.base.names import printable
 from core.remote.session import SshSession
 
@@ -164,9 +165,8 @@ def _refusal(status: int, data: bytes) -> RKDeckError:
 
 
 def _reason(data: bytes) -> str:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+    value = read_json(data)
+    if value is None:
         return printable(data[:300].decode("utf-8", "replace").strip())
     error = value.get("error") if isinstance(value, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
@@ -174,10 +174,7 @@ def _reason(data: bytes) -> str:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RKDeckError("serve.bad_answer", reason="it is not JSON") from error
+    value = read_json(data)
     if not isinstance(value, dict):
         raise RKDeckError("serve.bad_answer", reason="it is not a JSON object")
     return value

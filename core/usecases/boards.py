@@ -16,8 +16,8 @@ from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
 from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board, split_address
-from core.deploy.deployments import list_versions
-from core.deploy.layout import Deployment
+from core.deploy.deployments import read_store
+from core.deploy.layout import Deployment, StoreListing, UnreadableManifest
 from core.fitness.sight import look_over
 from core.remote.sshconfig import settings_for
 from core.serve.records import Serving
@@ -58,6 +58,7 @@ class BoardStatus:
         t_unix_s: when it was found, by this computer's clock.
         seen: everything the visit read; None for a status that was made without one.
         findings: what the doctor says of it.
+        unreadable: versions whose manifest cannot be read.
     """
 
     board: Board
@@ -69,6 +70,7 @@ class BoardStatus:
     t_unix_s: float
     seen: Examination | None = None
     findings: tuple[Finding, ...] = ()
+    unreadable: tuple[UnreadableManifest, ...] = ()
 
     @property
     def facts(self) -> BoardFacts:
@@ -184,11 +186,12 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
     with services.connect(board, accept_fingerprint) as session:
         seen = look_over(session, board)
         board = services.boards.remember(name, seen.facts)
-        versions = list_versions(session, board.store) if board.store else []
+        listing = read_store(session, board.store) if board.store else StoreListing(())
         serving = current_serving(session, board) if board.store else None
     return BoardStatus(
         board=board,
-        versions=tuple(versions),
+        versions=listing.versions,
+        unreadable=listing.unreadable,
         serving=serving,
         tenants=tuple((tenant.pid, tenant.name) for tenant in seen.tenants if tenant.sign == "maps"),
         mount=seen.facts.mount_of(board.store) if board.store else None,

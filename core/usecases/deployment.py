@@ -9,7 +9,7 @@ from core.boards.registry import Board
 from core.deploy import deployments
 from core.deploy.adopting import FoundFile, find_files
 from core.deploy.adopting import adopt as adopt_file
-from core.deploy.layout import Deployment
+from core.deploy.layout import Deployment, StoreListing
 from core.deploy.order import DeployOrder
 from core.deploy.pruning import Pruning
 from core.deploy.pruning import prune as remove_old
@@ -156,11 +156,16 @@ def deploy_order(
     )
 
 
-def list_versions(services: Services, board: str) -> tuple[Deployment, ...]:
-    """Every version of every deployment on a board."""
+def read_store(services: Services, board: str) -> StoreListing:
+    """Everything deployed on a board, and which versions cannot be read."""
     found = services.boards.get(board)
     with services.connect(found) as session:
-        return tuple(deployments.list_versions(session, found.store)) if found.store else ()
+        return deployments.read_store(session, found.store) if found.store else StoreListing(())
+
+
+def list_versions(services: Services, board: str) -> tuple[Deployment, ...]:
+    """Every version of every deployment on a board."""
+    return read_store(services, board).versions
 
 
 def list_deployments(services: Services, board: str) -> tuple[Deployment, ...]:

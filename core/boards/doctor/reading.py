@@ -4,11 +4,12 @@ Every line is hostile text: bounded, checked, made printable. Paths and formats:
 devfreq, cpufreq and thermal documentation, published captures of vendor images.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from core.base.foreign import MAX_PID, digits, members
+from core.base.foreign import text as foreign_text
 from core.base.names import printable
 from core.boards.disks import sizes_of
 from core.boards.doctor.examination import (
@@ -70,7 +71,7 @@ def examination_of(lines: Lines, sysroot: str = "", store: str | None = None) ->
     boot_words = tuple(printable(text.strip(), limit=200) for text in lines["dmesg"][:2])
     facts = _with_boot_words(facts_of(lines), boot_words)
     files = _files(lines["file"], sysroot)
-    serving_pids = {int(text) for text in lines["serving"][:1] if text.isdecimal()}
+    serving_pids = {pid for text in lines["serving"][:1] if (pid := digits(text, 1, MAX_PID)) is not None}
     return Examination(
         facts=facts,
         nodes=_nodes(lines["devnode"]),
@@ -85,7 +86,7 @@ def examination_of(lines: Lines, sysroot: str = "", store: str | None = None) ->
         systemd=bool(lines["systemd"]),
         vendor_media=bool(lines["mpp"]),
         npu_load_readable=any(text.startswith("NPU load") for text in lines["npuload"]),
-        oom_kills=next((int(text) for text in lines["oomkill"] if text.isdecimal()), None),
+        oom_kills=next((count for text in lines["oomkill"] if (count := digits(text)) is not None), None),
         is_root=lines["uid"][:1] == ["0"],
         tenants=_tenants(lines["tenant"], serving_pids),
         serving=_serving(lines["deployment"]) if serving_pids else None,
@@ -168,7 +169,7 @@ def _devfreq(name: str, values: Mapping[str, str], writable: set[str]) -> Clock 
     if kind not in {"npu", "gpu", "ddr"}:
         return None
     path = f"/sys/class/devfreq/{name}/governor"
-    known = [number for text in values.get("available_frequencies", "").split() if (number := _whole(text))]
+    known = [number for text in values.get("available_frequencies", "").split() if (number := digits(text))]
     return Clock(
         name=name,
         kind="npu" if kind == "npu" else "gpu" if kind == "gpu" else "ddr",
@@ -176,8 +177,8 @@ def _devfreq(name: str, values: Mapping[str, str], writable: set[str]) -> Clock 
         writable=path in writable,
         governor=_governor(values.get("governor")),
         governors=_governors(values.get("available_governors")),
-        cur_hz=_whole(values.get("cur_freq")),
-        max_hz=_whole(values.get("max_freq")),
+        cur_hz=digits(values.get("cur_freq")),
+        max_hz=digits(values.get("max_freq")),
         top_hz=max(known, default=None),
     )
 
@@ -185,7 +186,7 @@ def _devfreq(name: str, values: Mapping[str, str], writable: set[str]) -> Clock 
 def _policy(name: str, values: Mapping[str, str], writable: set[str]) -> Clock:
     path = f"/sys/devices/system/cpu/cpufreq/{name}/scaling_governor"
     khz = {
-        key: _whole(values.get(key)) for key in ("scaling_cur_freq", "scaling_max_freq", "cpuinfo_max_freq")
+        key: digits(values.get(key)) for key in ("scaling_cur_freq", "scaling_max_freq", "cpuinfo_max_freq")
     }
     current, highest, top = (None if value is None else value * 1000 for value in khz.values())
     return Clock(
@@ -247,7 +248,7 @@ def _throttled(files: Files) -> tuple[str, ...]:
     busy = (
         printable(device.get("type", name), limit=40)
         for name, device in sorted(devices.items())
-        if (_whole(device.get("cur_state")) or 0) > 0
+        if (digits(device.get("cur_state")) or 0) > 0
     )
     return tuple(name for name in busy if not _FAN.search(name))
 
@@ -265,7 +266,7 @@ def _swap(files: Files, lines: Lines) -> dict[str, int] | None:
 
 def _open_files(entries: list[str]) -> tuple[int | None, int | None]:
     words = (entries[0] if entries else "").split()
-    limits = [int(word) if word.isdecimal() and len(word) < 20 else None for word in words[:2]]
+    limits = [digits(word) for word in words[:2]]
     return (limits[0], limits[1]) if len(limits) == 2 else (None, None)
 
 
@@ -285,8 +286,8 @@ def _tenants(entries: list[str], ours: set[int]) -> tuple[Tenant, ...]:
                 pid=pid,
                 name=printable(match[5].strip(), limit=64) or "unknown",
                 sign=sign,
-                uid=_whole(match[3]),
-                rss_bytes=None if (kib := _whole(match[4])) is None else kib << 10,
+                uid=digits(match[3]),
+                rss_bytes=None if (kib := digits(match[4])) is None else kib << 10,
                 ours=pid in ours,
             ),
         )
@@ -295,12 +296,7 @@ def _tenants(entries: list[str], ours: set[int]) -> tuple[Tenant, ...]:
 
 def _serving(entries: list[str]) -> str:
     """The name of the deployment RKDeck serves, as it noted it itself; any text."""
-    try:
-        value = json.loads(entries[0]) if entries else None
-    except (ValueError, RecursionError):
-        value = None
-    name = value.get("name") if isinstance(value, dict) else None
-    return printable(name, limit=64) if isinstance(name, str) and name else "unknown"
+    return foreign_text(members(entries[0] if entries else None).get("name"), limit=64) or "unknown"
 
 
 def _store(entries: list[str], store: str | None, facts: BoardFacts) -> StorePlace | None:
@@ -315,8 +311,3 @@ def _store(entries: list[str], store: str | None, facts: BoardFacts) -> StorePla
         free_bytes=sizes[1] if sizes else None,
         total_bytes=sizes[0] if sizes else None,
     )
-
-
-def _whole(text: str | None) -> int | None:
-    value = text.strip() if text is not None else ""
-    return int(value) if value.isascii() and value.isdecimal() and len(value) < 18 else None

@@ -130,8 +130,19 @@ def _configure_list(parser: argparse.ArgumentParser) -> None:
 
 def _list(context: Context) -> int:
     board = context.services.boards.get(context.options.board)
-    found = use.list_versions(context.services, board.name)
-    context.output.document({"board": board.name, "deployments": [entry.to_json() for entry in found]})
+    listing = use.read_store(context.services, board.name)
+    found = listing.versions
+    context.output.document({
+        "board": board.name,
+        "deployments": [entry.to_json() for entry in found],
+        "unreadable": [entry.to_json() for entry in listing.unreadable],
+    })  # fmt: skip
+    for entry in listing.unreadable:
+        context.output.note(
+            f"{entry.name} {entry.version} cannot be read; its manifest is {printable(entry.path)}"
+        )
+    if not found and listing.unreadable:
+        return 0
     if not found:
         context.output.text(context.output.tr("Nothing is deployed on {board} yet.", board=board.name))
         return 0

@@ -14,6 +14,7 @@ NAME = "rkllm-runtime-simulated"
 # Everything the program needs besides numpy, tokenizers and jinja2; `core` itself is not on the board.
 _MODULES = (
     "base/errors.py",
+    "base/foreign.py",
     "base/names.py",
     "base/runtime_protocol.py",
     "quantization/affine.py",

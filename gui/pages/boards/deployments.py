@@ -10,7 +10,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
-from core.deploy.layout import Deployment
+from core.deploy.layout import Deployment, UnreadableManifest
 from core.deploy.pruning import Pruning
 from core.usecases import deployment as use
 from gui.desk import Desk
@@ -56,6 +56,8 @@ class DeploymentsPanel(QWidget):
             self.table.setColumnWidth(column, width)
         self.table.selectionModel().currentRowChanged.connect(self._on_selected)
         self.about = label(role="muted", wrap=True, selectable=True)
+        self.damaged = label(role="muted", wrap=True, selectable=True)
+        self._damaged: tuple[UnreadableManifest, ...] = ()
         self.serve = button(tr("Serve"), icon_name="play")
         self.serve.clicked.connect(self._on_serve)
         self.back = button(
@@ -76,6 +78,7 @@ class DeploymentsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.about)
+        layout.addWidget(self.damaged)
         layout.addLayout(row(self.serve, self.back, None))
         layout.addLayout(row(self.tidy, None, self.off))
         layout.addWidget(self.adopting)
@@ -93,6 +96,10 @@ class DeploymentsPanel(QWidget):
 
     def _show(self, view: BoardView) -> None:
         versions = view.status.versions if view.status is not None else ()
+        self._damaged = view.status.unreadable if view.status is not None else ()
+        self.damaged.setVisible(bool(self._damaged))
+        names = ", ".join(f"{entry.name} {entry.version} ({entry.path})" for entry in self._damaged)
+        self.damaged.setText(tr("Cannot be read: {names}", names=printable(names, limit=500)))
         newest_first = sorted(versions, key=lambda version: (version.name, version.version), reverse=True)
         self._versions.replace_all(newest_first, key=_key)
         if not self.table.currentIndex().isValid() and len(self._versions):
@@ -114,7 +121,10 @@ class DeploymentsPanel(QWidget):
         self.back.setText(tr("Use this version") if another else tr("Roll back"))
         self.tidy.setEnabled(free and not self._counting and len(self._versions) > 0)
         self.off.setEnabled(free and chosen is not None)
-        self.about.setText(_about(chosen) if chosen is not None else tr("Nothing is deployed here yet."))
+        self.about.setText(_about(chosen) if chosen is not None else self._none_chosen())
+
+    def _none_chosen(self) -> str:
+        return "" if self._damaged else tr("Nothing is deployed here yet.")
 
     @Slot()
     def _on_serve(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.base import foreign
 from core.base.runtime_protocol import (
     ABI,
     Description,
@@ -16,7 +17,6 @@ from core.base.runtime_protocol import (
     StartRefusal,
     read_description,
     read_state,
-    real_number,
 )
 
 PAGE = (Path(__file__).parents[3] / "docs/runtime-protocol.md").read_text("utf-8")
@@ -88,7 +88,7 @@ def test_a_program_that_does_not_say_whether_it_is_simulated_is_no_runtime() -> 
 
 @pytest.mark.parametrize("value", ["1", True, None, float("nan"), 10**400])
 def test_what_is_no_number_is_none(value: object) -> None:
-    assert real_number(value) is None
+    assert foreign.number(value) is None
 
 
 def test_the_page_tells_every_member_and_the_form_that_is_spoken() -> None:

@@ -94,7 +94,7 @@ def test_a_shell_that_runs_nothing_is_told_from_a_broken_connection(
     local = tmp_path / "model"
     local.write_bytes(b"data")
     with account(tmp_path, host_keys, login) as session:
-        found = []
+        found: list[RKDeckError] = []
         for attempt in (
             lambda: session.run(["true"]),
             lambda: session.run("true"),

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from core.base.errors import CancelledError, RefusedError, RKDeckError
+from core.base.log import redact
 from core.base.paths import AppPaths
 from core.base.runtime_protocol import ABI
 from core.monitor.sample import BoardSample
@@ -21,7 +23,8 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.serve import service
 from core.serve.records import RUN_FOLDER, Serving
-from core.serve.scripts import STATUS
+from core.serve.scripts import STATUS, STOP
+from core.serve.status import read_status
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until
@@ -456,3 +459,34 @@ def test_the_end_of_the_board_is_the_end_of_its_runtime(tmp_path: Path, paths: A
             serving = service.start_serving(session, board, place.deploy("alice"))
             assert _alive(serving.pid)
     assert not _alive(serving.pid)
+
+
+@pytest.mark.parametrize(
+    "args", [["sleep", "60"], ["sh", "-c", "exec sleep 60", "serve", "--state-file", "state.json"]]
+)
+def test_a_state_file_that_names_another_process_stops_nothing(bare: Place, args: list[str]) -> None:
+    """Whoever may write there could have any process of the account killed."""
+    bare.run_folder.mkdir(parents=True)
+    with subprocess.Popen(args) as victim:
+        try:
+            fields = Path(f"/proc/{victim.pid}/stat").read_text().rpartition(")")[2].split()
+            state = {"pid": victim.pid, "port": 8080, "start_ticks": int(fields[19]), "model": "m"}
+            (bare.run_folder / "state.json").write_text(json.dumps(state))
+            assert service.current_serving(bare.session, bare.board) is None
+            assert service.stop_serving(bare.session, bare.board) is None
+            arguments = [str(bare.run_folder), str(victim.pid), fields[19], "1"]
+            assert bare.session.run(STOP, arguments).exit_status == 0
+            assert victim.poll() is None
+            assert not (bare.run_folder / "state.json").exists()
+        finally:
+            victim.kill()
+
+
+@pytest.mark.parametrize(
+    "token", ["the", "error", "x" * 42, "x" * 44, "connection refused " * 3, "é" * 43, "a b" * 20]
+)
+def test_a_token_file_cannot_blot_words_out_of_the_log(bare: Place, token: str) -> None:
+    bare.run_folder.mkdir(parents=True)
+    (bare.run_folder / "token").write_text(token + "\n")
+    assert read_status(bare.session, "desk", bare.board.store or "", with_token=True).token is None
+    assert redact(f"{token} was said") == f"{token} was said"

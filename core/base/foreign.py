@@ -1,0 +1,107 @@
+"""What others wrote (boards, the Hub, files, workers): one reader for numbers and texts, one writer of JSON.
+
+A JSON document may hold a number of 400 digits, NaN or 1e999: `isinstance(value, int)` says yes to the first, and then
+`float`, `time` or a table fail. So every edge reads through here: within bounds, or unknown (None).
+"""
+
+import json
+import math
+import re
+
+from core.base.errors import JsonValue
+from core.base.names import printable
+
+# What JSON readers everywhere keep exactly (RFC 8259, section 6).
+MAX_WHOLE = (1 << 53) - 1
+# An exbibyte: more than any disk, and sums of many fit into 64 bits.
+MAX_BYTES = 1 << 60
+# The end of the year 9999, where calendars end (datetime.MAXYEAR), in seconds since 1970.
+MAX_UNIX_S = 253_402_300_799
+MAX_PID = 1 << 22  # Linux PID_MAX_LIMIT (proc(5), pid_max)
+MAX_PORT = 65535
+_DIGITS = re.compile(r"\s*(-?[0-9]{1,18})\s*", re.ASCII)
+_MAX_TEXT = 200
+
+
+def whole(value: object, low: int = 0, high: int = MAX_WHOLE) -> int | None:
+    """A whole number within bounds, both included; None for anything else. True and 1.0 are none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if low <= value <= high else None
+
+
+def number(value: object, low: float = -MAX_WHOLE, high: float = MAX_WHOLE) -> float | None:
+    """A finite number within bounds, both included; None for anything else. True is none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    # Compared as it is: Python compares a huge whole number with a float without converting it.
+    return float(value) if low <= value <= high else None
+
+
+def size_bytes(value: object) -> int | None:
+    """A size, up to an exbibyte."""
+    return whole(value, 0, MAX_BYTES)
+
+
+def unix_s(value: object) -> float | None:
+    """A time in seconds since 1970 that calendars can show."""
+    return number(value, 0, MAX_UNIX_S)
+
+
+def digits(text: str | None, low: int = 0, high: int = MAX_WHOLE) -> int | None:
+    """A whole number written in at most 18 ASCII digits, blanks around it allowed, within bounds; None otherwise."""
+    match = None if text is None else _DIGITS.fullmatch(text)
+    return None if match is None else whole(int(match[1]), low, high)
+
+
+def text(value: object, limit: int = _MAX_TEXT) -> str | None:
+    """A text made printable and cut at `limit` characters; None for an empty one and for anything else."""
+    return (printable(value, limit=limit) or None) if isinstance(value, str) else None
+
+
+def read_json(data: str | bytes) -> JsonValue:
+    """A JSON document whose numbers can be written and added again; None when it is none.
+
+    A number that is not finite, or too long for 64 bits, becomes None where it stands: it is unknown, and no reason to
+    lose what stands beside it.
+    """
+    try:
+        value: JsonValue = json.loads(data, parse_constant=_unknown, parse_float=_finite, parse_int=_short)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def members(data: str | bytes | None) -> dict[str, JsonValue]:
+    """The members of a JSON object; empty for anything else."""
+    value = None if data is None else read_json(data)
+    return value if isinstance(value, dict) else {}
+
+
+def json_text(value: JsonValue) -> str:
+    """One line of JSON as the standard has it: what is not finite leaves as null, never as NaN or Infinity."""
+    try:
+        return json.dumps(value, ensure_ascii=True, allow_nan=False)
+    except ValueError:
+        return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _unknown(_: str) -> None:
+    return None
+
+
+def _finite(written: str) -> float | None:
+    value = float(written)
+    return value if math.isfinite(value) else None
+
+
+def _short(written: str) -> int | None:
+    return int(written) if len(written) <= 19 else None

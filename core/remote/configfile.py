@@ -1,0 +1,234 @@
+"""Reading `~/.ssh/config`: which lines are for a host, in the words of ssh_config(5) and the order of OpenSSH.
+
+No command is run to find out where to connect: a block behind `Match exec`, or behind a criterion that is not known
+here, is left out and named (`Found.left_out`), but only where everything else about it fits.
+"""
+
+import glob
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.base.errors import RefusedError
+from core.base.names import printable
+
+_MAX_FILE_BYTES = 1 << 20
+_MAX_FILES = 64
+_MAX_DEPTH = 16  # as OpenSSH
+_LINE = re.compile(r'\s*"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*?)\s*')
+# Their values are the rest of the line, as it stands.
+_RAW = frozenset({"proxycommand", "localcommand", "remotecommand", "knownhostscommand"})
+# Each further value is added; of all others the first one counts.
+_LISTS = frozenset({"identityfile", "certificatefile"})
+
+
+@dataclass(slots=True)
+class Found:
+    """What is written for one host.
+
+    Attributes:
+        values: by keyword in small letters, in the order of the file.
+        left_out: criteria that could not be judged and may have been meant for this host ("Match exec").
+    """
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def first(self, keyword: str) -> str | None:
+        """The value that counts; None: there is none."""
+        values = self.values.get(keyword)
+        return values[0] if values else None
+
+
+def look_up(file: Path, name: str, local_user: str, given: dict[str, str]) -> Found:
+    """Read a file, and those it includes, for one host.
+
+    Args:
+        file: need not exist.
+        name: as the user wrote it.
+        local_user: on this computer.
+        given: values that count before those of the file (`user`, `port`).
+
+    Raises:
+        RefusedError: `remote.ssh_config_unusable`.
+    """
+    reader = _Reader(file, name.lower(), local_user, given)
+    reader.read(file, 0)
+    if reader.wants_final:
+        reader.read_again()
+    return reader.found
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a value: blanks part them, quotes hold them together, `#` ends them (OpenSSH's argv_split).
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+    words: list[str] = []
+    word: str | None = None
+    quote = ""
+    characters = iter(range(len(text)))
+    for at in characters:
+        character = text[at]
+        follows = text[at + 1 : at + 2]
+        if word is None and not quote:
+            if character in " \t":
+                continue
+            if character == "#":
+                break
+            word = ""
+        word = word or ""
+        if character == "\\" and follows and (follows in "'\"\\" or (follows == " " and not quote)):
+            word += follows
+            next(characters)
+        elif not quote and character in " \t":
+            words.append(word)
+            word = None
+        elif not quote and character in "'\"":
+            quote = character
+        elif character == quote:
+            quote = ""
+        else:
+            word += character
+    if quote:
+        raise ValueError("a quote is not closed")
+    return words if word is None else [*words, word]
+
+
+def unusable(file: Path, error: BaseException) -> RefusedError:
+    """The error for a file that cannot be used, with the reason in its own words."""
+    reason = printable(str(error)) or type(error).__name__
+    return RefusedError("remote.ssh_config_unusable", file=str(file), reason=reason)
+
+
+class _Reader:
+    """One look for one host. A second one, with the address found, follows when a block is for the final pass."""
+
+    def __init__(self, file: Path, name: str, local_user: str, given: dict[str, str]) -> None:
+        self.found = Found({keyword: [value] for keyword, value in given.items()})
+        self.wants_final = False
+        self._file = file
+        self._name = name
+        self._local_user = local_user
+        self._is_final = False
+        self._seen = 0
+
+    def read_again(self) -> None:
+        """The final pass; what was found in the first one counts before."""
+        self._is_final, self._seen = True, 0
+        self.found.left_out.clear()
+        self.read(self._file, 0)
+
+    def read(self, file: Path, depth: int) -> None:
+        """Take what is for the host."""
+        self._seen += 1
+        if depth > _MAX_DEPTH or self._seen > _MAX_FILES:
+            raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="too many Include lines")
+        is_for_us = True
+        for keyword, rest in _lines(file, is_first=depth == 0):
+            try:
+                if keyword == "host":
+                    is_for_us = self._is_host(split_words(rest))
+                elif keyword == "match":
+                    is_for_us = self._is_match(split_words(rest))
+                elif not is_for_us:
+                    continue
+                elif keyword == "include":
+                    for path in self._included(split_words(rest)):
+                        self.read(path, depth + 1)
+                else:
+                    self._take(keyword, rest)
+            except ValueError as error:
+                raise unusable(file, error) from error
+
+    def _take(self, keyword: str, rest: str) -> None:
+        words = [rest] if keyword in _RAW else split_words(rest)
+        if not words:
+            raise ValueError(f"{keyword} has no value")
+        values = self.found.values.setdefault(keyword, [])
+        value = " ".join(words) if keyword not in _LISTS else words[0]
+        if not values or (keyword in _LISTS and value not in values):
+            values.append(value)
+
+    def _included(self, patterns: list[str]) -> Iterator[Path]:
+        for pattern in patterns:
+            full = Path(pattern).expanduser() if pattern.startswith("~") else self._file.parent / pattern
+            yield from map(Path, sorted(glob.glob(str(full))))
+
+    def _is_host(self, patterns: list[str]) -> bool:
+        return _matches(patterns, self._name)
+
+    def _is_match(self, words: list[str]) -> bool:
+        """Whether all criteria fit; those that cannot be judged are noted when only they are in doubt."""
+        fits, doubts = True, []
+        while words:
+            word, _, value = words.pop(0).partition("=")
+            criterion = word.lower().lstrip("!")
+            if criterion == "all":
+                result: bool | None = True
+            elif criterion in {"canonical", "final"}:
+                self.wants_final |= criterion == "final"
+                result = self._is_final
+            else:
+                if not value and not words:
+                    raise ValueError(f"Match {criterion} has no value")
+                result = self._judge(criterion, value or words.pop(0))
+            if result is None:
+                doubts.append(f"Match {printable(criterion, limit=30)}")
+            elif result == word.startswith("!"):
+                fits = False
+        if fits:
+            self.found.left_out += [doubt for doubt in doubts if doubt not in self.found.left_out]
+        return fits and not doubts
+
+    def _judge(self, criterion: str, value: str) -> bool | None:
+        """Whether one criterion fits; None: nobody knows."""
+        found = self.found.first
+        subjects = {
+            "host": (found("hostname") or "%h").replace("%h", self._name).lower(),
+            "originalhost": self._name,
+            "user": found("user") or self._local_user,
+            "localuser": self._local_user,
+        }
+        subject = subjects.get(criterion)
+        return None if subject is None else _matches(value.split(","), subject)
+
+
+def _matches(patterns: list[str], subject: str) -> bool:
+    """Whether one pattern fits and none that is negated does."""
+    fits = False
+    for pattern in patterns:
+        parts = [{"*": ".*", "?": "."}.get(part) or re.escape(part) for part in pattern.lstrip("!").lower()]
+        if re.fullmatch("".join(parts), subject.lower(), re.DOTALL):
+            if pattern.startswith("!"):
+                return False
+            fits = True
+    return fits
+
+
+def _lines(file: Path, *, is_first: bool) -> Iterator[tuple[str, str]]:
+    """Keyword and value of each line that is no comment."""
+    for line in _read(file, is_first=is_first).splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise unusable(file, ValueError(f"{line.strip()} is no setting"))
+        yield match[1].lower(), match[2]
+
+
+def _read(file: Path, *, is_first: bool) -> str:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        if not is_first:
+            return ""  # as OpenSSH: what cannot be read is not included
+        raise unusable(file, error) from error
+    if len(data) > _MAX_FILE_BYTES:
+        raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="it is larger than 1 MiB")
+    return data.decode("utf-8", "replace")
