@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from core.base.errors import RKDeckError
+from core.base.errors import RKDeckError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,13 @@ class AppPaths:
 
 
 def resolve_home(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Choose the home folder: `--home`, then `RKDECK_HOME`, then the platform's data folder."""
+    """Choose the home folder: `--home`, then `RKDECK_HOME`, then the platform's data folder.
+
+    Raises:
+        UsageError: `base.home_empty`: a script's variable that is not set must not lead to the user's own home.
+    """
+    if option is not None and not option.strip():
+        raise UsageError("base.home_empty")
     chosen = option or environ.get("RKDECK_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()

@@ -65,12 +65,14 @@ def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:
     try:
         result = session.run(script, arguments, timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_OUTPUT_BYTES)
     except RKDeckError as error:
-        if error.code != "remote.no_shell":
-            raise
         about = error.facts
-        raise RKDeckError(
-            "boards.no_answer", host=about["host"], status=about["status"], reason=about["reason"]
-        ) from error
+        if error.code == "remote.no_shell":
+            status, reason = about["status"], about["reason"]
+        elif error.code == "remote.unexpected_answer":
+            status, reason = 0, about["text"]
+        else:
+            raise
+        raise RKDeckError("boards.no_answer", host=about["host"], status=status, reason=reason) from error
     lines = parse_lines(result.text)
     if not lines["end"]:
         raise RKDeckError(

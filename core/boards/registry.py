@@ -16,9 +16,6 @@ from core.boards.store import check_store_path
 from core.remote.target import SshTarget
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_ADDRESS = re.compile(
-    r"(?:(?P<user>[^@]+)@)?(?:\[(?P<literal>[^\]]+)\]|(?P<host>[^:@]+|[^@]*:[^@]*:[^@]*))(?::(?P<port>\d{1,5}))?"
-)
 DEFAULT_USER = "root"
 DEFAULT_PORT = 22
 
@@ -75,24 +72,6 @@ class Board:
             "added_unix_s": self.added_unix_s,
             "facts": self.facts.to_json() if self.facts is not None else None,
         }
-
-
-def split_address(text: str) -> tuple[str | None, str, int | None]:
-    """Read `[USER@]HOST[:PORT]`; an IPv6 address with a port is written `[ADDRESS]:PORT`.
-
-    Returns:
-        user and port (None: not given) and the host: a name, an address or a name of `~/.ssh/config`.
-
-    Raises:
-        UsageError: `boards.bad_address`, `remote.bad_host`, `remote.bad_user`, `remote.bad_port`.
-    """
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        raise UsageError("boards.bad_address", address=printable(text))
-    host = match["literal"] or match["host"]
-    port = int(match["port"]) if match["port"] else None
-    SshTarget(host, DEFAULT_PORT if port is None else port, match["user"] or DEFAULT_USER)
-    return match["user"], host, port
 
 
 class BoardRegistry:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
 from core.cli.command import Context
 from core.usecases.boards import BoardDraft, is_unknown_key
@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 _MAX_HOSTS = 8
 _KEY_FILE = "/etc/ssh/ssh_host_ed25519_key.pub"
 _MAX_TRIES = 3
+_MAX_SECRET_BYTES = 4096
 _WANT_PASSPHRASE = frozenset({"remote.passphrase_needed", "remote.passphrase_wrong"})
 _WANT_PASSWORD = frozenset({"remote.no_credentials", "remote.password_refused", "remote.key_refused"})
 
@@ -23,6 +24,27 @@ _WANT_PASSWORD = frozenset({"remote.no_credentials", "remote.password_refused", 
 def somebody_is_there(context: Context) -> bool:
     """Whether questions can be answered."""
     return sys.stdin.isatty() and not context.output.json
+
+
+def read_secret() -> str:
+    """The next line of standard input, without its end (a file from Windows has another) or a byte order mark.
+
+    Raises:
+        UsageError: `cli.password_missing`, `cli.password_not_utf8`, `cli.password_too_long`.
+    """
+    line = sys.stdin.buffer.readline(_MAX_SECRET_BYTES + 1)
+    if len(line) > _MAX_SECRET_BYTES:
+        raise UsageError("cli.password_too_long", limit_bytes=_MAX_SECRET_BYTES)
+    try:
+        secret = line.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        # Not as the cause: it quotes the line, and the line is a secret.
+        raise UsageError("cli.password_not_utf8") from None
+    if "\0" in secret:  # UTF-16 of plain letters
+        raise UsageError("cli.password_not_utf8")
+    if not secret:
+        raise UsageError("cli.password_missing")
+    return secret
 
 
 def accepting(context: Context, action: Callable[[str | None], Result]) -> Result:

@@ -15,6 +15,7 @@ from core.base.paths import AppPaths, resolve_home
 from core.base.settings import load_settings
 from core.cli.command import Command, Context, Tour
 from core.cli.output import Output
+from core.hub.pasted import read_model_id
 from core.words import PLAIN, chosen, kind_name
 
 # Verb -> the module of core.cli.commands that has it, and its line in the help. Only the module of the verb
@@ -68,6 +69,7 @@ def run(arguments: Sequence[str], tour: Tour | None = None) -> int:
     except UsageError as error:
         Output(as_json="--json" in arguments, language=terminal_language(None)).error(error)
         return error.exit_code
+    _read_pasted(options)
     assert command is not None  # without a verb the parser has raised or printed its help
     # Without a handler Python would print records to the terminal.
     logging.getLogger().addHandler(logging.NullHandler())
@@ -99,6 +101,14 @@ def terminal_language(home: str | None) -> str:
     except (RKDeckError, OSError):
         return PLAIN  # the command itself tells what is wrong with the file
     return chosen(setting, os.environ)
+
+
+def _read_pasted(options: argparse.Namespace) -> None:
+    """Take the name of a model as people paste it; a path stays as it is."""
+    for name in ("model", "repo", "query", "file"):
+        text = getattr(options, name, None)
+        if isinstance(text, str) and not text.startswith((".", "/", "~")):
+            setattr(options, name, read_model_id(text))
 
 
 def _execute(command: Command, options: argparse.Namespace, output: Output, tour: Tour | None) -> int:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.base.errors import UsageError
 from core.base.names import printable, safe_component
 from core.boards.doctor.examination import Examination
 from core.boards.store import check_store_path
-from core.deploy.layout import blob_path, deployment_folder, partial_path
+from core.deploy.layout import NAME, blob_path, deployment_folder, partial_path
 from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement, judge
 from core.model.inspect import Inspection
@@ -75,7 +76,7 @@ def plan_deployment(
     Raises:
         RefusedError: what `core.fitness.judge` finds that says no, by the finding's code: `deploy.wrong_platform`,
             `doctor.model_no_library`, `doctor.store_none`, ...
-        UsageError: `boards.bad_store`.
+        UsageError: `boards.bad_store`, `deploy.bad_name`.
     """
     judgement = judge(candidate, seen, board=board)
     refused = judgement.refused(force=force)
@@ -83,7 +84,10 @@ def plan_deployment(
         raise refused
     assert seen.store is not None  # else it was refused, whatever the force
     store = check_store_path(seen.store.path)
-    chosen = safe_component(name if name is not None else model.title)
+    if name is not None and not NAME.fullmatch(name):
+        # Made into one, "a b" and "a;b" would be versions of the same deployment.
+        raise UsageError("deploy.bad_name", name=printable(name), proposal=safe_component(name))
+    chosen = name if name is not None else safe_component(model.title)
     return DeployPlan(
         name=chosen,
         title=printable(model.title),

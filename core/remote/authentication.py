@@ -2,22 +2,21 @@
 
 import contextlib
 import functools
+import os
 import re
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
 
 import paramiko
-from paramiko.pkey import UnknownKeyType
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
+from core.remote.identities import Agent, Offer, offers
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.password_dialogue import Answers
 from core.remote.target import SshTarget
 
-_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
-# OpenSSH's server hangs up after six failed tries; the password needs one of them.
-_MAX_KEYS = 5
+# OpenSSH's server hangs up after six failed tries (sshd_config(5), MaxAuthTries); a password needs one of them.
+_MAX_TRIES = 6
 # Words of pam_faillock, pam_tally2, pam_unix and pam_nologin for an account that is shut.
 _SHUT = re.compile(
     r"account (?:is |has been |has )?(?:temporarily )?(?:locked|expired|disabled)|not permitted to log in",
@@ -40,33 +39,6 @@ LOGIN_REFUSED = frozenset(
         "remote.too_many_attempts",
     }
 )
-
-
-def load_private_key(path: Path, passphrase: str | None) -> paramiko.PKey:
-    """Read a private key file (OpenSSH or PEM form).
-
-    Raises:
-        RefusedError: `remote.identity_missing`, `remote.identity_unusable`, `remote.passphrase_needed`,
-            `remote.passphrase_wrong`.
-    """
-    try:
-        return paramiko.PKey.from_path(path.expanduser())
-    except FileNotFoundError as error:
-        raise RefusedError("remote.identity_missing", file=str(path)) from error
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RefusedError("remote.identity_unusable", file=str(path), reason=reason) from error
-    except (ValueError, paramiko.SSHException, UnknownKeyType) as error:
-        raise RefusedError(
-            "remote.identity_unusable", file=str(path), reason="not a private key SSH can use"
-        ) from error
-    except TypeError as error:  # cryptography's way to say: encrypted
-        if passphrase is None:
-            raise RefusedError("remote.passphrase_needed", file=str(path)) from error
-    try:
-        return paramiko.PKey.from_path(path.expanduser(), passphrase.encode())  # type: ignore[arg-type]
-    except (ValueError, TypeError, OSError, paramiko.SSHException, UnknownKeyType) as error:
-        raise RefusedError("remote.passphrase_wrong", file=str(path)) from error
 
 
 def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers | None = None) -> None:
@@ -114,7 +86,7 @@ class _Login:
         self._password_checked = False
         self._password_unwanted = False
         self._half_way = False
-        self._keys_left = _MAX_KEYS
+        self._keys_left = _MAX_TRIES - (target.password is not None)
 
     def is_open_to_all(self) -> bool:
         """Ask what the server takes, so that it is spared, and not told, what it does not (RFC 4252, 5.2)."""
@@ -210,34 +182,20 @@ class _Login:
         return not self.allowed or method in self.allowed
 
     def _key_attempts(self) -> Generator[tuple[str, Callable[[], Sequence[str]]]]:
-        target = self._target
-        if target.identity_file is not None:
-            yield self._file_attempt(target.identity_file)
-        if target.use_agent and (target.identity_file is None or target.password is None):
-            with contextlib.closing(paramiko.Agent()) as agent:
-                for key in _keys_of(agent):
-                    if self._takes_turn():
-                        yield "agent key", functools.partial(self._try_key, key)
-        for path in self._usual_files():
-            if self._takes_turn():
-                yield self._file_attempt(path)
+        with contextlib.closing(Agent(self._agent_path())) as agent:
+            for offer in offers(self._target, agent.keys(), self._secret):
+                if self._keys_left > 0:
+                    yield offer.label, functools.partial(self._try_key, offer)
 
-    def _usual_files(self) -> list[Path]:
-        target = self._target
-        if target.identity_file is not None:
-            return []
-        if target.identity_files:
-            return [path for path in target.identity_files if path.is_file()]
-        return _default_key_files() if target.use_default_keys else []
+    def _agent_path(self) -> str | None:
+        if not self._target.use_agent:
+            return None
+        socket = self._target.agent_socket
+        return str(socket) if socket is not None else os.environ.get("SSH_AUTH_SOCK")
 
-    def _takes_turn(self) -> bool:
+    def _try_key(self, offer: Offer) -> Sequence[str]:
+        key = offer.load()
         self._keys_left -= 1
-        return self._keys_left >= 0
-
-    def _file_attempt(self, path: Path) -> tuple[str, Callable[[], Sequence[str]]]:
-        return f"key {path}", lambda: self._try_key(load_private_key(path, self._secret))
-
-    def _try_key(self, key: paramiko.PKey) -> Sequence[str]:
         return self._transport.auth_publickey(self._target.user, key)
 
     def _try_password(self) -> Sequence[str]:
@@ -251,15 +209,3 @@ class _Login:
             if "keyboard-interactive" not in error.allowed_types:
                 raise
         return transport.auth_interactive(user, self.answers.to_questions)
-
-
-def _keys_of(agent: paramiko.Agent) -> tuple[paramiko.PKey, ...]:
-    try:
-        return tuple(agent.get_keys())
-    except (paramiko.SSHException, OSError):
-        return ()  # an agent that does not answer holds no keys for us
-
-
-def _default_key_files() -> list[Path]:
-    folder = Path.home() / ".ssh"
-    return [folder / name for name in _DEFAULT_KEYS if (folder / name).is_file()]

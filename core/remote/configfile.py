@@ -53,7 +53,7 @@ def look_up(file: Path, name: str, local_user: str, given: dict[str, str]) -> Fo
     Raises:
         RefusedError: `remote.ssh_config_unusable`.
     """
-    reader = _Reader(file, name.lower(), local_user, given)
+    reader = _Reader(file, name, local_user, given)
     reader.read(file, 0)
     if reader.wants_final:
         reader.read_again()
@@ -111,12 +111,14 @@ class _Reader:
         self.wants_final = False
         self._file = file
         self._name = name
+        self._host = name  # what Host lines speak of
         self._local_user = local_user
         self._is_final = False
         self._seen = 0
 
     def read_again(self) -> None:
-        """The final pass; what was found in the first one counts before."""
+        """The final pass, in which Host speaks of the address found; what was found before counts before."""
+        self._host = self._address()
         self._is_final, self._seen = True, 0
         self.found.left_out.clear()
         self.read(self._file, 0)
@@ -147,6 +149,8 @@ class _Reader:
         words = [rest] if keyword in _RAW else split_words(rest)
         if not words:
             raise ValueError(f"{keyword} has no value")
+        if keyword == "port" and not words[0].isdecimal():
+            raise ValueError(f"{printable(words[0])} is no port")
         values = self.found.values.setdefault(keyword, [])
         value = " ".join(words) if keyword not in _LISTS else words[0]
         if not values or (keyword in _LISTS and value not in values):
@@ -158,7 +162,7 @@ class _Reader:
             yield from map(Path, sorted(glob.glob(str(full))))
 
     def _is_host(self, patterns: list[str]) -> bool:
-        return _matches(patterns, self._name)
+        return _matches(patterns, self._host)
 
     def _is_match(self, words: list[str]) -> bool:
         """Whether all criteria fit; those that cannot be judged are noted when only they are in doubt."""
@@ -183,25 +187,30 @@ class _Reader:
             self.found.left_out += [doubt for doubt in doubts if doubt not in self.found.left_out]
         return fits and not doubts
 
+    def _address(self) -> str:
+        return (self.found.first("hostname") or "%h").replace("%h", self._name).lower()
+
     def _judge(self, criterion: str, value: str) -> bool | None:
         """Whether one criterion fits; None: nobody knows."""
         found = self.found.first
         subjects = {
-            "host": (found("hostname") or "%h").replace("%h", self._name).lower(),
-            "originalhost": self._name,
+            "host": self._address(),
+            "originalhost": self._name.lower(),
             "user": found("user") or self._local_user,
             "localuser": self._local_user,
         }
         subject = subjects.get(criterion)
-        return None if subject is None else _matches(value.split(","), subject)
+        if subject is None:
+            return None
+        return _matches((value.lower() if criterion.endswith("host") else value).split(","), subject)
 
 
 def _matches(patterns: list[str], subject: str) -> bool:
     """Whether one pattern fits and none that is negated does."""
     fits = False
     for pattern in patterns:
-        parts = [{"*": ".*", "?": "."}.get(part) or re.escape(part) for part in pattern.lstrip("!").lower()]
-        if re.fullmatch("".join(parts), subject.lower(), re.DOTALL):
+        parts = [{"*": ".*", "?": "."}.get(part) or re.escape(part) for part in pattern.lstrip("!")]
+        if re.fullmatch("".join(parts), subject, re.DOTALL):
             if pattern.startswith("!"):
                 return False
             fits = True

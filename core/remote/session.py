@@ -18,7 +18,7 @@ import paramiko
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.remote import exchange
-from core.remote.authentication import authenticate
+from core.remote.authentication import LOGIN_REFUSED, authenticate
 from core.remote.connecting import end, greet, open_socket
 from core.remote.hostkeys import HostKey, HostKeys
 from core.remote.lines import MAX_SKIPPED_BYTES
@@ -126,9 +126,11 @@ class SshSession:
         try:
             kinds = tuple(key.kind for key in host_keys.lookup(target.host, target.port))
             transport, host_key = _log_in(target, via, kinds, check, timeout_s, answers)
-        except BaseException:
+        except BaseException as error:
             if via is not None:
                 via.close()
+            if isinstance(error, RKDeckError):
+                _name_what_is_not_followed(error, target)
             raise
         return cls(transport, target, host_key, via)
 
@@ -267,7 +269,10 @@ class SshSession:
         target = self.target
         if status == 0 and said[0]:
             return RKDeckError(
-                "remote.unexpected_answer", host=target.host, text=said[0], reason=said[1] or "exit status 0"
+                "remote.unexpected_answer",
+                host=target.host,
+                text=said[0],
+                reason=said[1] or "no reason given",
             )
         return RKDeckError(
             "remote.no_shell",
@@ -429,6 +434,18 @@ def _log_in(
         end(transport)
         raise
     return transport, host_key
+
+
+def _name_what_is_not_followed(error: RKDeckError, target: SshTarget) -> None:
+    """Let an error name the settings of `~/.ssh/config` that may be why `ssh` gets in and RKDeck does not."""
+    login, connection, host_key = target.not_followed
+    about_key = error.code.startswith("remote.host_key")
+    names = login if error.code in LOGIN_REFUSED else host_key if about_key else connection
+    if not names:
+        return
+    error.facts["not_followed"] = list(names)
+    if not about_key:  # there the advice is how to go on, which no setting replaces
+        error.hint = "remote.config_not_followed"
 
 
 def _on_terminal(channel: paramiko.Channel) -> None:

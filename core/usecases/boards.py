@@ -9,13 +9,14 @@ from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.log import register_secret
 from core.base.secrets import Place
 from core.base.tasks import CancelToken
+from core.boards.address import read_address
 from core.boards.connect import connect
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding
 from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
-from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board, split_address
+from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board
 from core.deploy.deployments import read_store
 from core.deploy.layout import Deployment, StoreListing, UnreadableManifest
 from core.fitness.sight import look_over
@@ -31,7 +32,7 @@ class BoardDraft:
     """A board as somebody typed it in.
 
     Attributes:
-        address: `[USER@]HOST[:PORT]`; HOST may be a name of `~/.ssh/config`.
+        address: as `read_address` takes it; the host may be a name of `~/.ssh/config`.
         identity_file: private key; `~` is the home folder.
         password: or the key's passphrase; kept only when the board was reached.
         store: folder for models on the board; None: the one the probe proposes.
@@ -243,8 +244,8 @@ def board_of(draft: BoardDraft) -> Board:
         UsageError: `boards.bad_address`, `remote.bad_*`; RefusedError: `remote.ssh_config_unusable`,
             `remote.proxy_command`, `remote.identity_missing`.
     """
-    user, host, port = split_address(draft.address.strip())
-    settings = settings_for(host)
+    user, host, port = read_address(draft.address)
+    settings = settings_for(host, user=user, port=port)
     return Board(
         name=draft.name.strip(),
         host=host,

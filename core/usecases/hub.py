@@ -3,11 +3,12 @@
 import codecs
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError, UsageError
+from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
 from core.model.facts import ModelFacts
@@ -55,7 +56,7 @@ class ModelReport:
 
 def search(services: Services, query: SearchQuery, cursor: str | None = None) -> SearchPage:
     """One page of `query.limit` (1 to 100) models; see `core.hub.hubs.Hubs.searched_by`."""
-    hub, asked = services.hubs.searched_by(query)
+    hub, asked = services.hubs.searched_by(replace(query, text=read_model_id(query.text)))
     return hub.search_page(asked, cursor)
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from core.base.errors import RefusedError, RKDeckError
 from core.base.secrets import Place
 from core.base.tasks import CancelToken
+from core.boards.address import read_address
 from core.boards.connect import connect, target_of
 from core.boards.identity import Match, compare
 from core.boards.probe import probe_board
-from core.boards.registry import DEFAULT_PORT, Board, split_address
+from core.boards.registry import DEFAULT_PORT, Board
 from core.remote.expired import change_expired_password
 from core.remote.hostkeys import HostKey, HostKeys, host_name
 from core.remote.session import SshSession
@@ -136,8 +137,8 @@ def move_board(
         RKDeckError: as connecting and probing do.
     """
     before = services.boards.get(name)
-    user, host, port = split_address(address.strip())
-    settings = settings_for(host)
+    user, host, port = read_address(address)
+    settings = settings_for(host, user=user or before.user, port=port)
     there = replace(before, host=host, port=port or settings.port or DEFAULT_PORT, user=user or before.user)
     known = [key.fingerprint for key in services.host_keys.lookup(before.host, before.port)]
     accepted = ",".join([*known, accept_fingerprint or ""])

@@ -1,7 +1,6 @@
 """`rkdeck board`: the boards RKDeck knows; the host key is shown and asked about once."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from core.base.units import format_bytes
 from core.boards.discovery import DEFAULT_SECONDS
 from core.boards.facts import BoardFacts
 from core.boards.registry import Board
-from core.cli.asking import accepting, logging_in, wants_new_key
+from core.cli.asking import accepting, logging_in, read_secret, wants_new_key
 from core.cli.command import Command, Context
 from core.cli.output import Output
 from core.usecases import boards as use
@@ -102,11 +101,11 @@ def _add(context: Context) -> int:
         name=_name(context),
         address=address,
         identity_file=Path(options.identity) if options.identity else None,
-        password=_password() if reads else None,
+        password=read_secret() if reads else None,
         store=options.store,
         sysroot=options.sysroot,
     )
-    new_password = _password() if options.new_password_stdin else None
+    new_password = read_secret() if options.new_password_stdin else None
 
     def tell_place(place: Place) -> None:
         if place == "memory":
@@ -154,13 +153,6 @@ def _add(context: Context) -> int:
             )
         )
     return _tell(context, board, same_hardware_as=list(twins))
-
-
-def _password() -> str:
-    password = sys.stdin.readline().rstrip("\n")
-    if not password:
-        raise UsageError("cli.password_missing")
-    return password
 
 
 def _remove(context: Context) -> int:

@@ -2,14 +2,13 @@
 
 import argparse
 import getpass
-import sys
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, UsageError
 from core.base.names import printable
 from core.boards.doctor.findings import Finding
 from core.boards.doctor.remedies import Remedy, copy_library
-from core.cli.asking import accepting, agrees, somebody_is_there
+from core.cli.asking import accepting, agrees, read_secret, somebody_is_there
 from core.cli.command import Command, Context
 from core.usecases import doctor as use
 from core.usecases.doctor import Diagnosis
@@ -126,7 +125,7 @@ def _remedy(context: Context, diagnosis: Diagnosis, wanted: str) -> int:
         return RefusedError.exit_code
     password = None
     if context.options.sudo_password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
+        password = read_secret()
     elif way == "sudo_password" and somebody_is_there(context):
         user = printable(diagnosis.board.user)
         password = getpass.getpass(context.output.tr("Password of {user} for sudo: ", user=user))

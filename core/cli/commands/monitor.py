@@ -75,7 +75,7 @@ class _Followed:
     def _take(self, sample: BoardSample) -> bool:
         """Show one sample; returns whether its board is given up."""
         if not sample.is_up and sample.board not in self.seen:
-            error = error_from_json(sample.link_error or {})
+            error = _why_never(sample)
             self.failed.append(error)
             self._context.output.error(error, board=sample.board)
             return True
@@ -84,6 +84,12 @@ class _Followed:
         self._context.output.result(sample.to_json())
         self._context.output.text(f"{sample.board}  {printable(describe(sample, self._context.output))}")
         return False
+
+
+def _why_never(sample: BoardSample) -> RKDeckError:
+    if sample.link_error is not None:
+        return error_from_json(sample.link_error)
+    return RKDeckError("monitor.no_sample", board=sample.board, reason=sample.missing.get("link"))
 
 
 def describe(sample: BoardSample, output: Output) -> str:

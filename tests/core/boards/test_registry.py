@@ -10,11 +10,12 @@ import pytest
 from core.base.database import Database
 from core.base.errors import RefusedError, UsageError
 from core.base.paths import AppPaths
+from core.boards.address import split_address
 from core.boards.connect import connect, target_of
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import facts_of, parse_lines
-from core.boards.registry import Board, BoardRegistry, split_address
+from core.boards.registry import Board, BoardRegistry
 from core.boards.store import check_store_path, propose_store
 from core.remote.hostkeys import HostKeys
 from core.vendor.boards import board_name

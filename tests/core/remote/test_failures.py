@@ -204,13 +204,18 @@ class TestLoggingIn:
         assert str(wrong[0]) in str(error.facts["tried"])
 
     def test_keys_leave_room_for_the_password(self, host_keys: HostKeys, tmp_path: Path) -> None:
-        """OpenSSH hangs up after six failures, so of nine keys only five are offered."""
+        """OpenSSH hangs up after six failures: with a password five of nine keys are offered, without one six."""
         wrong = tuple(new_key(tmp_path / f"wrong{number}") for number in range(9))
         with openssh(tmp_path / "server") as server:
             target = server.target(identity_file=None, identity_files=wrong)
             error = failure(target, host_keys, accept_fingerprint=server.fingerprint)
-        assert error.code == "remote.key_refused"
-        assert str(error.facts["tried"]).count("wrong") == 5
+            assert error.code == "remote.too_many_attempts"
+            assert str(error.facts["tried"]).count("key ") == 6
+        with openssh(tmp_path / "two", "PasswordAuthentication yes") as server:
+            target = server.target(identity_file=None, identity_files=wrong, password="geheim")
+            error = failure(target, host_keys, accept_fingerprint=server.fingerprint)
+        assert str(error.facts["tried"]).count("key ") == 5
+        assert "password" in str(error.facts["tried"])
 
     def test_keys_of_the_settings_are_offered_where_they_exist(
         self, host_keys: HostKeys, tmp_path: Path

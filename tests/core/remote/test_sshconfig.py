@@ -1,6 +1,7 @@
 """~/.ssh/config means here what it means to ssh, and a way through other hosts is checked at each of them."""
 
 import getpass
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -149,7 +150,7 @@ def test_values_are_filled_in_without_asking_dns(tmp_path: Path, monkeypatch: py
     file.write_text("Host x\n HostName %h.lab\n User u\n IdentityFile ~/%n-%r-%%-%l\n ProxyJump %r@gate\n")
     found = settings_for("x", file)
     assert found.address == "x.lab"
-    assert found.identity_files == (Path.home() / "x-u-%-%l",)
+    assert found.identity_files == (Path.home() / f"x-u-%-{socket.gethostname()}",)
     assert found.jumps == ("u@gate",)
 
 
