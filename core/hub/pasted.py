@@ -9,7 +9,7 @@ from core.hub.hubs import HUBS
 
 _AROUND = " \t\r\n\f\v\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>\u201c\u201d\u2018\u2019\u00ab\u00bb,;"
 _HOSTS = re.compile(
-    r"(?:https?://|hf://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/", re.IGNORECASE
+    r"hf://|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/", re.IGNORECASE
 )
 _PARTS = re.compile(r"[\w-][\w.-]{0,95}", re.ASCII)
 # Files that are models by themselves; of all others the page means the repository.
