@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.base.errors import JsonValue
+from core.vendor.platforms import load_platforms
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ def facts_from_json(value: JsonValue) -> BoardFacts | None:
         given["libraries"] = tuple(Library(**entry) for entry in given["libraries"])
         for key in ("compatibles", "groups", "missing_tools"):
             given[key] = tuple(given[key])
+        if given["soc"] not in load_platforms():  # a later RKDeck knew it: to this one it is no platform
+            given["soc"] = None
         return BoardFacts(**given)
     except (KeyError, TypeError):
         return None

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RKDeckError
+from core.boards.doctor.examination import Examination
+from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, facts_from_json
 from core.boards.probe import facts_of, parse_lines, probe_board, probe_script
 from core.remote.hostkeys import HostKeys
@@ -209,6 +211,18 @@ def test_published_captures(capture: Path | None) -> None:
 def test_facts_survive_json(tmp_path: Path) -> None:
     facts = run(["sh"], orange_pi(tmp_path))
     assert facts_from_json(json.loads(json.dumps(facts.to_json()))) == facts
+
+
+def test_a_soc_only_a_later_version_knows_is_no_platform(tmp_path: Path) -> None:
+    stored = run(["sh"], orange_pi(tmp_path)).to_json() | {
+        "soc": "rk9999",
+        "compatibles": ["rockchip,rk9999"],
+    }
+    facts = facts_from_json(stored)
+    assert facts is not None
+    assert facts.soc is None
+    found = check_board(Examination(facts, depth="probe"))
+    assert "doctor.soc_unsupported" in {entry.code for entry in found}
 
 
 @pytest.mark.parametrize("value", [None, 3, [], {}, {"model": "x"}, {"mounts": 3}])
