@@ -6,6 +6,8 @@ from pathlib import Path
 
 from core.base import atomic
 from core.base.errors import RKDeckError
+from core.base.names import printable
+from core.base.units import MAX_WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,12 @@ def load_settings(path: Path) -> Settings:
         if type(value) is not wanted:
             reason = f"expected {wanted.__name__}, found {type(value).__name__}"
             raise RKDeckError("base.bad_settings", file=str(path), entry=field.name, reason=reason)
+        if (
+            isinstance(value, int) and not 0 <= value <= MAX_WHOLE
+        ):  # whole numbers are sizes, rates and counts
+            # Python refuses to write out integers of more than 4300 digits; hexadecimal is not limited.
+            reason = f"expected 0 .. {MAX_WHOLE}, found {printable(hex(value), 40)}"
+            raise RKDeckError("base.bad_settings", file=str(path), entry=field.name, reason=reason)
         values[field.name] = value
     return Settings(**values)  # type: ignore[arg-type]  # each value's type was compared with its default's
 
@@ -72,7 +80,10 @@ def _read(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also of a number of 5000 digits, and of brackets without end
         raise RKDeckError("base.bad_settings", file=str(path), entry="", reason=str(error)) from error
 
 

@@ -10,6 +10,8 @@ import time
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
+# SQLite, struct and the file systems take no larger whole numbers.
+MAX_WHOLE = (1 << 63) - 1
 
 _STEPS = (("TiB", 1 << 40), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB))
 _MINUTE_S = 60

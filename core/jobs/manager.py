@@ -112,14 +112,18 @@ class JobManager:
         Args:
             order: what is to be done; its kind says how.
             secrets: for the worker (`core.services.Services.submit` finds those the kind needs).
+
+        Raises:
+            RKDeckError: `jobs.bad_order` for an order its worker could not read; no job is made of it.
         """
-        kind = order.kind
+        kind, params = order.kind, order.to_json()
+        type(order).from_json(params)
         spec = JobSpec(
             id=new_job_id(kind.name),
             kind=kind.name,
             lane=lane_of(order),
             title=order.job_title,
-            params=order.to_json(),
+            params=params,
             worker=kind.worker,
             survives_front_end=kind.survives_front_end,
             resumable=kind.resumable,

@@ -8,12 +8,11 @@ from typing import TypeVar
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
+from core.base.units import MAX_WHOLE
 
 Value = TypeVar("Value")
 JsonObject = Mapping[str, JsonValue]
 
-# SQLite, struct and the file systems take no larger ones.
-MAX_WHOLE = (1 << 63) - 1
 _MAX_SHOWN = 80
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
-from core.base.units import format_bytes, format_duration, format_rate
+from core.base.units import MAX_WHOLE, format_bytes, format_duration, format_rate
 from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
@@ -35,9 +35,21 @@ def _amount(text: str) -> int:
     """A number of bytes from `--limit` or `--budget`; argparse words what is wrong."""
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:].lower(), 1)
     digits = text[:-1] if factor > 1 else text
-    if not (digits.isascii() and digits.isdecimal() and len(digits) < 16):
+    amount = int(digits) * factor if _is_short_number(digits) else MAX_WHOLE + 1
+    if amount > MAX_WHOLE:
         raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of bytes, such as 20M")
-    return int(digits) * factor
+    return amount
+
+
+def _versions(text: str) -> int:
+    """A number of versions from `--keep`."""
+    if not _is_short_number(text):
+        raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of versions, such as 3")
+    return int(text)
+
+
+def _is_short_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 16
 
 
 def _run(context: Context) -> int:
@@ -228,7 +240,9 @@ def _adopt(context: Context) -> int:
 
 def _configure_prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
-    parser.add_argument("--keep", type=int, metavar="N", help="versions of each deployment that stay; 0: all")
+    parser.add_argument(
+        "--keep", type=_versions, metavar="N", help="versions of each deployment that stay; 0: all"
+    )
     parser.add_argument(
         "--budget", type=_amount, metavar="BYTES", help="for all files; K, M and G are 1024 steps; 0: none"
     )

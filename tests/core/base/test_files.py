@@ -138,7 +138,20 @@ def test_settings_round_trip_and_keep_what_a_later_version_wrote(tmp_path: Path)
     assert 'future = "kept"' in path.read_text()
 
 
-@pytest.mark.parametrize("text", ["default_context = 'many'", "= 3", "default_context = true"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "default_context = 'many'",
+        "= 3",
+        "default_context = true",
+        "upload_limit_bytes_per_s = -1",
+        "keep_deployments = -1",
+        f"deployments_budget_bytes = {1 << 63}",
+        f"keep_deployments = 0x{'f' * 5000}",
+        "keep_deployments = " + "1" * 5000,
+        "future = " + "[" * 5000,
+    ],
+)
 def test_bad_settings_name_file_and_entry(tmp_path: Path, text: str) -> None:
     path = tmp_path / "settings.toml"
     path.write_text(text)

@@ -68,9 +68,15 @@ def test_versions_adopting_and_tidying_up(bench: Site, tmp_path: Path) -> None:
     assert [entry["name"] for entry in rest["deployments"]] == ["found"]
 
 
-@pytest.mark.parametrize("limit", ["-1", "fast", "1T", "", "1" * 30, "٣"])
+@pytest.mark.parametrize("limit", ["-1", "fast", "1T", "", "1" * 30, "٣", "9" * 15 + "G"])
 def test_limit_must_be_a_number_of_bytes(bench: Site, tmp_path: Path, limit: str) -> None:
     run(bench, "deploy", str(real_file(tmp_path / "m.rkllm")), "bench", f"--limit={limit}", exit_code=2)
+
+
+@pytest.mark.parametrize("keep", ["-1", "all", "1" * 30])
+def test_versions_to_keep_are_a_number(bench: Site, keep: str) -> None:
+    (refused,) = run(bench, "prune", "bench", f"--keep={keep}", exit_code=2)
+    assert "is not a number of versions" in refused["error"]["message"]
 
 
 def test_what_the_doctor_fails_deploy_refuses_with_the_command_that_mends_it(

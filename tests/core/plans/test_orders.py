@@ -341,3 +341,12 @@ def test_a_worker_that_cannot_read_its_order_says_so_too(paths: AppPaths) -> Non
     jobs.close()
     assert (caught.value.code, caught.value.facts["member"]) == ("jobs.order_lacks", "key")
     assert "Traceback" not in jobs.store.log_path(job).read_text()
+
+
+def test_an_order_its_worker_could_not_read_makes_no_job(paths: AppPaths) -> None:
+    order = DeployOrder("desk", Path("/x.rkllm"), None, None, False, -1, 0, 0)
+    with Services(paths, Settings()) as services:
+        with pytest.raises(RKDeckError) as caught:
+            services.jobs.submit(order)
+        assert caught.value.code == "jobs.bad_order"
+        assert services.jobs.store.list() == []
