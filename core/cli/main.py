@@ -99,7 +99,7 @@ def terminal_language(home: str | None) -> str:
     try:
         setting = load_settings(AppPaths(resolve_home(home, os.environ)).settings_file).language
     except (RKDeckError, OSError):
-        return PLAIN  # the command itself tells what is wrong with the file
+        setting = ""  # the command itself tells what is wrong with the file
     return chosen(setting, os.environ)
 
 
@@ -158,7 +158,9 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
-        raise UsageError("cli.usage", text=message, usage=self.format_usage().removeprefix("usage: ").strip())
+        # argparse breaks and indents its lines, and a line break in a fact would be shown as what it is written like.
+        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
+        raise UsageError("cli.usage", text=message, usage=usage)
 
 
 def _parser(command: Command | None) -> argparse.ArgumentParser:

@@ -2,9 +2,10 @@
 
 import argparse
 import datetime
+import json
 import sys
 
-from core.base.errors import JsonValue, UsageError
+from core.base.errors import JsonValue, UsageError, error_from_json
 from core.base.names import printable
 from core.cli.command import Command, Context
 from core.cli.following import progress_line, report, run_job
@@ -70,9 +71,23 @@ def _started(record: JobRecord) -> str:
 def _show(context: Context, record: JobRecord) -> int:
     document = record.to_json()
     context.output.document(document)
-    for key, value in document.items():
-        context.output.text(f"{key:>12}  {printable(str(value), limit=2000)}")
+    for key, value in {**document, **_in_words(record, context.output)}.items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        context.output.text(f"{key:>15}  {printable(shown, limit=2000)}")
     return 0
+
+
+def _in_words(record: JobRecord, output: Output) -> dict[str, JsonValue]:
+    """The members of a job that are codes, as people call them."""
+    words: dict[str, JsonValue] = {
+        "kind": kind_name(record.spec.kind, output.language),
+        "state": state_name(record.state, output.language),
+    }
+    if record.progress is not None:
+        words["progress"] = progress_line(record.progress.to_json(), output)
+    if record.error is not None:
+        words["error"] = output.sentence(error_from_json(record.error))
+    return words
 
 
 def _log(context: Context, record: JobRecord) -> int:
@@ -104,7 +119,7 @@ def _again(context: Context, record: JobRecord) -> int:
     result = run_job(handle, context.output, record.spec.board)
     if not isinstance(result, dict):
         return result.exit_code
-    context.output.text(printable(str(result), limit=4000))
+    context.output.text(printable(json.dumps(result, ensure_ascii=False), limit=4000))
     sys.stdout.flush()
     return 0
 

@@ -6,10 +6,16 @@ import threading
 
 import pytest
 
-from core.base.errors import RKDeckError
+from core.base.errors import RKDeckError, error_from_json
+from core.base.paths import AppPaths
+from core.base.settings import Settings
 from core.cli.following import progress_line
+from core.cli.main import run as rkdeck
 from core.cli.output import Output
-from core.jobs.model import Progress
+from core.jobs.model import Progress, WorkerCommand
+from core.services import Services
+from core.words.errors import sentence
+from tests.support.orders import made_up
 
 
 def test_lines_of_several_threads_stay_whole() -> None:
@@ -68,3 +74,26 @@ def test_for_people_nothing_of_json_is_printed() -> None:
 def test_progress_of_a_stalled_transfer(stalled_s: float | None, shown: str) -> None:
     progress = Progress("upload", 3 << 20, 24 << 20, "bytes", 0.0, None, stalled=True, stalled_s=stalled_s)
     assert progress_line(progress.to_json(), Output(as_json=False)).endswith(shown)
+
+
+def test_the_usage_in_a_refusal_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rkdeck(["estimate"]) == 2
+    told = capsys.readouterr().err
+    assert "\\n" not in told
+    assert told.rstrip().endswith("[--prompt N] [--revision R] MODEL")
+
+
+def test_a_job_is_shown_to_people_in_words(paths: AppPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    """No record of Python's, no code where there are words for it; with --json it is what it was."""
+    with Services(paths, Settings()) as services:
+        worker = WorkerCommand(script=str(paths.home / "nothing.py"))
+        job = services.jobs.submit(made_up(worker, {}, name="download")).wait(timeout_s=30).spec.id
+        record = services.jobs.store.get(job)
+    assert record.error is not None
+    assert rkdeck(["jobs", "show", job, "--home", str(paths.home)]) == 0
+    told = capsys.readouterr().out
+    assert "'code'" not in told
+    assert "None" not in told
+    assert sentence(error_from_json(record.error)) in told
+    assert rkdeck(["jobs", "show", job, "--json", "--home", str(paths.home)]) == 0
+    assert json.loads(capsys.readouterr().out) == record.to_json()
