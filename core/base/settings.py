@@ -21,7 +21,7 @@ class Settings:
         upload_limit_bytes_per_s: 0 = as fast as the line.
         keep_deployments: newest versions of each deployment that stay on a board, the one in use included; 0 = all.
         deployments_budget_bytes: what all versions in a board's store may take, the ones in use excepted; 0 = no limit.
-        language: of the window, "en" or "es"; empty = the system's.
+        language: of window and command line, a code that `core.words.languages()` lists; empty = the system's.
         theme: of the window: "system", "light" or "dark".
         active_board: what every "fits" speaks about: a board's name, or PLATFORM:GIB of one that is not there.
     """
