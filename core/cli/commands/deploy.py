@@ -151,8 +151,11 @@ def _list(context: Context) -> int:
     })  # fmt: skip
     for entry in listing.unreadable:
         context.output.note(
-            f"{entry.name} {entry.version} cannot be read; its manifest is {printable(entry.path)}"
-        )
+            context.output.tr(
+                "{name} {version} cannot be read; its manifest is {path}",
+                name=entry.name, version=entry.version, path=printable(entry.path),
+            )
+        )  # fmt: skip
     if not found and listing.unreadable:
         return 0
     if not found:

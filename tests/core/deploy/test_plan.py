@@ -146,3 +146,15 @@ def test_the_files_of_these_tests_are_what_they_claim(tmp_path: Path) -> None:
     assert (real.kind, real.platform, real.dtype, real.problems) == ("rkllm", "rk3588", "w8a8", ())
     simulated = inspect_file(simulated_file(tmp_path / "s.rkllm"))
     assert (simulated.simulated, simulated.platform, simulated.problems) == (True, "rk3588", ())
+
+
+@pytest.mark.parametrize("name", ["a b", "a;b", "", ".", "..", "-x", "x/y", "n\u00e4me", "a\nb", "x" * 101])
+def test_two_names_never_fall_onto_one_deployment(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plan(name=name)
+    assert caught.value.code == "deploy.bad_name"
+    assert plan(name=str(caught.value.facts["proposal"])).name == caught.value.facts["proposal"]
+
+
+def test_a_name_that_is_one_stays_as_it_is() -> None:
+    assert plan(name="my--model_v1.2").name == "my--model_v1.2"

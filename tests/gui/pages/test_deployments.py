@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from core.deploy.layout import UnreadableManifest
 from core.services import Services
 from core.showcase.parts import BOARD_NAME, DemoParts, prepare, running_parts
 from core.usecases import deployment
@@ -72,6 +73,24 @@ def mine(panel: DeploymentsPanel, tmp_path: Path) -> list[int]:
 
 def wait_count(panel: DeploymentsPanel, tmp_path: Path, wanted: int, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: len(mine(panel, tmp_path)) == wanted, timeout=SLACK_MS)
+
+
+def test_what_cannot_be_read_is_shown_as_such(
+    panel: DeploymentsPanel, desk: Desk, tmp_path: Path, shots: Callable[[QWidget, str], Path]
+) -> None:
+    """One damaged manifest hides no other, and is plain text whatever its path says."""
+    assert not panel.damaged.isVisible()
+    view = desk.boards.get(BOARD_NAME)
+    assert view is not None
+    assert view.status is not None
+    damaged = UnreadableManifest("m", "20260101T000000Z-0123456789ab", "/srv/<b>store</b>/m\x1b.json")
+    desk.boards.changed.emit(replace(view, status=replace(view.status, unreadable=(damaged,))))
+    assert panel.damaged.isVisible()
+    assert "/srv/<b>store</b>/m\\x1b.json" in panel.damaged.text()
+    assert len(mine(panel, tmp_path)) == 2
+    shots(panel, "unreadable")
+    desk.boards.changed.emit(view)
+    assert not panel.damaged.isVisible()
 
 
 def test_an_older_version_is_used_again(
