@@ -2,14 +2,14 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.base.errors import JsonValue
-from core.monitor.sample import BoardSample
+from core.monitor.sample import SERIES, BoardSample
 
 Times = NDArray[np.float64]
 Values = NDArray[np.float32]
@@ -19,8 +19,6 @@ MAX_EVENTS = 500
 COARSE_S = 10.0
 DAY_S = 86_400.0
 _LIMITS = {"npu": 4, "cpu": 16, "cpu_hz": 8, "temp": 24}
-_FIXED_SERIES = 11
-assert sum(_LIMITS.values()) + _FIXED_SERIES <= MAX_SERIES
 _LONGEST_STEP_BACK_S = 60.0
 _GAP_S, _GAP_STEPS = 10.0, 5.0
 # float32 ends at 3.4e38; a figure near that is no figure.
@@ -95,11 +93,10 @@ class History:
     bounded by 7.6 MB; a board with 30 series uses half of that. Values are float32 (a byte count of 16 GiB is
     exact to 1 KiB), times float64.
 
-    Series: `npu0`.. and `cpu0`.. (percent), `cpu` (mean of the cores), `mem_used_bytes`, `mem_total_bytes`,
-    `model_rss_bytes`, `swap_used_bytes`, `temp:<zone>` (°C), `npu_hz`, `cpu_hz:<cpus>` such as `cpu_hz:0-3`,
-    `ddr_hz`, `ddr_load` and `gpu_load` (percent), `tokens_per_s`, `ttft_ms`. Unknown is NaN, and so is all of a
-    sample without answer. At most 4 `npu`, 16 `cpu`, 8 `cpu_hz` and 24 `temp` series are kept, so a board that
-    invents names costs nothing.
+    Series: `npu0`.. and `cpu0`.. (percent), `cpu` (mean of the cores), `mem_used_bytes`, `model_rss_bytes`,
+    `tokens_per_s`, `ttft_ms`, `cpu_hz:<cpus>` such as `cpu_hz:0-3`, `temp:<zone>` (°C), and the sample's single
+    figures (`core.monitor.sample.SERIES`). Unknown is NaN, and so is all of a sample without answer. At most 4
+    `npu`, 16 `cpu`, 8 `cpu_hz` and 24 `temp` series are kept, so a board that invents names costs nothing.
 
     One object belongs to one thread.
     """
@@ -355,25 +352,48 @@ def _bin_starts(times: Times, seconds: float, bins: int) -> NDArray[np.intp]:
     return np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))
 
 
+def _cpu_percent(sample: BoardSample) -> float | None:
+    cores = [share for share in sample.cpu_load_percent or () if share is not None]
+    return sum(cores) / len(cores) if cores else None
+
+
+def _mem_used_bytes(sample: BoardSample) -> float | None:
+    total, available = sample.mem_total_bytes, sample.mem_available_bytes
+    return None if total is None or available is None else total - available
+
+
+def _model_rss_bytes(sample: BoardSample) -> float | None:
+    sizes = [process.rss_bytes for process in sample.processes if process.rss_bytes is not None]
+    return sum(sizes) if sizes else None
+
+
+def _tokens_per_s(sample: BoardSample) -> float | None:
+    return None if sample.serving is None else sample.serving.tokens_per_s
+
+
+def _ttft_ms(sample: BoardSample) -> float | None:
+    return None if sample.serving is None else sample.serving.ttft_ms
+
+
+# What is reckoned from several figures, or lies deeper; single figures are the sample's own table, `SERIES`.
+_RECKONED: dict[str, Callable[[BoardSample], float | None]] = {
+    "cpu": _cpu_percent,
+    "mem_used_bytes": _mem_used_bytes,
+    "model_rss_bytes": _model_rss_bytes,
+    "tokens_per_s": _tokens_per_s,
+    "ttft_ms": _ttft_ms,
+}
+assert sum(_LIMITS.values()) + len(_RECKONED) + len(SERIES) <= MAX_SERIES
+
+
 def _figures(sample: BoardSample) -> Iterator[tuple[str | None, str, float | None]]:
     """Yield (kind with a limited number of series, series, value)."""
-    total, available = sample.mem_total_bytes, sample.mem_available_bytes
-    cores = [share for share in sample.cpu_load_percent or () if share is not None]
-    sizes = [process.rss_bytes for process in sample.processes if process.rss_bytes is not None]
     for core, load in enumerate(sample.npu_load_percent or ()):
         yield "npu", f"npu{core}", load
-    yield None, "cpu", sum(cores) / len(cores) if cores else None
-    yield None, "mem_used_bytes", None if total is None or available is None else total - available
-    yield None, "mem_total_bytes", total
-    yield None, "model_rss_bytes", sum(sizes) if sizes else None
-    yield None, "swap_used_bytes", sample.swap_used_bytes
-    yield None, "npu_hz", sample.npu_hz
-    yield None, "ddr_hz", sample.ddr_hz
-    yield None, "ddr_load", sample.ddr_load_percent
-    yield None, "gpu_load", sample.gpu_load_percent
-    if sample.serving is not None:
-        yield None, "tokens_per_s", sample.serving.tokens_per_s
-        yield None, "ttft_ms", sample.serving.ttft_ms
+    for name, reckon in _RECKONED.items():
+        yield None, name, reckon(sample)
+    for series in SERIES:
+        yield None, series.name, getattr(sample, series.field)
     for core, share in enumerate(sample.cpu_load_percent or ()):
         yield "cpu", f"cpu{core}", share
     for place, policy in enumerate(sample.cpu_policies):

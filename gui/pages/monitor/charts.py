@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.base.units import GIB
-from core.monitor.sample import BoardSample, Missing
+from core.monitor.sample import SERIES, BoardSample, Missing, Quantity
 from core.words import missing_name
 from gui.text import language, noop, tr
 
@@ -69,17 +69,22 @@ def _temperature(names: tuple[str, ...], _sample: BoardSample | None) -> list[Li
     return [Line(name, name[5:].removesuffix("-thermal").removesuffix("_thermal")) for name in zones[:8]]
 
 
-def _clocks(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
-    found = [
-        Line(name, text, 1 / _MHZ) for name, text in (("npu_hz", "NPU"), ("ddr_hz", "DDR")) if name in names
+def _components(quantity: Quantity, names: tuple[str, ...], factor: float = 1.0) -> list[Line]:
+    return [
+        Line(series.name, series.component, factor)
+        for series in SERIES
+        if series.quantity == quantity and series.component and series.name in names
     ]
+
+
+def _clocks(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
     cpus = [name for name in names if name.startswith("cpu_hz:")]
-    return found + [Line(name, f"CPU {name[7:]}", 1 / _MHZ) for name in cpus]
+    return _components("clock", names, 1 / _MHZ) + [Line(name, f"CPU {name[7:]}", 1 / _MHZ) for name in cpus]
 
 
 def _cpu(names: tuple[str, ...], _sample: BoardSample | None) -> list[Line]:
-    texts = (("cpu", tr("all CPUs")), ("ddr_load", "DDR"), ("gpu_load", "GPU"))
-    return [Line(name, text) for name, text in texts if name in names]
+    all_cpus = [Line("cpu", tr("all CPUs"))] if "cpu" in names else []
+    return all_cpus + _components("load", names)
 
 
 CHARTS = (
