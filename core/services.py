@@ -82,7 +82,7 @@ class Services:
                 standard error.
 
         Raises:
-            RKDeckError: `base.home_unusable`, `base.bad_settings`.
+            RKDeckError: `base.home_unusable`, `base.bad_settings`, `base.settings_unreadable`.
         """
         paths.ensure()
         return cls(paths, load_settings(paths.settings_file), log)

@@ -41,7 +41,7 @@ def load_settings(path: Path) -> Settings:
     """Read the settings; a missing file means the defaults.
 
     Raises:
-        RKDeckError: `base.bad_settings` naming the file and the entry that does not fit.
+        RKDeckError: `base.bad_settings` naming the file and the entry that does not fit, `base.settings_unreadable`.
     """
     found = _read(path)
     defaults = Settings()
@@ -67,7 +67,7 @@ def save_settings(path: Path, settings: Settings) -> None:
     """Write the settings in one step; entries of later versions in the file are kept.
 
     Raises:
-        RKDeckError: `base.bad_settings` when the file there is no TOML: it is left as it is.
+        RKDeckError: `base.settings_unreadable`: the file there is left as it is.
     """
     known = asdict(settings)
     kept = {key: value for key, value in _read(path).items() if key not in known}
@@ -80,11 +80,9 @@ def _read(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # also of a number of 5000 digits, and of brackets without end
-        raise RKDeckError("base.bad_settings", file=str(path), entry="", reason=str(error)) from error
+    # ValueError: also of a number of 5000 digits; RecursionError: of brackets without end.
+    except (OSError, ValueError, RecursionError) as error:
+        raise RKDeckError("base.settings_unreadable", file=str(path), reason=str(error)) from error
 
 
 def _toml(value: object) -> str:

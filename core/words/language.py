@@ -1,5 +1,6 @@
 """Which languages there are, and which one is wanted."""
 
+import logging
 import re
 import tomllib
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+_log = logging.getLogger(__name__)
 PLAIN = "en"
 _NAME = re.compile(r"[a-z]{2,3}(?:_[A-Za-z0-9]{2,8})?\Z")
 # POSIX: the first that is set and not empty counts (XBD 8.2).
@@ -44,11 +46,12 @@ def folder() -> "Traversable":
 
 @cache
 def languages() -> Mapping[str, Language]:
-    """All languages by their codes: English first, then by code."""
+    """All languages by their codes: English first, then by code; a folder whose language.toml is no good is left out."""
     found = [
-        _language(entry)
+        language
         for entry in folder().iterdir()
         if _NAME.match(entry.name) and (entry / "language.toml").is_file()
+        if (language := _language(entry)) is not None
     ]
     return {
         language.code: language for language in sorted(found, key=lambda one: (one.code != PLAIN, one.code))
@@ -74,9 +77,14 @@ def chosen(setting: str, environ: Mapping[str, str]) -> str:
     return known(setting or next((value for name in _VARIABLES if (value := environ.get(name))), PLAIN))
 
 
-def _language(entry: "Traversable") -> Language:
-    table: dict[str, Any] = tomllib.loads((entry / "language.toml").read_text("utf-8"))
-    return Language(entry.name, str(table["name"]), tuple(table["plural"]))
+def _language(entry: "Traversable") -> Language | None:
+    try:
+        table: dict[str, Any] = tomllib.loads((entry / "language.toml").read_text("utf-8"))
+        return Language(entry.name, str(table["name"]), tuple(dict(rule) for rule in table["plural"]))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        # Somebody may be in the middle of writing it; the other languages need not wait for that.
+        _log.warning("the language %s is left out, its language.toml: %r", entry.name, error)
+        return None
 
 
 def _meets(count: int, rule: Mapping[str, list[int]]) -> bool:

@@ -142,14 +142,11 @@ def test_settings_round_trip_and_keep_what_a_later_version_wrote(tmp_path: Path)
     "text",
     [
         "default_context = 'many'",
-        "= 3",
         "default_context = true",
         "upload_limit_bytes_per_s = -1",
         "keep_deployments = -1",
         f"deployments_budget_bytes = {1 << 63}",
         f"keep_deployments = 0x{'f' * 5000}",
-        "keep_deployments = " + "1" * 5000,
-        "future = " + "[" * 5000,
     ],
 )
 def test_bad_settings_name_file_and_entry(tmp_path: Path, text: str) -> None:
@@ -158,3 +155,20 @@ def test_bad_settings_name_file_and_entry(tmp_path: Path, text: str) -> None:
     with pytest.raises(RKDeckError) as caught:
         load_settings(path)
     assert caught.value.code == "base.bad_settings"
+    assert str(caught.value.facts["entry"]) in text
+
+
+@pytest.mark.parametrize("text", ["= 3", "keep_deployments = " + "1" * 5000, "future = " + "[" * 5000])
+def test_settings_that_are_no_toml_say_why(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(RKDeckError) as caught:
+        load_settings(path)
+    assert caught.value.code == "base.settings_unreadable"
+    assert caught.value.facts["reason"]
+
+
+def test_a_folder_in_place_of_the_settings_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RKDeckError) as caught:
+        load_settings(tmp_path)
+    assert caught.value.code == "base.settings_unreadable"

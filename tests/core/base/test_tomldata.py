@@ -90,7 +90,7 @@ def test_settings_that_are_no_toml_are_not_written_over(tmp_path: Path) -> None:
     for act in (lambda: load_settings(file), lambda: save_settings(file, Settings())):
         with pytest.raises(RKDeckError) as caught:
             act()
-        assert caught.value.code == "base.bad_settings"
+        assert caught.value.code == "base.settings_unreadable"
     assert file.read_text("utf-8") == "theme = dark\n"
     file.write_text('later = "kept"\n', "utf-8")
     save_settings(file, Settings(theme="dark"))

@@ -144,7 +144,7 @@ def test_a_killed_worker_is_started_again(place: Place, caplog: pytest.LogCaptur
 def test_a_home_that_cannot_be_read_is_told(place: Place) -> None:
     place.paths.settings_file.write_text("this is no TOML")
     with place.feed("desk"):
-        place.wait_for("desk", "base.bad_settings")
+        place.wait_for("desk", "base.settings_unreadable")
         place.paths.settings_file.unlink()
         place.switch_on("desk")
         place.wait_for("desk", UP)

@@ -86,6 +86,15 @@ def test_a_language_counts_by_its_own_rule(third: Path) -> None:
     assert counted("{n} thing", "{n} things", 1, "en") == "1 thing"
 
 
+@pytest.mark.expects_log
+@pytest.mark.parametrize("text", ["", "name = ", 'name = "X"', 'name = "X"\nplural = [1]', "\xff"])
+def test_a_half_made_language_is_left_out(third: Path, text: str) -> None:
+    (third / "xx" / "language.toml").write_text(text, "latin-1")
+    forget()
+    assert set(languages()) == {"en", "es"}
+    assert known("xx_YY") == "en"
+
+
 def test_a_language_without_plural_forms_has_one() -> None:
     assert {Language("zh", "中文", ({},)).form(count) for count in range(30)} == {0}
 
