@@ -116,8 +116,8 @@ def run_window(paths: AppPaths, options: WindowOptions | None = None) -> int:
     """Open the window and stay until it is closed; returns the exit code.
 
     Raises:
-        RKDeckError: `base.home_unusable`, `base.bad_settings`, `base.settings_unreadable`; `window.already_open` when another window has
-            this home (it was raised).
+        RKDeckError: `base.home_unusable`, `base.bad_settings`, `base.settings_unreadable`; `window.already_open` when
+            another window has this home (it was raised).
     """
     options = options or WindowOptions()
     faulthandler.enable(all_threads=True)

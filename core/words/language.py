@@ -46,7 +46,7 @@ def folder() -> "Traversable":
 
 @cache
 def languages() -> Mapping[str, Language]:
-    """All languages by their codes: English first, then by code; a folder whose language.toml is no good is left out."""
+    """All languages by their codes: English first, then by code; a half-made folder is left out."""
     found = [
         language
         for entry in folder().iterdir()
