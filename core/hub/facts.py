@@ -5,7 +5,7 @@ from collections.abc import Collection
 from core.base.errors import RefusedError, RKDeckError
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
-from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config
+from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config, refuse_unmerged
 from core.model.files import CONFIG_NAME, MAX_CONFIG_BYTES, WeightFiles, read_weight_files, refusal_of
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 
@@ -22,8 +22,9 @@ def fetch_model_facts(hub: Hub, repo: str, revision: str | None = None) -> Model
     Raises:
         RKDeckError: as `Hub` does; `hub.no_config` when there is no config.json; `hub.shard_missing`;
             the estimate's errors for files that are damaged or hostile.
-        RefusedError: `model.adapter_only`, `model.adapter_without_base` for an adapter; where there is no config.json,
-            `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`; `hub.too_many_files`, `hub.headers_too_large`.
+        RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; where
+            there is no config.json, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`; `hub.too_many_files`,
+            `hub.headers_too_large`.
     """
     return fetch_facts(hub, hub.details(repo, revision))
 
@@ -44,6 +45,7 @@ def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
         raise RefusedError("hub.too_many_files", repo=detail.repo, count=len(shards))
     limit = reader.bytes_read + _MAX_HEADERS_BYTES
     tensors = join_shards(_read_header(reader, names, shard, limit) for shard in shards)
+    refuse_unmerged(tensors, detail.repo)
     return ModelFacts(
         model=detail.repo,
         config=config,

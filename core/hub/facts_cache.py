@@ -13,7 +13,7 @@ from core.base import atomic
 from core.model.facts import ModelFacts
 from core.model.headers import TensorInfo
 
-_SCHEMA = 2
+_SCHEMA = 3  # 3: packed and unmerged weights are recognised; older entries say nothing of them
 _MAX_FILES = 500
 _MAX_BYTES = 64 << 20  # unpacked; the largest known model's facts are 4 MB
 _log = logging.getLogger(__name__)

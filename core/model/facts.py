@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import JsonValue, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.names import printable
 from core.model.files import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -23,6 +24,8 @@ from core.model.headers import (
 )
 
 MAX_TENSORS = 400_000
+# What weights are stored in before anybody quantizes them.
+FLOATS = frozenset(("F64", "F32", "F16", "BF16"))
 
 _TENSOR_SUFFIXES = {
     "qweight": "gptq or awq",
@@ -32,6 +35,10 @@ _TENSOR_SUFFIXES = {
     "absmax": "bitsandbytes",
     "SCB": "bitsandbytes",
 }
+# Parts of names PEFT gives while an adapter is wired into a model (peft/tuners/lora/layer.py, peft/utils/other.py).
+_ADAPTER_PARTS = frozenset(
+    ("base_layer", "lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "modules_to_save")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +69,8 @@ def load_local_facts(folder: Path) -> ModelFacts:
         RKDeckError: `estimate.no_config` (no config.json), `estimate.unreadable`, `estimate.bad_config`,
             `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file` and, from `names`,
             `names.unsafe_path` for a shard name that leaves the folder.
-        RefusedError: `model.adapter_only`, `model.adapter_without_base`; and, where there is no config.json either,
-            `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`.
+        RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; and,
+            where there is no config.json either, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`.
     """
     has_config = (folder / CONFIG_NAME).is_file()
     # Without it nothing is known of any weights, so that is said first; but an adapter or GGUF never had one.
@@ -76,6 +83,7 @@ def load_local_facts(folder: Path) -> ModelFacts:
     config = parse_config(_read(folder / CONFIG_NAME, MAX_CONFIG_BYTES))
     headers = found.files if found.has_headers else ()
     tensors = join_shards(_shard_tensors(folder, name) for name in headers)
+    refuse_unmerged(tensors, str(folder))
     return ModelFacts(str(folder), config, tensors, 0, detect_quantization(config, tensors), found.kind)
 
 
@@ -143,18 +151,49 @@ def join_shards(shards: Iterable[tuple[TensorInfo, ...]]) -> tuple[TensorInfo, .
 def detect_quantization(config: Mapping[str, JsonValue], tensors: Iterable[TensorInfo]) -> str | None:
     """Return how the checkpoint is already quantized, or None.
 
-    rkllm-toolkit takes float checkpoints; the names of quantized ones break it (rknn-llm issue 386).
+    rkllm-toolkit takes float checkpoints; the names of quantized ones break it (rknn-llm issue 386). A configuration
+    may be silent: then the tensors tell, by their names or because a matrix is not stored in floats of 16 bits or more.
     """
     for owner in (config, config.get("text_config")):
-        stated = owner.get("quantization_config") if isinstance(owner, dict) else None
-        if isinstance(stated, dict):
-            method = stated.get("quant_method")
-            return method[:40] if isinstance(method, str) and method else "unknown"
+        stated = _stated_quantization(owner) if isinstance(owner, dict) else None
+        if stated is not None:
+            return stated
+    return next((found for tensor in tensors if (found := _packed(tensor)) is not None), None)
+
+
+def refuse_unmerged(tensors: Iterable[TensorInfo], model: str) -> None:
+    """Refuse weights into which an adapter was wired but never merged: they lie under the wiring's names.
+
+    Args:
+        tensors: of all shards.
+        model: a Hub id or a folder, for the words.
+
+    Raises:
+        RefusedError: `model.adapter_unmerged`.
+    """
     for tensor in tensors:
-        found = _TENSOR_SUFFIXES.get(tensor.name.rpartition(".")[2])
-        if found is not None:
-            return found
-    return None
+        if not _ADAPTER_PARTS.isdisjoint(tensor.name.split(".")):
+            raise RefusedError("model.adapter_unmerged", model=model, tensor=printable(tensor.name))
+
+
+def _stated_quantization(config: Mapping[str, JsonValue]) -> str | None:
+    stated = config.get("quantization_config")
+    if isinstance(stated, dict):
+        method = stated.get("quant_method")
+        return method[:40] if isinstance(method, str) and method else "unknown"
+    # MLX (mlx-lm, `utils.quantize_model`) has a key of its own, and may write nothing else.
+    return "mlx" if isinstance(config.get("quantization"), dict) else None
+
+
+def _packed(tensor: TensorInfo) -> str | None:
+    """How one tensor is packed; None for one that is not, or is no matrix of weights."""
+    last = tensor.name.rpartition(".")[2]
+    found = _TENSOR_SUFFIXES.get(last)
+    if found is not None:
+        return found
+    if last != "weight" or len(tensor.shape) < 2 or tensor.dtype in FLOATS:
+        return None
+    return "fp8" if tensor.dtype.startswith("F8_") else f"packed in {tensor.dtype}"
 
 
 def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:

@@ -6,6 +6,7 @@ import pytest
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.model.facts import detect_quantization, load_local_facts, parse_config
 from core.model.files import parse_index
+from core.model.headers import TensorInfo
 from core.model.shape import build_shape
 from tests.core.estimate.samples import CONFIGS, tensor, tensors, write_sparse
 
@@ -120,3 +121,50 @@ def test_refuses_a_configuration_that_is_none(data: bytes) -> None:
 )
 def test_sees_quantized_checkpoints(config: dict[str, JsonValue], suffix: str, method: str | None) -> None:
     assert detect_quantization(config, [tensor(f"model.layers.0.mlp.up_proj.{suffix}", 4, 4)]) == method
+
+
+@pytest.mark.parametrize(
+    ("config", "dtype", "method"),
+    [
+        ({}, "BF16", None),
+        ({}, "F64", None),
+        ({}, "F8_E4M3", "fp8"),
+        ({}, "F8_E5M2", "fp8"),
+        ({}, "U32", "packed in U32"),
+        ({}, "I8", "packed in I8"),
+        ({"quantization": {"group_size": 64, "bits": 4}}, "U32", "mlx"),
+        ({"text_config": {"quantization": {"bits": 8}}}, "U32", "mlx"),
+        ({"quantization": None}, "BF16", None),
+    ],
+)
+def test_a_matrix_not_stored_in_floats_is_quantized_whatever_the_configuration_says(
+    config: dict[str, JsonValue], dtype: str, method: str | None
+) -> None:
+    packed = TensorInfo("model.layers.0.mlp.up_proj.weight", dtype, (4, 4), 16)
+    assert detect_quantization(config, [packed]) == method
+
+
+def test_numbers_that_are_no_matrix_of_weights_do_not_make_a_checkpoint_quantized() -> None:
+    others = [
+        TensorInfo("model.layers.0.self_attn.bias", "BOOL", (1, 1), 1),
+        TensorInfo("model.embeddings.position_ids", "I64", (1, 8), 64),
+        TensorInfo("model.norm.num_batches_tracked.weight", "I64", (), 8),
+    ]
+    assert detect_quantization({}, others) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "base_model.model.model.layers.0.self_attn.q_proj.base_layer.weight",
+        "model.layers.3.mlp.up_proj.lora_A.default.weight",
+        "base_model.model.lm_head.modules_to_save.default.weight",
+    ],
+)
+def test_an_adapter_that_was_never_merged_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    model = CONFIGS["Qwen2-0.5B"]
+    (tmp_path / "config.json").write_text(json.dumps(model))
+    write_sparse(tmp_path / "model.safetensors", (*tensors(model), tensor(name, 8, 896)))
+    with pytest.raises(RefusedError, match="adapter_unmerged") as caught:
+        load_local_facts(tmp_path)
+    assert caught.value.facts["tensor"] == name
