@@ -11,7 +11,7 @@ from core.model.families import kept_elements
 from core.model.files import WeightFiles, WeightsKind, refusal_of
 from core.model.tensors import LinearLayer, SortedTensors, elements, sort_tensors
 from core.model.textconfig import TextConfig, read_text_config
-from core.vendor.architectures import Architecture, find_architecture, newest_toolkit
+from core.vendor.architectures import Architecture, find_architecture, find_by_model_type, newest_toolkit
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class ModelShape:
     """The language part of a model, in elements (not bytes) unless named otherwise.
 
     Attributes:
-        architecture: class name of config.json, made printable.
+        architecture: class name of config.json, made printable; its `model_type` where it names none.
         family: kind of model (resources/architectures.toml), `unknown` for a class RKDeck does not know.
         known: the toolkit lists the class; `since` is the version that brought it.
         modelled: keys and values are known, so memory and speed can be computed.
@@ -92,7 +92,8 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         RefusedError: `model.gguf_only` and the like, where that is because the weights are of another kind.
     """
     config = read_text_config(facts.config)
-    architecture = find_architecture(config.class_name) or Architecture("unknown", None, False, None, False)
+    find = find_architecture if config.class_named else find_by_model_type
+    architecture = find(config.class_name) or Architecture("unknown", None, False, None, False)
     found, from_headers = _tensors(facts, config, architecture)
     embedding = found.embedding
     if embedding is None or not found.body or not found.layers:
@@ -194,6 +195,8 @@ def _notes(
         notes.append(note("unknown_architecture", architecture=name))
     elif _version(architecture.since) > _version(newest_toolkit()):
         notes.append(note("newer_toolkit", architecture=name, since=architecture.since))
+    if architecture.since is not None and not config.class_named:
+        notes.append(note("by_model_type", model_type=name))
     if not known:
         notes.append(note("no_memory_model", architecture=name, family=architecture.family))
     elif architecture.since is not None and not architecture.benchmarked:

@@ -16,6 +16,8 @@ class TextConfig:
     """Sizes stated by config.json; None where it is silent or says something impossible.
 
     Attributes:
+        class_name: the first of `architectures`; where none is named, the `model_type`.
+        class_named: whether it is a class.
         kv_heads, head_dim: heads of the key and value cache, and the width of one.
         mla_width: elements one MLA head caches a token (keys nope + rope, and values), None for others.
         tied: whether the head shares the embedding's weights; None when config.json does not say.
@@ -27,6 +29,7 @@ class TextConfig:
     """
 
     class_name: str
+    class_named: bool
     hidden: int | None
     layers: int | None
     heads: int | None
@@ -54,8 +57,10 @@ def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
     head_dim = _size(table, "head_dim", "kv_channels", "attention_head_dim")
     if head_dim is None and hidden and heads and hidden % heads == 0:
         head_dim = hidden // heads
+    stated = _stated_class(config)
     return TextConfig(
-        class_name=_class_name(config),
+        class_name=stated or _model_type(config) or "unknown",
+        class_named=stated is not None,
         hidden=hidden,
         layers=_size(table, "num_hidden_layers", "num_layers", "n_layer"),
         heads=heads,
@@ -95,12 +100,16 @@ def _language_part(config: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     return config
 
 
-def _class_name(config: Mapping[str, JsonValue]) -> str:
+def _stated_class(config: Mapping[str, JsonValue]) -> str | None:
     stated = config.get("architectures")
     if isinstance(stated, list) and stated and isinstance(stated[0], str) and stated[0]:
         return printable(stated[0], 100)
+    return None
+
+
+def _model_type(config: Mapping[str, JsonValue]) -> str | None:
     model_type = config.get("model_type")
-    return printable(model_type, 100) if isinstance(model_type, str) and model_type else "unknown"
+    return printable(model_type, 100) if isinstance(model_type, str) and model_type else None
 
 
 def _size(table: Mapping[str, JsonValue], *keys: str) -> int | None:

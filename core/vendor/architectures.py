@@ -40,7 +40,12 @@ class Architecture:
 
 def find_architecture(class_name: str) -> Architecture | None:
     """Return what is known of a class of config.json's `architectures`, or None."""
-    return _by_class().get(class_name.lower())
+    return _by_name("classes").get(class_name.lower())
+
+
+def find_by_model_type(model_type: str) -> Architecture | None:
+    """Return what is known of config.json's `model_type`, or None; to be asked where no class is named."""
+    return _by_name("model_types").get(model_type.lower())
 
 
 def newest_toolkit() -> str:
@@ -49,7 +54,7 @@ def newest_toolkit() -> str:
 
 
 @cache
-def _by_class() -> Mapping[str, Architecture]:
+def _by_name(key: str) -> Mapping[str, Architecture]:
     found: dict[str, Architecture] = {}
     for table in tomldata.subtables(tomldata.load_toml(_FILE), "architecture", _FILE):
         architecture = Architecture(
@@ -60,5 +65,6 @@ def _by_class() -> Mapping[str, Architecture]:
             benchmarked=tomldata.flag(table, "benchmarked", _FILE),
         )
         # Compared without case: TeleChat spells its own class in two ways.
-        found |= {name.lower(): architecture for name in tomldata.texts(table, "classes", _FILE)}
+        names = tomldata.texts(table, key, _FILE) if key in table else ()
+        found |= {name.lower(): architecture for name in names}
     return MappingProxyType(found)

@@ -201,3 +201,18 @@ def test_a_hostile_class_name_is_made_printable() -> None:
     shape = build_shape(facts_of(model, tensors(model)))
     assert shape.architecture.isprintable()
     assert len(shape.architecture) < 200
+
+
+@pytest.mark.parametrize("architectures", [None, [], [None], "Qwen2ForCausalLM", {}, [""]])
+def test_without_a_class_the_model_type_tells_what_it_is(architectures: JsonValue) -> None:
+    model = CONFIGS["Qwen2-0.5B"] | {"model_type": "qwen2", "architectures": architectures}
+    shape = build_shape(facts_of(model, tensors(model)))
+    assert (shape.known, shape.family, shape.benchmarked) == (True, "dense", True)
+    assert "by_model_type" in codes(shape)
+
+
+def test_a_class_that_is_named_and_unknown_is_not_explained_away_by_the_model_type() -> None:
+    model = CONFIGS["Qwen2-0.5B"] | {"model_type": "qwen2", "architectures": ["Qwen2ForTokenClassification"]}
+    shape = build_shape(facts_of(model, tensors(model)))
+    assert not shape.known
+    assert {"by_model_type", "unknown_architecture"} & codes(shape) == {"unknown_architecture"}
