@@ -32,7 +32,7 @@ def plan_conversion(
 
     Raises:
         RefusedError: the first problem that would make the toolkit fail, or that the disk has no room (unless
-            `force`), `convert.output_exists`.
+            `force`; calibration data it cannot read is refused all the same), `convert.output_exists`.
     """
     shape = build_shape(load_local_facts(folder))
     problems = validate(recipe, shape, toolkit)
@@ -68,9 +68,10 @@ def output_folder(library_folder: Path) -> Path:
 
 
 def _refuse(problems: Iterable[Problem], *, force: bool) -> None:
-    errors = [problem.error for problem in problems if problem.severity == "error"]
-    if errors and not force:
-        raise errors[0]
+    errors = [problem for problem in problems if problem.severity == "error"]
+    refused = [problem.error for problem in errors if problem.final or not force]
+    if refused:
+        raise refused[0]
 
 
 def _ram_bytes(shape: ModelShape, making: RecipeTarget, context: int) -> int | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.convert.calibration import check_calibration
 from core.convert.toolkits import Toolkit
 from core.estimate.table import support_reason
 from core.model.shape import ModelShape
@@ -73,11 +74,13 @@ class Problem:
 
     Attributes:
         remedy: the recipe that would mend it, where there is only one sensible one.
+        final: the toolkit cannot but fail, so that nobody may insist.
     """
 
     severity: Severity
     error: RKDeckError
     remedy: Recipe | None = None
+    final: bool = False
 
 
 def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) -> tuple[Problem, ...]:
@@ -100,8 +103,7 @@ def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) 
     if shape is not None and toolkit is not None:
         problems += _version_problems(shape, toolkit)
     problems += _option_problems(recipe)
-    if recipe.dataset is None:
-        problems.append(Problem("warning", RefusedError("convert.no_dataset")))
+    problems += _dataset_problems(recipe)
     return tuple(sorted(problems, key=lambda problem: problem.severity))
 
 
@@ -191,6 +193,18 @@ def _option_problems(recipe: Recipe) -> list[Problem]:
     missing = [path for path in (recipe.dataset, recipe.lora) if path is not None and not _exists(path)]
     return problems + [
         Problem("error", RefusedError("convert.input_missing", path=str(path))) for path in missing
+    ]
+
+
+def _dataset_problems(recipe: Recipe) -> list[Problem]:
+    if recipe.dataset is None:
+        return [Problem("warning", RefusedError("convert.no_dataset"))]
+    if not _exists(recipe.dataset):
+        return []  # told among the options
+    found = check_calibration(recipe.dataset)
+    return [
+        *(Problem("error", error, final=True) for error in found.errors),
+        *(Problem("warning", warning) for warning in found.warnings),
     ]
 
 

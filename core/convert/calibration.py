@@ -1,0 +1,145 @@
+"""Calibration data before a conversion: whether the toolkit can read it, entry by entry.
+
+The toolkit wants a JSON list of `{"input": prompt, "target": answer}` (SDK manual 1.3.0, table 3-3). It reads the file
+only after it has loaded the model, an hour into a conversion of a large one, so what a look can tell is told before.
+"""
+
+import codecs
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from core.base.errors import RefusedError
+from core.base.names import printable
+
+# 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
+MAX_BYTES = 64 << 20
+_KEYS = ("input", "target")
+_NAMED = 8  # entries, or keys, one message names
+_OTHER_ENCODINGS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"), (codecs.BOM_UTF8, "UTF-8 with a byte order mark"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a look at a file of calibration data tells.
+
+    Attributes:
+        samples: entries of the list; None when the file is none.
+        errors: what makes the toolkit fail; one for all entries with the same fault.
+        warnings: what it takes, but is hardly meant.
+    """
+
+    samples: int | None
+    errors: tuple[RefusedError, ...] = ()
+    warnings: tuple[RefusedError, ...] = ()
+
+
+def check_calibration(path: Path) -> Calibration:
+    """Read a file of calibration data as the toolkit will; whatever it is, this only tells. Entries count from 1."""
+    try:
+        entries = _entries(path)
+    except RefusedError as error:
+        return Calibration(None, (error,))
+    faults: dict[tuple[str, str], list[int]] = {}
+    seen: set[tuple[object, object]] = set()
+    repeated: list[int] = []
+    for number, entry in enumerate(entries, 1):
+        found = tuple(_faults(entry))
+        for fault in found:
+            faults.setdefault(fault, []).append(number)
+        if not found and isinstance(entry, dict):
+            sample = (entry["input"], entry["target"])
+            if sample in seen:
+                repeated.append(number)
+            seen.add(sample)
+    errors = tuple(
+        RefusedError(code, entries=_named(numbers), count=len(numbers), found=found)
+        for (code, found), numbers in faults.items()
+    )
+    warnings = (
+        (RefusedError("convert.dataset_repeats", entries=_named(repeated), count=len(repeated)),)
+        if repeated
+        else ()
+    )
+    return Calibration(len(entries), errors, warnings)
+
+
+def _entries(path: Path) -> list[object]:
+    name = str(path)
+    text = _text(path)
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        if _is_json_lines(text):
+            raise RefusedError("convert.dataset_json_lines", path=name) from error
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        if line is None:
+            raise RefusedError("convert.dataset_odd_json", path=name) from error
+        raise RefusedError("convert.dataset_not_json", path=name, line=line) from error
+    if not isinstance(value, list):
+        # One line of JSON lines is a whole document as well.
+        raise RefusedError("convert.dataset_not_list", path=name)
+    if not value:
+        raise RefusedError("convert.dataset_empty", path=name)
+    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        # A pipe or a device would keep the reader waiting.
+        if not path.is_file():
+            raise RefusedError("convert.dataset_no_file", path=str(path))
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RefusedError("convert.unreadable", file=str(path), reason=error.strerror or "") from error
+    if len(data) > MAX_BYTES:
+        raise RefusedError("convert.dataset_too_large", path=str(path), limit_bytes=MAX_BYTES)
+    for mark, encoding in _OTHER_ENCODINGS:
+        if data.startswith(mark):
+            raise RefusedError("convert.dataset_encoding", path=str(path), encoding=encoding)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RefusedError("convert.dataset_not_utf8", path=str(path), line=line) from error
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+def _is_json_lines(text: str) -> bool:
+    """Whether the first two lines that are not blank are objects, each by itself."""
+    lines = [line for line in text[: 1 << 20].splitlines() if line.strip()][:2]
+    try:
+        return len(lines) == 2 and all(isinstance(json.loads(line), dict) for line in lines)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _faults(entry: object) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with an entry: a code, and what was found there."""
+    if not isinstance(entry, dict):
+        yield "convert.dataset_entry_no_object", ""
+        return
+    if any(key not in entry for key in _KEYS):
+        names = ", ".join(printable(key, 40) for key in list(entry)[:_NAMED])
+        yield "convert.dataset_entry_keys", names
+        return
+    for key in _KEYS:
+        value = entry[key]
+        if not isinstance(value, str):
+            yield "convert.dataset_entry_no_text", key
+        elif not value.strip():
+            yield "convert.dataset_entry_blank", key
+
+
+def _named(numbers: list[int]) -> str:
+    more = ", …" if len(numbers) > _NAMED else ""
+    return ", ".join(map(str, numbers[:_NAMED])) + more
