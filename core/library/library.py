@@ -1,6 +1,7 @@
 """The library: items are sets of files with provenance, listed in the database, kept where they are."""
 
 import json
+import re
 import shutil
 import sqlite3
 import time
@@ -18,6 +19,8 @@ from core.model.facts import local_names, local_weight_files
 from core.model.files import CONFIG_NAME, refusal_of, weight_files
 
 Kind = Literal["source", "rkllm"]
+# file_download.py, `repo_folder_name`, joins with two dashes; the Hub allows none of these in a name.
+_CACHED = re.compile(r"models--(?P<repo>[\w.-]+)/snapshots/(?P<commit>[0-9a-f]{40})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +165,12 @@ class Library:
             for file in _files_below(folder)
         ]
         provenance: dict[str, JsonValue] = {"added_from": str(folder)}
+        repo, revision = _cached_from(folder)
+        title = repo.rpartition("/")[2] if repo else folder.name
         return self.register(
-            kind="source", title=folder.name, path=folder, files=files, provenance=provenance
-        )
+            kind="source", title=title, path=folder, files=files, repo=repo, revision=revision,
+            provenance=provenance,
+        )  # fmt: skip
 
     def remove(self, item_id: str) -> LibraryItem:
         """Forget an item; its files are deleted only when they are in the library's own folder.
@@ -233,6 +239,14 @@ class Library:
             provenance=json.loads(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
+
+
+def _cached_from(folder: Path) -> tuple[str | None, str | None]:
+    """The repository and commit of a folder in huggingface_hub's cache, `models--OWNER--NAME/snapshots/COMMIT`."""
+    match = _CACHED.fullmatch("/".join(folder.parts[-3:]))
+    if match is None:
+        return None, None
+    return match["repo"].replace("--", "/", 1), match["commit"]
 
 
 def _text(path: Path) -> str:

@@ -113,6 +113,22 @@ def test_a_model_folder_is_added_where_it_lies(library: Library, tmp_path: Path)
     assert library.verify(item.id) == ()
 
 
+@pytest.mark.parametrize(
+    ("place", "title", "repo"),
+    [
+        ("models--field--Plain-1.5B/snapshots/" + "a1" * 20, "Plain-1.5B", "field/Plain-1.5B"),
+        ("models--gpt2/snapshots/" + "a1" * 20, "gpt2", "gpt2"),
+        ("models--field--plain/snapshots/main", "main", None),
+        ("snapshots/" + "a1" * 20, "a1" * 20, None),
+    ],
+)
+def test_a_folder_of_the_hubs_own_cache_is_known_by_its_repository(
+    library: Library, tmp_path: Path, place: str, title: str, repo: str | None
+) -> None:
+    item = library.add_source_folder(small_repo(tmp_path / place))
+    assert (item.title, item.repo, item.revision) == (title, repo, "a1" * 20 if repo else None)
+
+
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
 def test_a_folder_that_is_no_model_is_refused(library: Library, tmp_path: Path, missing: str) -> None:
     folder = small_repo(tmp_path / "tiny")
@@ -122,6 +138,15 @@ def test_a_folder_that_is_no_model_is_refused(library: Library, tmp_path: Path, 
     assert caught.value.code == "library.not_a_model"
     assert str(caught.value.facts["missing"]).rpartition(".")[2] == missing.rpartition(".")[2]
     assert library.list() == []
+
+
+def test_weights_that_link_to_nothing_are_no_model(library: Library, tmp_path: Path) -> None:
+    folder = small_repo(tmp_path / "tiny")
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(tmp_path / "blobs" / "gone")
+    with pytest.raises(RKDeckError) as caught:
+        library.add_source_folder(folder)
+    assert caught.value.code == "library.not_a_model"
 
 
 def test_verify_tells_each_kind_of_damage(library: Library, tmp_path: Path) -> None:
