@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import UsageError
+from core.base.errors import RKDeckError
 from core.base.names import printable, safe_component
 from core.boards.doctor.examination import Examination
 from core.boards.store import check_store_path
@@ -26,6 +26,13 @@ class LocalModel:
     sha256: str
     size_bytes: int
     title: str
+
+
+def renaming(asked: str | None, name: str) -> RKDeckError | None:
+    """What has to be told when a deployment is not called as was asked for: two such names may become one."""
+    if asked is None or asked == name:
+        return None
+    return RKDeckError("deploy.renamed", asked=printable(asked), name=name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def plan_deployment(
     Raises:
         RefusedError: what `core.fitness.judge` finds that says no, by the finding's code: `deploy.wrong_platform`,
             `doctor.model_no_library`, `doctor.store_none`, ...
-        UsageError: `boards.bad_store`, `deploy.bad_name`.
+        UsageError: `boards.bad_store`.
     """
     judgement = judge(candidate, seen, board=board)
     refused = judgement.refused(force=force)
@@ -84,10 +91,8 @@ def plan_deployment(
         raise refused
     assert seen.store is not None  # else it was refused, whatever the force
     store = check_store_path(seen.store.path)
-    if name is not None and not NAME.fullmatch(name):
-        # Made into one, "a b" and "a;b" would be versions of the same deployment.
-        raise UsageError("deploy.bad_name", name=printable(name), proposal=safe_component(name))
-    chosen = name if name is not None else safe_component(model.title)
+    asked = name if name is not None else model.title
+    chosen = asked if name is not None and NAME.fullmatch(name) else safe_component(asked)
     return DeployPlan(
         name=chosen,
         title=printable(model.title),

@@ -14,7 +14,7 @@ from core.deploy.companions import Companion, find_companions, origin_of
 from core.deploy.deployments import bytes_there
 from core.deploy.layout import Origin, file_blob_path, partial_path
 from core.deploy.order import DeployOrder
-from core.deploy.plan import LocalModel, plan_deployment
+from core.deploy.plan import LocalModel, plan_deployment, renaming
 from core.deploy.pruning import prune
 from core.deploy.sending import Link, Sending, persist
 from core.fitness.candidate import look_at
@@ -76,6 +76,9 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
             name=order.name,
             force=order.force,
         )
+        renamed = renaming(order.name, plan.name)
+        if renamed is not None:
+            tell(context.log, renamed, "warning")
         companions, origin = _belongings(parts.library, order.file)
         context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
         sender = _Sender(context, link, order.limit_bytes_per_s)

@@ -11,6 +11,7 @@ from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
 from core.cli.models import existing_path, is_path
+from core.deploy.plan import renaming
 from core.jobs.manager import JobHandle
 from core.usecases import deployment as use
 
@@ -226,6 +227,9 @@ def _adopt(context: Context) -> int:
     if options.path is not None and options.path.endswith(".rkllm"):
         context.output.note(tr("the board is computing the file's checksum ..."))
         now = use.adopt(services, board.name, options.path, name=options.name, force=options.force)
+        renamed = renaming(options.name, now.name)
+        if renamed is not None:
+            context.output.note(context.output.sentence(renamed))
         context.output.document({"board": board.name, "deployment": now.to_json()})
         context.output.text(
             tr("{name} is live on {board}; nothing was sent", name=now.name, board=board.name)

@@ -8,10 +8,11 @@ import pytest
 from core.base.errors import RefusedError, UsageError
 from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_facts
 from core.boards.registry import Board
-from core.deploy.plan import DeployPlan, LocalModel, plan_deployment
+from core.deploy.plan import DeployPlan, LocalModel, plan_deployment, renaming
 from core.fitness.candidate import Candidate
 from core.fitness.sight import board_seen
 from core.model.inspect import Inspection, inspect_file
+from core.words import word
 from tests.core.deploy.models import real_file, simulated_file
 
 SHA = "ab" * 32
@@ -148,12 +149,18 @@ def test_the_files_of_these_tests_are_what_they_claim(tmp_path: Path) -> None:
     assert (simulated.simulated, simulated.platform, simulated.problems) == (True, "rk3588", ())
 
 
-@pytest.mark.parametrize("name", ["a b", "a;b", "", ".", "..", "-x", "x/y", "n\u00e4me", "a\nb", "x" * 101])
-def test_two_names_never_fall_onto_one_deployment(name: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        plan(name=name)
-    assert caught.value.code == "deploy.bad_name"
-    assert plan(name=str(caught.value.facts["proposal"])).name == caught.value.facts["proposal"]
+@pytest.mark.parametrize("name", ["a b", "a;b", "-x", "x/y", "a\nb"])
+def test_a_name_that_becomes_another_is_told(name: str) -> None:
+    """Two such names may fall onto one deployment."""
+    found = renaming(name, plan(name=name).name)
+    assert found is not None
+    assert found.code == "deploy.renamed"
+    assert all(text.isprintable() for text in word(found))
+
+
+def test_a_name_that_is_one_is_no_news() -> None:
+    assert renaming("model_v1.2", plan(name="model_v1.2").name) is None
+    assert renaming(None, plan().name) is None
 
 
 def test_a_name_that_is_one_stays_as_it_is() -> None:

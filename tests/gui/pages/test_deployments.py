@@ -88,6 +88,7 @@ def test_what_cannot_be_read_is_shown_as_such(
     assert panel.damaged.isVisible()
     assert "/srv/<b>store</b>/m\\x1b.json" in panel.damaged.text()
     assert len(mine(panel, tmp_path)) == 2
+    flush()
     shots(panel, "unreadable")
     desk.boards.changed.emit(view)
     assert not panel.damaged.isVisible()
