@@ -191,7 +191,7 @@ def test_a_remedy_that_was_through_when_it_was_left_can_be_taken_back(
     visited: Desk, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     held = HeldBack()
-    monkeypatch.setattr(doctor_use, "apply_fix", held.around(doctor_use.apply_remedy))
+    monkeypatch.setattr(doctor_use, "apply_remedy", held.around(doctor_use.apply_remedy))
     done: list[object] = []
     remedy = Remedy("performance", ("true",), ("true",), as_root=False)
     dialog = RemedyDialog(visited, BOARD, remedy, "direct")
