@@ -76,11 +76,11 @@ def test_a_damaged_state_of_the_window_is_left_aside(home: Path, content: str) -
 
 
 def test_a_platform_that_is_not_installed_is_told_instead_of_an_abort(tmp_path: Path) -> None:
-    in_words(start(tmp_path / "home", QT_QPA_PLATFORM="nowhere"), 1, "nowhere", "rkdeck --help")
+    in_words(start(tmp_path / "home", QT_QPA_PLATFORM="nowhere"), 1, "nowhere", "in a terminal too")
 
 
 def test_a_display_that_does_not_answer_is_told_instead_of_an_abort(tmp_path: Path) -> None:
-    in_words(start(tmp_path / "home", QT_QPA_PLATFORM="", DISPLAY="127.0.0.1:99"), 1, "rkdeck --help")
+    in_words(start(tmp_path / "home", QT_QPA_PLATFORM="", DISPLAY="127.0.0.1:99"), 1, "in a terminal too")
 
 
 def test_a_state_that_cannot_be_kept_does_not_keep_the_window_from_closing(home: Path) -> None:

@@ -20,7 +20,11 @@ from core.base.runtime_protocol import (
 )
 
 PAGE = (Path(__file__).parents[3] / "docs/runtime-protocol.md").read_text("utf-8")
-WORDS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=80).map(str.strip)
+WORDS = (
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=80)
+    .map(str.strip)
+    .filter(bool)
+)
 FIGURES = st.none() | st.floats(0, 1e12)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
