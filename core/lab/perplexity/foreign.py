@@ -17,6 +17,7 @@ from core.lab.perplexity.figures import Answer
 from core.lab.perplexity.measurement import Measurement
 from core.lab.perplexity.order import PerplexityOrder
 from core.quantization.affine import is_symmetric
+from core.vendor.levels import Level
 
 _SIGKILL = 9
 _LAST_BYTES = 4000
@@ -41,13 +42,7 @@ def run_torch(measurement: Measurement, words: str, job_dir: Path, on_output: Ou
     order = measurement.order
     text = job_dir / "text.txt"
     atomic.write_text(text, words)
-    levels: list[JsonValue] = [
-        {
-            "name": level.name, "bits": level.bits, "activation_bits": level.activation_bits,
-            "group_size": level.group_size, "rounding": level.rounding, "symmetric": is_symmetric(level.bits),
-        }
-        for level in order.levels_found()
-    ]  # fmt: skip
+    levels: list[JsonValue] = [level_json(level) for level in order.levels_found()]
     done: dict[str, JsonValue] = {
         level: list[JsonValue](indices) for level, indices in measurement.done().items()
     }
@@ -80,6 +75,14 @@ def run_toolkit(measurement: Measurement, words: str, job_dir: Path, on_output: 
         if todo:
             orders: dict[str, JsonValue] = {"level": level, "calls": order.calls[level], "windows": todo}
             _Program(measurement, on_output).run("toolkit_logits.py", orders, job_dir)
+
+
+def level_json(level: Level) -> JsonValue:
+    """Say to a program what a level does to weights and inputs."""
+    return {
+        "name": level.name, "bits": level.bits, "activation_bits": level.activation_bits,
+        "group_size": level.group_size, "rounding": level.rounding, "symmetric": is_symmetric(level.bits),
+    }  # fmt: skip
 
 
 class _Program:

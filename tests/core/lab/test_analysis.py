@@ -203,7 +203,7 @@ def test_what_was_kept_comes_back_as_it_was(tmp_path: Path, demo: Analysis) -> N
 
 
 def test_problems_are_kept_too(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "m", {Q_PROJ: ("I8", (2, 32), bytes(64))})
+    model = write_model(tmp_path / "m", {Q_PROJ: ("F32", (2, 32), np.full(64, np.nan, "<f4").tobytes())})
     found, store = analyse(open_folder(model)), AnalysisStore(tmp_path / "a")
     store.save(folder_key(model), stamp_of(model), found)
     back = store.load(folder_key(model), stamp_of(model))

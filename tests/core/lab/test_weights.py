@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base.errors import RKDeckError
+from core.base.errors import RefusedError, RKDeckError
 from core.lab.analysis import analyse
 from core.lab.errors import Measurer
 from core.lab.scheme import analysed_levels
@@ -109,7 +109,6 @@ def test_experts_of_one_tensor_are_measured_along_their_inputs(tmp_path: Path) -
         ("F32", (2, 32), np.array([np.nan] * 3 + [1.0] * 61, "<f4").tobytes(), "lab.not_finite"),
         ("F16", (2, 32), np.array([np.inf] + [1.0] * 63, "<f2").tobytes(), "lab.not_finite"),
         ("F32", (0, 64), b"", "lab.empty"),
-        ("I8", (2, 32), bytes(64), "lab.dtype"),
         ("F32", (1, MAX_INPUTS + 32), None, "lab.row_too_long"),
     ],
 )
@@ -140,6 +139,19 @@ def test_a_norm_is_no_matrix_and_an_unknown_name_gets_examples(tmp_path: Path) -
         folder.find("q_proj\x1b[2J")
     assert caught.value.code == "lab.no_tensor"
     assert Q_PROJ in word(caught.value)[1]
+
+
+def test_a_matrix_of_integers_is_not_measured(tmp_path: Path) -> None:
+    folder = open_folder(write_model(tmp_path / "m", {Q_PROJ: ("I8", (2, 32), bytes(64))}))
+    with Measurer() as measurer:
+        found = measurer.measure(folder.places[Q_PROJ], folder.find(Q_PROJ), analysed_levels())
+    assert found.problem is not None
+    assert found.problem.code == "lab.dtype"
+    assert Q_PROJ in word(found.problem)[0]
+    # One matrix is enough to know the whole for somebody's packing, though the configuration is silent.
+    with pytest.raises(RefusedError) as caught:
+        analyse(folder)
+    assert caught.value.code == "lab.already_quantized"
 
 
 def test_files_that_vanish_or_shrink_are_told(tmp_path: Path) -> None:

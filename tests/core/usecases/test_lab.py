@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -232,9 +233,8 @@ def test_analyze_takes_one_tensor_of_a_model_on_the_hub_but_not_the_whole(
 def test_names_from_files_reach_the_terminal_harmless(tmp_path: Path, hub: DemoHub) -> None:
     hostile = "model.layers.0.\x1b[2J\u202e.weight"
     weights = normal(64, 64).tobytes()
-    folder = write_model(
-        tmp_path / "m", {hostile: ("F32", (64, 64), weights), Q_PROJ: ("I8", (2, 64), bytes(128))}
-    )
+    bad = np.full(128, np.nan, "<f4").tobytes()
+    folder = write_model(tmp_path / "m", {hostile: ("F32", (64, 64), weights), Q_PROJ: ("F32", (2, 64), bad)})
     for arguments in ((), ("--tensor", hostile)):
         done = subprocess.run(
             [sys.executable, "-m", "gui.main", "--home", str(tmp_path / "home"), "analyze", str(folder), *arguments],

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from core.convert.order import ConvertOrder, UsedToolkit
 from core.jobs.model import JobRecord, JobSpec, JobState, Progress, WorkerCommand
+from core.library.library import LibraryItem
 from core.services import Services
 from core.usecases import conversion as use
 from gui.desk import Desk, Destination
@@ -89,8 +90,8 @@ def test_a_running_conversion_shows_its_stage_and_can_be_stopped_and_run_again(
     menu.close()
 
 
-def test_a_failure_is_told_in_words(
-    ready_page: ConvertPage, ear: Ear, qtbot: QtBot, tmp_path: Path, shots: Callable[[QWidget, str], Path]
+def test_calibration_data_that_cannot_work_is_told_before_the_start(
+    ready_page: ConvertPage, ear: Ear, qtbot: QtBot, tmp_path: Path
 ) -> None:
     ready = ready_page
     data = tmp_path / "samples.json"
@@ -100,19 +101,28 @@ def test_a_failure_is_told_in_words(
     qtbot.mouseClick(note, Qt.MouseButton.LeftButton)
     answer_files(ready, data)
     assert ready.form.dataset.choose.text() == "samples.json"
-    qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)
-    assert ready.notes.problems == ()
-    ready.start.click()
-    wait_state(ready, JobState.FAILED, qtbot)
-    told = ready.queue.message.text().replace("\u200b", "")
-    assert "The toolkit gave up in build" in told
-    assert "dataset must be a list" in told
-    assert ready.queue.retry.isEnabled()
-    assert shots(ready, "convert-failed").stat().st_size > 5000
+    qtbot.waitUntil(lambda: bool(ready.problems.problems), timeout=SLACK_MS)
+    assert [problem.error.code for problem in ready.problems.problems] == ["convert.dataset_not_list"]
+    assert not ready.start.isEnabled()
     qtbot.mouseClick(ready.form.dataset.clear, Qt.MouseButton.LeftButton)
     assert ready.form.recipe().dataset is None
     assert not ready.form.dataset.clear.isVisible()
-    qtbot.waitUntil(lambda: bool(ready.notes.problems), timeout=SLACK_MS)
+    qtbot.waitUntil(ready.start.isEnabled, timeout=SLACK_MS)
+    assert [problem.error.code for problem in ready.notes.problems] == ["convert.no_dataset"]
+
+
+def test_a_failure_is_told_in_words(
+    ready_page: ConvertPage, source_item: LibraryItem, qtbot: QtBot, shots: Callable[[QWidget, str], Path]
+) -> None:
+    ready = ready_page
+    (source_item.path / "generation_config.json").write_text('{"eos_token_id": "the last"}')
+    ready.start.click()
+    wait_state(ready, JobState.FAILED, qtbot)
+    told = ready.queue.message.text().replace("\u200b", "")
+    assert "The toolkit gave up in load" in told
+    assert "the last" in told
+    assert ready.queue.retry.isEnabled()
+    assert shots(ready, "convert-failed").stat().st_size > 5000
 
 
 def test_what_the_core_refuses_at_the_start_is_reported(

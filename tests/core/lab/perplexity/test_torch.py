@@ -19,6 +19,7 @@ from core.base.settings import Settings
 from core.jobs import process
 from core.jobs.foreign import FOREIGN, PROTOCOL
 from core.jobs.model import JobState
+from core.lab.perplexity.foreign import level_json
 from core.lab.perplexity.journal import WindowJournal
 from core.quantization.approximate import approximate
 from core.services import Services
@@ -178,15 +179,11 @@ def test_weights_are_quantized_to_the_same_bits(tmp_path: Path) -> None:
     weights[7, :4] = (0.5, 1.5, 2.5, 7.5)
     np.save(tmp_path / "w.npy", weights)
     names = ("fp32", "fp16", "bf16", "int8", "int4", "w8a8", "w8a8_g128", "w4a16", "w4a16_g32", "w4a16_g128")
-    levels = [
-        {"name": name, "bits": get_level(name).bits, "group_size": get_level(name).group_size}
-        for name in names
-    ]
     arguments = [
         str(FOREIGN),
         str(PROTOCOL),
         str(tmp_path / "w.npy"),
-        json.dumps(levels),
+        json.dumps([level_json(get_level(name)) for name in names]),
         str(tmp_path / "out.npz"),
     ]
     subprocess.run([sys.executable, "-B", "-c", QUANTIZE, *arguments], check=True, timeout=SLACK_S)
