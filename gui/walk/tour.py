@@ -370,6 +370,8 @@ def _draw(tour: Tour, shell: Shell, themes: ThemeSwitch, application: QApplicati
             for number, entry in enumerate(PAGES, 1):
                 tour.show_filled(entry.name)
                 path = folder / f"{number}-{entry.name}-{code}-{theme}.png"
+                # What arrived in the last turn has set its texts, and only asked for room for them.
+                QApplication.sendPostedEvents()
                 if not shell.window.grab().save(str(path)):
                     raise RKDeckError("demo.not_drawn", file=str(path))
                 made.append(path)

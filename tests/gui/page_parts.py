@@ -102,16 +102,22 @@ def mime_of(*paths: Path) -> QMimeData:
     return mime
 
 
+_ACTIONS = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+_HELD, _NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+def enter(target: QWidget, mime: QMimeData) -> bool:
+    """Carry something into a widget, without letting go; returns whether it would be taken."""
+    event = QDragEnterEvent(target.rect().center(), _ACTIONS, mime, _HELD, _NO_KEY)
+    QApplication.sendEvent(target, event)
+    return event.isAccepted()
+
+
 def drop(target: QWidget, mime: QMimeData) -> bool:
     """Carry something into a widget and let go; returns whether it was taken."""
-    place = QPointF(target.rect().center())
-    actions = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
-    held, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(place.toPoint(), actions, mime, held, none)
-    QApplication.sendEvent(target, enter)
-    if not enter.isAccepted():
+    if not enter(target, mime):
         return False
-    event = QDropEvent(place, actions, mime, held, none)
+    event = QDropEvent(QPointF(target.rect().center()), _ACTIONS, mime, _HELD, _NO_KEY)
     QApplication.sendEvent(target, event)
     # A move would have the file manager delete what it gave.
     assert event.dropAction() == Qt.DropAction.CopyAction

@@ -271,9 +271,9 @@ def _prune(context: Context) -> int:
         "size": format_bytes(done.freed_bytes),
     }  # fmt: skip
     context.output.text(
-        tr("{versions} old versions and {files} files would be removed from {board}: {size}", **facts)
+        tr("would be removed from {board}: {size}, old versions {versions}, files {files}", **facts)
         if options.dry_run
-        else tr("{versions} old versions and {files} files were removed from {board}: {size}", **facts)
+        else tr("removed from {board}: {size}, old versions {versions}, files {files}", **facts)
     )
     return 0
 

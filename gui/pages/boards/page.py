@@ -109,7 +109,7 @@ class BoardsPage(Page):
         """Show a board by its name, or offer a file to the boards."""
         if isinstance(payload, DeployWish):
             self._waiting = True
-            self._drops.take(payload.path)
+            self._take(payload.path)
             self._say_banner()
             self._judge_all()
         elif isinstance(payload, str) and payload in self._cards:
@@ -177,8 +177,15 @@ class BoardsPage(Page):
         if len(files) != 1:
             return
         self._hovered = card
-        self._drops.take(files[0])
+        self._take(files[0])
         self._judge(card)
+
+    def _take(self, path: Path) -> None:
+        """Look at a file; what cards offered of another file is withdrawn, for their buttons would send this one."""
+        if path != self._drops.path:
+            for card in self._cards.values():
+                card.show_judgement(None)
+        self._drops.take(path)
 
     @Slot(object)
     def _on_left(self, card: BoardCard) -> None:

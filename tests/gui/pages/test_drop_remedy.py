@@ -1,6 +1,7 @@
 """A file over a board that lacks something: said on the card, mended from there, and sent."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ from core.usecases import boards as use
 from core.usecases.boards import BoardDraft
 from gui.desk import Desk
 from gui.dialogs.runtime_library import LibraryDialog
+from gui.pages.boards.card import BoardCard
 from gui.pages.boards.page import BoardsPage, DeployWish
 from gui.theme import ThemeSwitch
 from tests.core.deploy.models import real_file
 from tests.core.deploy.site import plain_board
 from tests.gui.conftest import flush
-from tests.gui.page_parts import SLACK_MS, answer_files, child
+from tests.gui.page_parts import SLACK_MS, answer_files, child, drop, enter, mime_of
 from tests.support.libraries import library_bytes
 from tests.support.sshd import openssh
 
@@ -28,7 +30,7 @@ from tests.support.sshd import openssh
 def page(
     services: Services, desk: Desk, themes: ThemeSwitch, qtbot: QtBot, tmp_path: Path
 ) -> Iterator[BoardsPage]:
-    """A board without any librkllmrt.so, visited."""
+    """Two boards without any librkllmrt.so, visited."""
     root = plain_board(tmp_path / "root")
     (root / "usr/lib/librkllmrt.so").unlink()
     with openssh(tmp_path / "server") as server:
@@ -37,12 +39,16 @@ def page(
             store=str(tmp_path / "store"), sysroot=str(root),
         )  # fmt: skip
         use.add_board(services, draft, server.fingerprint)
+        use.add_board(
+            services, replace(draft, name="shed", store=str(tmp_path / "other")), server.fingerprint
+        )
         made = BoardsPage(desk)
         made.resize(1000, 650)
         made.show()
         desk.start()
         qtbot.waitUntil(
-            lambda: "lab" in made._cards and made._cards["lab"].view.status is not None, timeout=SLACK_MS
+            lambda: len(made._cards) == 2 and all(view.status is not None for view in desk.boards.views),
+            timeout=SLACK_MS,
         )
         yield made
         qtbot.waitUntil(lambda: not any(view.visiting for view in desk.boards.views), timeout=SLACK_MS)
@@ -102,3 +108,24 @@ def test_an_offered_file_is_judged_anew_when_the_board_was_looked_at(
     assert card.force.text() == "Deploy"
     card.leave.click()
     qtbot.waitUntil(lambda: not card.is_offering, timeout=SLACK_MS)
+
+
+def test_what_one_card_offers_is_never_another_file_that_was_carried_since(
+    page: BoardsPage, desk: Desk, qtbot: QtBot, tmp_path: Path
+) -> None:
+    lab, shed = page._cards["lab"], page._cards["shed"]
+    first, second = (real_file(tmp_path / f"{name}_w8a8_rk3588.rkllm") for name in ("first", "second"))
+
+    def offer(card: BoardCard, file: Path) -> None:
+        assert enter(card, mime_of(file))
+        qtbot.waitUntil(lambda: card.judgement is not None, timeout=SLACK_MS)
+        assert drop(card, mime_of(file))
+        assert card.is_offering
+
+    offer(lab, first)
+    offer(shed, second)
+    assert not lab.is_offering
+    assert lab.judgement is None
+    desk.boards.visit("lab")
+    qtbot.waitUntil(lambda: not any(view.visiting for view in desk.boards.views), timeout=SLACK_MS)
+    assert not lab.is_offering
