@@ -26,7 +26,9 @@ class Hub(Protocol):
             `hub.rate_limited`, `hub.server_error`, `hub.http_status`, `hub.strange_answer`. An adapter whose users
             need other advice gives the error a `hint` of its own.
 
-    Foreign exceptions never come out; `core.hub.errors.http_error` makes ours of a status.
+    Foreign exceptions never come out, but for those of whoever holds an open file; `core.hub.errors.http_error` makes
+    ours of a status. Documents are foreign: what they lack or garble is `hub.strange_answer`. A token goes to the
+    endpoint's host alone, wherever that sends us. `tests/core/hub/test_promises.py` asks all this of every hub.
     """
 
     @property
@@ -63,7 +65,8 @@ class Hub(Protocol):
     ) -> AbstractContextManager[Iterator[bytes] | None]:
         """Open a file from byte `start` on: its bytes as they arrive, None when it ends before `start`.
 
-        What breaks while they are read is raised by the context, as one of ours.
+        What breaks while they are read, or ends before its time, is raised as one of ours; what is raised in the body
+        of the `with` goes through as it is (a full disk is no dead line).
 
         Raises:
             RKDeckError: `hub.no_ranges` where it can only be sent from its beginning.

@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import http.client
 import json
 import threading
 import urllib.error
@@ -15,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from core.base.errors import RKDeckError
+from core.base.errors import RKDeckError, UsageError
 from core.demo.hub.repos import HubRepo
 from core.hub.addresses import ModelId, check_revision, own_id
 from core.hub.errors import http_error
@@ -26,6 +27,8 @@ from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchPage, Se
 NAME = "shelf"
 ENTRY = HubEntry("Shelf", "tests.support.shelf_hub", "https://shelf.invalid", "SHELF_ENDPOINT", "SHELF_TOKEN")
 _PIECE_BYTES = 1 << 16
+_BEYOND_THE_END = 204
+_MISSING = {b"model": "hub.not_found", b"version": "hub.revision_not_found", b"file": "hub.file_not_found"}
 
 
 class ShelfHub:
@@ -34,6 +37,8 @@ class ShelfHub:
     name = NAME
 
     def __init__(self, endpoint: str, token: str | None, timeout_s: float) -> None:
+        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+            raise UsageError("hub.bad_token")
         self.endpoint = endpoint.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
@@ -42,17 +47,20 @@ class ShelfHub:
         check_page(query)
         page = int(cursor or 1)
         found = self._json("search", "/find", q=query.text, page=page, size=query.limit)
-        models = tuple(_summary(entry) for entry in found["hits"])
-        return SearchPage(models, str(page + 1) if found["more"] else None)
+        with _strange():
+            models = tuple(_summary(entry) for entry in found["hits"])
+            return SearchPage(models, str(page + 1) if found["more"] else None)
 
     def details(self, repo: str, revision: str | None = None) -> ModelDetail:
         if revision is not None:
             check_revision(revision)
-        found = self._json(
-            repo, f"/models/{own_id(NAME, repo).repo}", **({} if revision is None else {"at": revision})
-        )
-        files = tuple(RepoFile(file["name"], file["bytes"], None, file["sha256"]) for file in found["files"])
-        return ModelDetail(repo, found["version"], _summary(found), files)
+        asked = {} if revision is None else {"at": revision}
+        found = self._json(repo, f"/models/{own_id(NAME, repo).repo}", **asked)
+        with _strange():
+            files = tuple(
+                RepoFile(file["name"], file["bytes"], None, file["sha256"]) for file in found["files"]
+            )
+            return ModelDetail(repo, found["version"], _summary(found), files)
 
     def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
         with self.open_file(repo, commit, path, start) as pieces:
@@ -63,30 +71,61 @@ class ShelfHub:
 
     @contextlib.contextmanager
     def open_file(self, repo: str, commit: str, path: str, start: int) -> Iterator[Iterator[bytes] | None]:
-        with self._get(path, f"/bytes/{own_id(NAME, repo).repo}/{commit}", start, file=path) as response:
-            yield None if response.status == 204 else iter(lambda: response.read(_PIECE_BYTES), b"")
+        model = own_id(NAME, repo).repo
+        check_revision(commit)
+        with self._get(path, f"/bytes/{model}/{commit}", start, file=path) as response:
+            yield None if response.status == _BEYOND_THE_END else self._pieces(response)
 
     def close(self) -> None:
         pass
 
     def _json(self, what: str, path: str, **params: object) -> Any:  # noqa: ANN401  # JSON
         with self._get(what, path, 0, **params) as response:
-            return json.load(response)
+            data = b"".join(self._pieces(response))
+        with _strange():
+            return json.loads(data)
 
-    @contextlib.contextmanager
-    def _get(self, what: str, path: str, start: int, **params: object) -> Iterator[Any]:
+    def _get(self, what: str, path: str, start: int, **params: object) -> http.client.HTTPResponse:
+        """Ask. Only our own asking and reading is translated: what is raised by whoever holds the file is theirs."""
         asked = urllib.parse.urlencode({**params, **({"key": self._token} if self._token else {})})
         request = urllib.request.Request(f"{self.endpoint}{path}?{asked}", headers={"X-From": str(start)})
-        try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
-                yield response
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 404:
-                    raise RKDeckError("hub.not_found", what=what) from None
+        with self._line():
+            try:
+                response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=self._timeout_s)
+                return response
+            except urllib.error.HTTPError as error:
+                with error:
+                    missing = _MISSING.get(error.read(100)) if error.code == 404 else None
+                if missing is not None:
+                    raise RKDeckError(missing, what=what) from None
                 raise http_error(error.code, None, self.endpoint, what) from None
-        except urllib.error.URLError as error:
-            raise RKDeckError("hub.unreachable", endpoint=self.endpoint, reason=str(error.reason)) from error
+
+    def _pieces(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        while True:
+            with self._line():
+                piece = response.read1(_PIECE_BYTES)
+                # urllib does not tell an answer that was cut from one that has ended.
+                if not piece and response.length:
+                    raise http.client.IncompleteRead(b"", response.length)
+            if not piece:
+                return
+            yield piece
+
+    @contextlib.contextmanager
+    def _line(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, http.client.HTTPException) as error:
+            raise RKDeckError("hub.unreachable", endpoint=self.endpoint, reason=str(error)) from error
+
+
+@contextlib.contextmanager
+def _strange() -> Iterator[None]:
+    """Whatever a document lacks or holds too much of; a real hub also checks each value's type and bounds."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise RKDeckError("hub.strange_answer", what=type(error).__name__) from error
 
 
 def open_hub(endpoint: str, token: str | None, timeout_s: float) -> ShelfHub:
@@ -117,11 +156,12 @@ class ShelfServer:
                 parts = urllib.parse.urlsplit(self.path)
                 asked = dict(urllib.parse.parse_qsl(parts.query))
                 shelf.keys |= {asked["key"]} if "key" in asked else set()
-                answer = shelf.answer(parts.path, asked, int(self.headers.get("X-From", "0")))
-                self.send_response(404 if answer is None else 200 if answer else 204)
-                self.send_header("Content-Length", str(len(answer or b"")))
+                status, answer = shelf.answer(parts.path, asked, int(self.headers.get("X-From", "0")))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(answer or b"")
+                with contextlib.suppress(ConnectionError):  # who asked had enough
+                    self.wfile.write(answer)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
                 pass
@@ -130,20 +170,24 @@ class ShelfServer:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
 
-    def answer(self, path: str, asked: dict[str, str], start: int) -> bytes | None:
+    def answer(self, path: str, asked: dict[str, str], start: int) -> tuple[int, bytes]:
+        """Status and body; of what is missing, its name."""
         if path == "/find":
-            hits = [repo for name, repo in sorted(self.repos.items()) if asked["q"] in name]
+            hits = [repo for name, repo in sorted(self.repos.items()) if asked.get("q", "") in name]
             page, size = int(asked["page"]), int(asked["size"])
             shown = [_entry(repo) for repo in hits[(page - 1) * size : page * size]]
-            return json.dumps({"hits": shown, "more": page * size < len(hits)}).encode()
-        verb, _, rest = path.removeprefix("/").partition("/")
-        repo = self.repos.get("/".join(rest.split("/")[:2]))
+            return 200, json.dumps({"hits": shown, "more": page * size < len(hits)}).encode()
+        verb, owner, name, *at = path.removeprefix("/").split("/")
+        repo = self.repos.get(f"{owner}/{name}")
         if repo is None:
-            return None
+            return 404, b"model"
+        entry = _entry(repo)
+        if {*at, asked.get("at", entry["version"])} != {entry["version"]}:
+            return 404, b"version"
         if verb == "models":
-            return json.dumps(_entry(repo)).encode()
-        file = next(file for file in repo.files() if file.name == asked["file"])
-        return file.path.read_bytes()[start:]
+            return 200, json.dumps(entry).encode()
+        data = [file.path.read_bytes()[start:] for file in repo.files() if file.name == asked["file"]]
+        return (200 if data[0] else _BEYOND_THE_END, data[0]) if data else (404, b"file")
 
     def __enter__(self) -> "ShelfServer":
         self.thread.start()

@@ -19,13 +19,15 @@ from core.hub.addresses import DEFAULT_HUB, ModelId, parse_id, usual_id
 from core.hub.download import DownloadPlan, library_place
 from core.hub.hubs import HUBS, find_token, open_hub
 from core.services import Services
-from tests.support import shelf_hub
+from tests.support.hub_stands import FURTHER, Stand
 from tests.support.models import write_random_model
-from tests.support.shelf_hub import ShelfServer
 
 ROOT = Path(__file__).parents[3]
-# Worker processes are told of the second hub before they run.
-_TOLD = "from core.hub.hubs import HUBS\nfrom tests.support import shelf_hub\nHUBS[shelf_hub.NAME] = shelf_hub.ENTRY\n"
+# Worker processes are told of hubs that are not in the table before they run.
+_TOLD = (
+    "from core.hub.hubs import HUBS\nfrom tests.support.hub_stands import STANDS\n"
+    "HUBS.update((stand.name, stand.entry) for stand in STANDS)\n"
+)
 WORD = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,20}", fullmatch=True).filter(lambda word: ".." not in word)
 
 
@@ -93,44 +95,53 @@ def test_a_token_is_read_from_environment_then_file(tmp_path: Path) -> None:
     assert "hf_fromenviron" not in repr(found)
 
 
+@pytest.fixture(params=FURTHER, ids=lambda stand: stand.name)
+def stand(request: pytest.FixtureRequest) -> Stand:
+    found: Stand = request.param
+    return found
+
+
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ShelfServer]:
+def server(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     models = {"some/tiny": write_random_model(tmp_path / "tiny"), "some/tinier": tmp_path / "tiny"}
     (tmp_path / "site").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text(_TOLD)
-    with ShelfServer(models) as server:
-        monkeypatch.setitem(HUBS, shelf_hub.NAME, shelf_hub.ENTRY)
+    with stand.serve(models) as server:
+        monkeypatch.setitem(HUBS, stand.name, stand.entry)
         monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{ROOT}")
-        monkeypatch.setenv("SHELF_ENDPOINT", server.url)
-        monkeypatch.setenv("SHELF_TOKEN", "shelf-key-1234")
+        monkeypatch.setenv(stand.entry.endpoint_variable, server.url)
+        monkeypatch.setenv(stand.entry.token_variable, "the-key-1234")
         monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
         yield server
 
 
-def test_a_second_hub_goes_the_whole_way_by_the_command_line(
-    shelf: ShelfServer, paths: AppPaths, capsys: pytest.CaptureFixture[str]
+def test_a_further_hub_goes_the_whole_way_by_the_command_line(
+    stand: Stand,
+    server: Any,  # noqa: ANN401  # as each hub has it
+    paths: AppPaths,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def run(*arguments: str, code: int = 0) -> Any:  # noqa: ANN401  # JSON
         assert rkdeck([*arguments, "--json", "--home", str(paths.home)]) == code
         return json.loads(capsys.readouterr().out.splitlines()[-1])
 
-    found = run("search", "shelf:tin", "--limit", "1")["models"]
-    assert [model["repo"] for model in found] == ["shelf:some/tinier"]
-    repo = run("search", "shelf: some", "--limit", "200")["models"][1]["repo"]
-    assert repo == "shelf:some/tiny"
+    found = run("search", f"{stand.name}:tin", "--limit", "1")["models"]
+    assert [model["repo"] for model in found] == [stand.id("some/tinier")]
+    repo = run("search", f"{stand.name}: some", "--limit", "200")["models"][1]["repo"]
+    assert repo == stand.id("some/tiny")
 
     estimate = run("estimate", repo, "--context", "512")
     assert estimate["model"] == repo
     arrived = run("download", repo)
     assert arrived["repo"] == repo
-    assert Path(arrived["path"]).parent.name == "shelf--some--tiny"
+    assert Path(arrived["path"]).parent.name == f"{stand.name}--some--tiny"
 
     (item,) = run("library")["items"]
-    assert (item["repo"], item["provenance"]["hub"]) == (repo, "shelf")
+    assert (item["repo"], item["provenance"]["hub"]) == (repo, stand.name)
     assert run("library", "verify", item["id"])["items"] == [{"id": item["id"], "problems": []}]
     assert run("estimate", repo, "--context", "512") == estimate
-    assert shelf.keys == {"shelf-key-1234"}
-    assert run("estimate", "shelf:some/none", code=1)["error"]["code"] == "hub.not_found"
+    assert server.keys == {"the-key-1234"}
+    assert run("estimate", stand.id("some/none"), code=1)["error"]["code"] == "hub.not_found"
     # The usual hub is not asked for what lies on another.
     assert run("estimate", "some/tiny", code=1)["error"]["facts"]["endpoint"] == "http://127.0.0.1:9"
     # What is no hub's name is only a word.
