@@ -14,7 +14,6 @@ from core.monitor.sample import SERIES, BoardSample
 Times = NDArray[np.float64]
 Values = NDArray[np.float32]
 
-MAX_SERIES = 64
 MAX_EVENTS = 500
 COARSE_S = 10.0
 DAY_S = 86_400.0
@@ -89,9 +88,9 @@ class History:
     """The samples of one board, in two tiers: every sample of the last hour, then 10 s of them as one row.
 
     The first tier holds `capacity` samples (an hour at one a second, less at a faster rate), the second the
-    lowest, mean and highest value of each 10 s for `seconds`. With 24 hours and the at most 64 series this is
-    bounded by 7.6 MB; a board with 30 series uses half of that. Values are float32 (a byte count of 16 GiB is
-    exact to 1 KiB), times float64.
+    lowest, mean and highest value of each 10 s for `seconds`. With 24 hours that is 118 KB a series, less than
+    8 MB for the `MAX_SERIES` there can be; a board with 30 series uses half of that. Values are float32 (a byte
+    count of 16 GiB is exact to 1 KiB), times float64.
 
     Series: `npu0`.. and `cpu0`.. (percent), `cpu` (mean of the cores), `mem_used_bytes`, `model_rss_bytes`,
     `tokens_per_s`, `ttft_ms`, `cpu_hz:<cpus>` such as `cpu_hz:0-3`, `temp:<zone>` (°C), and the sample's single
@@ -383,7 +382,7 @@ _RECKONED: dict[str, Callable[[BoardSample], float | None]] = {
     "tokens_per_s": _tokens_per_s,
     "ttft_ms": _ttft_ms,
 }
-assert sum(_LIMITS.values()) + len(_RECKONED) + len(SERIES) <= MAX_SERIES
+MAX_SERIES = sum(_LIMITS.values()) + len(_RECKONED) + len(SERIES)
 
 
 def _figures(sample: BoardSample) -> Iterator[tuple[str | None, str, float | None]]:

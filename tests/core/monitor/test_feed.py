@@ -267,14 +267,21 @@ def test_a_keyring_that_fails_keeps_no_board_from_being_sampled(place: Place) ->
 
 
 def full_sample() -> BoardSample:
+    """All that a board can tell; what keeps a link down is told by one that is not up."""
     return BoardSample(
-        "desk", 1.5, UP, 2.5, (1, 2, 3), "debugfs", (0,), 10**9, (1.0, None), (CpuPolicy((0, 1), 5, None),
-        CpuPolicy(None, None, 7)), 3, 2, 1, 4, 5, 6, {"zone": 40.5}, ("fan",), (ProcessMemory(1, "x", None, 2),),
-        ServingFigures("m", None, 3.0), {"temps": "not on this board"}, "active", "rknpu", "0.9.8",
+        board="desk", t_unix_s=1.5, link=UP, uptime_s=2.5, npu_load_percent=(1, 2, 3), npu_source="debugfs",
+        npu_active_cores=(0,), npu_hz=10**9, cpu_load_percent=(1.0, None),
+        cpu_policies=(CpuPolicy((0, 1), 5, None), CpuPolicy(None, None, 7)), mem_total_bytes=3,
+        mem_available_bytes=2, swap_used_bytes=1, ddr_load_percent=4, ddr_hz=5, gpu_load_percent=6,
+        temps_c={"zone": 40.5}, throttled_by=("fan",), processes=(ProcessMemory(1, "x", None, 2),),
+        serving=ServingFigures("m", None, 3.0), missing={"temps": "not on this board"}, npu_power="active",
+        npu_driver="rknpu", npu_driver_version="0.9.8",
     )  # fmt: skip
 
 
 def test_a_sample_survives_the_wire() -> None:
+    left_out = [name for name, value in full_sample().to_wire().items() if value in (None, [], {})]
+    assert left_out == ["link_error"], "`full_sample` has a value for every other figure"
     down = down_sample("desk", 1.0, RKDeckError("remote.refused", host="h", port=1))
     for sample in (full_sample(), BoardSample("desk", 1.0, UP), down):
         assert sample_from_json(json.loads(json.dumps(sample.to_wire()))) == sample

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.base.errors import RKDeckError
 from core.monitor.history import MAX_EVENTS, MAX_SERIES, History, cpus_text
-from core.monitor.sample import DOWN, UP, BoardSample, CpuPolicy, ServingFigures, down_sample
+from core.monitor.sample import DOWN, SERIES, UP, BoardSample, CpuPolicy, ServingFigures, down_sample
 from core.monitor.values import ProcessMemory
 
 BEGIN_S = 1_700_000_000.0
@@ -50,6 +50,7 @@ def last_value(history: History, name: str) -> float:
 
 def test_every_series_has_its_name_and_value() -> None:
     history = history_of(full_sample(0, 63))
+    assert {series.name for series in SERIES} <= set(history.names), "a figure that `full_sample` lacks"
     assert {name: last_value(history, name) for name in history.names} == {
         "npu0": 63, "npu1": 1, "npu2": 2, "cpu": pytest.approx(90 / 7),
         "cpu0": 10, "cpu2": 50, "cpu3": 30, "cpu4": 0, "cpu5": 0, "cpu6": 0, "cpu7": 0,
@@ -181,6 +182,16 @@ def test_a_board_that_invents_names_gets_no_more_series() -> None:
     history.add(full_sample(20))
     assert len(history.names) <= MAX_SERIES
     assert {"cpu", "tokens_per_s", "ddr_load", "npu2"} <= set(history.names)
+
+
+def test_a_board_with_all_there_can_be_has_room_for_it() -> None:
+    sample = full_sample(0)
+    policies = tuple(CpuPolicy((cpu,), 1, None) for cpu in range(8))
+    zones = {f"zone-{zone}": 40.0 for zone in range(24)}
+    full = replace(
+        sample, npu_load_percent=(1,) * 4, cpu_load_percent=(1.0,) * 16, cpu_policies=policies, temps_c=zones
+    )
+    assert len(history_of(full).names) == MAX_SERIES
 
 
 def test_absurd_numbers_are_unknown() -> None:
