@@ -62,7 +62,7 @@ class RailButton(QToolButton):
 
 
 class Rail(QFrame):
-    """The pages, top to bottom in the order of the work.
+    """The pages, top to bottom in the order of the work; the last one stands at the foot.
 
     Signals:
         chosen: name of the page that was chosen (str, as object).
@@ -82,9 +82,9 @@ class Rail(QFrame):
         layout.setContentsMargins(8, 12, 8, 8)
         layout.setSpacing(4)
         for number, entry in enumerate(entries):
-            layout.addWidget(self._button(number, entry))
-            if entry.name == "jobs":
+            if number == len(entries) - 1:
                 layout.addStretch(1)
+            layout.addWidget(self._button(number, entry))
         self._group.idClicked.connect(self._on_clicked)
         self.retint()
 
