@@ -6,8 +6,7 @@ import signal
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,96 +19,15 @@ from core.base.runtime_protocol import ABI
 from core.monitor.sample import BoardSample
 from core.monitor.sampler import BoardSampler
 from core.remote.hostkeys import HostKeys
-from core.remote.session import SshSession
 from core.serve import service
-from core.serve.records import RUN_FOLDER, Serving
+from core.serve.records import Serving
 from core.serve.scripts import STATUS, STOP
 from core.serve.status import read_status
-from tests.support.sshd import SshServer, demo_board
-from tests.support.tiny_model import write_tiny_model
+from tests.support.serving import HostBoard, Place
+from tests.support.sshd import demo_board
 from tests.support.waiting import wait_until
 
 _DEADLINE_S = 30.0
-
-
-@dataclass(frozen=True)
-class _Board:
-    name: str
-    store: str | None
-    sysroot: str
-
-
-@dataclass(frozen=True)
-class _Deployment:
-    name: str
-    version: str
-    path: str
-    sha256: str
-    simulated: bool
-
-
-@dataclass(frozen=True)
-class Place:
-    """A board with a connection to it."""
-
-    server: SshServer
-    board: _Board
-    session: SshSession
-    known_hosts: Path
-
-    def connect(self) -> SshSession:
-        """Another connection, as another program has it."""
-        return self.server.connect(HostKeys(self.known_hosts))
-
-    @property
-    def run_folder(self) -> Path:
-        return Path(self.board.store or "") / RUN_FOLDER
-
-    def deploy(self, name: str, dtype: str = "w8a8", hidden: int = 32, layers: int = 2) -> _Deployment:
-        folder = Path(self.board.store or "") / "it's a folder"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{name}.rkllm"
-        write_tiny_model(path, dtype, hidden=hidden, layers=layers, context=2048)
-        return _Deployment(name, "1", str(path), "00" * 32, simulated=True)
-
-    def runtime(self, name: str, script: str, *, simulated: bool = True, abi: int | str | None = ABI) -> None:
-        """Install a program that describes itself well and then behaves as `script` says."""
-        folder = Path(self.board.sysroot) / "usr/local/lib/rkdeck/runtimes"
-        folder.mkdir(parents=True, exist_ok=True)
-        about = json.dumps({"name": name, "version": "1", "simulated": simulated, "abi": abi})
-        path = folder / name
-        path.write_text(
-            f"#!/bin/sh\nif [ \"$1\" = describe ]; then echo '{about}'; exit; fi\nread -r token\n"
-            f'while [ $# -gt 1 ]; do [ "$1" = --state-file ] && state=$2; shift; done\n{script}\n'
-        )
-        path.chmod(0o755)
-
-
-def _place(server: SshServer, paths: AppPaths) -> Iterator[Place]:
-    folder = server.home.parent
-    board = _Board("desk", str(folder / "store"), str(folder / "root"))
-    with server.connect(HostKeys(paths.known_hosts)) as session:
-        yield Place(server, board, session, paths.known_hosts)
-        service.stop_serving(session, board)
-
-
-@pytest.fixture(scope="module")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with demo_board(tmp_path_factory.mktemp("live"), "--soc", "rk3588") as server:
-        yield server
-
-
-@pytest.fixture
-def place(live_server: SshServer, paths: AppPaths) -> Iterator[Place]:
-    """The whole demo board, with the stand-in runtime."""
-    yield from _place(live_server, paths)
-
-
-@pytest.fixture
-def bare(tmp_path: Path, paths: AppPaths) -> Iterator[Place]:
-    """An SSH server whose board has no runtime yet."""
-    with demo_board(tmp_path / "bare") as server:
-        yield from _place(server, paths)
 
 
 def _alive(pid: int) -> bool:
@@ -355,8 +273,8 @@ def test_a_runtime_of_another_form_of_the_protocol_is_named_and_not_started(
 
 
 def test_other_things_in_the_runtimes_folder_are_passed_over(bare: Place) -> None:
-    folder = Path(bare.board.sysroot) / "usr/local/lib/rkdeck/runtimes"
-    (folder / "a folder").mkdir(parents=True)
+    folder = bare.runtimes
+    (folder / "a folder").mkdir()
     (folder / "README").write_text("text")
     for name, script in (("silent", "exit 1"), ("chatty", "yes"), ("number", "echo 5")):
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -453,7 +371,7 @@ def test_a_board_without_a_store_cannot_serve(bare: Place) -> None:
 def test_the_end_of_the_board_is_the_end_of_its_runtime(tmp_path: Path, paths: AppPaths) -> None:
     with demo_board(tmp_path / "short", "--soc", "rk3588") as server:
         folder = server.home.parent
-        board = _Board("short", str(folder / "store"), str(folder / "root"))
+        board = HostBoard("short", str(folder / "store"), str(folder / "root"))
         with server.connect(HostKeys(paths.known_hosts)) as session:
             place = Place(server, board, session, paths.known_hosts)
             serving = service.start_serving(session, board, place.deploy("alice"))
