@@ -13,6 +13,9 @@ MAX_PICTURE_BYTES = 150 << 10
 # What one sits down to read; the rest is looked up.
 MAX_LINES = {"README.md": 150, "SECURITY.md": 70, "CONTRIBUTING.md": 70}
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+# A path of ours, as code; `core/serve/scripts.START` is a name in a module. Capitals stand for something else.
+_PATH = re.compile(r"`((?:core|gui|tests|resources|docs)/[a-z0-9_./-]+?)(?:\.[A-Z]+)?`")
+_TEST = re.compile(r"`(test_\w+\.py)`")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -35,6 +38,17 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{_name(page)} links to {link}: there is no such file"
         assert not anchor or anchor in _anchors(target), f"{_name(page)}: no heading for {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_file_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    gone = [
+        path for path in _PATH.findall(text) if not any((ROOT / (path + end)).exists() for end in ("", ".py"))
+    ]
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    gone += [name for name in _TEST.findall(text) if name not in tests]
+    assert not gone, f"{_name(page)} names what is not there"
 
 
 @pytest.mark.parametrize("page", [ROOT / name for name in MAX_LINES], ids=_name)
