@@ -21,7 +21,8 @@ from gui.widgets.basic import label, row
 from gui.widgets.plain import Tinted, TintedLabel
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
-_MARKS = ("──", "- -", "· ·", "-·-")
+# Of characters after which no line may be broken (UAX 14), as it may after a hyphen.
+_MARKS = ("──", "╌╌", "··", "─·─")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class LiveChart(QFrame):
             item.setData(curve.times, curve.values, skipFiniteCheck=True)
         self.plot.setXRange(begin_s, end_s, padding=0)
         top = self._top or self._highest(curves)
-        self.plot.setYRange(0.0, top, padding=0.02)
+        # Half a line of text above the highest tick, or its number would be cut.
+        self.plot.setYRange(-0.02 * top, 1.07 * top, padding=0.0)
         self.note.setText("" if curves else why_empty)
         self._show_values(None)
 
