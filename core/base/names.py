@@ -11,34 +11,61 @@ from pathlib import PurePosixPath
 from core.base.errors import RefusedError
 
 _MAX_PATH_BYTES = 1024
-_MAX_COMPONENT_BYTES = 255
+MAX_COMPONENT_BYTES = 255  # NAME_MAX of Linux
+# Other categories than these two confuse nobody: a letter newer than Python's tables, a blank of another width, the
+# joiners of emoji. `str.isprintable` refuses them all.
+_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
+# What turns the direction of writing and hides where it ends (Unicode Standard Annex #9, section 2).
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # No script needs more marks on one letter; a hundred of them grow over the lines above and below.
 _COMBINING = {"Mn", "Me"}
 _MOST_COMBINING = 4
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters by their category, and nothing on the screen
 
 
+def leaves_folder(text: str) -> str | None:
+    """Why a name could lead out of its folder, or nowhere: the value of a fact `why`; None when it cannot.
+
+    Asked where a file is only looked at. Where one is stored, `refusal` asks for more.
+    """
+    if not text:
+        return "empty"
+    if text.startswith("/"):
+        return "absolute"
+    if any(part in {"", ".", ".."} for part in text.split("/")):
+        return "leaves_folder"
+    return "NUL" if "\0" in text else None
+
+
+def refusal(text: str) -> str | None:
+    """Why no file is stored under a name: the value of a fact `why`; None for every name that does no harm.
+
+    Refused is what leaves the folder, what confuses a terminal (controls, line ends, turned writing, bytes that are no
+    text), backslashes, and what a file system would refuse for its length. Everything else may be: blanks, emoji,
+    marks, invisible letters; `printable` shows what cannot be seen.
+    """
+    why = leaves_folder(text)
+    if why is not None:
+        return why
+    if "\\" in text or any(unicodedata.category(character) in _CONTROLS for character in text):
+        return "odd_character"
+    if not _TURNING.isdisjoint(text):
+        return "turns_writing"
+    parts = text.split("/")
+    if len(text.encode()) > _MAX_PATH_BYTES or any(
+        len(part.encode()) > MAX_COMPONENT_BYTES for part in parts
+    ):
+        return "too_long"
+    return None
+
+
 def safe_relative_path(text: str) -> PurePosixPath:
     """Return `text` as a relative path that stays inside its folder.
 
     Raises:
-        RefusedError: `names.unsafe_path` for absolute paths, `..`, empty parts, NUL or control characters,
-            backslashes, and names a file system would refuse for their length.
+        RefusedError: `names.unsafe_path`, for what `refusal` says.
     """
-    parts = text.split("/")
-    why = None
-    if not text:
-        why = "empty"
-    elif text.startswith("/"):
-        why = "absolute"
-    elif any(part in {"", ".", ".."} for part in parts):
-        why = "leaves_folder"
-    elif any(not character.isprintable() for character in text) or "\\" in text:
-        why = "odd_character"
-    elif len(text.encode()) > _MAX_PATH_BYTES or any(
-        len(part.encode()) > _MAX_COMPONENT_BYTES for part in parts
-    ):
-        why = "too_long"
+    why = refusal(text)
     if why is not None:
         raise RefusedError("names.unsafe_path", path=printable(text), why=why)
     return PurePosixPath(text)

@@ -1,17 +1,20 @@
 """From a repository to what is to be downloaded: which files, how much, where."""
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import RefusedError
-from core.base.names import printable, safe_component, safe_relative_path
+from core.base.left_out import LeftOut
+from core.base.names import refusal, safe_component
 from core.hub.addresses import parse_id
 from core.hub.protocol import TIMEOUT_S
 from core.hub.records import ModelDetail, RepoFile
-from core.model.files import weight_files
+from core.model.files import WeightFiles, weight_files
 
+# What the download itself writes beside each file.
+_OURS = (".partial", ".partial.json")
 # What a repository calls itself that has configuration and headers to look at, but no weights behind them.
 _FACTS_ONLY = "facts-only"
 
@@ -33,11 +36,16 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:
-    """What a download will fetch."""
+    """What a download will fetch.
+
+    Attributes:
+        left_out: files that were chosen and are not stored here for their names; nobody needs them to use the model.
+    """
 
     repo: str
     commit: str
     files: tuple[RepoFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -56,26 +64,47 @@ def plan_download(
         exclude: patterns of files to leave out.
 
     Raises:
-        RefusedError: `names.unsafe_path` for a path that leaves its folder, `hub.name_collision` for names
-            that differ only in case, `hub.nothing_to_download`, `hub.facts_only`.
+        RefusedError: `names.unsafe_path` where weights, or everything asked for, have names that do harm;
+            `hub.nothing_to_download`, `hub.facts_only`.
     """
     if _FACTS_ONLY in detail.summary.tags:
         raise RefusedError("hub.facts_only", repo=detail.repo)
-    superfluous = weight_files(file.path for file in detail.files).superfluous
-    chosen = [file for file in detail.files if _wanted(file.path, superfluous, include, exclude)]
+    weights = weight_files(file.path for file in detail.files)
+    chosen = [file for file in detail.files if _wanted(file.path, weights.superfluous, include, exclude)]
     if not chosen:
         raise RefusedError("hub.nothing_to_download", repo=detail.repo)
-    seen: dict[str, str] = {}
+    kept: dict[str, RepoFile] = {}
+    left_out: list[LeftOut] = []
     for file in chosen:
-        safe_relative_path(file.path)
-        safe_relative_path(f"{file.path}.partial.json")  # there must be room for its sidecar's name
-        if file.path.endswith((".partial", ".partial.json")):
-            raise RefusedError("names.unsafe_path", path=printable(file.path), why="reserved")
-        other = seen.get(file.path.casefold())
-        if other is not None:
-            raise RefusedError("hub.name_collision", first=printable(other), second=printable(file.path))
-        seen[file.path.casefold()] = file.path
-    return DownloadPlan(detail.repo, detail.commit, tuple(chosen))
+        why = _why_left_out(file, kept)
+        if why is None:
+            kept[file.path] = file
+        else:
+            left_out.append(LeftOut(file.path, why))
+    needed = _needed(left_out, kept, weights)
+    if needed is not None:
+        raise needed.refusal()
+    return DownloadPlan(detail.repo, detail.commit, tuple(kept.values()), tuple(left_out))
+
+
+def _why_left_out(file: RepoFile, kept: Mapping[str, RepoFile]) -> str | None:
+    if any(part.endswith(_OURS) for part in file.path.casefold().split("/")):
+        return "reserved"
+    # A list that names a file twice says one thing or two: the first is taken, another content has no place.
+    return refusal(file.path) or ("same_place" if kept.get(file.path, file) != file else None)
+
+
+def _needed(left_out: Sequence[LeftOut], kept: Collection[str], weights: WeightFiles) -> LeftOut | None:
+    """The first file that the model, or whoever asked, cannot do without.
+
+    Of weights in several files every one is needed; of ready-made files one is as good as another.
+    """
+    if left_out and not kept:
+        return left_out[0]
+    lost = [item for item in left_out if item.path in weights.files]
+    if lost and (weights.is_source or not any(path in kept for path in weights.files)):
+        return lost[0]
+    return None
 
 
 def _wanted(path: str, superfluous: frozenset[str], include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from core.base import atomic
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.left_out import LeftOut, tellings
 from core.base.locks import FileLock
-from core.base.names import printable, safe_relative_path
+from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
 from core.base.paths import AppPaths
 from core.hub.addresses import parse_id
 from core.hub.hubs import open_hub
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
+from core.hub.twins import fit_to_disk
 from core.jobs.worker import WorkerContext
 from core.words import tell
 
@@ -37,6 +39,7 @@ _MAX_PAUSE_S = 30.0
 _MAX_ASKED_PAUSE_S = 300.0
 # The data is flushed this often, so that a power cut costs at most this much again.
 _SYNC_BYTES = 64 << 20
+_LONGEST_ENDING = ".partial.json"
 _LASTING = frozenset({"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off"})
 
 
@@ -62,8 +65,13 @@ class Download:
         self._done_bytes = 0
         self.bytes_fetched = 0
 
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Files of the repository that are not stored here; complete when `run` has ended."""
+        return self._plan.left_out
+
     def run(self) -> tuple[FetchedFile, ...]:
-        """Fetch what is missing; returns all files of the plan.
+        """Fetch what is missing; returns all files of the plan but those that this disk has no place for.
 
         Raises:
             RefusedError: `hub.disk_full_ahead`; `hub.would_overwrite` for another file of the same name in a
@@ -74,6 +82,9 @@ class Download:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with contextlib.closing(self._hub), self._alone():
+                self._plan = fit_to_disk(self._plan, self._folder)
+                for telling in tellings(self._plan.left_out):
+                    tell(self._context.log, telling, "warning")
                 verified = self._verified()
                 self._check_space(verified)
                 return tuple(verified.get(file.path) or self._fetch(file) for file in self._plan.files)
@@ -302,7 +313,13 @@ class _Digests:
 
 
 def _partial(target: Path) -> Path:
-    return target.with_name(target.name + ".partial")
+    name = target.name
+    if len(f"{name}{_LONGEST_ENDING}".encode()) > MAX_COMPONENT_BYTES:
+        # The disk has room for the name, but not for it and more: cut, and told apart by a digest of the whole.
+        ending = "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
+        room = MAX_COMPONENT_BYTES - len(ending) - len(_LONGEST_ENDING)
+        name = name.encode()[:room].decode(errors="ignore") + ending
+    return target.with_name(name + ".partial")
 
 
 def _sidecar(partial: Path) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from core.base.errors import JsonValue
+from core.base.left_out import LeftOut
 from core.hub.download import DownloadPlan, Patience, library_place
 from core.hub.records import RepoFile
 from core.jobs.members import JsonObject, Members
@@ -64,6 +65,7 @@ class DownloadOrder:
         return {
             "endpoint": self.endpoint, "repo": self.plan.repo, "commit": self.plan.commit,
             "folder": str(self.folder), "files": files, "patience": asdict(self.patience),
+            "left_out": [item.to_json() for item in self.plan.left_out],
         }  # fmt: skip
 
     @classmethod
@@ -74,9 +76,12 @@ class DownloadOrder:
             RKDeckError: `jobs.order_lacks`, `jobs.bad_order`.
         """
         members = Members(cls.kind.name, value)
+        # The first orders left nothing out: they were refused.
+        left_out = members.rows("left_out") if "left_out" in members else ()
         plan = DownloadPlan(
-            members.text("repo"), members.text("commit"), tuple(_file(row) for row in members.rows("files"))
-        )
+            members.text("repo"), members.text("commit"), tuple(_file(row) for row in members.rows("files")),
+            tuple(LeftOut(row.text("path"), row.text("why")) for row in left_out),
+        )  # fmt: skip
         if not plan.files:
             raise members.refuse("files")
         # The first orders said nothing of patience: there was only the usual one.

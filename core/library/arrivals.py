@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.base.errors import JsonValue
+from core.base.left_out import LeftOut, left_out_json
 from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
@@ -14,17 +15,21 @@ from core.model.files import weight_files
 _CONVERTED = ".rkllm"
 
 
-def enter_download(library: Library, order: DownloadOrder, fetched: Sequence[FetchedFile]) -> None:
+def enter_download(
+    library: Library, order: DownloadOrder, fetched: Sequence[FetchedFile], left_out: Sequence[LeftOut] = ()
+) -> None:
     """Enter the converted files one by one and all others as one source.
 
     Args:
         library: where.
         order: what was fetched, from where.
         fetched: the files, verified.
+        left_out: files of the repository that are not stored here.
     """
     folder, plan = order.folder, order.plan
     provenance: dict[str, JsonValue] = {
         "hub": parse_id(plan.repo).hub, "endpoint": order.endpoint, "repo": plan.repo, "commit": plan.commit,
+        **({"left_out": left_out_json(left_out)} if left_out else {}),
     }  # fmt: skip
     converted = [file for file in fetched if file.name.endswith(_CONVERTED)]
     others = [

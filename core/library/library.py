@@ -14,7 +14,8 @@ from uuid import uuid4
 from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
-from core.base.names import printable, safe_relative_path
+from core.base.left_out import LeftOut, left_out_json
+from core.base.names import leaves_folder, printable, refusal
 from core.model.facts import local_names, local_weight_files
 from core.model.files import CONFIG_NAME, refusal_of, weight_files
 
@@ -60,6 +61,16 @@ class LibraryItem:
     def folder(self) -> Path:
         """Where the files are."""
         return self.path if self.kind == "source" else self.path.parent
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Files of the model that are not in the item, for their names."""
+        rows = self.provenance.get("left_out")
+        return tuple(
+            LeftOut(str(row["name"]), str(row["why"]))
+            for row in (rows if isinstance(rows, list) else ())
+            if isinstance(row, dict) and row.keys() >= {"name", "why"}
+        )
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the document of `rkdeck library --json`."""
@@ -146,9 +157,11 @@ class Library:
     def add_source_folder(self, path: Path) -> LibraryItem:
         """Enter a model folder (config.json and weights) where it lies; digests are not computed.
 
+        Files whose names a download would leave out stay out of the item too; its provenance tells them as `left_out`.
+
         Raises:
             RefusedError: `library.not_a_model`; `model.adapter_only` and the like for weights that are no source;
-                `names.unsafe_path` for a path, or a file in it, whose name is not text.
+                `names.unsafe_path` for weights with such a name, or a folder whose path is not text.
             RKDeckError: `estimate.bad_index`, `estimate.missing_shard`, `estimate.unreadable`.
         """
         folder = path.absolute()
@@ -160,11 +173,13 @@ class Library:
             raise refusal_of(found, str(path)) or RefusedError(
                 "library.not_a_model", path=str(path), missing="*.safetensors"
             )
-        files = [
-            LibraryFile(_text(file.relative_to(folder)), file.stat().st_size, None)
-            for file in _files_below(folder)
-        ]
+        files, left_out = _sort_out(folder)
+        for item in left_out:
+            if item.path in found.files:
+                raise item.refusal()
         provenance: dict[str, JsonValue] = {"added_from": str(folder)}
+        if left_out:
+            provenance["left_out"] = left_out_json(left_out)
         repo, revision = _cached_from(folder)
         title = repo.rpartition("/")[2] if repo else folder.name
         return self.register(
@@ -259,6 +274,20 @@ def _text(path: Path) -> str:
     return text
 
 
+def _sort_out(folder: Path) -> tuple[list[LibraryFile], list[LeftOut]]:
+    """The files of a model folder, and those whose names have no place in the library."""
+    files: list[LibraryFile] = []
+    left_out: list[LeftOut] = []
+    for path in _files_below(folder):
+        name = str(path.relative_to(folder))
+        why = refusal(name)
+        if why is None:
+            files.append(LibraryFile(name, path.stat().st_size, None))
+        else:
+            left_out.append(LeftOut(name, why))
+    return files, left_out
+
+
 def _files_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
@@ -267,10 +296,11 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _check(folder: Path, file: LibraryFile) -> RKDeckError | None:
     name = printable(file.name)
-    try:
-        path = folder / safe_relative_path(file.name)
-    except RefusedError as error:
-        return error
+    # Not all that `refusal` asks of a new name: a file is judged by what is in it, not by when it came.
+    why = leaves_folder(file.name)
+    if why is not None:
+        return RefusedError("names.unsafe_path", path=name, why=why)
+    path = folder / file.name
     try:
         size_bytes = path.stat().st_size
         if size_bytes != file.size_bytes:

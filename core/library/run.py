@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.base.errors import JsonValue
+from core.base.left_out import LeftOut, left_out_json
 from core.hub.fetch import Download, FetchedFile
 from core.hub.order import DownloadOrder
 from core.jobs.worker import WorkerContext
@@ -27,11 +28,13 @@ class Arrival:
 
     Attributes:
         files: all files of the order, verified, in its folder.
+        left_out: files of the repository whose names have no place here.
         bytes_fetched: came over the line now; the others were there.
         seconds: all of it took.
     """
 
     files: tuple[FetchedFile, ...]
+    left_out: tuple[LeftOut, ...]
     bytes_fetched: int
     seconds: float
 
@@ -46,8 +49,8 @@ def bring(context: WorkerContext, order: DownloadOrder, library: Library) -> Arr
     download = Download(context, order)
     fetched = download.run()
     context.finish()
-    enter_download(library, order, fetched)
-    return Arrival(fetched, download.bytes_fetched, time.monotonic() - began_s)
+    enter_download(library, order, fetched, download.left_out)
+    return Arrival(fetched, download.left_out, download.bytes_fetched, time.monotonic() - began_s)
 
 
 def run_download(context: WorkerContext, order: DownloadOrder, parts: LibraryParts) -> dict[str, JsonValue]:
@@ -65,6 +68,7 @@ def run_download(context: WorkerContext, order: DownloadOrder, parts: LibraryPar
             {"name": file.name, "size_bytes": file.size_bytes, "sha256": file.sha256}
             for file in arrival.files
         ],
+        "left_out": left_out_json(arrival.left_out),
         "bytes_fetched": arrival.bytes_fetched,
         "seconds": arrival.seconds,
     }

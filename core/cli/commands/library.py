@@ -3,6 +3,7 @@
 import argparse
 
 from core.base.errors import UsageError
+from core.base.left_out import tellings
 from core.base.units import format_bytes
 from core.cli.command import Command, Context
 from core.cli.models import existing_path
@@ -47,6 +48,8 @@ def _add(context: Context) -> int:
     context.output.text(
         context.output.tr("added {id}: {title}, {size}", id=item.id, title=item.title, size=size)
     )
+    for telling in tellings(item.left_out):
+        context.output.note(context.output.sentence(telling))
     return 0
 
 

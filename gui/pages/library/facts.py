@@ -92,6 +92,9 @@ def facts_of(item: LibraryItem) -> list[Fact]:
         found.append(Fact(tr("From"), printable(item.repo, 120), item.repo))
     if item.revision:
         found.append(Fact(tr("Revision"), printable(item.revision, 60)[:_DIGEST_LETTERS], item.revision))
+    if item.left_out:
+        names = ", ".join(left.path for left in item.left_out)
+        found.append(Fact(tr("Left out"), printable(names, 500), long=True))
     found.append(Fact(tr("Added"), ago_text(item.created_unix_s)))
     found.append(Fact(tr("Path"), printable(str(item.path), 500), str(item.path)))
     if item.kind == "rkllm":

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import RefusedError
-from core.base.names import printable, safe_component, safe_relative_path
+from core.base.names import leaves_folder, printable, refusal, safe_component, safe_relative_path
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,13 @@ from core.base.names import printable, safe_component, safe_relative_path
         "\x1b[2J",
         "a\\..\\b",
         "x" * 300,
+        "\u6a21" * 86,
         "a/" * 600 + "b",
+        "a\x85b",
+        "a\u2029b",
+        "a\u202eb",
+        "a\u2066b",
+        "a\udcffb",
     ],
 )
 def test_unsafe_paths_are_refused(text: str) -> None:
@@ -33,10 +39,22 @@ def test_unsafe_paths_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["config.json", "onnx/model.onnx", "модель.safetensors", "a b.txt", "$(reboot)"]
-)
+    "text",
+    [
+        "config.json", "onnx/model.onnx", "модель.safetensors", "a b.txt", "$(reboot)", "9.41\u202fAM.png", " a ",
+        "\U0001f468\u200d\U0001f469", "\U0001fae8", "cafe\u0301", "\ue000", "\u6a21" * 85, "-rf", "...",
+    ],
+)  # fmt: skip
 def test_ordinary_and_merely_strange_paths_pass(text: str) -> None:
     assert safe_relative_path(text) == PurePosixPath(text)
+
+
+@given(st.text(max_size=400))
+def test_an_accepted_name_is_text_of_one_line_and_what_leaves_is_never_accepted(text: str) -> None:
+    if refusal(text) is None:
+        assert text.encode()
+        assert text.splitlines() == [text]
+        assert leaves_folder(text) is None
 
 
 @given(st.text(max_size=400))

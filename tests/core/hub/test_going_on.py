@@ -150,19 +150,6 @@ def test_the_same_weights_are_fetched_once_unless_asked_for() -> None:
         ]
 
 
-@pytest.mark.parametrize("paths", [("a", "a"), ("A/x", "a/X")])
-def test_two_files_in_one_place_are_refused(paths: tuple[str, ...]) -> None:
-    with pytest.raises(RKDeckError) as caught:
-        plan_download(_detail(*paths))
-    assert caught.value.code == "hub.name_collision"
-
-
-def test_a_name_without_room_for_its_sidecar_is_refused() -> None:
-    with pytest.raises(RKDeckError) as caught:
-        plan_download(_detail("x" * 250))
-    assert caught.value.code == "names.unsafe_path"
-
-
 def test_no_commit_and_no_repository_leads_out_of_the_library(
     hub: DemoHub, jobs: JobManager, paths: AppPaths
 ) -> None:

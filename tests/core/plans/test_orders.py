@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.left_out import LeftOut
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.convert.order import ConvertOrder, UsedToolkit
@@ -50,7 +51,10 @@ PATIENCE = st.builds(Patience, st.floats(0, 600), st.floats(0, 60), st.integers(
 
 def downloads(most_files: int) -> st.SearchStrategy[DownloadOrder]:
     files = st.lists(FILE, min_size=1, max_size=most_files).map(tuple)
-    return st.builds(DownloadOrder, TEXT, st.builds(DownloadPlan, TEXT, TEXT, files), PATH, PATIENCE)
+    left_out = st.lists(st.builds(LeftOut, TEXT, TEXT), max_size=2).map(tuple)
+    return st.builds(
+        DownloadOrder, TEXT, st.builds(DownloadPlan, TEXT, TEXT, files, left_out), PATH, PATIENCE
+    )
 
 
 def deployments(file: st.SearchStrategy[Path]) -> st.SearchStrategy[DeployOrder]:

@@ -73,7 +73,11 @@ def hub(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoH
             one__safetensors=(model / "model.safetensors").read_bytes(),
         ),
         "some/empty": folder_with(root / "empty"),
-        "some/twins": folder_with(root / "twins", config__json=config, Config__json=config),
+        "some/unsafe": folder_with(
+            root / "unsafe",
+            config__json=config,
+            **{"weights\u202e__safetensors": (model / "model.safetensors").read_bytes()},
+        ),
     }
     write_tiny_model(repos["some/converted"] / "a.rkllm", "w8a8")
     with DemoHub(repos, gated=frozenset({"some/locked"}), catalogue=250) as hub:
@@ -164,10 +168,10 @@ def test_ready_made_files_are_named_so_that_they_can_be_inspected(services: Serv
 
 
 def test_a_download_that_cannot_be_is_a_problem_even_when_the_facts_are_known(services: Services) -> None:
-    report = use.hub_report(services, "some/twins")
+    report = use.hub_report(services, "some/unsafe")
     assert report.facts is not None
     assert report.problem is not None
-    assert (report.problem.code, report.download_bytes) == ("hub.name_collision", None)
+    assert (report.problem.code, report.download_bytes) == ("names.unsafe_path", None)
 
 
 def test_a_config_alone_gives_facts_of_less_certainty(services: Services) -> None:
