@@ -74,9 +74,17 @@ def fsync_file(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def replace_durably(source: Path, target: Path) -> None:
-    """Flush `source`, give it the name `target`, flush the folder: the last step of every long write."""
+def replace_flushed(source: Path, target: Path) -> None:
+    """Flush `source` and give it the name `target`: a power cut may take the name, never leave it with half a file.
+
+    Of many files in a folder, flush the folder once behind the last one (`fsync_folder`).
+    """
     with source.open("rb+") as file:
         os.fsync(file.fileno())
     source.replace(target)
+
+
+def replace_durably(source: Path, target: Path) -> None:
+    """Flush `source`, give it the name `target`, flush the folder: the last step of every long write."""
+    replace_flushed(source, target)
     fsync_folder(target.parent)

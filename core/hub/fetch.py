@@ -2,14 +2,20 @@
 
 Beside each partial file lies a sidecar with what it is a part of. After a cut, a kill or a power failure the
 next run checks the sidecar, reads the bytes that are there for the digest, and asks for the rest.
+
+Small files come several at once, since each of them is mostly waiting: for the answer, and for the disk. Each is
+flushed before it gets its name; its sidecar never is (without one a small part is fetched anew), and its folder once
+for all of them.
 """
 
 import contextlib
 import errno
 import hashlib
+import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +26,12 @@ from core.base.left_out import LeftOut, tellings
 from core.base.locks import FileLock
 from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
 from core.base.paths import AppPaths
+from core.base.tasks import TaskPool
 from core.hub.addresses import parse_id
 from core.hub.hubs import open_hub
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
+from core.hub.tally import Tally
 from core.hub.twins import fit_to_disk
 from core.jobs.worker import WorkerContext
 from core.words import tell
@@ -39,6 +47,11 @@ _MAX_PAUSE_S = 30.0
 _MAX_ASKED_PAUSE_S = 300.0
 # The data is flushed this often, so that a power cut costs at most this much again.
 _SYNC_BYTES = 64 << 20
+_SMALL_BYTES = 1 << 20
+# More of them would only make the Hub count faster (`snapshot_download` takes as many).
+_SMALL_AT_ONCE = 8
+# Those under way when one of them fails; who is stuck in the network for longer ends with the process.
+_GRACE_S = 1.0
 _LONGEST_ENDING = ".partial.json"
 _LASTING = frozenset({"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off"})
 
@@ -62,8 +75,13 @@ class Download:
         self._patience = order.patience
         hub, token = parse_id(order.plan.repo).hub, context.secrets.hub_token
         self._hub = open_hub(hub, order.endpoint, token, order.patience.stall_timeout_s)
-        self._done_bytes = 0
-        self.bytes_fetched = 0
+        self._tally = Tally(self._report)
+        self._total_bytes = order.plan.size_bytes
+
+    @property
+    def bytes_fetched(self) -> int:
+        """Body bytes of files that came over the line."""
+        return self._tally.bytes_fetched
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -83,11 +101,17 @@ class Download:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with contextlib.closing(self._hub), self._alone():
                 self._plan = fit_to_disk(self._plan, self._folder)
+                self._total_bytes = self._plan.size_bytes
                 for telling in tellings(self._plan.left_out):
                     tell(self._context.log, telling, "warning")
                 verified = self._verified()
                 self._check_space(verified)
-                return tuple(verified.get(file.path) or self._fetch(file) for file in self._plan.files)
+                missing = [file for file in self._plan.files if file.path not in verified]
+                fetched = verified | self._fetch_small([file for file in missing if _is_small(file)])
+                for file in missing:
+                    if not _is_small(file):
+                        fetched[file.path] = self._fetch(file)
+                return tuple(fetched[file.path] for file in self._plan.files)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise RKDeckError("hub.disk_full", folder=str(self._folder)) from error
@@ -119,7 +143,6 @@ class Download:
                 continue
             present = self._present_and_right(file, target)
             if present is not None:
-                self._done_bytes += file.size_bytes
                 verified[file.path] = present
                 if _sidecar(_partial(target)).exists():  # a kill between the renaming and its removal left it
                     _forget(_partial(target))
@@ -160,7 +183,42 @@ class Download:
     def _target(self, file: RepoFile) -> Path:
         return self._folder / safe_relative_path(file.path)
 
+    def _fetch_small(self, files: Sequence[RepoFile]) -> dict[str, FetchedFile]:
+        """Fetch several at once; returns them by their names.
+
+        Raises:
+            As `_fetch`, for the first that fails; the others of its time may have arrived.
+        """
+        pool = TaskPool(_SMALL_AT_ONCE)
+        futures = [pool.submit(self._fetch, file) for file in files]
+        try:
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+        finally:
+            pool.close()
+            wait([future for future in futures if future.running()], timeout=_GRACE_S)
+        for folder in {folder for file in files for folder in self._folders_of(file)}:
+            atomic.fsync_folder(folder)
+        return {file.path: future.result() for file, future in zip(files, futures, strict=True)}
+
+    def _folders_of(self, file: RepoFile) -> Iterator[Path]:
+        """The folders that hold a file, from its own up to the download's."""
+        folder = self._target(file).parent
+        while folder != self._folder:
+            yield folder
+            folder = folder.parent
+        yield folder
+
     def _fetch(self, file: RepoFile) -> FetchedFile:
+        try:
+            fetched = self._fetch_whole(file)
+        except BaseException:
+            self._tally.end(file.path, 0)
+            raise
+        self._tally.end(file.path, file.size_bytes)
+        return fetched
+
+    def _fetch_whole(self, file: RepoFile) -> FetchedFile:
         target = self._target(file)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         digests = self._fetch_partial(file, _partial(target))
@@ -170,17 +228,19 @@ class Download:
             raise RKDeckError(
                 "hub.digest_differs", file=printable(file.path), wanted=problem[0], found=problem[1]
             )
-        atomic.replace_durably(_partial(target), target)
+        replace = atomic.replace_flushed if _is_small(file) else atomic.replace_durably
+        replace(_partial(target), target)
         _sidecar(_partial(target)).unlink(missing_ok=True)
-        self._done_bytes += file.size_bytes
         return FetchedFile(file.path, file.size_bytes, digests.sha256)
 
     def _present_and_right(self, file: RepoFile, target: Path) -> FetchedFile | None:
         if target.stat().st_size != file.size_bytes:
             return None
         digests = _Digests(file)
-        self._read_existing(target, digests)
-        if digests.problem() is not None:
+        self._read_existing(file, target, digests)
+        right = digests.problem() is None
+        self._tally.end(file.path, file.size_bytes if right else 0)
+        if not right:
             return None
         return FetchedFile(file.path, file.size_bytes, digests.sha256)
 
@@ -230,10 +290,13 @@ class Download:
             _forget(partial)
         if file.sha256 is None and file.blob_id is None:
             tell(self._context.log, RKDeckError("hub.no_checksum", file=file.path), "warning")
-        atomic.write_json(_sidecar(partial), identity)
+        if _is_small(file):
+            _sidecar(partial).write_text(json.dumps(identity), "utf-8")
+        else:
+            atomic.write_json(_sidecar(partial), identity)
         digests = _Digests(file)
         if partial.exists():
-            self._read_existing(partial, digests)
+            self._read_existing(file, partial, digests)
         return digests
 
     def _fetch_rest(self, file: RepoFile, partial: Path, digests: "_Digests") -> None:
@@ -251,24 +314,24 @@ class Download:
                     target.write(wanted)
                     target.flush()
                     digests.update(wanted)
-                    self.bytes_fetched += len(piece)
+                    self._tally.came(len(piece))
                     unsynced += len(wanted)
                     if unsynced >= _SYNC_BYTES:
                         unsynced = 0
                         atomic.fsync_file(target)
-                    self._report(digests.size_bytes)
+                    self._tally.report("download", file.path, digests.size_bytes)
                     if digests.size_bytes == file.size_bytes:
+                        if _is_small(file):
+                            # Read to its end, an answer leaves its connection to the next file.
+                            next(pieces, None)
                         return
         raise RKDeckError("hub.broken_off", file=printable(file.path), at_bytes=digests.size_bytes)
 
-    def _report(self, of_this_file: int) -> None:
-        self._context.progress("download", self._done_bytes + of_this_file, self._plan.size_bytes)
+    def _report(self, phase: str, done_bytes: int) -> None:
+        self._context.progress(phase, done_bytes, self._total_bytes)
 
-    def _read_existing(self, path: Path, digests: "_Digests") -> None:
-        def report(done: int) -> None:
-            self._context.progress("check", self._done_bytes + done, self._plan.size_bytes)
-
-        digests.read(path, report)
+    def _read_existing(self, file: RepoFile, path: Path, digests: "_Digests") -> None:
+        digests.read(path, lambda done: self._tally.report("check", file.path, done))
 
 
 class _Digests:
@@ -310,6 +373,10 @@ class _Digests:
         else:
             return None
         return None if wanted == found else (wanted, found)
+
+
+def _is_small(file: RepoFile) -> bool:
+    return file.size_bytes <= _SMALL_BYTES
 
 
 def _partial(target: Path) -> Path:

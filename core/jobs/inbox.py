@@ -14,7 +14,8 @@ from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.log import redact
 from core.jobs.store import EventWriter
 
-MAX_LINE_BYTES = 1 << 20
+# The longest is the result of a download: 20,000 files, each with its name and digest.
+MAX_LINE_BYTES = 8 << 20
 FREE_BYTES = 32 << 20
 PAUSE_S = 10.0
 MAX_NOISE_LINES = 100

@@ -34,8 +34,8 @@ from core.jobs.model import (
     spec_from_json,
 )
 
-# A worker's line may have 1 MiB; written as ASCII it grows to three times that at most.
-_MAX_LINE_BYTES = 4 << 20
+# A worker's line may have 8 MiB; written as ASCII it grows to three times that at most.
+_MAX_LINE_BYTES = 32 << 20
 _TAIL_BYTES = 4 << 10
 # How the writer writes a progress line; hours of work leave tens of thousands of them.
 _PROGRESS = b'"event": "progress"'

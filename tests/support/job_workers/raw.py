@@ -59,7 +59,7 @@ def wide_result() -> None:
 
 
 def too_long_result() -> None:
-    say(json.dumps({"event": "result", "result": {"text": "x" * (2 << 20)}}) + "\n")
+    say(json.dumps({"event": "result", "result": {"text": "x" * (9 << 20)}}) + "\n")
 
 
 def half_a_result() -> None:
