@@ -84,7 +84,7 @@ def plan_download(
     needed = _needed(left_out, kept, weights)
     if needed is not None:
         raise needed.refusal()
-    return DownloadPlan(detail.repo, detail.commit, tuple(kept.values()), tuple(left_out))
+    return DownloadPlan(detail.present_repo, detail.commit, tuple(kept.values()), tuple(left_out))
 
 
 def _why_left_out(file: RepoFile, kept: Mapping[str, RepoFile]) -> str | None:
@@ -122,3 +122,10 @@ def library_place(library_folder: Path, plan: DownloadPlan) -> Path:
     """Where the library keeps a commit; each part apart, so that a/b-c and a-b/c stay two folders."""
     whose = "--".join(safe_component(part) for part in parse_id(plan.repo).parts)
     return library_folder / "hub" / whose / safe_component(plan.commit[:12])
+
+
+def place_in_library(library_folder: Path, path: Path) -> Path | None:
+    """The folder of a commit (`library_place`) that a path is or lies in; None for one outside."""
+    hub = library_folder / "hub"
+    parts = path.relative_to(hub).parts[:2] if path.is_relative_to(hub) else ()
+    return hub.joinpath(*parts) if len(parts) == 2 else None

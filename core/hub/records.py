@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from core.base.errors import JsonValue
+from core.base.errors import JsonValue, RKDeckError
+from core.hub.addresses import parse_id
 
 Sort = Literal["downloads", "likes", "updated", "created", "match"]
 
@@ -81,9 +82,22 @@ class RepoFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelDetail:
-    """One repository at one commit."""
+    """One repository at one commit.
+
+    Attributes:
+        repo: as it was asked for.
+    """
 
     repo: str
     commit: str
     summary: ModelSummary
     files: tuple[RepoFile, ...]
+
+    @property
+    def present_repo(self) -> str:
+        """What its hub calls it: a renamed repository is found under its earlier names too."""
+        try:
+            told, asked = parse_id(self.summary.repo), parse_id(self.repo)
+        except RKDeckError:  # a name that cannot be asked for again
+            return self.repo
+        return str(told) if told.hub == asked.hub else self.repo

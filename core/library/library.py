@@ -21,6 +21,7 @@ from core.model.files import CONFIG_NAME, refusal_of, weight_files
 
 Kind = Literal["source", "rkllm"]
 # file_download.py, `repo_folder_name`, joins with two dashes; the Hub allows none of these in a name.
+_FORMERLY = "formerly"
 _CACHED = re.compile(r"models--(?P<repo>[\w.-]+)/snapshots/(?P<commit>[0-9a-f]{40})", re.ASCII)
 
 
@@ -56,6 +57,20 @@ class LibraryItem:
     created_unix_s: float
     provenance: dict[str, JsonValue]
     files: tuple[LibraryFile, ...]
+
+    @property
+    def former_repos(self) -> tuple[str, ...]:
+        """What its repository was called before; it is found under these names too."""
+        names = self.provenance.get(_FORMERLY)
+        return tuple(str(name) for name in names) if isinstance(names, list) else ()
+
+    def is_of(self, repo: str | None) -> bool:
+        """Whether it came from that repository, under its present name or an earlier one."""
+        return repo is not None and repo in {self.repo, *self.former_repos}
+
+    def is_called(self, text: str) -> bool:
+        """Whether text is its id, title or path, or a name of its repository."""
+        return text in {self.id, str(self.path), self.title} or self.is_of(text)
 
     @property
     def folder(self) -> Path:
@@ -114,7 +129,7 @@ class Library:
     def find(self, text: str) -> LibraryItem | None:
         """The newest item with that id, Hub id, path or title."""
         for item in self.list():
-            if text in {item.id, item.repo, str(item.path), item.title}:
+            if item.is_called(text):
                 return item
         return None
 
@@ -129,7 +144,7 @@ class Library:
         revision: str | None = None,
         provenance: dict[str, JsonValue] | None = None,
     ) -> LibraryItem:
-        """Enter an item; an earlier entry of the same path is replaced and keeps its id.
+        """Enter an item; an earlier entry of the same path is replaced and keeps its id and its repository's names.
 
         Raises:
             RefusedError: `names.unsafe_path` for a path that is not text.
@@ -138,8 +153,13 @@ class Library:
         kept = tuple(files)
         size_bytes = sum(file.size_bytes for file in kept)
         with self._database.transaction() as connection:
-            row = connection.execute("SELECT id FROM library_items WHERE path = ?", (str(path),)).fetchone()
+            row = connection.execute("SELECT * FROM library_items WHERE path = ?", (str(path),)).fetchone()
             item_id: str = row["id"] if row else uuid4().hex[:12]
+            earlier = self._item(row) if row else None
+            if earlier is not None and earlier.former_repos and repo is not None and earlier.is_of(repo):
+                # A job that was ordered under the earlier name does not bring it back.
+                repo = earlier.repo
+                provenance = {**(provenance or {}), _FORMERLY: list(earlier.former_repos)}
             connection.execute("DELETE FROM library_items WHERE id = ?", (item_id,))
             connection.execute(
                 "INSERT INTO library_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -153,6 +173,16 @@ class Library:
                 [(item_id, file.name, file.size_bytes, file.sha256) for file in kept],
             )
         return self.get(item_id)
+
+    def rename_repo(self, earlier: str, present: str) -> None:
+        """A repository has another name: its items get it, stay what and where they are, and are found under both."""
+        for item in self.list():
+            if item.repo == earlier and earlier != present:
+                formerly = [name for name in (*item.former_repos, earlier) if name != present]
+                self._database.execute(
+                    "UPDATE library_items SET repo = ?, provenance = ? WHERE id = ?",
+                    (present, json.dumps({**item.provenance, _FORMERLY: formerly}), item.id),
+                )
 
     def add_source_folder(self, path: Path) -> LibraryItem:
         """Enter a model folder (config.json and weights) where it lies; digests are not computed.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError, UsageError
+from core.hub.addresses import parse_id
 from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
@@ -20,6 +21,7 @@ from core.usecases.fitting import cached_facts
 
 if TYPE_CHECKING:
     from core.hub.download import DownloadPlan
+    from core.hub.order import DownloadOrder
     from core.jobs.manager import JobHandle
 
 _CARD_NAME = "README.md"
@@ -85,7 +87,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
         problem = problem or _other_weights(detail)
     except RKDeckError as error:
         problem = error
-    item = _source_of(services, detail.repo)
+    item = _source_of(services, detail)
     return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files, shape)
 
 
@@ -183,16 +185,44 @@ def download(
 ) -> "tuple[JobHandle, DownloadPlan]":
     """`start_model_download` for who wants to follow the job; returns what it will fetch as well."""
     from core.hub.download import plan_download
-    from core.hub.order import DownloadOrder, library_download
+    from core.hub.order import DownloadOrder
 
     detail = services.hubs.of(repo).details(repo, revision)
     plan = plan_download(detail, include=include, exclude=exclude)
+    order = order_into_library(services, detail, plan)
+    return services.submit(order if to is None else DownloadOrder(order.endpoint, plan, to)), plan
+
+
+def order_into_library(services: Services, detail: ModelDetail, plan: "DownloadPlan") -> "DownloadOrder":
+    """The order for a download into the library's own folder: the one that has this commit already, if there is one.
+
+    A repository that was renamed is one model: what the library has of it gets the present name first.
+    """
+    from core.hub.download import place_in_library
+    from core.hub.order import DownloadOrder, library_download
+
+    library = services.library
+    library.rename_repo(detail.repo, plan.repo)
+    for earlier in {item.repo for item in library.list() if item.repo and item.revision == plan.commit}:
+        if _is_called_now(services, earlier, plan.repo):
+            library.rename_repo(earlier, plan.repo)
     endpoint = services.hubs.of(plan.repo).endpoint
-    if to is None:
-        order = library_download(services.paths.library, endpoint, plan)
-    else:
-        order = DownloadOrder(endpoint, plan, to)
-    return services.submit(order), plan
+    order = library_download(services.paths.library, endpoint, plan)
+    for item in library.list():
+        known = place_in_library(services.paths.library, item.path)
+        if known is not None and (item.repo, item.revision) == (plan.repo, plan.commit):
+            return DownloadOrder(endpoint, plan, known)
+    return order
+
+
+def _is_called_now(services: Services, earlier: str, present: str) -> bool:
+    """Whether a repository is called otherwise by now; asked of its hub, since forks have the same commits."""
+    if earlier == present or parse_id(earlier).hub != parse_id(present).hub:
+        return False
+    try:
+        return services.hubs.of(earlier).details(earlier).present_repo == present
+    except RKDeckError:  # gone, or the hub does not tell: then it is another model
+        return False
 
 
 def _other_weights(detail: ModelDetail) -> RKDeckError | None:
@@ -202,6 +232,10 @@ def _other_weights(detail: ModelDetail) -> RKDeckError | None:
     return None if found.kind == "rkllm" else refusal_of(found, detail.repo)
 
 
-def _source_of(services: Services, repo: str) -> LibraryItem | None:
-    found = (item for item in services.library.list() if item.kind == "source" and item.repo == repo)
+def _source_of(services: Services, detail: ModelDetail) -> LibraryItem | None:
+    found = (
+        item
+        for item in services.library.list()
+        if item.kind == "source" and (item.is_of(detail.repo) or item.is_of(detail.present_repo))
+    )
     return next(found, None)

@@ -15,7 +15,7 @@ from core.model.inspect import Inspection
 from core.services import Services
 from core.usecases.deployment import as_held, deploy_order
 from core.usecases.fitting import cached_facts
-from core.usecases.hub import inspect_repo_file
+from core.usecases.hub import inspect_repo_file, order_into_library
 
 _BASE_TAG = "base_model:"
 
@@ -113,14 +113,12 @@ def start_ready_run(
         UsageError: `boards.unknown`; RKDeckError: as `core.hub.download.plan_download`.
     """
     from core.hub.download import plan_download
-    from core.hub.order import library_download
     from core.plans.order import RunOrder, arriving
 
     found = services.boards.get(board)
     detail = services.hubs.of(report.repo).details(report.repo, report.commit)
     plan = plan_download(detail, include=[_literal(report.file.path)])
-    endpoint = services.hubs.of(plan.repo).endpoint
-    download = library_download(services.paths.library, endpoint, plan)
+    download = order_into_library(services, detail, plan)
     deploy = deploy_order(
         services, arriving(download), found.name, title=Path(report.file.path).stem, force=force
     )

@@ -102,7 +102,7 @@ def _local(services: Services, model: str) -> LibraryItem | Path | None:
     if is_path(model):
         return existing_path(model)
     for item in services.library.list():
-        if item.kind == "source" and model in {item.id, item.repo, str(item.path), item.title}:
+        if item.kind == "source" and item.is_called(model):
             return item
     return None
 

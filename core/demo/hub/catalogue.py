@@ -79,6 +79,6 @@ def catalogue(folder: Path, count: int) -> dict[str, CatalogueRepo]:
     """The first `count` entries, by their ids."""
     names = (f"{TAG}/catalogue-{number:05d}" for number in range(count))
     return {
-        name: CatalogueRepo(name, folder, number % _GATED_EVERY == _GATED_EVERY - 1, number)
+        name: CatalogueRepo(name, folder, number % _GATED_EVERY == _GATED_EVERY - 1, number=number)
         for number, name in enumerate(names)
     }

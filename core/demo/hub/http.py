@@ -171,6 +171,8 @@ class HubHandler(_Handler):
     def do_GET(self) -> None:
         """Route a request."""
         path = unquote(urlsplit(self.path).path)
+        if self._led_on(path):
+            return
         if path == "/api/models":
             self._search()
         elif path == "/__requests__":
@@ -183,6 +185,15 @@ class HubHandler(_Handler):
             self.refuse("RepoNotFound")
 
     do_HEAD = do_GET
+
+    def _led_on(self, path: str) -> bool:
+        """Redirect who asks for a renamed repository."""
+        found = _MODEL.fullmatch(path) or _RESOLVE.fullmatch(path)
+        name = self.hub.renamed.get(found[1]) if found else None
+        if found is None or name is None:
+            return False
+        self.send_body(b"", 307, {"Location": self.path.replace(found[1], name, 1)})
+        return True
 
     def do_POST(self) -> None:
         """Take planned faults and paths-info questions."""

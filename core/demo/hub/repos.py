@@ -49,6 +49,7 @@ class HubRepo:
     repo: str
     folder: Path
     gated: bool = False
+    born: str | None = None  # its first name, when it has another by now: its commits stay what they were
 
     def files(self) -> tuple[HubFile, ...]:
         """The files as they are now, sorted by name."""
@@ -57,7 +58,7 @@ class HubRepo:
     def commit(self, files: tuple[HubFile, ...]) -> str:
         """A commit id made from names and contents: equal folders have equal commits."""
         text = "".join(f"{file.name}\0{file.etag}\0" for file in files)
-        return hashlib.sha1(f"{self.repo}\0{text}".encode(), usedforsecurity=False).hexdigest()
+        return hashlib.sha1(f"{self.born or self.repo}\0{text}".encode(), usedforsecurity=False).hexdigest()
 
     def summary(self) -> dict[str, Any]:
         """The entry of a search result."""

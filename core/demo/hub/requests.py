@@ -36,6 +36,10 @@ class Served(Protocol):
         """What is served, by id."""
 
     @property
+    def renamed(self) -> Mapping[str, str]:
+        """What earlier ids are called now."""
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong on request."""
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +56,7 @@ class DemoHub:
         if self._shared is not None:
             write_catalogue_folder(Path(self._shared.name))
             self.repos |= made_up(Path(self._shared.name), catalogue)
+        self.renamed: dict[str, str] = {}
         self.faults = Faults()
         self._requests: list[Request] = []
         self._lock = threading.Lock()
@@ -81,6 +83,12 @@ class DemoHub:
         """What was asked so far."""
         with self._lock:
             return list(self._requests)
+
+    def rename(self, repo: str, name: str) -> None:
+        """Call a repository otherwise; who asks for its earlier name is led on, as by the Hub."""
+        known = self.repos.pop(repo)
+        self.repos[name] = replace(known, repo=name, born=known.born or repo)
+        self.renamed[repo] = name
 
     def note(self, request: Request) -> None:
         """Remember a request."""

@@ -10,6 +10,7 @@ from core.hub.order import DownloadOrder
 from core.hub.records import ModelSummary, RepoFile
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import order_in
+from core.library.library import LibraryItem
 from core.usecases import hub as use
 from core.usecases.hub import ModelReport
 from gui.bridge import Task
@@ -148,6 +149,16 @@ class ModelPane(QWidget):
         self.problem.setText(" ".join(word_error(error)))
         self.problem.show()
 
+    def _names(self) -> set[str | None]:
+        """The model's names: the one it is shown under, and the one its hub calls it by now."""
+        detail = self._report.detail if self._report is not None else None
+        return {self.repo, detail.present_repo if detail is not None else self.repo}
+
+    def _item(self) -> LibraryItem | None:
+        """The model in the library, as a source."""
+        sources = (item for item in self._desk.library.items if item.kind == "source")
+        return next((item for item in sources if any(map(item.is_of, self._names()))), None)
+
     def _job(self) -> JobRecord | None:
         """The newest download of this model."""
         return next(
@@ -155,7 +166,7 @@ class ModelPane(QWidget):
                 record
                 for record in self._desk.jobs.records
                 if (order := order_in(record.spec, DownloadOrder)) is not None
-                and order.plan.repo == self.repo
+                and order.plan.repo in self._names()
             ),
             None,
         )
@@ -166,10 +177,7 @@ class ModelPane(QWidget):
             return
         record = self._job()
         running = record is not None and not record.state.is_terminal
-        item = next(
-            (item for item in self._desk.library.items if item.repo == self.repo and item.kind == "source"),
-            None,
-        )
+        item = self._item()
         size = self._report.download_bytes if self._report is not None else None
         self.download.setText(
             tr("Download {size}", size=format_bytes(size)) if size is not None else tr("Download")
@@ -230,10 +238,7 @@ class ModelPane(QWidget):
 
     @Slot()
     def _on_convert(self) -> None:
-        item = next(
-            (item for item in self._desk.library.items if item.repo == self.repo and item.kind == "source"),
-            None,
-        )
+        item = self._item()
         if item is not None:
             self._desk.go("convert", item.id)
 
