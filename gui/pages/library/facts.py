@@ -90,6 +90,8 @@ def facts_of(item: LibraryItem) -> list[Fact]:
     found += _made(item.provenance)
     if item.repo:
         found.append(Fact(tr("From"), printable(item.repo, 120), item.repo))
+    if item.former_repos:
+        found.append(Fact(tr("Formerly"), printable(", ".join(item.former_repos), 500), long=True))
     if item.revision:
         found.append(Fact(tr("Revision"), printable(item.revision, 60)[:_DIGEST_LETTERS], item.revision))
     if item.left_out:

@@ -34,6 +34,7 @@ from tests.gui.page_parts import (
     rows,
     texts,
 )
+from tests.support.models import write_random_model
 from tests.support.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support grabbing the keyboard")
@@ -381,3 +382,21 @@ def test_ten_thousand_items_are_filtered_without_a_wait(
     page.search.setText("model-99")
     assert time.perf_counter() - began < 3  # a proxy that asks Python for each row takes much longer
     assert len(rows(page.view)) == 111
+
+
+def test_files_left_out_for_their_names_are_among_the_facts(
+    services: Services, library_page: LibraryPage, tmp_path: Path, qtbot: QtBot,
+    themes: ThemeSwitch, shots: Callable[[QWidget, str], Path],
+) -> None:  # fmt: skip
+    folder = write_random_model(tmp_path / "Odd")
+    for name in ("turned\u202etxt.exe", "two\nlines.txt", "screenshot 9.41\u202fAM.png"):
+        (folder / name).write_text("x")
+    item = use.add_path(services, folder)
+    library_page.desk.library.refresh()
+    qtbot.waitUntil(lambda: len(rows(library_page.view)) == 1, timeout=SLACK_MS)
+    select(library_page, item)
+    shown = texts(library_page)
+    assert "Left out\nturned\\u202etxt.exe, two\\nlines.txt" in shown
+    for theme in ("light", "dark"):
+        themes.use(theme)
+        assert shots(library_page, f"library-left-out-{theme}").stat().st_size > 5000
