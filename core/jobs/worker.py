@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -24,7 +25,7 @@ _RATE_SMOOTHING = 0.3
 
 @dataclass(slots=True)
 class WorkerContext:
-    """What a worker is given, and how it speaks.
+    """What a worker is given, and how it speaks; several threads may.
 
     Attributes:
         home: RKDeck's home folder.
@@ -44,6 +45,7 @@ class WorkerContext:
     # The latest figures, not yet sent. A phase often ends less than an interval after the last line that was, and
     # would be shown at 97 % for ever: so they are sent when another phase, a step or the end comes.
     _pending: tuple[float, float | None, str, dict[str, JsonValue]] | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def progress(
         self,
@@ -65,16 +67,17 @@ class WorkerContext:
             facts: of the phase's words.
             figures: more members of the event, as `eta_s`, `stalled`.
         """
-        now = time.monotonic()
-        if (phase, facts or {}) != (self._phase, self._facts):
-            self._flush()
-            self._facts = facts or {}
-            self._phase, self._sent_s, self._base, self._rate_per_s = phase, 0.0, (now, done), None
-        self._pending = (done, total, unit, figures or {})
-        if now - self._sent_s >= _PROGRESS_INTERVAL_S or done == total:
-            self._measure(now, done)
-            self._sent_s = now
-            self._flush()
+        with self._lock:
+            now = time.monotonic()
+            if (phase, facts or {}) != (self._phase, self._facts):
+                self._flush()
+                self._facts = facts or {}
+                self._phase, self._sent_s, self._base, self._rate_per_s = phase, 0.0, (now, done), None
+            self._pending = (done, total, unit, figures or {})
+            if now - self._sent_s >= _PROGRESS_INTERVAL_S or done == total:
+                self._measure(now, done)
+                self._sent_s = now
+                self._flush()
 
     def log(self, text: str, level: str = "info", *, error: RKDeckError | None = None) -> None:
         """Tell a line worth reading.
@@ -115,7 +118,9 @@ class WorkerContext:
             self._base = (now, done)
 
     def _flush(self) -> None:
-        if self._pending is not None:
+        with self._lock:
+            if self._pending is None:
+                return
             (done, total, unit, figures), self._pending = self._pending, None
             self.wire.send(
                 "progress",
