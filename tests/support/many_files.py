@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 REPO = "someone/many"
@@ -61,6 +62,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     hub: ManyFilesHub
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the base class's own
+        if not isinstance(sys.exc_info()[1], OSError):  # who asked is gone: killed, often
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
