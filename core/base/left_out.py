@@ -15,7 +15,8 @@ class LeftOut:
 
     Attributes:
         path: as its author calls it; hostile text.
-        why: value of a fact of that name: what `core.base.names.refusal` says, or "reserved", "same_place".
+        why: value of a fact of that name: what `core.base.names.refusal` says, or "reserved", "same_place",
+            "disk_refuses".
     """
 
     path: str

@@ -81,9 +81,7 @@ def plan_download(
             kept[file.path] = file
         else:
             left_out.append(LeftOut(file.path, why))
-    needed = _needed(left_out, kept, weights)
-    if needed is not None:
-        raise needed.refusal()
+    refuse_needed(left_out, kept, weights)
     return DownloadPlan(detail.present_repo, detail.commit, tuple(kept.values()), tuple(left_out))
 
 
@@ -94,17 +92,19 @@ def _why_left_out(file: RepoFile, kept: Mapping[str, RepoFile]) -> str | None:
     return refusal(file.path) or ("same_place" if kept.get(file.path, file) != file else None)
 
 
-def _needed(left_out: Sequence[LeftOut], kept: Collection[str], weights: WeightFiles) -> LeftOut | None:
-    """The first file that the model, or whoever asked, cannot do without.
+def refuse_needed(left_out: Sequence[LeftOut], kept: Collection[str], weights: WeightFiles) -> None:
+    """Refuse to leave out what the model, or whoever asked, cannot do without.
 
     Of weights in several files every one is needed; of ready-made files one is as good as another.
+
+    Raises:
+        RefusedError: `names.unsafe_path`.
     """
-    if left_out and not kept:
-        return left_out[0]
     lost = [item for item in left_out if item.path in weights.files]
     if lost and (weights.is_source or not any(path in kept for path in weights.files)):
-        return lost[0]
-    return None
+        raise lost[0].refusal()
+    if left_out and not kept:
+        raise left_out[0].refusal()
 
 
 def _wanted(path: str, superfluous: frozenset[str], include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -29,10 +29,10 @@ from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
 from core.hub.addresses import parse_id
 from core.hub.hubs import open_hub
+from core.hub.on_disk import fit_to_disk
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.hub.tally import Tally
-from core.hub.twins import fit_to_disk
 from core.jobs.worker import WorkerContext
 from core.words import tell
 

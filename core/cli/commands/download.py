@@ -31,11 +31,12 @@ def _run(context: Context) -> int:
     result = run_job(handle, context.output)
     if not isinstance(result, dict):
         return result.exit_code
+    files = result["files"]
     context.output.text(
         context.output.trn(
             "{repo} is in {path}: {n} file, {size} fetched in {time}",
             "{repo} is in {path}: {n} files, {size} fetched in {time}",
-            len(plan.files),
+            len(files) if isinstance(files, list) else len(plan.files),
             repo=result["repo"],
             path=result["path"],
             size=format_bytes(number(result["bytes_fetched"])),

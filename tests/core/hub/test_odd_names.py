@@ -14,8 +14,8 @@ from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
 from core.hub.download import DownloadPlan, plan_download
 from core.hub.huggingface.client import HubClient
+from core.hub.on_disk import fit, fit_to_disk
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
-from core.hub.twins import fit_to_disk, without_twins
 from core.jobs.manager import JobHandle, JobManager
 from core.library.library import Library
 from tests.support.hub_fixtures import small_repo
@@ -179,6 +179,35 @@ def test_only_what_was_asked_for_counts() -> None:
     assert plan_download(detail("config.json", "a\nb.txt"), exclude=["a*"]).left_out == ()
 
 
+class WindowsDisk:
+    """A disk as exfat is; none can be had here. What is asked of a real one, other tests ask."""
+
+    def takes(self, path: str) -> bool:
+        return ":" not in path and "?" not in path
+
+    def same_place(self, path: str, other: str) -> bool:
+        return path.rstrip(" .").lower() == other.rstrip(" .").lower()
+
+
+def test_what_the_disk_does_not_take_costs_that_file_unless_it_is_the_model() -> None:
+    plan = plan_download(detail("config.json", "model.safetensors", "shot 12:30.png", "end.", "end", "what?"))
+    found = fit(plan, WindowsDisk())
+    assert [file.path for file in found.files] == ["config.json", "model.safetensors", "end."]
+    assert {(left.path, left.why) for left in found.left_out} == {
+        ("shot 12:30.png", "disk_refuses"), ("what?", "disk_refuses"), ("end", "same_place"),
+    }  # fmt: skip
+    with pytest.raises(RKDeckError) as caught:
+        fit(plan_download(detail("config.json", "a:b.safetensors")), WindowsDisk())
+    assert (caught.value.code, caught.value.facts["why"]) == ("names.unsafe_path", "disk_refuses")
+
+
+def test_this_disk_is_asked_about_odd_names_and_takes_them(tmp_path: Path) -> None:
+    (tmp_path / ".rkdeck-names").mkdir()  # a dead download left it
+    plan = plan_download(detail("a:b", "what?", "x" * 255, "sub/end ", "sub/end", "sub/end."))
+    assert fit_to_disk(plan, tmp_path) == plan
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_disk_that_tells_small_letters_from_capitals_keeps_both(tmp_path: Path) -> None:
     plan = plan_download(detail("README.md", "readme.md", "caf\u00e9", "cafe\u0301"))
     assert fit_to_disk(plan, tmp_path) == plan
@@ -186,18 +215,19 @@ def test_a_disk_that_tells_small_letters_from_capitals_keeps_both(tmp_path: Path
 
 
 def test_a_disk_that_does_not_keeps_the_name_that_programs_ask_for() -> None:
-    plan = plan_download(
-        detail("Config.json", "config.json", "README.md", "readme.md", "sub/a", "sub/A", "other")
-    )
-
-    def same_place(path: str, other: str) -> bool:
-        return path.lower() == other.lower()
-
-    found = without_twins(plan, same_place)
+    names = ("Config.json", "config.json", "README.md", "readme.md", "sub/a", "sub/A", "other")
+    found = fit(plan_download(detail(*names)), WindowsDisk())
     assert [file.path for file in found.files] == ["config.json", "README.md", "sub/a", "other"]
     assert found.left_out == tuple(
         LeftOut(path, "same_place") for path in ("Config.json", "readme.md", "sub/A")
     )
+
+
+def test_of_weights_in_several_files_none_is_left_out_for_the_disk() -> None:
+    with pytest.raises(RKDeckError) as caught:
+        fit(plan_download(detail("config.json", "part.safetensors", "Part.safetensors")), WindowsDisk())
+    assert (caught.value.code, caught.value.facts["why"]) == ("names.unsafe_path", "same_place")
+    assert len(fit(plan_download(detail("b.gguf", "B.gguf")), WindowsDisk()).files) == 1
 
 
 def test_a_file_listed_twice_is_one_file() -> None:

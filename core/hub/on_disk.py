@@ -1,0 +1,135 @@
+"""Names as one disk takes them: README.md and readme.md may be one place, and a colon may be no name at all."""
+
+import contextlib
+import errno
+import shutil
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from core.base.left_out import LeftOut
+from core.hub.download import DownloadPlan, refuse_needed
+from core.hub.records import RepoFile
+from core.model.files import KNOWN_NAMES, weight_files
+
+_TRIAL = ".rkdeck-names"
+# What the disks of Windows and of cameras refuse in a name, or cut off at its end.
+_REFUSED_SOMEWHERE = frozenset('<>:"|?*')
+_CUT_SOMEWHERE = " ."
+# Of eCryptfs, in which Linux kept encrypted home folders; others have 255.
+_SHORTEST_LIMIT_BYTES = 143
+# exfat and vfat say "invalid argument" for a colon, others "illegal byte sequence" for what is no name.
+_NO_SUCH_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
+
+
+class Disk(Protocol):
+    """What is asked of a disk."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a file of that name can be there."""
+
+    def same_place(self, path: str, other: str) -> bool:
+        """Whether two names lead to one place."""
+
+
+def fit_to_disk(plan: DownloadPlan, folder: Path) -> DownloadPlan:
+    """The plan as the disk under `folder` can hold it; see `fit`.
+
+    Only a disk knows what it takes and what it tells apart, so it is asked, with empty files in a hidden folder. One
+    download at a time may do so in a folder; what a dead one left is cleared.
+
+    Raises:
+        RefusedError: as `fit`. OSError: as the disk says.
+    """
+    with _trial(folder) as disk:
+        return fit(plan, disk)
+
+
+def fit(plan: DownloadPlan, disk: Disk) -> DownloadPlan:
+    """The plan without files that a disk does not take, or that would take another one's place.
+
+    Of names for one place the best known stays. The disk is asked only about names that some disk finds odd.
+
+    Raises:
+        RefusedError: as `core.hub.download.refuse_needed`.
+    """
+    weights = weight_files(file.path for file in plan.files)
+    refused = {file.path for file in plan.files if _is_odd(file.path) and not disk.takes(file.path)}
+    left_out = [LeftOut(path, "disk_refuses") for path in sorted(refused)]
+    files = [file for file in plan.files if file.path not in refused]
+    lost = {path for group in _similar(files, weights.files) for path in _lost(group, disk)}
+    left_out += [LeftOut(path, "same_place") for path in sorted(lost)]
+    kept = tuple(file for file in files if file.path not in lost)
+    refuse_needed(left_out, {file.path for file in kept}, weights)
+    return replace(plan, files=kept, left_out=(*plan.left_out, *left_out)) if left_out else plan
+
+
+def _is_odd(path: str) -> bool:
+    return not _REFUSED_SOMEWHERE.isdisjoint(path) or any(
+        part.endswith(tuple(_CUT_SOMEWHERE)) or len(part.encode()) > _SHORTEST_LIMIT_BYTES
+        for part in path.split("/")
+    )
+
+
+def _similar(files: Sequence[RepoFile], weights: Sequence[str]) -> list[list[str]]:
+    """Names that some disk takes for one, in the order in which they are wanted."""
+    wanted = {*KNOWN_NAMES, *weights}
+    groups: dict[str, list[str]] = {}
+    for file in sorted(files, key=lambda file: file.path not in wanted):
+        plain = "/".join(part.rstrip(_CUT_SOMEWHERE) for part in file.path.split("/"))
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+        groups.setdefault(folded, []).append(file.path)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _lost(group: Sequence[str], disk: Disk) -> Iterator[str]:
+    kept: list[str] = []
+    for path in group:
+        if any(disk.same_place(path, other) for other in kept):
+            yield path
+        else:
+            kept.append(path)
+
+
+class _Trial:
+    """A disk that is asked in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def takes(self, path: str) -> bool:
+        self.clear()
+        self._folder.mkdir()
+        try:
+            self._make(path)
+        except OSError as error:
+            if error.errno in _NO_SUCH_NAME:
+                return False
+            raise
+        return True
+
+    def same_place(self, path: str, other: str) -> bool:
+        self.clear()
+        self._folder.mkdir()
+        self._make(other)
+        return (self._folder / path).exists()
+
+    def clear(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._folder)
+
+    def _make(self, path: str) -> None:
+        place = self._folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+
+
+@contextlib.contextmanager
+def _trial(folder: Path) -> Iterator[_Trial]:
+    trial = _Trial(folder / _TRIAL)
+    try:
+        yield trial
+    finally:
+        trial.clear()
