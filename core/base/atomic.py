@@ -41,6 +41,17 @@ def write_json(path: Path, value: JsonValue, mode: int = 0o600) -> None:
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode(), mode)
 
 
+def write_unflushed(path: Path, text: str) -> None:
+    """Write a small UTF-8 file in place: after a crash it may be empty or cut, so it must not matter then.
+
+    Raises:
+        OSError: as the file system says; for a link too, which may lead anywhere.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def read_json(path: Path, max_bytes: int = 16 << 20) -> JsonValue:
     """Read one JSON document.
 

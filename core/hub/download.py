@@ -1,7 +1,7 @@
 """From a repository to what is to be downloaded: which files, how much, where."""
 
 import fnmatch
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,22 +74,36 @@ def plan_download(
     if not chosen:
         raise RefusedError("hub.nothing_to_download", repo=detail.repo)
     kept: dict[str, RepoFile] = {}
+    folders: set[str] = set()
     left_out: list[LeftOut] = []
     for file in chosen:
-        why = _why_left_out(file, kept)
+        why = _why_left_out(file, kept, folders)
         if why is None:
             kept[file.path] = file
+            folders.update(_folders(file.path))
         else:
             left_out.append(LeftOut(file.path, why))
     refuse_needed(left_out, kept, weights)
     return DownloadPlan(detail.present_repo, detail.commit, tuple(kept.values()), tuple(left_out))
 
 
-def _why_left_out(file: RepoFile, kept: Mapping[str, RepoFile]) -> str | None:
+def _why_left_out(file: RepoFile, kept: Mapping[str, RepoFile], folders: Collection[str]) -> str | None:
     if any(part.endswith(_OURS) for part in file.path.casefold().split("/")):
         return "reserved"
-    # A list that names a file twice says one thing or two: the first is taken, another content has no place.
-    return refusal(file.path) or ("same_place" if kept.get(file.path, file) != file else None)
+    why = refusal(file.path)
+    if why is not None:
+        return why
+    # No git makes such lists: one name with two contents, or as a file and as a folder. The first is taken.
+    taken = (
+        kept.get(file.path, file) != file or file.path in folders or any(map(kept.get, _folders(file.path)))
+    )
+    return "same_place" if taken else None
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders a path leads through."""
+    parts = path.split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts)))
 
 
 def refuse_needed(left_out: Sequence[LeftOut], kept: Collection[str], weights: WeightFiles) -> None:

@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
@@ -77,6 +78,8 @@ class Download:
         self._hub = open_hub(hub, order.endpoint, token, order.patience.stall_timeout_s)
         self._tally = Tally(self._report)
         self._total_bytes = order.plan.size_bytes
+        self._telling = threading.Lock()
+        self._told_until_s = 0.0
 
     @property
     def bytes_fetched(self) -> int:
@@ -93,7 +96,7 @@ class Download:
 
         Raises:
             RefusedError: `hub.disk_full_ahead`; `hub.would_overwrite` for another file of the same name in a
-                folder that is not the library's.
+                folder that is not the library's; `names.unsafe_path` for weights whose name the disk does not take.
             RKDeckError: `hub.digest_differs`, `hub.disk_full`, `hub.cannot_write`, `hub.broken_off`,
                 `hub.no_ranges` and what the Hub answers.
         """
@@ -268,13 +271,22 @@ class Download:
                 if tries >= self._patience.tries:
                     raise
                 wait_s = max(pause_s, _asked_pause_s(error))
-                again = RKDeckError("hub.tries_again", seconds=wait_s, cause=error.to_json())
-                tell(self._context.log, again, "warning")
+                self._tell_pause(error, wait_s)
                 time.sleep(wait_s)
                 pause_s = min(_MAX_PAUSE_S, pause_s * 2)
         if not partial.exists():
             partial.touch(mode=0o600)  # an empty file on the Hub
         return digests
+
+    def _tell_pause(self, error: RKDeckError, wait_s: float) -> None:
+        """Tell that something is tried again; once for all that wait at the same time."""
+        with self._telling:
+            now = time.monotonic()
+            if now < self._told_until_s:
+                return
+            self._told_until_s = now + wait_s
+        again = RKDeckError("hub.tries_again", seconds=wait_s, cause=error.to_json())
+        tell(self._context.log, again, "warning")
 
     def _begin(self, file: RepoFile, partial: Path) -> "_Digests":
         """Take up what is there of the same content, else start at nothing."""
@@ -291,7 +303,7 @@ class Download:
         if file.sha256 is None and file.blob_id is None:
             tell(self._context.log, RKDeckError("hub.no_checksum", file=file.path), "warning")
         if _is_small(file):
-            _sidecar(partial).write_text(json.dumps(identity), "utf-8")
+            atomic.write_unflushed(_sidecar(partial), json.dumps(identity))
         else:
             atomic.write_json(_sidecar(partial), identity)
         digests = _Digests(file)

@@ -27,6 +27,7 @@ class ManyFilesHub:
         asked: the files that were asked for.
         connections: how often somebody connected.
         delay_s: before each file.
+        limited: so many questions for files are answered "too many requests", with a pause of 2 s.
     """
 
     def __init__(self, count: int) -> None:
@@ -39,6 +40,8 @@ class ManyFilesHub:
         self.asked: list[str] = []
         self.connections = 0
         self.delay_s = 0.0
+        self.limited = 0
+        self.lock = threading.Lock()
         told = [(name, len(data), _blob_id(data)) for name, data in self.files.items()]
         siblings = [{"rfilename": name, "size": size, "blobId": oid} for name, size, oid in told]
         self.document = json.dumps({"id": REPO, "sha": COMMIT, "siblings": siblings, "tags": []}).encode()
@@ -88,6 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
         data = hub.files.get(path.removeprefix(prefix)) if path.startswith(prefix) else None
         if data is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            return
+        with hub.lock:
+            limited, hub.limited = hub.limited > 0, max(0, hub.limited - 1)
+        if limited:
+            self._send(429, b"", {"Retry-After": "2"})
             return
         hub.asked.append(path.removeprefix(prefix))
         if hub.delay_s:

@@ -1,5 +1,6 @@
 """Many small files: several at once, over connections that are used again, whole or absent whatever happens."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,9 +135,30 @@ def test_what_a_power_cut_leaves_of_an_unflushed_sidecar_is_no_stranger(
     assert not list(folder.rglob("*.partial*"))
 
 
-def test_the_result_of_twenty_thousand_files_is_read(paths: AppPaths) -> None:
-    import json
+def test_a_link_in_the_place_of_a_sidecar_is_not_followed(
+    hub: ManyFilesHub, jobs: JobManager, paths: AppPaths, tmp_path: Path
+) -> None:
+    folder, name, mine = tmp_path / "mine", next(iter(hub.files)), tmp_path / "notes"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / f"{name}.partial.json").symlink_to(mine)
+    with pytest.raises(RKDeckError) as caught:
+        start(hub, jobs, paths, folder).result(SLACK_S)
+    assert caught.value.code == "hub.cannot_write"
+    assert not mine.exists()
 
+
+def test_a_pause_for_all_is_told_once(
+    hub: ManyFilesHub, jobs: JobManager, paths: AppPaths, tmp_path: Path
+) -> None:
+    hub.limited = MOST_AT_ONCE
+    handle = start(hub, jobs, paths, tmp_path / "mine")
+    handle.result(SLACK_S)
+    told = [str(event.data["text"]) for event in handle.follow() if event.event == "log"]
+    assert len(told) == 1
+    assert "2 s" in told[0]
+
+
+def test_the_result_of_twenty_thousand_files_is_read(paths: AppPaths) -> None:
     row = {"name": "part-000/" + "n" * 150 + ".json", "size_bytes": 4000, "sha256": "0" * 64}
     result = {"files": [row] * 20_000}
     line = json.dumps({"event": "result", "t_unix_s": 1.0, "result": result}).encode() + b"\n"

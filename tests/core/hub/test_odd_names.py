@@ -230,6 +230,13 @@ def test_of_weights_in_several_files_none_is_left_out_for_the_disk() -> None:
     assert len(fit(plan_download(detail("b.gguf", "B.gguf")), WindowsDisk()).files) == 1
 
 
+@pytest.mark.parametrize("paths", [("a", "a/b/c"), ("a/b/c", "a"), ("a/b/c", "a/b")])
+def test_a_file_where_a_folder_is_costs_the_later_one(paths: tuple[str, str]) -> None:
+    plan = plan_download(detail("config.json", *paths))
+    assert [file.path for file in plan.files] == ["config.json", paths[0]]
+    assert plan.left_out == (LeftOut(paths[1], "same_place"),)
+
+
 def test_a_file_listed_twice_is_one_file() -> None:
     twice = detail("a", "a")
     assert plan_download(twice) == DownloadPlan("a/b", "c" * 40, twice.files[:1])
