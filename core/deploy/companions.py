@@ -13,8 +13,12 @@ from pathlib import Path
 from core.base.errors import JsonValue
 from core.base.names import printable
 from core.deploy.layout import DeployedFile, Origin
-from core.model.files import KNOWN_NAMES
 
+_OF_A_REPOSITORY = (
+    "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "chat_template.jinja", "config.json",
+    "generation_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
+    "tokenizer_config.json",
+)  # fmt: skip
 RECIPE_NAME = "recipe.json"
 _MAX_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 4 << 20
@@ -37,7 +41,7 @@ def find_companions(model: Path, *, of_a_repository: bool) -> tuple[Companion, .
     """
     wanted = {RECIPE_NAME: model.with_name(model.name + ".json")}
     if of_a_repository:
-        wanted |= {name: model.with_name(name) for name in KNOWN_NAMES}
+        wanted |= {name: model.with_name(name) for name in _OF_A_REPOSITORY}
     found = (_companion(path, name) for name, path in sorted(wanted.items()))
     return tuple(companion for companion in found if companion is not None)
 

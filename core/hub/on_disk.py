@@ -12,8 +12,9 @@ from typing import Protocol
 from core.base.left_out import LeftOut
 from core.hub.download import DownloadPlan, refuse_needed
 from core.hub.records import RepoFile
-from core.model.files import KNOWN_NAMES, weight_files
+from core.model.files import weight_files
 
+_CAPITALS = frozenset({"README", "LICENSE", "NOTICE"})
 _TRIAL = ".rkdeck-names"
 # What the disks of Windows and of cameras refuse in a name, or cut off at its end.
 _REFUSED_SOMEWHERE = frozenset('<>:"|?*')
@@ -74,14 +75,21 @@ def _is_odd(path: str) -> bool:
 
 
 def _similar(files: Sequence[RepoFile], weights: Sequence[str]) -> list[list[str]]:
-    """Names that some disk takes for one, in the order in which they are wanted."""
-    wanted = {*KNOWN_NAMES, *weights}
+    """Names that some disk takes for one, in the order in which they are wanted: weights, usual names, the others."""
     groups: dict[str, list[str]] = {}
-    for file in sorted(files, key=lambda file: file.path not in wanted):
+    for file in sorted(
+        files, key=lambda file: (file.path not in weights, not _is_usual(file.path), file.path)
+    ):
         plain = "/".join(part.rstrip(_CUT_SOMEWHERE) for part in file.path.split("/"))
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
         groups.setdefault(folded, []).append(file.path)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _is_usual(path: str) -> bool:
+    """Whether a name is spelled as programs ask for it: in small letters, or one of the few that people write large."""
+    name = path.rpartition("/")[2]
+    return name == name.lower() or name.partition(".")[0] in _CAPITALS
 
 
 def _lost(group: Sequence[str], disk: Disk) -> Iterator[str]:

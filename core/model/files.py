@@ -34,12 +34,6 @@ INDEX_NAME = "model.safetensors.index.json"
 PICKLE_NAME = "pytorch_model.bin"
 PICKLE_INDEX_NAME = "pytorch_model.bin.index.json"
 ADAPTER_NAME = "adapter_config.json"
-# What a server, a tokenizer or a lawyer asks for beside the weights.
-KNOWN_NAMES = (
-    "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "chat_template.jinja", CONFIG_NAME,
-    "generation_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
-    "tokenizer_config.json",
-)  # fmt: skip
 MAX_CONFIG_BYTES = 4 << 20
 MAX_INDEX_BYTES = 16 << 20
 MAX_SHARDS = 1000

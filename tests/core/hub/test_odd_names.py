@@ -192,9 +192,9 @@ class WindowsDisk:
 def test_what_the_disk_does_not_take_costs_that_file_unless_it_is_the_model() -> None:
     plan = plan_download(detail("config.json", "model.safetensors", "shot 12:30.png", "end.", "end", "what?"))
     found = fit(plan, WindowsDisk())
-    assert [file.path for file in found.files] == ["config.json", "model.safetensors", "end."]
+    assert [file.path for file in found.files] == ["config.json", "model.safetensors", "end"]
     assert {(left.path, left.why) for left in found.left_out} == {
-        ("shot 12:30.png", "disk_refuses"), ("what?", "disk_refuses"), ("end", "same_place"),
+        ("shot 12:30.png", "disk_refuses"), ("what?", "disk_refuses"), ("end.", "same_place"),
     }  # fmt: skip
     with pytest.raises(RKDeckError) as caught:
         fit(plan_download(detail("config.json", "a:b.safetensors")), WindowsDisk())
