@@ -1,5 +1,6 @@
 """Composition root: builds the core from a home folder. No globals; every room gets what it needs here."""
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -217,9 +218,16 @@ class Services:
         return JobSecrets(token, password)
 
     def close(self) -> None:
-        """Close what was opened, the latest first; jobs that end with the program are interrupted here."""
-        while self._opened:
-            self._opened.pop().close()
+        """Close what was opened, the latest first; jobs that end with the program are interrupted here.
+
+        One that cannot be closed keeps no other open.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._close_log)
+            while self._opened:
+                stack.callback(self._opened.pop(0).close)
+
+    def _close_log(self) -> None:
         logging.getLogger().removeHandler(self._log_handler)
         self._log_handler.close()
 
@@ -229,4 +237,10 @@ class Services:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except Exception as second:
+            if error is None:
+                raise
+            # What went wrong first is told; this goes along with it.
+            error.add_note(f"closing failed as well: {second}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
 from core.base.paths import AppPaths, resolve_home
+from core.base.trouble import system_said
 from core.cli.main import terminal_language
 from core.cli.output import Output
 
@@ -50,9 +51,8 @@ def _guarded(options: argparse.Namespace) -> int:
         raise CancelledError("cli.interrupted") from error
     except Exception as error:
         logging.getLogger(__name__).exception("the window could not open or close")
-        raise RKDeckError(
-            "window.fault", fault=type(error).__name__, text=redact(str(error))[:500]
-        ) from error
+        fault = RKDeckError("window.fault", fault=type(error).__name__, text=redact(str(error))[:500])
+        raise system_said(error) or fault from error
 
 
 def tour(output: Output, parts: "DemoParts", paths: AppPaths, shots: Path | None) -> None:

@@ -10,14 +10,29 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from core.base import atomic
 from core.base.errors import CancelledError, RKDeckError
 from core.base.locks import FileLock
 from core.base.schema import MIGRATIONS
+from core.base.trouble import NO_ROOM, is_full
 
 SqlValue = None | int | float | str | bytes
 _BUSY_TIMEOUT_S = 30.0
 # Longer than between the last look at `_closed` and the release of the lock; who needs longer closes it himself.
 _CLOSE_TIMEOUT_S = 1.0
+_HINDRANCES = {
+    sqlite3.SQLITE_FULL: "base.database_full",
+    sqlite3.SQLITE_CORRUPT: "base.database_broken",
+    sqlite3.SQLITE_NOTADB: "base.database_broken",
+    sqlite3.SQLITE_BUSY: "base.database_busy",
+    sqlite3.SQLITE_LOCKED: "base.database_busy",
+    sqlite3.SQLITE_PROTOCOL: "base.database_busy",
+    sqlite3.SQLITE_READONLY: "base.database_unwritable",
+    sqlite3.SQLITE_CANTOPEN: "base.database_unwritable",
+    sqlite3.SQLITE_PERM: "base.database_unwritable",
+    sqlite3.SQLITE_IOERR: "base.database_disk",
+}
+_DISK_KINDS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 
 
 class _Held:
@@ -40,7 +55,7 @@ class Database:
 
         Raises:
             RKDeckError: `base.database_newer` when a later RKDeck wrote it, `base.database_broken` when it is
-                not a database or a migration fails (the old file stays, with a copy beside it).
+                not a database or a migration fails (the old file stays, with a copy beside it), and as `query`.
         """
         self._path = path
         self._local = threading.local()
@@ -52,12 +67,18 @@ class Database:
         except sqlite3.DatabaseError as error:
             self.close()
             raise RKDeckError("base.database_broken", file=str(path), reason=str(error)) from error
-        except RKDeckError:
+        except (RKDeckError, OSError):
             self.close()
             raise
 
     def query(self, sql: str, arguments: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
-        """Read rows."""
+        """Read rows.
+
+        Raises:
+            RKDeckError: what stands in the way of the file, here and in `execute` and `transaction`:
+                `base.database_full`, `base.database_busy`, `base.database_unwritable`, `base.database_disk`, and
+                `base.database_broken` when its pages are damaged.
+        """
         with self._use() as connection:
             return connection.execute(sql, arguments).fetchall()
 
@@ -92,7 +113,18 @@ class Database:
 
     @contextlib.contextmanager
     def _use(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, which nobody closes meanwhile."""
+        """This thread's connection, which nobody closes meanwhile; what hinders it comes as a typed error."""
+        try:
+            with self._used() as connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            hindrance = self._hindrance(error)
+            if hindrance is None:
+                raise
+            raise hindrance from error
+
+    @contextlib.contextmanager
+    def _used(self) -> Iterator[sqlite3.Connection]:
         held: _Held | None = getattr(self._local, "held", None)
         if held is None:
             held = self._local.held = self._open()
@@ -107,6 +139,19 @@ class Database:
                 held.depth -= 1
                 if self._is_closed() and held.depth == 0:
                     held.connection.close()
+
+    def _hindrance(self, error: sqlite3.DatabaseError) -> RKDeckError | None:
+        """What the system or another program does to the file; None for what the call itself did wrong.
+
+        Result codes: https://sqlite.org/rescode.html; the low byte is the kind.
+        """
+        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if kind in _DISK_KINDS and is_full(self._path.parent):
+            kind = (
+                sqlite3.SQLITE_FULL
+            )  # a file that cannot grow is an I/O error where it is mapped into memory
+        code = _HINDRANCES.get(kind)
+        return None if code is None else RKDeckError(code, file=str(self._path), reason=str(error))
 
     def _is_closed(self) -> bool:
         return self._closed  # another thread may have changed it
@@ -163,4 +208,13 @@ class Database:
     def _back_up(self, version: int) -> None:
         with self._use() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.v{version}.bak"))
+        backup = self._path.with_name(f"{self._path.name}.v{version}.bak")
+        half = backup.with_name(backup.name + ".new")
+        try:
+            shutil.copy2(self._path, half)
+            atomic.replace_durably(half, backup)
+        except OSError as error:
+            half.unlink(missing_ok=True)
+            if error.errno in NO_ROOM:
+                raise RKDeckError("base.database_full", file=str(self._path), reason=str(error)) from error
+            raise

@@ -1,8 +1,10 @@
 """Logging to a rotated file, with secrets blotted out of every record."""
 
+import contextlib
 import logging
 import logging.handlers
 import re
+import sys
 import threading
 from pathlib import Path
 
@@ -37,12 +39,44 @@ class RedactingFormatter(logging.Formatter):
         return redact(super().format(record))
 
 
+class _PatientFile(logging.handlers.RotatingFileHandler):
+    """A log whose disk may be full: a line that cannot be written is counted, and told with the next that can.
+
+    logging itself would print a trace for each such line, and one more when the file is closed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, maxBytes=2 << 20, backupCount=4, encoding="utf-8", delay=True)
+        self._lost = 0
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, behind it how many before it are missing."""
+        line = super().format(record)
+        return f"{line}\n[{self._lost} lines before this one could not be written]" if self._lost else line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, or count it."""
+        before = self._lost
+        super().emit(record)
+        if self._lost == before:
+            self._lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
+        """Count a line the system did not take; anything else is a fault of ours, and shown."""
+        if isinstance(sys.exception(), OSError):
+            self._lost += 1
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Close the file; what was left in the buffer of a full disk is lost, and its loss was counted."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 def setup_logging(folder: Path, name: str = "rkdeck", level: int = logging.INFO) -> logging.Handler:
     """Log everything to `folder/name.log` (5 files of 2 MiB), as front ends do; returns the handler to close."""
-    file = logging.handlers.RotatingFileHandler(
-        folder / f"{name}.log", maxBytes=2 << 20, backupCount=4, encoding="utf-8", delay=True
-    )
-    return _installed(file, level)
+    return _installed(_PatientFile(folder / f"{name}.log"), level)
 
 
 def log_to_stderr(folder: Path) -> logging.Handler:

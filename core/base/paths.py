@@ -112,11 +112,25 @@ def resolve_home(option: str | None, environ: Mapping[str, str]) -> Path:
     """Choose the home folder: `--home`, then `RKDECK_HOME`, then the platform's data folder.
 
     Raises:
-        UsageError: `base.home_empty`: a script's variable that is not set must not lead to the user's own home.
+        UsageError: `base.home_empty`: a script's variable that is not set must not lead to the user's own home;
+            `base.home_unknown`: no variable and no account tells where the user's data is.
     """
     if option is not None and not option.strip():
         raise UsageError("base.home_empty")
     chosen = option or environ.get("RKDECK_HOME")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
+    try:
+        folder = Path(chosen).expanduser().absolute() if chosen else _data_folder(environ)
+    except RuntimeError as error:  # "~" where neither HOME nor the account tells
+        raise UsageError("base.home_unknown") from error
+    # A folder below whatever the present one is would be another home each time.
+    if not folder.is_absolute():
+        raise UsageError("base.home_unknown")
+    return folder
+
+
+def _data_folder(environ: Mapping[str, str]) -> Path:
+    # "All paths set in these environment variables must be absolute. If an implementation encounters a relative path
+    # [...] it should consider the path invalid and ignore it" (XDG Base Directory Specification 0.8).
+    if environ.get("XDG_DATA_HOME", "").strip() and not Path(environ["XDG_DATA_HOME"].strip()).is_absolute():
+        return Path("~/.local/share/rkdeck").expanduser()
     return Path(platformdirs.user_data_dir("rkdeck", appauthor=False))

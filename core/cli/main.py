@@ -1,22 +1,30 @@
 """The command line's parser and its outermost frame: arguments in, exit code out."""
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
+from core.base.descriptors import settle, stand_ready
 from core.base.errors import CancelledError, RKDeckError, UsageError
 from core.base.log import redact
 from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
 from core.base.settings import load_settings
+from core.base.trouble import system_said
 from core.cli.command import Command, Context, Tour
 from core.cli.output import Output
 from core.hub.pasted import read_model_id
-from core.words import PLAIN, chosen, kind_name
+from core.words import chosen, kind_name
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+    from core.jobs.model import JobRecord
 
 # Verb -> the module of core.cli.commands that has it, and its line in the help. Only the module of the verb
 # that was asked for is imported: `rkdeck estimate` should not wait for an SSH library.
@@ -57,37 +65,83 @@ def run(arguments: Sequence[str], tour: Tour | None = None) -> int:
         tour: drives the window through the demo, given by the front end that has one.
 
     Returns:
-        0 done, 1 failed, 2 usage, 3 refused by a check, 130 cancelled.
+        0 done, 1 failed, 2 usage, 3 refused by a check, 130 cancelled, 141 when who read the result left.
     """
-    if not arguments:
-        _parser(None).print_help(sys.stderr)
-        return 0
-    verb = next((argument for argument in arguments if argument in VERBS), None)
-    command = _load(verb) if verb else None
-    try:
-        options = _parser(command).parse_args(arguments)
-    except UsageError as error:
-        Output(as_json="--json" in arguments, language=terminal_language(None)).error(error)
-        return error.exit_code
-    _read_pasted(options)
-    assert command is not None  # without a verb the parser has raised or printed its help
+    stand_ready()
     # Without a handler Python would print records to the terminal.
     logging.getLogger().addHandler(logging.NullHandler())
-    as_json = getattr(options, "json", False)
-    language = terminal_language(getattr(options, "home", None)) if not as_json else PLAIN
-    output = Output(as_json=as_json, lines=command.lines, language=language)
+    call = _Call(arguments, tour)
     try:
-        return _execute(command, options, output, tour)
-    except RKDeckError as error:
-        output.error(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        output.error(CancelledError("cli.interrupted"))
-        return CancelledError.exit_code
+        return call.run()
     except BrokenPipeError:
-        # The reader (head, a closed terminal) left; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE_EXIT
+        return _BROKEN_PIPE_EXIT  # the reader (head, a closed terminal) left
+    finally:
+        settle()
+
+
+class _Call:
+    """One call from its arguments to its exit code: nothing of it is outside the guard that words errors."""
+
+    def __init__(self, arguments: Sequence[str], tour: Tour | None) -> None:
+        self._arguments = arguments
+        self._tour = tour
+        self._output = Output(as_json="--json" in arguments)
+
+    def run(self) -> int:
+        """Run it.
+
+        Raises:
+            BrokenPipeError: when who reads standard output left.
+        """
+        try:
+            return self._run()
+        except BrokenPipeError:
+            raise
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the outermost frame
+            return self._tell(_worded(error))
+
+    def _tell(self, error: RKDeckError) -> int:
+        # The sentence has gone to standard error; that the document of --json cannot be printed is no second one.
+        with contextlib.suppress(RKDeckError):
+            self._output.error(error)
+        return error.exit_code
+
+    def _run(self) -> int:
+        if not self._arguments:
+            _parser(None).print_help(sys.stderr)
+            return 0
+        self._output = Output(as_json=self._output.json, language=terminal_language(None))
+        verb = next((argument for argument in self._arguments if argument in VERBS), None)
+        command = _load(verb) if verb else None
+        options = _parser(command).parse_args(self._arguments)
+        _read_pasted(options)
+        assert command is not None  # without a verb the parser has raised or printed its help
+        language = terminal_language(getattr(options, "home", None))
+        self._output = Output(as_json=getattr(options, "json", False), lines=command.lines, language=language)
+        return self._execute(command, options)
+
+    def _execute(self, command: Command, options: argparse.Namespace) -> int:
+        if not command.needs_services:
+            return command.run(Context(options, self._output, None, self._tour))
+        from core.services import Services
+
+        paths = AppPaths(resolve_home(getattr(options, "home", None), os.environ))
+        with Services.build(paths) as services:
+            try:
+                return _guarded(command, Context(options, self._output, services))
+            finally:
+                for record in services.interrupted:
+                    self._note_interrupted(record)
+
+    def _note_interrupted(self, record: "JobRecord") -> None:
+        self._output.note(
+            self._output.tr(
+                "{kind} of {title} was interrupted earlier; go on with: rkdeck jobs resume {job}",
+                kind=kind_name(record.spec.kind, self._output.language),
+                title=printable(record.spec.title),
+                job=record.spec.id,
+            )
+        )
 
 
 def terminal_language(home: str | None) -> str:
@@ -111,27 +165,6 @@ def _read_pasted(options: argparse.Namespace) -> None:
             setattr(options, name, read_model_id(text))
 
 
-def _execute(command: Command, options: argparse.Namespace, output: Output, tour: Tour | None) -> int:
-    if not command.needs_services:
-        return _guarded(command, Context(options, output, None, tour))
-    from core.services import Services
-
-    paths = AppPaths(resolve_home(getattr(options, "home", None), os.environ))
-    with Services.build(paths) as services:
-        try:
-            return _guarded(command, Context(options, output, services))
-        finally:
-            for record in services.interrupted:
-                output.note(
-                    output.tr(
-                        "{kind} of {title} was interrupted earlier; go on with: rkdeck jobs resume {job}",
-                        kind=kind_name(record.spec.kind, output.language),
-                        title=printable(record.spec.title),
-                        job=record.spec.id,
-                    )
-                )
-
-
 def _guarded(command: Command, context: Context) -> int:
     """Run the command; what nobody expected goes to the log with its trace, and to the user in words."""
     try:
@@ -139,12 +172,24 @@ def _guarded(command: Command, context: Context) -> int:
     except (RKDeckError, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        if context.services_or_none is not None:
-            context.services_or_none.jobs.cancel_started()
+        context.services.jobs.cancel_started()
         raise
     except Exception as error:
         logging.getLogger(__name__).exception("the command failed")
-        raise RKDeckError("cli.fault", fault=type(error).__name__, text=redact(str(error))[:500]) from error
+        raise system_said(error) or _fault("cli.fault", error) from error
+
+
+def _worded(error: BaseException) -> RKDeckError:
+    """The error as it is told; the log is not open any more, or not yet."""
+    if isinstance(error, RKDeckError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return CancelledError("cli.interrupted")
+    return system_said(error) or _fault("cli.fault_outside", error)
+
+
+def _fault(code: str, error: BaseException) -> RKDeckError:
+    return RKDeckError(code, fault=type(error).__name__, text=redact(str(error))[:500])
 
 
 def _load(verb: str) -> Command:
@@ -161,6 +206,10 @@ class _Parser(argparse.ArgumentParser):
         # argparse breaks and indents its lines, and a line break in a fact would be shown as what it is written like.
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())
         raise UsageError("cli.usage", text=message, usage=usage)
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        # argparse lets Python flush at its end, where nobody can word what goes wrong.
+        Output(as_json=False, out=cast("TextIO | None", file)).text(message.rstrip("\n"))
 
 
 def _parser(command: Command | None) -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 With `--json` stdout carries one JSON document, or JSON lines for the verbs that report events.
 """
 
+import contextlib
 import sys
 import threading
 import time
@@ -42,6 +43,7 @@ class Output:
         self._err = err or sys.stderr
         self._bar_shown = False
         self._lock = threading.Lock()
+        self._out_failed = False
 
     def tr(self, text: str, /, **facts: object) -> str:
         """Return an English text in the language of this command; `{name}` stands for a fact."""
@@ -56,18 +58,29 @@ class Output:
         return word(error, self.language)[0]
 
     def text(self, line: str = "") -> None:
-        """Print a line of a result for people; nothing with `--json`."""
+        """Print a line of a result for people; nothing with `--json`.
+
+        Raises:
+            RKDeckError: `cli.cannot_print`, here and wherever a result is printed.
+            BrokenPipeError: when who read it left.
+        """
+        self.piece(line + "\n")
+
+    def piece(self, text: str) -> None:
+        """Print a part of a line of a result for people, as it comes; nothing with `--json`."""
         if not self.json:
-            self._print(line, self._out)
+            self._print_result(text)
 
     def note(self, line: str) -> None:
         """Print a message on stderr."""
-        self._print(line, self._err)
+        with self._lock:
+            self._clear_bar()
+            self._say(line + "\n")
 
     def document(self, value: JsonValue) -> None:
         """Print the one JSON document; nothing without `--json`."""
         if self.json:
-            self._print(json_text(value), self._out)
+            self._print_result(json_text(value) + "\n")
 
     def event(self, event: str, /, **data: JsonValue) -> None:
         """Print one JSON line of a reporting verb; nothing without `--json`."""
@@ -84,12 +97,15 @@ class Output:
         """Show progress on stderr: redrawn in place on a terminal, silent elsewhere."""
         if self._err.isatty():
             with self._lock:
-                self._err.write(f"\r\x1b[K{line}")
-                self._err.flush()
+                self._say(f"\r\x1b[K{line}")
                 self._bar_shown = True
 
     def error(self, error: RKDeckError, /, **data: JsonValue) -> None:
-        """Report a failure: sentence and advice on stderr, the document on stdout with `--json`."""
+        """Report a failure: sentence and advice on stderr, the document on stdout with `--json`.
+
+        Raises:
+            RKDeckError: `cli.cannot_print`, but not where a result could not be printed before.
+        """
         message, hint = word(error, self.language)
         if error.facts.get("overridable") is True:
             may_force = self.sentence(RKDeckError("cli.may_force"))
@@ -101,6 +117,8 @@ class Output:
             "hint": hint,
             "facts": dict(error.facts),
         }
+        if self._out_failed:
+            return
         if self.json and self.lines:
             self.event("error", **data, error=document)
         else:
@@ -120,15 +138,29 @@ class Output:
             ]
             self.text("  ".join(aligned).rstrip())
 
-    def _print(self, line: str, stream: TextIO) -> None:
-        """Write one whole line: several boards are followed by several threads."""
+    def _print_result(self, text: str) -> None:
+        """Write at once and whole: several boards are followed by several threads."""
         with self._lock:
-            if self._bar_shown:
-                self._err.write("\r\x1b[K")
-                self._err.flush()
-                self._bar_shown = False
-            stream.write(line + "\n")
-            stream.flush()
+            self._clear_bar()
+            try:
+                self._out.write(text)
+                self._out.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                self._out_failed = True
+                raise RKDeckError("cli.cannot_print", reason=error.strerror or str(error)) from error
+
+    def _say(self, text: str) -> None:
+        # Where standard error is closed or full nobody can be told; the exit code still tells.
+        with contextlib.suppress(OSError):
+            self._err.write(text)
+            self._err.flush()
+
+    def _clear_bar(self) -> None:
+        if self._bar_shown:
+            self._say("\r\x1b[K")
+            self._bar_shown = False
 
 
 def _first(data: dict[str, JsonValue]) -> dict[str, JsonValue]:

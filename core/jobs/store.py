@@ -16,6 +16,7 @@ import contextlib
 import json
 import math
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,8 +200,12 @@ class JobStore:
         """Write the intent of a new job; its folder appears whole or not at all."""
         hidden = self._folder / f".{spec.id}"
         hidden.mkdir(mode=0o700)
-        atomic.write_json(hidden / "spec.json", spec.to_json())
-        hidden.replace(self._folder / spec.id)
+        try:
+            atomic.write_json(hidden / "spec.json", spec.to_json())
+            hidden.replace(self._folder / spec.id)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)  # what went wrong is told, not that this did too
+            raise
         atomic.fsync_folder(self._folder)
         return JobFolder(self._folder / spec.id)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import CancelledError, JsonValue, RKDeckError
 from core.base.log import redact, register_secret
+from core.base.trouble import system_said
 from core.jobs.model import spec_from_json
 from core.jobs.order import JobSecrets, secrets_from_line
 from core.jobs.protocol._wire import Wire, WireClosed
@@ -162,9 +163,8 @@ def _run(main: Main) -> int:
         return 1
     except Exception as error:  # noqa: BLE001  # the outermost frame: everything becomes an error event
         traceback.print_exc()
-        return _tell(
-            wire, RKDeckError("jobs.worker_fault", fault=type(error).__name__, text=redact(str(error))[:500])
-        )
+        fault = RKDeckError("jobs.worker_fault", fault=type(error).__name__, text=redact(str(error))[:500])
+        return _tell(wire, system_said(error) or fault)
 
 
 def _tell(wire: Wire, error: RKDeckError) -> int:

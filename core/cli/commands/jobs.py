@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import json
-import sys
 
 from core.base.errors import JsonValue, UsageError, error_from_json
 from core.base.names import printable
@@ -120,7 +119,6 @@ def _again(context: Context, record: JobRecord) -> int:
     if not isinstance(result, dict):
         return result.exit_code
     context.output.text(printable(json.dumps(result, ensure_ascii=False), limit=4000))
-    sys.stdout.flush()
     return 0
 
 

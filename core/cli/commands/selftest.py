@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
+from core.base.trouble import system_said
 from core.cli.command import Command, Context
 
 _ROOMS = (
@@ -82,11 +83,8 @@ def _run(context: Context) -> int:
         try:
             results[name] = check()
         except Exception as error:  # noqa: BLE001  # whatever is broken is the answer
-            told = (
-                context.output.sentence(error)
-                if isinstance(error, RKDeckError)
-                else f"{type(error).__name__}: {error}"
-            )
+            known = error if isinstance(error, RKDeckError) else system_said(error)
+            told = f"{type(error).__name__}: {error}" if known is None else context.output.sentence(known)
             results[name] = context.output.tr("FAILED: {what}", what=told)
             failed.append(name)
         context.output.text(f"{name:>10}  {results[name]}")

@@ -1,10 +1,11 @@
 """`rkdeck serve`, `stop` and `chat`: a deployed model answers."""
 
 import argparse
-import sys
+from collections.abc import Callable
 
 from core.boards.registry import Board
 from core.cli.command import Command, Context
+from core.cli.output import Output
 from core.serve.records import Serving
 from core.usecases import serving as use
 
@@ -69,7 +70,7 @@ def _chat(context: Context) -> int:
         [{"role": "user", "content": options.prompt}],
         max_tokens=options.max_tokens,
         top_logprobs=options.logprobs,
-        on_text=None if output.json or options.logprobs is not None else _write,
+        on_text=None if output.json or options.logprobs is not None else _harmless(output),
     )
     output.document({"board": board.name, "serving": serving.to_json(), **answer.to_json()})
     if options.logprobs is not None:
@@ -85,10 +86,13 @@ def _chat(context: Context) -> int:
     return 0
 
 
-def _write(text: str) -> None:
-    # A model's words are a stranger's words: what would steer the terminal is left out.
-    sys.stdout.write("".join(character for character in text if character.isprintable() or character == "\n"))
-    sys.stdout.flush()
+def _harmless(output: Output) -> Callable[[str], None]:
+    """A printer of a model's words, which are a stranger's: what would steer the terminal is left out."""
+
+    def write(text: str) -> None:
+        output.piece("".join(character for character in text if character.isprintable() or character == "\n"))
+
+    return write
 
 
 COMMANDS = (
