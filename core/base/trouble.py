@@ -6,9 +6,11 @@ An outermost frame asks here before it calls something a fault of RKDeck: a full
 import errno
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from core.base.errors import RKDeckError
+from core.base.names import printable
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What `open`, `mkdir` and `rename` answer about a place, not about a program.
@@ -26,10 +28,13 @@ def system_said(error: BaseException) -> RKDeckError | None:
     """The typed error for what the system refused; None when `error` is something else.
 
     `base.disk_full` or `base.disk_full_somewhere`, `base.file_limit`, `base.too_many_files`,
-    `base.out_of_memory`, `base.folder_gone`, `base.no_temporary_folder`, `base.place_unusable`.
+    `base.out_of_memory`, `base.folder_gone`, `base.no_temporary_folder`, `base.place_unusable`,
+    `base.alphabet`.
     """
     if isinstance(error, MemoryError):
         return RKDeckError("base.out_of_memory")
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return RKDeckError("base.alphabet", encoding=error.encoding, text=printable(error.object))
     if not isinstance(error, OSError):
         return None
     number, file = error.errno, _named(error)

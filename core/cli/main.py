@@ -1,7 +1,6 @@
 """The command line's parser and its outermost frame: arguments in, exit code out."""
 
 import argparse
-import contextlib
 import importlib
 import logging
 import os
@@ -98,13 +97,9 @@ class _Call:
         except BrokenPipeError:
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the outermost frame
-            return self._tell(_worded(error))
-
-    def _tell(self, error: RKDeckError) -> int:
-        # The sentence has gone to standard error; that the document of --json cannot be printed is no second one.
-        with contextlib.suppress(RKDeckError):
-            self._output.error(error)
-        return error.exit_code
+            told = _worded(error)
+            self._output.error(told)
+            return told.exit_code
 
     def _run(self) -> int:
         if not self._arguments:

@@ -43,7 +43,6 @@ class Output:
         self._err = err or sys.stderr
         self._bar_shown = False
         self._lock = threading.Lock()
-        self._out_failed = False
 
     def tr(self, text: str, /, **facts: object) -> str:
         """Return an English text in the language of this command; `{name}` stands for a fact."""
@@ -103,8 +102,7 @@ class Output:
     def error(self, error: RKDeckError, /, **data: JsonValue) -> None:
         """Report a failure: sentence and advice on stderr, the document on stdout with `--json`.
 
-        Raises:
-            RKDeckError: `cli.cannot_print`, but not where a result could not be printed before.
+        The sentence is what counts: that its document could not be printed is no second error.
         """
         message, hint = word(error, self.language)
         if error.facts.get("overridable") is True:
@@ -117,12 +115,11 @@ class Output:
             "hint": hint,
             "facts": dict(error.facts),
         }
-        if self._out_failed:
-            return
-        if self.json and self.lines:
-            self.event("error", **data, error=document)
-        else:
-            self.document({"error": document})
+        with contextlib.suppress(RKDeckError):
+            if self.json and self.lines:
+                self.event("error", **data, error=document)
+            else:
+                self.document({"error": document})
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
         """Print aligned columns; those numbered in `right` are aligned to the right; the header is translated."""
@@ -148,7 +145,6 @@ class Output:
             except BrokenPipeError:
                 raise
             except OSError as error:
-                self._out_failed = True
                 raise RKDeckError("cli.cannot_print", reason=error.strerror or str(error)) from error
 
     def _say(self, text: str) -> None:
