@@ -118,6 +118,7 @@ def _again(context: Context, record: JobRecord) -> int:
     result = run_job(handle, context.output, record.spec.board)
     if not isinstance(result, dict):
         return result.exit_code
+    context.output.document(handle.record().to_json())
     context.output.text(printable(json.dumps(result, ensure_ascii=False), limit=4000))
     return 0
 

@@ -14,6 +14,7 @@ from core.base import database as module
 from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.schema import MIGRATIONS
+from tests.support.disks import disk, fill
 from tests.support.odd_shells import damage_pages
 from tests.support.sshd import ROOT
 
@@ -121,23 +122,8 @@ def test_a_limit_of_the_shell_is_not_taken_for_damage(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Two MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Leave no byte free; returns what to remove to have room again."""
-    file = folder / "fill"
-    with file.open("wb", buffering=0) as out:
-        try:
-            while True:
-                out.write(bytes(4096))
-        except OSError:
-            return file
+    with disk(tmp_path / "disk", "size=2m") as folder:
+        yield folder
 
 
 @pytest.mark.needs_root
