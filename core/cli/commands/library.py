@@ -25,9 +25,7 @@ def _list(context: Context) -> int:
     items = list_items(context.services)
     context.output.document({"items": [item.to_json() for item in items]})
     if not items:
-        context.output.text(
-            context.output.tr("The library is empty. `rkdeck download` and `rkdeck convert` fill it.")
-        )
+        context.output.text(context.output.tr("The library is empty. `rkdeck download REPO` fills it."))
         return 0
     rows = [(item.id, item.kind, format_bytes(item.size_bytes), item.title, str(item.path)) for item in items]
     context.output.table(("ID", "KIND", "SIZE", "TITLE", "PATH"), rows, right=(2,))
