@@ -9,6 +9,7 @@ from sqlite3 import IntegrityError, Row
 
 from core.base.database import Database
 from core.base.errors import JsonValue, RefusedError, UsageError
+from core.base.foreign import read_json
 from core.base.names import printable
 from core.boards.facts import BoardFacts, facts_from_json
 from core.boards.identity import compare
@@ -218,6 +219,6 @@ def _board(row: Row) -> Board:
         store=row["store"],
         sysroot=row["sysroot"],
         identity=row["identity"],
-        facts=facts_from_json(json.loads(row["facts"])) if row["facts"] is not None else None,
+        facts=facts_from_json(read_json(row["facts"])) if row["facts"] is not None else None,
         added_unix_s=row["added_unix_s"],
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.base.database import Database
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.foreign import members
 from core.convert.output import ToolkitOutput
 from core.jobs.foreign import Message, run_foreign
 
@@ -74,7 +75,7 @@ class ToolkitRegistry:
         """All of them, the one added last first."""
         rows = self._database.query("SELECT * FROM toolkits ORDER BY added_unix_s DESC")
         return [
-            Toolkit(Path(row["python"]), row["version"], bool(row["simulated"]), json.loads(row["facts"]))
+            Toolkit(Path(row["python"]), row["version"], bool(row["simulated"]), members(row["facts"]))
             for row in rows
         ]
 

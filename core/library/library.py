@@ -14,6 +14,7 @@ from uuid import uuid4
 from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.foreign import members
 from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
 from core.model.facts import local_names, local_weight_files
@@ -281,7 +282,7 @@ class Library:
             path=Path(row["path"]),
             size_bytes=row["size_bytes"],
             created_unix_s=row["created_unix_s"],
-            provenance=json.loads(row["provenance"]),
+            provenance=members(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
 
