@@ -122,6 +122,8 @@ class Database:
             if hindrance is None:
                 raise
             raise hindrance from error
+        except UnicodeDecodeError as error:  # of SQLite's own words, when it quotes a damaged page
+            raise RKDeckError("base.database_broken", file=str(self._path), reason=str(error)) from error
 
     @contextlib.contextmanager
     def _used(self) -> Iterator[sqlite3.Connection]:
@@ -146,6 +148,10 @@ class Database:
         Result codes: https://sqlite.org/rescode.html; the low byte is the kind.
         """
         kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if not kind and str(error).startswith(
+            "Could not decode to UTF-8"
+        ):  # sqlite3's own: a text is damaged
+            kind = sqlite3.SQLITE_CORRUPT
         if kind in _DISK_KINDS and is_full(self._path.parent):
             kind = (
                 sqlite3.SQLITE_FULL

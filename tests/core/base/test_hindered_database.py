@@ -1,5 +1,6 @@
 """A database that the system or another program hinders: each hindrance has its name, and advice that works."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -57,6 +58,17 @@ def test_damaged_pages_are_told_where_they_are_read(tmp_path: Path) -> None:
     with pytest.raises(RKDeckError) as caught:
         database.query("SELECT * FROM toolkits")
     database.close()
+    assert caught.value.code == "base.database_broken"
+
+
+@pytest.mark.parametrize("place", [b"CREATE TABLE toolkits", b"0" * 60])
+def test_a_damaged_letter_is_told(tmp_path: Path, place: bytes) -> None:
+    """In the tables' names, which SQLite quotes, and in a row."""
+    path = tmp_path / "x.sqlite3"
+    filled(path)
+    path.write_bytes(path.read_bytes().replace(place, place[:8] + b"\x80" + place[9:]))
+    with pytest.raises(RKDeckError) as caught, contextlib.closing(Database(path)) as database:
+        database.query("SELECT * FROM toolkits")
     assert caught.value.code == "base.database_broken"
 
 
