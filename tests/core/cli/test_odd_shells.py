@@ -226,3 +226,43 @@ def test_every_verb_in(name: str, house: House, usual: Mapping[str, Told], tmp_p
     assert odd.hidden() == hidden
     if not shell.spoils:
         assert odd.boards() == boards
+
+
+def test_every_verb_whose_reader_left(house: House, usual: Mapping[str, Told], tmp_path: Path) -> None:
+    """As `rkdeck jobs | head -1` does: no word of complaint, and the exit code of a broken pipe."""
+    told = call_all(house.copy(tmp_path), BRIEF, shell="{} | true", environ=PLAIN, leave="1")
+    for name, call in told.items():
+        assert call.err is not None
+        assert not any(fault in call.err for fault in _FAULTS), f"{name} {call}"
+        expected = {141} if usual[name].out else {usual[name].code}
+        assert call.code in expected, f"{name} {call}"
+        assert call.code != 141 or usual[name].code or not call.err, f"{name} {call}"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_every_verb_in_a_home_that_may_not_be_written(
+    house: House, usual: Mapping[str, Told], tmp_path: Path
+) -> None:
+    odd = house.copy(tmp_path)
+    odd.home.chmod(0o500)
+    told = call_all(odd, BRIEF, environ=PLAIN)
+    odd.home.chmod(0o700)
+    check(Shell(says="base.home_unusable", surely=surely_all()), usual, told)
+    assert odd.boards() == ["desk"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("name", ["settings.toml", "logs", "jobs", "locks", "lanes", "rkdeck.sqlite3"])
+def test_every_verb_in_a_home_of_which_a_part_may_not_be_touched(
+    name: str, house: House, usual: Mapping[str, Told], tmp_path: Path
+) -> None:
+    odd = house.copy(tmp_path)
+    (odd.home / "settings.toml").touch()
+    (odd.home / name).chmod(0)
+    told = call_all(odd, BRIEF, environ=PLAIN)
+    (odd.home / name).chmod(0o700)
+    for verb, call in told.items():
+        assert not any(fault in f"{call.out} {call.err}" for fault in _FAULTS), f"{verb} {call}"
+        assert call.code in _EXITS, f"{verb} {call}"
+        assert call.code or call.code == usual[verb].code, f"{verb} {call}"
+    assert odd.boards() == ["desk"]
