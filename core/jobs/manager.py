@@ -29,6 +29,11 @@ class JobHandle:
         self._store = store
         self.id = job_id
 
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._store.folder(self.id).path
+
     def record(self) -> JobRecord:
         """Read the job as it is now."""
         return self._store.get(self.id)

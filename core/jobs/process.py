@@ -12,7 +12,8 @@ from typing import IO
 
 import psutil
 
-JOB_MARKER = "RKDECK_JOB"
+from core.jobs.mark import JOB_MARKER, job_mark
+
 EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -42,7 +43,7 @@ def disown(child: subprocess.Popen[bytes]) -> None:
 
 
 def start_worker(
-    argv: Sequence[str], *, job_id: str, events: int, cwd: Path, extra: Mapping[str, str]
+    argv: Sequence[str], *, job_folder: Path, events: int, cwd: Path, extra: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a worker as leader of its own session; it dies at once when this process dies.
 
@@ -56,7 +57,7 @@ def start_worker(
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    environment = {**os.environ, **extra, JOB_MARKER: job_id, EVENTS_DESCRIPTOR: str(events)}
+    environment = {**os.environ, **extra, JOB_MARKER: job_mark(job_folder), EVENTS_DESCRIPTOR: str(events)}
     return subprocess.Popen(
         list(argv),
         stdin=subprocess.PIPE,
@@ -81,16 +82,12 @@ def descendants() -> list[psutil.Process]:
     return [process for process in psutil.Process().children(recursive=True) if _running(process)]
 
 
-def marked(job_id: str) -> list[psutil.Process]:
-    """Processes of this user that carry the job's marker in their environment."""
-    found = []
+def marked(job_folder: Path) -> list[psutil.Process]:
+    """Processes of this user that carry the job's mark in their environment."""
+    found, mark = [], job_mark(job_folder)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if (
-                process.pid != os.getpid()
-                and process.environ().get(JOB_MARKER) == job_id
-                and _running(process)
-            ):
+            if process.pid != os.getpid() and process.environ().get(JOB_MARKER) == mark and _running(process):
                 found.append(process)
     return found
 

@@ -302,7 +302,7 @@ def _interrupt_if_dead(folder: JobFolder) -> bool:
         writer = EventWriter(folder)
         if writer.state is not None and writer.state.is_terminal:
             return False
-        _end_leftovers(folder.id)
+        _end_leftovers(folder)
         if writer.state is None:
             writer.move(JobState.QUEUED, "found")
         writer.move(JobState.INTERRUPTED, "supervisor_gone")
@@ -318,12 +318,12 @@ def _mtime(path: Path) -> float:
         return 0.0
 
 
-def _end_leftovers(job_id: str) -> None:
+def _end_leftovers(folder: JobFolder) -> None:
     deadline = time.monotonic() + _KILL_TIMEOUT_S
-    while left := process.marked(job_id):
+    while left := process.marked(folder.path):
         process.kill_all(left)
         if time.monotonic() > deadline:
-            raise RKDeckError("jobs.leftovers", job=job_id, pids=[item.pid for item in left])
+            raise RKDeckError("jobs.leftovers", job=folder.id, pids=[item.pid for item in left])
         time.sleep(0.05)
 
 

@@ -95,7 +95,7 @@ class Supervisor:
         try:
             worker = process.start_worker(
                 self._argv(),
-                job_id=self._spec.id,
+                job_folder=self._folder.path,
                 events=theirs,
                 cwd=_ROOT,
                 extra={"PYTHONUNBUFFERED": "1"},

@@ -58,7 +58,7 @@ def test_killed_download_is_interrupted_and_resumed_by_hand(program: Program) ->
     first.communicate()
     store = JobStore(AppPaths(program.home).jobs)
     wait_until(lambda: store.get(job).state is JobState.INTERRUPTED, 30)
-    wait_until(lambda: not process.marked(job), 30)
+    wait_until(lambda: not process.marked(store.folder(job).path), 30)
     assert not list(Path(str(folder)).glob("model-00001*.safetensors"))
     assert json.loads(program.run("jobs", "--json"))["jobs"][0]["state"] == "interrupted"
     program.run("jobs", "resume", job)
@@ -80,9 +80,10 @@ def test_killed_conversion_goes_on_and_is_found_again(
     assert shown["state"] == "running"
     assert shown["alive"] is True
     program.run("jobs", "log", job, "--follow")
+    store = JobStore(AppPaths(program.home).jobs)
     assert json.loads(program.run("jobs", "show", job, "--json"))["state"] == "succeeded"
     assert any(item["kind"] == "rkllm" for item in json.loads(program.run("library", "--json"))["items"])
-    wait_until(lambda: not process.marked(job), 30)
+    wait_until(lambda: not process.marked(store.folder(job).path), 30)
 
 
 def test_killed_deploy_is_interrupted_and_nothing_is_live(program: Program, tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_killed_deploy_is_interrupted_and_nothing_is_live(program: Program, tmp_
     first.communicate()
     jobs = JobStore(AppPaths(program.home).jobs)
     wait_until(lambda: jobs.get(job).state is JobState.INTERRUPTED, 30)
-    wait_until(lambda: not process.marked(job), 30)
+    wait_until(lambda: not process.marked(jobs.folder(job).path), 30)
     new = {path for path in set(store.rglob("*")) - before if path.is_file()}
     assert all("incoming" in path.parts or "lock" in path.name for path in new), new
     deployed = json.loads(program.run("deployments", "slow", "--json"))["deployments"]

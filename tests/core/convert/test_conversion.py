@@ -236,7 +236,7 @@ def test_cancel_leaves_no_process_and_no_file(
         handle.result(SLACK_S)
     # 3 s of grace, then the kill: fivefold slack
     assert time.monotonic() - asked_s < 5 * 4
-    wait_until(lambda: not process.marked(handle.id), 30)
+    wait_until(lambda: not process.marked(handle.folder), 30)
     assert os.listdir(paths.library / "rkllm") == []
 
 
@@ -274,7 +274,7 @@ def test_conversion_goes_on_when_the_front_end_is_killed(
     front_end.communicate()
     result = handle.result(SLACK_S)
     assert sha256_of(Path(str(result["path"]))) == result["sha256"]
-    wait_until(lambda: not process.marked(job_id), 30)
+    wait_until(lambda: not process.marked(handle.folder), 30)
 
 
 def test_weights_in_the_file_are_the_quantized_ones(

@@ -75,13 +75,13 @@ def test_three_cuts_and_a_kill_cost_at_most_a_mebibyte_each(
     partial = folder_of(jobs, handle) / "big.rkllm.partial"
     wait_until(lambda: partial.exists() and partial.stat().st_size > 0.6 * BIG_BYTES, SLACK_S)
     workers = [
-        item for item in process.marked(handle.id) if "core.workers.download" in " ".join(item.cmdline())
+        item for item in process.marked(handle.folder) if "core.workers.download" in " ".join(item.cmdline())
     ]
     assert workers
     for worker in workers:
         worker.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
-    wait_until(lambda: not process.marked(handle.id), 30)
+    wait_until(lambda: not process.marked(handle.folder), 30)
     assert not (partial.parent / "big.rkllm").exists()
     result = jobs.resume(handle.id).result(SLACK_S)
     data = (partial.parent / "big.rkllm").read_bytes()

@@ -271,7 +271,7 @@ def test_nothing_of_any_job_is_left(jobs: JobManager) -> None:
     jobs.close()
     for handle in handles:
         assert handle.record().state is JobState.INTERRUPTED
-        wait_until(lambda handle=handle: not process.marked(handle.id), 30)  # type: ignore[misc]
+        wait_until(lambda handle=handle: not process.marked(handle.folder), 30)  # type: ignore[misc]
 
 
 def test_final_state_torn_of_its_line_end_is_no_end(paths: AppPaths) -> None:

@@ -41,7 +41,7 @@ def wait_started(paths: AppPaths, handle: JobHandle) -> int:
 
 
 def assert_nothing_left(handle: JobHandle) -> None:
-    wait_until(lambda: not process.marked(handle.id), 30, "processes left")
+    wait_until(lambda: not process.marked(handle.folder), 30, "processes left")
 
 
 def test_result_progress_step_and_log(jobs: JobManager) -> None:

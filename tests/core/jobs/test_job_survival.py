@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_job_that_ends_with_its_front_end_is_interrupted_and_leaves_nothing(
     kill(started)
     store = JobStore(paths.jobs)
     wait_until(lambda: store.get(job_id).state is JobState.INTERRUPTED, 5 * 2.0)
-    wait_until(lambda: not process.marked(job_id), 30)
+    wait_until(lambda: not process.marked(paths.jobs / job_id), 30)
     assert store.get(job_id).reason == "front_end_gone"
     wait_until(lambda: not store.get(job_id).alive, 30)
 
@@ -101,11 +102,33 @@ def test_killed_supervisor_takes_the_worker_along_and_reconcile_says_interrupted
     assert supervisor is not None
     supervisor.kill()
     wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 30)
-    assert process.marked(job_id), "the daemon outlives its supervisor until the next start"
+    assert process.marked(paths.jobs / job_id), "the daemon outlives its supervisor until the next start"
     store = JobStore(paths.jobs)
     assert [record.spec.id for record in store.reconcile()] == [job_id]
     assert store.get(job_id).state is JobState.INTERRUPTED
-    assert not process.marked(job_id)
+    assert not process.marked(paths.jobs / job_id)
+    kill(started)
+
+
+def test_copied_home_lets_the_jobs_of_the_original_be(paths: AppPaths, tmp_path: Path) -> None:
+    """As a backup leaves it: the last event cut off, files dated an hour back."""
+    started, job_id = front_end(paths, "hang", survives=True)
+    copied = AppPaths(tmp_path / "copy")
+    shutil.copytree(paths.home, copied.home)
+    copy = JobStore(copied.jobs).folder(job_id)
+    events = copy.events_file.read_bytes()
+    copy.events_file.write_bytes(events[:-7])
+    for file in (copy.spec_file, copy.events_file):
+        os.utime(file, (1, 1))
+    assert [record.spec.id for record in JobStore(copied.jobs).reconcile()] == [job_id]
+    assert JobStore(copied.jobs).get(job_id).state is JobState.INTERRUPTED
+    assert JobStore(paths.jobs).reconcile() == ()
+    record = JobStore(paths.jobs).get(job_id)
+    assert (record.state, record.alive) == (JobState.RUNNING, True)
+    assert process.marked(paths.jobs / job_id), "the copy killed the worker of the original"
+    assert not process.marked(copied.jobs / job_id)
+    JobManager(paths).cancel(job_id)
+    wait_until(lambda: not JobStore(paths.jobs).get(job_id).alive, SLACK_S)
     kill(started)
 
 
@@ -206,7 +229,7 @@ def test_full_disk_for_events_leaves_no_orphan(paths: AppPaths) -> None:
     job_id = started.stdout.readline().strip()
     store = JobStore(paths.jobs)
     wait_until(lambda: not store.folder(job_id).is_alive, SLACK_S)
-    wait_until(lambda: not process.marked(job_id), 30)
+    wait_until(lambda: not process.marked(paths.jobs / job_id), 30)
     started.send_signal(signal.SIGKILL)
     started.communicate()
     os.utime(store.folder(job_id).spec_file, (1, 1))

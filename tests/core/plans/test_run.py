@@ -72,7 +72,7 @@ def test_a_plan_killed_while_it_fetches_is_interrupted_and_goes_on_with_what_is_
     job = ready.start_ready_run(desk, report, "desk")
     partials = desk.paths.library.rglob
     wait_until(lambda: any(path.stat().st_size for path in partials("*.partial")), what="the first bytes")
-    for worker in process.marked(job):
+    for worker in process.marked(desk.paths.jobs / job):
         os.kill(worker.pid, signal.SIGKILL)
     record = desk.jobs.attach(job).wait(TIMEOUT_S)
     assert (record.state, record.reason) == (JobState.INTERRUPTED, "worker_killed")

@@ -40,7 +40,7 @@ def failure(services: Services, python: Path) -> RKDeckError:
     with pytest.raises(RKDeckError) as caught:
         handle.result(SLACK_S)
     assert handle.record().state is JobState.FAILED
-    assert not process.marked(handle.id)
+    assert not process.marked(handle.folder)
     assert stored_for_folder(services, DEMO) == ()
     return caught.value
 
@@ -124,10 +124,10 @@ def test_cancel_ends_the_program_too(services: Services, tmp_path: Path) -> None
     handle = measure(services, DEMO, wanted)
     journal = services.paths.jobs / handle.id / "windows.jsonl"
     wait_until(lambda: journal.exists() and b'"begin"' in journal.read_bytes(), SLACK_S)
-    assert len(process.marked(handle.id)) >= 2
+    assert len(process.marked(handle.folder)) >= 2
     handle.cancel()
     assert handle.wait(SLACK_S).state is JobState.CANCELLED
-    assert not process.marked(handle.id)
+    assert not process.marked(handle.folder)
 
 
 def test_both_sides_cut_the_same_windows() -> None:

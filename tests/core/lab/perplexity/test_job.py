@@ -58,7 +58,7 @@ def worker_of(handle: JobHandle) -> psutil.Process:
     """The process that computes (the supervisor has the mark too, and another command line)."""
     (found,) = [
         candidate
-        for candidate in process.marked(handle.id)
+        for candidate in process.marked(handle.folder)
         if any("core.workers.perplexity" in part for part in command_of(candidate))
     ]
     return found
@@ -151,7 +151,7 @@ def test_cancel_keeps_what_was_done(services: Services) -> None:
     handle.cancel()
     with pytest.raises(CancelledError):
         handle.result(SLACK_S)
-    assert not process.marked(handle.id)
+    assert not process.marked(handle.folder)
     assert stored_for_folder(services, DEMO) == ()
     kept = len(WindowJournal(journal_of(services, handle)).scores["fp16"])
     assert kept >= 3

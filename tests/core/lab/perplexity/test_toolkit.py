@@ -65,7 +65,7 @@ def test_a_killed_worker_goes_on(services: Services) -> None:
     handle = measure(services, DEMO, wanted)
     path = services.paths.jobs / handle.id / "windows.jsonl"
     wait_until(lambda: path.exists() and path.read_bytes().count(b'"window"') >= 3, SLACK_S)
-    for one in process.marked(handle.id):
+    for one in process.marked(handle.folder):
         if any("core.workers.perplexity" in part for part in command_of(one)):
             one.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED

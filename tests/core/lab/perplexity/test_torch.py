@@ -92,11 +92,11 @@ def test_a_killed_program_goes_on_to_the_same_figure(services: Services) -> None
     handle = measure(services, DEMO, wanted)
     path = services.paths.jobs / handle.id / "windows.jsonl"
     wait_until(lambda: path.exists() and path.read_bytes().count(b'"window"') >= 3, SLACK_S)
-    for one in process.marked(handle.id):
+    for one in process.marked(handle.folder):
         if any("core.workers.perplexity" in part for part in command_of(one)):
             one.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
-    assert not process.marked(handle.id)
+    assert not process.marked(handle.folder)
     before = WindowJournal(path).scores
     result: dict[str, Any] = services.jobs.resume(handle.id).result(SLACK_S)
     assert figures(result) == pytest.approx(figures(whole), rel=1e-9)
