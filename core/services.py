@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
+from core.base import atomic
 from core.base.database import Database
 from core.base.events import EventHub
 from core.base.log import setup_logging
@@ -60,11 +61,14 @@ class Services:
         settings: in use; put another in its place to change them, `core.usecases.preferences` keeps them.
         keeping_settings: held by whoever writes them.
         events: what the core tells its front end, from any thread.
-        interrupted: jobs that were found dead when the job service was built, and marked so.
+        interrupted: jobs that were found dead when jobs or library were first asked for, and marked so.
     """
 
-    def __init__(self, paths: AppPaths, settings: Settings, log: LogTo = setup_logging) -> None:
+    def __init__(
+        self, paths: AppPaths, settings: Settings, log: LogTo = setup_logging, *, repairs: bool = True
+    ) -> None:
         self.paths = paths
+        self._settled = not repairs
         self.settings = settings
         self.keeping_settings = threading.Lock()
         self._log_handler = log(paths.logs)
@@ -74,19 +78,21 @@ class Services:
         self.interrupted: tuple[JobRecord, ...] = ()
 
     @classmethod
-    def build(cls, paths: AppPaths, log: LogTo = setup_logging) -> Self:
+    def build(cls, paths: AppPaths, log: LogTo = setup_logging, *, repairs: bool = True) -> Self:
         """Open the home folder and read its settings.
 
         Args:
             paths: of the home folder.
             log: where this process logs (`core.base.log`): a front end to the home's file, a worker to
                 standard error.
+            repairs: whether what dead jobs left is repaired before the library or the jobs are looked at: a front
+                end does so, a job's worker leaves other jobs alone.
 
         Raises:
             RKDeckError: `base.home_unusable`, `base.bad_settings`, `base.settings_unreadable`.
         """
         paths.ensure()
-        return cls(paths, load_settings(paths.settings_file), log)
+        return cls(paths, load_settings(paths.settings_file), log, repairs=repairs)
 
     @_built_once
     def database(self) -> Database:
@@ -130,6 +136,10 @@ class Services:
     @_built_once
     def library(self) -> "Library":
         """The models on this computer."""
+        self._settle()
+        return self._library()
+
+    def _library(self) -> "Library":
         from core.library.library import Library
 
         return Library(self.database, self.paths.library)
@@ -141,8 +151,24 @@ class Services:
 
         manager = JobManager(self.paths)
         self._opened.append(manager)
-        self.interrupted = manager.store.reconcile()
+        self._settle()
         return manager
+
+    def _settle(self) -> None:
+        """See to the jobs that are dead, once: mark them, finish or remove what they left."""
+        if self._settled:
+            return
+        self._settled = True
+        from core.jobs.store import JobStore
+
+        store = JobStore(self.paths.jobs)
+        self.interrupted = store.reconcile()
+        if store.unsettled():
+            from core.plans.repair import repair_jobs
+
+            repair_jobs(store, self._library)
+        for folder in self.paths.written:
+            atomic.sweep(folder)
 
     @_built_once
     def toolkits(self) -> "ToolkitRegistry":

@@ -1,13 +1,22 @@
-"""Files that are whole or absent: written aside, flushed to the disk, renamed."""
+"""Files that are whole or absent: written aside, flushed to the disk, renamed.
+
+What is written aside is locked (`flock`) as long as somebody writes it, so that `sweep` can tell the rest of a killed
+writer from the work of a living one.
+"""
 
 import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.locks import lock_descriptor
+from core.base.opening import open_regular
+
+_PREFIX, _SUFFIX = ".rkdeck-", ".new"
 
 
 def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -16,19 +25,42 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
     Raises:
         OSError: as the file system says; nothing is left under another name.
     """
-    handle, temporary = tempfile.mkstemp(prefix=".rkdeck-", suffix=".new", dir=path.parent)
+    with _aside(path.parent) as (file, temporary):
+        file.write(data)
+        fsync_file(file)
+        temporary.chmod(mode)
+        temporary.replace(path)
+    fsync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _aside(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """A new file that is ours, gone afterwards unless it was renamed."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
+        try:
+            swept = not (lock_descriptor(handle) and os.fstat(handle).st_nlink)
+        except OSError:
+            swept = False  # a file system without locks: no sweep can take one there either
+        if not swept:
+            break
+        os.close(handle)  # a sweep came between the making and the lock
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
+            yield file, temporary
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+        temporary.unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder; what is being written stays, and so does what cannot be removed."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+            with contextlib.suppress(OSError), open_regular(path, follow=False) as file:
+                if lock_descriptor(file.fileno()):
+                    path.unlink()
 
 
 def write_text(path: Path, text: str, mode: int = 0o600) -> None:
@@ -59,7 +91,7 @@ def read_json(path: Path, max_bytes: int = 16 << 20) -> JsonValue:
         RKDeckError: `base.bad_json` when it is larger than `max_bytes`, not UTF-8 or not JSON.
         OSError: when it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise RKDeckError("base.bad_json", file=str(path), reason=f"larger than {max_bytes} bytes")

@@ -3,6 +3,9 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
+
+from core.base.opening import open_regular
 
 _CHUNK_BYTES = 4 << 20
 
@@ -13,11 +16,20 @@ def sha256_of(path: Path, on_progress: Callable[[int], None] | None = None) -> s
     Raises:
         OSError: as the file system says.
     """
-    digest, done = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while data := file.read(_CHUNK_BYTES):
-            digest.update(data)
-            done += len(data)
-            if on_progress is not None:
-                on_progress(done)
+    with open_regular(path) as file:
+        return sha256_of_open(file, on_progress)
+
+
+def sha256_of_open(file: BinaryIO, on_progress: Callable[[int], None] | None = None) -> str:
+    """The same of an open file, from its beginning.
+
+    Raises:
+        OSError: as the file system says.
+    """
+    digest, done = hashlib.sha256(), file.seek(0)
+    while data := file.read(_CHUNK_BYTES):
+        digest.update(data)
+        done += len(data)
+        if on_progress is not None:
+            on_progress(done)
     return digest.hexdigest()

@@ -45,11 +45,11 @@ class FileLock:
             return True
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            if not lock_descriptor(descriptor):
+                os.close(descriptor)
                 return False
+        except OSError:
+            os.close(descriptor)
             raise
         self._descriptor = descriptor
         return True
@@ -81,6 +81,21 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def lock_descriptor(descriptor: int) -> bool:
+    """Lock an open file until its descriptor is closed; False when somebody else has it.
+
+    Raises:
+        OSError: when the file system has no locks.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+            return False
+        raise
+    return True
 
 
 def lock_is_held(path: Path) -> bool:

@@ -80,6 +80,11 @@ class AppPaths:
         """Host keys of boards, OpenSSH's format."""
         return self.home / "known_hosts"
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The folders whose files are replaced in one step, in which a killed writer may leave one aside."""
+        return (self.home, self.analyses, self.perplexity, self.runtimes, self.cache / "facts")
+
     def ensure(self) -> None:
         """Create the folders, readable by the owner only.
 

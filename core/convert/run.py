@@ -5,17 +5,19 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from core.base import atomic
-from core.base.digest import sha256_of
+from core.base.digest import sha256_of_open
 from core.base.errors import JsonValue, RKDeckError
+from core.base.opening import NotRegularError, open_regular
+from core.convert import made
 from core.convert.order import ConvertOrder
 from core.convert.output import ToolkitOutput
 from core.jobs.foreign import Message, run_foreign
 from core.jobs.worker import WorkerContext
-from core.library.library import LibraryFile
 from core.library.run import LibraryParts
-from core.model.inspect import Inspection, inspect_file
+from core.model.inspect import Inspection, inspect_open
 
 _SIGKILL = 9
 
@@ -44,22 +46,37 @@ def run_conversion(context: WorkerContext, order: ConvertOrder, parts: LibraryPa
 
     Raises:
         RKDeckError: `convert.toolkit_failed` (a call did not return 0), `convert.toolkit_killed`,
-            `convert.toolkit_exited`, `convert.no_file`, `convert.bad_file`.
+            `convert.toolkit_exited`, `convert.no_file`, `convert.not_a_file`, `convert.bad_file`.
     """
     began_s = time.monotonic()
-    target = order.output
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = target.with_name(f".{target.name}.{context.job_id}.partial")
+    order.output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = made.begin(context.job_dir, order)
     try:
         _convert(context, order, partial)
         context.progress("check_file", 0, None, unit="steps")
-        inspection = _checked(partial, order)
-        size_bytes = partial.stat().st_size
-        sha256 = sha256_of(partial, lambda done: context.progress("hash", done, size_bytes))
-        atomic.replace_durably(partial, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
+        done = _checked(context, order, partial, began_s)
+        context.commit()
+        made.keep(context.job_dir, done)
+    except BaseException:
+        with contextlib.suppress(OSError):  # a start tries again; what went wrong before is what counts
+            made.discard(context.job_dir, partial)
+        raise
+    made.enter(order, partial, done, parts.library)
+    return done.result
+
+
+def _checked(context: WorkerContext, order: ConvertOrder, partial: Path, began_s: float) -> made.Made:
+    """What the toolkit made, read through one opened file: the name may lead elsewhere at any time."""
+    try:
+        with open_regular(partial, follow=False) as file:
+            inspection = _inspected(file, order)
+            status = os.fstat(file.fileno())
+            sha256 = sha256_of_open(file, lambda done: context.progress("hash", done, status.st_size))
+            os.fsync(file.fileno())
+    except FileNotFoundError as error:
+        raise RKDeckError("convert.no_file") from error
+    except NotRegularError as error:
+        raise RKDeckError("convert.not_a_file", not_file=error.found) from error
     provenance: dict[str, JsonValue] = {
         "source": str(order.source),
         "repo": order.repo,
@@ -72,19 +89,9 @@ def run_conversion(context: WorkerContext, order: ConvertOrder, parts: LibraryPa
         "npu_bytes": order.npu_bytes,
         "job": context.job_id,
     }
-    atomic.write_json(target.with_name(target.name + ".json"), {**provenance, "sha256": sha256})
-    parts.library.register(
-        kind="rkllm",
-        title=target.stem,
-        path=target,
-        files=(LibraryFile(target.name, size_bytes, sha256),),
-        repo=order.repo,
-        revision=order.revision,
-        provenance=provenance,
-    )
-    return {
-        "path": str(target),
-        "size_bytes": size_bytes,
+    result: dict[str, JsonValue] = {
+        "path": str(order.output),
+        "size_bytes": status.st_size,
         "sha256": sha256,
         "dtype": order.dtype,
         "platform": order.platform,
@@ -92,6 +99,7 @@ def run_conversion(context: WorkerContext, order: ConvertOrder, parts: LibraryPa
         "simulated": inspection.simulated,
         "seconds": time.monotonic() - began_s,
     }
+    return made.Made(status.st_dev, status.st_ino, result, provenance)
 
 
 def _convert(context: WorkerContext, order: ConvertOrder, partial: Path) -> None:
@@ -132,10 +140,8 @@ def _judge(code: int, heard: _Heard) -> None:
         raise RKDeckError("convert.toolkit_exited", stage=heard.stage, exit_code=code, said=said)
 
 
-def _checked(partial: Path, order: ConvertOrder) -> Inspection:
-    if not partial.exists():
-        raise RKDeckError("convert.no_file")
-    inspection = inspect_file(partial)
+def _inspected(file: BinaryIO, order: ConvertOrder) -> Inspection:
+    inspection = inspect_open(file, order.output.name)
     if not inspection.is_model:
         raise RKDeckError("convert.bad_file", kind=inspection.kind, problems=list(inspection.problems))
     for name, wanted, found in (

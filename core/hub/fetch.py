@@ -34,6 +34,7 @@ from core.hub.on_disk import fit_to_disk
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.hub.tally import Tally
+from core.jobs.leaves import read_leaves, write_leaves
 from core.jobs.worker import WorkerContext
 from core.words import tell
 
@@ -101,6 +102,7 @@ class Download:
                 `hub.no_ranges` and what the Hub answers.
         """
         try:
+            write_leaves(self._context.job_dir)
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with contextlib.closing(self._hub), self._alone():
                 self._plan = fit_to_disk(self._plan, self._folder)
@@ -125,8 +127,7 @@ class Download:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Wait until no other download writes into this folder."""
-        name = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:32]
-        lock = FileLock(AppPaths(self._context.home).locks / f"download-{name}")
+        lock = _lock(self._context.home, self._folder)
         if not lock.try_acquire():
             self._context.progress("wait_same_model", 0, None, unit="steps")
             while not lock.try_acquire():
@@ -430,3 +431,33 @@ def _asked_pause_s(error: RKDeckError) -> float:
 def _forget(partial: Path) -> None:
     partial.unlink(missing_ok=True)
     _sidecar(partial).unlink(missing_ok=True)
+
+
+def _lock(home: Path, folder: Path) -> FileLock:
+    """Held by the one download that writes into this folder."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+    return FileLock(AppPaths(home).locks / f"download-{name}")
+
+
+def repair(job_folder: Path, order: DownloadOrder) -> None:
+    """Remove what a dead download left beside its parts: sidecars without one, and what was being written aside.
+
+    The parts themselves stay, as the next download goes on with them. A copy of the home leaves the folders of the
+    original alone; a folder in which another download is at work is that one's.
+
+    Raises:
+        OSError: as the file system says.
+    """
+    _, ours = read_leaves(job_folder)
+    lock = _lock(job_folder.parents[1], order.folder)
+    if not ours or not lock.try_acquire():
+        return
+    try:
+        targets = [order.folder / safe_relative_path(file.path) for file in order.plan.files]
+        for partial in map(_partial, targets):
+            if not partial.exists():
+                _sidecar(partial).unlink(missing_ok=True)
+        for folder in {target.parent for target in targets}:
+            atomic.sweep(folder)
+    finally:
+        lock.release()

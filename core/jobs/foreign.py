@@ -4,7 +4,6 @@ The child stays in our process group, so that the supervisor's signals reach it.
 """
 
 import contextlib
-import json
 import os
 import selectors
 import subprocess
@@ -12,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from core.base import foreign
 from core.base.errors import JsonValue
 
 FOREIGN = Path(__file__).parents[1] / "workers" / "foreign"
@@ -21,6 +21,8 @@ EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 1 << 20
 _TICK_S = 0.2
+# More than any pipe holds (Linux: 64 KiB, at most 1 MiB without privileges; pipe(7)).
+_LAST_READS = (1 << 20) // _CHUNK_BYTES + 1
 # Not for vendor code: secrets (a hub's token, whichever hub), and whatever would make it import our packages.
 _WITHHELD = ("PYTHONPATH", "PYTHONHOME", EVENTS_DESCRIPTOR)
 Message = dict[str, JsonValue]
@@ -83,20 +85,32 @@ def _is_told(variable: str) -> bool:
 
 
 class _Lines:
-    """Puts JSON lines together from pieces."""
+    """Puts JSON lines together from pieces; a line that is too long is dropped whole."""
 
     def __init__(self, on_message: Callable[[Message], None]) -> None:
         self._on_message = on_message
-        self._rest = b""
+        self._pieces: list[bytes] = []
+        self._size_bytes = 0
 
     def feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        self._rest = self._rest[:_MAX_LINE_BYTES]
-        for line in lines:
-            with contextlib.suppress(ValueError, RecursionError):
-                value = json.loads(line)
-                if isinstance(value, dict):
-                    self._on_message(value)
+        first, *others = data.split(b"\n")
+        self._keep(first)
+        for line in others:
+            self._end()
+            self._keep(line)
+
+    def _keep(self, piece: bytes) -> None:
+        self._size_bytes += len(piece)
+        if self._size_bytes <= _MAX_LINE_BYTES:
+            self._pieces.append(piece)
+        else:
+            self._pieces.clear()
+
+    def _end(self) -> None:
+        line, self._pieces, self._size_bytes = b"".join(self._pieces), [], 0
+        value = foreign.read_json(line)
+        if isinstance(value, dict):
+            self._on_message(value)
 
 
 def _listen(
@@ -116,9 +130,10 @@ def _listen(
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
             _take_ready(selector)
-        # What is still in the pipes; a stranger that holds them open is not waited for.
-        while _take_ready(selector, wait_s=0):
-            continue
+        # What is still in the pipes; a stranger that holds them open is not waited for, however much it writes.
+        for _ in range(_LAST_READS):
+            if not _take_ready(selector, wait_s=0):
+                break
     return code
 
 

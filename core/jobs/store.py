@@ -25,6 +25,7 @@ from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.locks import FileLock, lock_is_held
 from core.jobs import process
+from core.jobs.leaves import LEAVES_NAME
 from core.jobs.model import (
     JobEvent,
     JobRecord,
@@ -76,6 +77,11 @@ class JobFolder:
     def cancel_file(self) -> Path:
         """Its presence asks for cancellation."""
         return self.path / "cancel"
+
+    @property
+    def leaves_file(self) -> Path:
+        """What the worker may have left outside this folder; there while that is so (`core.jobs.leaves`)."""
+        return self.path / LEAVES_NAME
 
     def read_spec(self) -> JobSpec:
         """Read the intent."""
@@ -201,12 +207,14 @@ class JobStore:
         hidden = self._folder / f".{spec.id}"
         hidden.mkdir(mode=0o700)
         try:
-            atomic.write_json(hidden / "spec.json", spec.to_json())
-            hidden.replace(self._folder / spec.id)
+            # Locked, so that a start elsewhere does not take it for what a killed one left.
+            with FileLock(JobFolder(hidden).lock_file):
+                atomic.write_json(hidden / "spec.json", spec.to_json())
+                hidden.replace(self._folder / spec.id)
+                atomic.fsync_folder(self._folder)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)  # what went wrong is told, not that this did too
             raise
-        atomic.fsync_folder(self._folder)
         return JobFolder(self._folder / spec.id)
 
     def folder(self, job_id: str) -> JobFolder:
@@ -271,7 +279,27 @@ class JobStore:
             with contextlib.suppress(RKDeckError, OSError):
                 if _interrupt_if_dead(folder):
                     marked.append(_record(folder))
+        self._sweep_unborn()
         return tuple(marked)
+
+    def unsettled(self) -> tuple[JobFolder, ...]:
+        """The jobs whose workers may have left something outside their folders, dead or at work."""
+        return tuple(folder for folder in self._folders() if folder.leaves_file.exists())
+
+    def _sweep_unborn(self) -> None:
+        """Remove the folders of jobs that were being made when their front end was killed."""
+        for path in self._folder.glob(".*"):
+            folder = JobFolder(path)
+            with contextlib.suppress(OSError):
+                young = abs(time.time() - path.stat().st_mtime) < _STARTING_S
+                if young and not folder.lock_file.exists():
+                    continue
+                lock = FileLock(folder.lock_file)
+                if path.is_dir() and lock.try_acquire():
+                    try:
+                        shutil.rmtree(path)
+                    finally:
+                        lock.release()
 
     def settle(self, job_id: str) -> None:
         """Do for one job what `reconcile` does for all."""
@@ -303,6 +331,7 @@ def _interrupt_if_dead(folder: JobFolder) -> bool:
         if writer.state is not None and writer.state.is_terminal:
             return False
         _end_leftovers(folder)
+        atomic.sweep(folder.path)
         if writer.state is None:
             writer.move(JobState.QUEUED, "found")
         writer.move(JobState.INTERRUPTED, "supervisor_gone")

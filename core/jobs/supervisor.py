@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.locks import FileLock
 from core.base.log import register_secret
 from core.jobs import process
 from core.jobs.inbox import Inbox
 from core.jobs.lanes import Lane
+from core.jobs.leaves import forget_leaves
 from core.jobs.model import JobSpec, JobState
 from core.jobs.output import BoundedLog, secrets_of
 from core.jobs.store import EventWriter, JobFolder
@@ -30,6 +32,8 @@ _TICK_S = 0.1
 _LOCK_TIMEOUT_S = 10.0
 _KILL_TIMEOUT_S = 10.0
 _MAX_SECRET_BYTES = 64 << 10
+# Of 64 KiB each: more than any pipe holds (at most 1 MiB without privileges; pipe(7)).
+_LAST_READS = 17
 _CANCELLED, _FRONT_END_GONE, _TERMINATED = "cancelled", "front_end_gone", "supervisor_terminated"
 Taker = Callable[[bytes], None]
 _ROOT = Path(__file__).parents[2]
@@ -121,6 +125,7 @@ class Supervisor:
             worker.stdout.close()
             os.close(events)
             log.close()
+            atomic.sweep(self._folder.path)
         if not clean:
             self._writer.append("log", level="error", text="processes of this job could not be ended")
         self._conclude(code, log, inbox)
@@ -184,7 +189,7 @@ class Supervisor:
         """Read what is there, without waiting for the end: a stranger may hold the other end open."""
         with contextlib.suppress(BlockingIOError, OSError):
             os.set_blocking(descriptor, False)
-            for _ in range(10_000):
+            for _ in range(_LAST_READS):
                 data = os.read(descriptor, 1 << 16)
                 if not data:
                     return
@@ -195,6 +200,7 @@ class Supervisor:
         if code == 0 and inbox.result is not None:
             self._writer.append("result", result=inbox.result)
             self._writer.move(JobState.SUCCEEDED, "done")
+            forget_leaves(self._folder.path)
         elif self._stop is not None:
             self._writer.move(_END_STATES[self._stop], self._stop)
         elif inbox.error is not None:

@@ -106,6 +106,10 @@ class WorkerContext:
         if signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:  # so `_on_terminate` leaves it
             raise CancelledError("jobs.cancelled", job=self.job_id)
 
+    def commit(self) -> None:
+        """Say that the work is done but for its last steps: from here on a cancellation comes too late."""
+        signal.signal(signal.SIGTERM, _too_late)
+
     def finish(self) -> None:
         """Send what is still held back."""
         self._flush()
@@ -185,6 +189,10 @@ def _context(wire: Wire) -> tuple[WorkerContext, dict[str, JsonValue]]:
     # Children get the end of a closed pipe, never the rest of ours.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     return WorkerContext(spec.id, folder, folder.parents[1], secrets, wire), spec.params
+
+
+def _too_late(number: int, frame: object) -> None:
+    """Go on: what remains takes a moment, and half of it would have to be repaired."""
 
 
 def _on_terminate(number: int, frame: object) -> None:

@@ -11,8 +11,10 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.opening import open_regular
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
 from core.vendor.platforms import load_platforms
 from core.vendor.releases import magics, platform_of_code
@@ -80,16 +82,25 @@ def inspect_file(path: Path) -> Inspection:
         RKDeckError: `convert.unreadable`.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            size_bytes = file.seek(0, 2)
-            file.seek(max(0, size_bytes - TAIL_BYTES))
-            tail = file.read(TAIL_BYTES)
+        with open_regular(path) as file:
+            return inspect_open(file, path.name)
     except OSError as error:
         raise RKDeckError(
             "convert.unreadable", file=str(path), reason=error.strerror or str(error)
         ) from error
-    return inspect_bytes(head, tail, size_bytes, path.name)
+
+
+def inspect_open(file: BinaryIO, name: str) -> Inspection:
+    """Inspect an open file of that name.
+
+    Raises:
+        OSError: as the file system says.
+    """
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    size_bytes = file.seek(0, 2)
+    file.seek(max(0, size_bytes - TAIL_BYTES))
+    return inspect_bytes(head, file.read(TAIL_BYTES), size_bytes, name)
 
 
 def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> Inspection:

@@ -23,7 +23,7 @@ def run_stage(
     def main(context: WorkerContext, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
         found = order.from_json(params)
         # Only front ends write logs/rkdeck.log: two processes that rotate one file lose lines of each other.
-        with Services.build(AppPaths(context.home), log_to_stderr) as services:
+        with Services.build(AppPaths(context.home), log_to_stderr, repairs=False) as services:
             return stage(context, found, services)
 
     run_worker(main)

@@ -30,7 +30,7 @@ def main() -> int:
     # Whatever a library prints must not end up between the samples.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        with Services.build(AppPaths(Path(sys.argv[1])), log_to_stderr) as services:
+        with Services.build(AppPaths(Path(sys.argv[1])), log_to_stderr, repairs=False) as services:
             _watch(services, wire)
     except RKDeckError as error:
         with contextlib.suppress(WireClosed):

@@ -164,11 +164,21 @@ BAD = {
     "exits": "print('ERROR: no license'); sys.exit(4)",
     "raises": "raise RuntimeError('vendor bug')",
     "no_file": "pass",
+    "no_problem": "pass",
 }
 
 
-def bad_toolkit(folder: Path, behaviour: str) -> Toolkit:
-    """An environment whose `rkllm` (a fake of these tests) misbehaves in build."""
+LEFT = {
+    "pipe": "os.mkfifo(export_path)",
+    "folder": "os.makedirs(os.path.join(export_path, 'x', 'y'))",
+    "link": "os.symlink('/dev/zero', export_path)",
+    "socket": "import socket; os.chdir(os.path.dirname(export_path)); "
+    "socket.socket(socket.AF_UNIX).bind(os.path.basename(export_path))",
+}
+
+
+def bad_toolkit(folder: Path, behaviour: str, export: str | None = None) -> Toolkit:
+    """An environment whose `rkllm` (a fake of these tests) misbehaves in build, or in export."""
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     site = next((folder / "lib").glob("python*/site-packages"))
     (site / "rkllm").mkdir()
@@ -186,6 +196,8 @@ def bad_toolkit(folder: Path, behaviour: str) -> Toolkit:
         + (
             "        return 0\n"
             if behaviour == "no_file"
+            else f"        {export}\n        return 0\n"
+            if export is not None
             else "        open(export_path, 'w').write('x' * 9000)\n        return 0\n"
         )
     )
@@ -222,6 +234,19 @@ def test_bad_toolkits_end_in_one_clear_error(
         assert caught.value.facts[fact[0]] == fact[1]
     assert handle.record().state is JobState.FAILED
     assert os.listdir(paths.library / "rkllm") == []
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("left", LEFT)
+def test_what_is_no_file_is_neither_waited_for_nor_left(
+    jobs: JobManager, paths: AppPaths, model: Path, tmp_path: Path, left: str
+) -> None:
+    handle = convert(jobs, paths, model, bad_toolkit(tmp_path / "env", "no_problem", LEFT[left]))
+    with pytest.raises(RKDeckError) as caught:
+        handle.result(SLACK_S)
+    assert (caught.value.code, caught.value.facts) == ("convert.not_a_file", {"not_file": left})
+    assert os.listdir(paths.library / "rkllm") == []
+    assert Path("/dev/zero").exists()
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "stubborn", "forks", "new_session", "holds_gil"])

@@ -1,0 +1,113 @@
+"""Opening a file that others may have changed: what is opened is looked at, not only its name.
+
+By the time a name is opened it may lead to a named pipe, whose opening waits for ever, to a device, a folder or, where
+that matters, a link. So: `O_NONBLOCK`, then `fstat` of what was opened.
+"""
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+Found = Literal["link", "folder", "pipe", "socket", "device"]
+_KINDS: tuple[tuple[int, Found], ...] = (
+    (stat.S_IFLNK, "link"),
+    (stat.S_IFDIR, "folder"),
+    (stat.S_IFIFO, "pipe"),
+    (stat.S_IFSOCK, "socket"),
+)
+_TEXTS: dict[Found, str] = {
+    "link": "is a symbolic link, not a file",
+    "folder": "is a folder, not a file",
+    "pipe": "is a named pipe, not a file",
+    "socket": "is a socket, not a file",
+    "device": "is a device, not a file",
+}
+
+
+class NotRegularError(OSError):
+    """What has the name is no regular file.
+
+    Attributes:
+        found: what it is.
+    """
+
+    def __init__(self, path: Path, found: Found) -> None:
+        super().__init__(errno.EISDIR if found == "folder" else errno.EINVAL, _TEXTS[found], str(path))
+        self.found = found
+
+
+def open_regular(path: Path, *, follow: bool = True, max_bytes: int | None = None) -> BinaryIO:
+    """Open a regular file for reading; never waits.
+
+    Args:
+        path: of the file.
+        follow: whether the name may be a symbolic link to it; folders on the way always may.
+        max_bytes: refuse a larger one.
+
+    Raises:
+        NotRegularError: for anything but a regular file.
+        OSError: as the file system says; `EFBIG` beyond `max_bytes`.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        # A link that is not followed is ELOOP, a socket ENXIO; a ring of links is ELOOP as well, and no file either.
+        found = kind_of(path) if error.errno in {errno.ELOOP, errno.ENXIO} else None
+        raise error if found is None else NotRegularError(path, found) from error
+    try:
+        found = _kind(os.fstat(descriptor))
+        if found is not None:
+            raise NotRegularError(path, found)
+        if max_bytes is not None and os.fstat(descriptor).st_size > max_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """The content of a regular file of at most `max_bytes`.
+
+    Raises:
+        OSError: as `open_regular`.
+    """
+    with open_regular(path, max_bytes=max_bytes) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:  # it grew meanwhile
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data
+
+
+def kind_of(path: Path) -> Found | None:
+    """What the name itself is, links not followed; None for a regular file.
+
+    Raises:
+        OSError: when there is nothing of that name.
+    """
+    return _kind(path.lstat())
+
+
+def remove_any(path: Path) -> None:
+    """Remove whatever has that name: a file, a link (never what it leads to), a folder with all in it.
+
+    Raises:
+        OSError: when it cannot be removed; nothing there is fine.
+    """
+    try:
+        if kind_of(path) == "folder":
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except FileNotFoundError:
+        return
+
+
+def _kind(status: os.stat_result) -> Found | None:
+    if stat.S_ISREG(status.st_mode):
+        return None
+    return next((kind for form, kind in _KINDS if stat.S_IFMT(status.st_mode) == form), "device")
