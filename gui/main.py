@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Sequence
 
+from core.base.signals import usual_signals
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run RKDeck; returns the exit code.
 
     No verb, or `demo` without `--headless`, opens the window; everything else is the command line.
     """
+    usual_signals()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if _wants_window(given):
         from gui.start import open_window

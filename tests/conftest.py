@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from core.base.paths import AppPaths
+from core.base.signals import usual_signals
 from tests.crash_report import CrashReport
 
 _GRACE_S = 5.0
@@ -23,7 +25,11 @@ settings.load_profile("rkdeck")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say where a crashed test process died."""
+    """Say where a crashed test process died; start like a program at a terminal, however the tests were started."""
+    usual_signals()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:  # as under nohup and in the background of a shell
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     config.pluginmanager.register(CrashReport())
 
 

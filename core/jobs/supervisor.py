@@ -19,6 +19,7 @@ from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.locks import FileLock
 from core.base.log import register_secret
+from core.base.signals import usual_signals
 from core.jobs import process
 from core.jobs.inbox import Inbox
 from core.jobs.lanes import Lane
@@ -274,6 +275,7 @@ class _Ladder:
 
 def main() -> int:
     """Supervise the job whose folder is the first argument."""
+    usual_signals()
     folder = JobFolder(Path(sys.argv[1]))
     lock = FileLock(folder.lock_file)
     try:

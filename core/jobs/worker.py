@@ -13,6 +13,7 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import CancelledError, JsonValue, RKDeckError
 from core.base.log import redact, register_secret
+from core.base.signals import usual_signals
 from core.base.trouble import system_said
 from core.jobs.model import spec_from_json
 from core.jobs.order import JobSecrets, secrets_from_line
@@ -153,6 +154,7 @@ def run_worker(main: Main) -> None:
 
 
 def _run(main: Main) -> int:
+    usual_signals()
     signal.signal(signal.SIGTERM, _on_terminate)
     wire = Wire.from_environment()
     try:

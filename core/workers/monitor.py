@@ -13,6 +13,7 @@ from pathlib import Path
 from core.base.errors import RKDeckError
 from core.base.log import log_to_stderr
 from core.base.paths import AppPaths
+from core.base.signals import usual_signals
 from core.boards.connect import connect
 from core.boards.registry import Board
 from core.jobs.protocol._wire import Wire, WireClosed
@@ -26,6 +27,7 @@ _CLOSE_TIMEOUT_S = 1.0
 
 def main() -> int:
     """Run until standard input ends, as it does when the front end ends in whatever way."""
+    usual_signals()
     wire = Wire(os.dup(sys.stdout.fileno()))
     # Whatever a library prints must not end up between the samples.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

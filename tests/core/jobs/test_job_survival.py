@@ -132,6 +132,56 @@ def test_copied_home_lets_the_jobs_of_the_original_be(paths: AppPaths, tmp_path:
     kill(started)
 
 
+@pytest.mark.parametrize(
+    ("mode", "code"), [("die_nine", "jobs.worker_killed"), ("exit_three", "jobs.worker_exited")]
+)
+def test_signals_that_the_starter_ignored_or_blocked_change_no_outcome(
+    paths: AppPaths, mode: str, code: str
+) -> None:
+    """Ignored SIGCHLD makes every child seem to have ended with 0."""
+    started, job_id = odd_front_end(paths, mode)
+    store = JobStore(paths.jobs)
+    wait_until(lambda: store.get(job_id).state.is_terminal, SLACK_S)
+    record = store.get(job_id)
+    assert record.error is not None
+    assert (record.state, record.error["code"]) == (JobState.FAILED, code)
+    kill(started)
+
+
+def test_a_blocked_sigterm_reaches_supervisor_and_worker_all_the_same(paths: AppPaths) -> None:
+    started, job_id = odd_front_end(paths, "hang")
+    wait_until((paths.home / f"started-{job_id}").exists, SLACK_S)
+    worker = psutil.Process(int((paths.home / f"started-{job_id}").read_text()))
+    supervisor = worker.parent()
+    assert supervisor is not None
+    for one in (worker, supervisor):
+        status = Path(f"/proc/{one.pid}/status").read_text()
+        assert "SigBlk:\t0000000000000000" in status, status
+    JobManager(paths).cancel(job_id)
+    store = JobStore(paths.jobs)
+    wait_until(lambda: not store.get(job_id).alive, SLACK_S)
+    assert store.get(job_id).state is JobState.CANCELLED
+    kill(started)
+
+
+def odd_front_end(paths: AppPaths, mode: str) -> "tuple[subprocess.Popen[str], str]":
+    def odd() -> None:
+        for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE})
+
+    arguments = [str(paths.home), str(WORKER), mode, "yes", "0"]
+    started = subprocess.Popen(
+        [sys.executable, "-c", FRONT_END, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=odd,  # noqa: PLW1509  # safe between fork and exec
+    )
+    assert started.stdout is not None
+    return started, started.stdout.readline().strip()
+
+
 def test_close_interrupts_and_waits(paths: AppPaths) -> None:
     jobs = JobManager(paths)
     worker = WorkerCommand(script=str(WORKER))
