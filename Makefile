@@ -1,15 +1,15 @@
 # The only set-up is one of these:
 #   make demo   the whole path on the built-in hub, board and toolkit stand-in
 #   make test   the test suite
-# Further: make run (the window on your own home), make shots, make pictures, make bench, make lint, make root-test,
-# make model-tools.
+# Further: make run (the window on your own home), make shots, make pictures, make bench, make kills, make lint,
+# make root-test, make model-tools.
 # Both make the environment in .venv and install what they need, system packages included.
 
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint run shots pictures bench root-test model-tools clean
+.PHONY: demo test lint run shots pictures bench kills root-test model-tools clean
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)-run
@@ -36,6 +36,10 @@ pictures: $(STAMP)-run
 bench: $(STAMP)-dev
 	@sh .ci/system-packages test
 	$(PY) -m tests.bench $(BENCH)
+
+# Random kills over download, conversion, deployment and perplexity, each followed by a start; prints what held.
+kills: $(STAMP)-dev
+	$(PY) -m tests.support.kills $(or $(N),200) $(SEED)
 
 # Real accounts, mounts and a server with privileges; leaves the machine as it was.
 root-test: $(STAMP)-dev
