@@ -15,8 +15,9 @@ from core.base import foreign
 from core.base.errors import JsonValue
 
 FOREIGN = Path(__file__).parents[1] / "workers" / "foreign"
-# The one folder of ours on a foreign Python's path; `_wire` is all that lies in it.
+# The folders of ours on a foreign Python's path; `_wire` and `_render` are all that lies in them.
 PROTOCOL = Path(__file__).parent / "protocol"
+RENDERING = Path(__file__).parents[1] / "base" / "rendering"
 EVENTS_DESCRIPTOR = "RKDECK_EVENTS_FD"
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 1 << 20
@@ -61,7 +62,7 @@ def run_foreign(
             env={
                 **environment,
                 EVENTS_DESCRIPTOR: str(theirs),
-                "PYTHONPATH": str(PROTOCOL),
+                "PYTHONPATH": os.pathsep.join(map(str, (PROTOCOL, RENDERING))),
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
         )

@@ -399,9 +399,13 @@ def main() -> int:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
     print(f"{rounds} kills, seed {seed}", flush=True)
 
+    told: list[str] = []
+
     def tell(number: int, tally: Tally) -> None:
-        if number % 10 == 0 or tally.faults:
-            print(f"{number}: {len(tally.faults)} broken", flush=True)
+        new = [fault for fault in tally.faults if fault not in told]
+        told.extend(new)
+        if new or number % 10 == 0:
+            print("\n".join([f"{number} played", *new]), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="rkdeck-kills-") as folder:
         tally = run(Path(folder), rounds, seed, tell)

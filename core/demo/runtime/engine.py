@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
+from core.base.rendering._render import TemplateError, render
 from core.demo.runtime.npu import NpuMeter
 from core.quantization.forward import Forward
 
@@ -167,14 +166,11 @@ class Engine:
             return (
                 "".join(f"{message['role']}: {message['content']}\n" for message in messages) + "assistant:"
             )
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        environment.globals["raise_exception"] = _refuse
+        values = {**self._model.template_words, "messages": list(messages), "add_generation_prompt": True}
         try:
-            return environment.from_string(self._model.chat_template).render(
-                messages=list(messages), add_generation_prompt=True, **self._model.template_words
-            )
-        except (TemplateError, TypeError, ValueError, OverflowError) as error:
-            message = f"Chat template auto-parsing failed: {error}"
+            return render(self._model.chat_template, values)
+        except TemplateError as error:
+            message = f"Chat template auto-parsing failed: {error.why} {error.reason}"
             raise RequestError(400, "chat_template", message[:500]) from error
 
     def _entry(self, scores: npt.NDArray[Any], token: int, sampling: Sampling) -> dict[str, Any]:
@@ -190,10 +186,6 @@ class Engine:
     def _named(self, token: int, logprob: float) -> dict[str, Any]:
         text = self._decode([token]) or self._tokenizer.id_to_token(token) or ""
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
-
-
-def _refuse(message: str) -> str:
-    raise TemplateError(message)
 
 
 def _grown(shown: str, text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ _MODULES = (
     "base/errors.py",
     "base/foreign.py",
     "base/names.py",
+    "base/rendering/_render.py",
     "base/runtime_protocol.py",
     "quantization/affine.py",
     "quantization/forward.py",

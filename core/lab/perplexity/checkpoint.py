@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.rendering._render import TemplateError, render
 from core.model.facts import ModelFacts, local_weight_files, parse_config
 from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
 from core.quantization.approximate import bfloat16_to_float32
@@ -98,16 +98,24 @@ def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, ...]]:
 
 
 def render_chat(checkpoint: Checkpoint, prompt: str) -> str | None:
-    """Return the prompt as the model's template writes a user's turn, or None when there is no usable one."""
+    """Return the prompt as the model's template writes a user's turn, or None for a model without one.
+
+    Raises:
+        TemplateError: for a template that gives no text.
+    """
     if checkpoint.template is None:
         return None
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    try:
-        return environment.from_string(checkpoint.template).render(
-            messages=[{"role": "user", "content": prompt}], add_generation_prompt=True, **checkpoint.words
-        )
-    except Exception:  # noqa: BLE001  # a template is a stranger's program
-        return None
+    values: dict[str, object] = {
+        **checkpoint.words, "messages": [{"role": "user", "content": prompt}], "add_generation_prompt": True
+    }  # fmt: skip
+    return render(checkpoint.template, values)
+
+
+def template_failed(error: TemplateError) -> RKDeckError:
+    """In words: the template's own ones, or the bound it met."""
+    if error.why == "refused":
+        return RKDeckError("perplexity.template_refused", reason=printable(error.reason, limit=200))
+    return RKDeckError("perplexity.template_beyond", bound=error.why)
 
 
 def _tensors(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:

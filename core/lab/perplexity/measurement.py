@@ -17,6 +17,7 @@ from core.lab.perplexity.figures import (
 from core.lab.perplexity.journal import WindowJournal
 from core.lab.perplexity.order import PerplexityOrder
 from core.vendor.levels import get_level
+from core.words import tell
 
 _REFERENCE_BITS = 16
 
@@ -35,7 +36,7 @@ class Reporter(Protocol):
     ) -> None:
         """So much is done."""
 
-    def log(self, text: str, level: str = "info") -> None:
+    def log(self, text: str, level: str = "info", *, error: RKDeckError | None = None) -> None:
         """A line worth reading."""
 
     def step(self, step: str, /, **figures: JsonValue) -> None:
@@ -128,6 +129,10 @@ class Measurement:
     def log(self, text: str) -> None:
         """Something about the run worth reading."""
         self._reporter.log(text)
+
+    def warn(self, error: RKDeckError) -> None:
+        """Something that went another way than was asked."""
+        tell(self._reporter.log, error, "warning")
 
     def finish(self, job: str) -> dict[str, JsonValue]:
         """Return the run as it is stored and as the job's result.

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.base.errors import RKDeckError
-from core.lab.perplexity.checkpoint import Checkpoint, load_checkpoint, render_chat
+from core.base.rendering._render import TemplateError
+from core.lab.perplexity.checkpoint import Checkpoint, load_checkpoint, render_chat, template_failed
 from core.lab.perplexity.figures import Answer, Span
 from core.lab.perplexity.measurement import Measurement
 from core.quantization.affine import QuantizationError
@@ -35,6 +36,7 @@ def run_numpy(measurement: Measurement, words: str) -> None:
         ids = np.asarray(model.tokenizer.encode(words, add_special_tokens=False).ids, np.int64)
         context = read_shape(model.config).positions - len(model.prefix)
         windows = measurement.prepared(len(ids), context, {"numpy": np.__version__})
+        asked = None if order.prompt is None else _asked(measurement, model, order.prompt)
         for level in order.levels_found():
             todo = measurement.todo(level.name)
             if not todo and not measurement.wants_answer(level.name):
@@ -44,8 +46,8 @@ def run_numpy(measurement: Measurement, words: str) -> None:
                 began_s = time.monotonic()
                 nll, tokens = span_loss(forward, model.prefix, ids, windows[index])
                 measurement.window(level.name, index, nll, tokens, time.monotonic() - began_s)
-            if order.prompt is not None and measurement.wants_answer(level.name):
-                measurement.answer(_answer(forward, model, level.name, order.prompt, order.answer_tokens))
+            if asked is not None and measurement.wants_answer(level.name):
+                measurement.answer(_answer(forward, model, level.name, asked, order.answer_tokens))
     except (ForwardError, QuantizationError) as error:
         facts: dict[str, Any] = dict(error.facts)
         raise RKDeckError(error.code, **facts) from error
@@ -72,14 +74,21 @@ def _forward_at(model: Checkpoint, level: Level) -> Forward:
     return Forward(model.config, changed, activation_bits=bits)
 
 
-def _answer(forward: Forward, model: Checkpoint, level: str, prompt: str, limit: int) -> Answer:
+def _asked(measurement: Measurement, model: Checkpoint, prompt: str) -> list[int]:
+    """The prompt's tokens, as the model's template writes it; as it is without one, or where it fails (told)."""
+    chat = None
+    try:
+        chat = render_chat(model, prompt)
+    except TemplateError as error:
+        measurement.warn(template_failed(error))
+    if chat is None:
+        return [*model.prefix, *model.tokenizer.encode(prompt, add_special_tokens=False).ids]
+    return list(model.tokenizer.encode(chat, add_special_tokens=False).ids)
+
+
+def _answer(forward: Forward, model: Checkpoint, level: str, ids: list[int], limit: int) -> Answer:
     """Decode greedily until the model ends, the limit is reached or the context is full."""
     began_s = time.monotonic()
-    chat = render_chat(model, prompt)
-    if chat is None:
-        ids = [*model.prefix, *model.tokenizer.encode(prompt, add_special_tokens=False).ids]
-    else:
-        ids = model.tokenizer.encode(chat, add_special_tokens=False).ids
     forward.reset()
     tokens: list[int] = []
     scores, ended = forward.prefill(ids), False

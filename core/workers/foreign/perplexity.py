@@ -14,6 +14,7 @@ import sys
 import time
 from typing import Any  # noqa: F401  # in the type comments
 
+from _render import TemplateError, render
 from _wire import Wire
 
 NEEDED = ("torch", "transformers")
@@ -248,14 +249,18 @@ class Model:
     def asked(self, prefix, prompt):
         # type: (list[int], str) -> list[int]
         """Tokens of the prompt, as the model's chat template writes it where there is one."""
-        if getattr(self.tokenizer, "chat_template", None):
+        template = getattr(self.tokenizer, "chat_template", None)
+        if isinstance(template, dict):
+            template = template.get("default")
+        if template:
+            words = self.tokenizer.special_tokens_map.items()
+            values = {key: value for key, value in words if isinstance(value, str)}  # type: dict[str, object]
+            values["messages"] = [{"role": "user", "content": prompt}]
+            values["add_generation_prompt"] = True
             try:
-                text = self.tokenizer.apply_chat_template(
-                    [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
-                )
-                return self.ids(text)
-            except Exception as error:  # noqa: BLE001  # a template is a stranger's program
-                sys.stderr.write("the chat template failed: {}\n".format(error))
+                return self.ids(render(template, values))
+            except TemplateError as error:
+                sys.stderr.write("the chat template gives no text: {} {}\n".format(error.why, error.reason))
         return prefix + self.ids(prompt)
 
     def end_tokens(self):

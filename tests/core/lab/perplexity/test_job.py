@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ DEMO = Path(str(resources.files("resources"))) / "demo" / "wonderland-1m"
 ROOT = Path(__file__).parents[4]
 SLACK_S = 60.0
 # Many windows, each of them quick: enough time to be killed in.
+LOOP = "{% for a in range(99999) %}"
 LONG = PerplexityOptions(("fp16", "w4a16"), "en-long", window=128, windows=70)
 
 
@@ -74,6 +76,32 @@ def figures(result: dict[str, JsonValue]) -> dict[str, tuple[float, int, int]]:
     assert isinstance(levels, list)
     read = [result_from_json(level) for level in levels if isinstance(level, dict)]
     return {level.level: (level.perplexity, level.tokens, level.windows) for level in read}
+
+
+@pytest.mark.parametrize(
+    ("template", "code"),
+    [
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "perplexity.template_beyond",
+        ),
+        ("{{ 'x' * (7 * 1024 * 1024 * 1024) }}", "perplexity.template_beyond"),
+        ("{{ raise_exception('no') }}", "perplexity.template_refused"),
+    ],
+)
+def test_a_template_that_gives_no_text_is_told_and_the_prompt_is_answered_as_it_is(
+    services: Services, tmp_path: Path, template: str, code: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(DEMO, folder)
+    settings = folder / "tokenizer_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "chat_template": template}))
+    wanted = PerplexityOptions(("fp16", "w8a8"), prompt="Tell me", answer_tokens=2, windows=2)
+    handle = measure(services, folder, wanted)
+    result = handle.result(SLACK_S)
+    assert len(list(result["answers"])) == 2  # type: ignore[arg-type]
+    told = [event.data["error"] for event in handle.follow() if event.event == "log"]
+    assert [error["code"] for error in told if isinstance(error, dict)] == [code], "once, not for each level"
 
 
 def test_fewer_bits_cost_in_order_and_it_is_kept_with_the_model(services: Services) -> None:
