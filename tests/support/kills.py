@@ -31,6 +31,7 @@ import psutil
 
 from core.base.paths import AppPaths
 from core.base.settings import Settings
+from core.jobs.model import JobState
 from core.jobs.store import JobStore
 from core.model.inspect import inspect_file
 from core.services import Services
@@ -38,6 +39,7 @@ from core.showcase.parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare, runni
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
+YOUNG_S = 12.0
 VICTIMS = ("front end", "supervisor", "worker", "all")
 CHECKS = ("hidden", "half", "lost", "orphan", "open", "refused")
 _TAIL_BYTES = 70
@@ -207,10 +209,18 @@ class Round:
         return hit
 
     def _see_out(self, front: "subprocess.Popen[str]") -> None:
-        """Wait until whatever survived has ended by itself."""
+        """Wait until whatever survived has ended by itself.
+
+        A job whose front end was killed before it had a supervisor is left alone for ten seconds by every start:
+        another front end may be about to start it.
+        """
         front.communicate(timeout=PATIENCE_S)
         store, deadline = JobStore(self.home.jobs), time.monotonic() + PATIENCE_S
-        while any(record.alive for record in store.list()) and time.monotonic() < deadline:
+        while time.monotonic() < deadline and any(
+            record.alive
+            or (record.state is JobState.QUEUED and time.time() - record.spec.created_unix_s < YOUNG_S)
+            for record in store.list()
+        ):
             time.sleep(0.02)
 
     def processes(self) -> list[psutil.Process]:
@@ -333,7 +343,6 @@ KINDS = ("download", "convert", "deploy", "perplexity")
 def bench(folder: Path) -> Iterator[Bench]:
     """Start the built-in parts and make what the rounds need."""
     with running_parts(folder / "parts") as parts:
-        os.environ["HF_TOKEN_PATH"] = os.devnull
         base = AppPaths(folder / "base")
         base.ensure()
         with Services(base, Settings()) as services:
