@@ -8,8 +8,9 @@ import errno
 import os
 import shutil
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 Found = Literal["link", "folder", "pipe", "socket", "device"]
 _KINDS: tuple[tuple[int, Found], ...] = (
@@ -39,7 +40,7 @@ class NotRegularError(OSError):
         self.found = found
 
 
-def open_regular(path: Path, *, follow: bool = True, max_bytes: int | None = None) -> BinaryIO:
+def open_regular(path: Path, *, follow: bool = True, max_bytes: int | None = None) -> BufferedReader:
     """Open a regular file for reading; never waits.
 
     Args:

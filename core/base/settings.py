@@ -7,7 +7,10 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.opening import read_regular
 from core.base.units import MAX_WHOLE
+
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def save_settings(path: Path, settings: Settings) -> None:
 def _read(path: Path) -> dict[str, object]:
     """The user's file as it is, nothing where there is none."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(read_regular(path, _MAX_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
     # ValueError: also of a number of 5000 digits; RecursionError: of brackets without end.

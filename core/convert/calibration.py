@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from core.base.errors import RefusedError
 from core.base.names import printable
+from core.base.opening import open_regular
 
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
 MAX_BYTES = 64 << 20
@@ -94,7 +95,7 @@ def _text(path: Path) -> str:
         # A pipe or a device would keep the reader waiting.
         if not path.is_file():
             raise RefusedError("convert.dataset_no_file", path=str(path))
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise RefusedError("convert.unreadable", file=str(path), reason=error.strerror or "") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.base.errors import JsonValue
 from core.base.names import printable
+from core.base.opening import open_regular, read_regular
 from core.deploy.layout import DeployedFile, Origin
 
 _OF_A_REPOSITORY = (
@@ -71,7 +72,7 @@ def _companion(path: Path, name: str) -> Companion | None:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
             return None
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
@@ -93,9 +94,9 @@ def _licence(card: str) -> str | None:
 
 def _text(path: Path | None) -> str:
     try:
-        if path is None or path.stat().st_size > _MAX_TEXT_BYTES:
+        if path is None:
             return ""
-        return path.read_text("utf-8", "replace")
+        return read_regular(path, _MAX_TEXT_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.base import atomic
+from core.base.opening import open_regular
 from core.model.facts import ModelFacts
 from core.model.headers import TensorInfo
 
@@ -29,7 +30,7 @@ class FactsCache:
         """What is known of a commit, with `bytes_fetched` 0; None when nothing usable is there."""
         path = self._path(endpoint, repo, commit)
         try:
-            with gzip.open(path) as file:
+            with open_regular(path) as packed, gzip.open(packed) as file:
                 value: Any = json.loads(file.read(_MAX_BYTES))
             facts = _facts(value)
             path.touch()  # used last: goes last

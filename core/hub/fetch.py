@@ -26,6 +26,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.left_out import LeftOut, tellings
 from core.base.locks import FileLock
 from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
+from core.base.opening import open_regular
 from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
 from core.hub.addresses import parse_id
@@ -370,7 +371,7 @@ class _Digests:
 
     def read(self, path: Path, report: Callable[[int], None]) -> None:
         """Take a file's bytes, at most as many as the whole has."""
-        with path.open("rb") as source:
+        with open_regular(path) as source:
             while data := source.read(min(_CHUNK_BYTES, self._file.size_bytes - self.size_bytes)):
                 self.update(data)
                 report(self.size_bytes)

@@ -11,10 +11,12 @@ from typing import Literal, Protocol, cast
 from core.base.errors import UsageError
 from core.base.log import register_secret
 from core.base.names import printable
+from core.base.opening import read_regular
 from core.hub.addresses import DEFAULT_HUB, check_endpoint, parse_id
 from core.hub.protocol import TIMEOUT_S, Hub
 from core.hub.records import SearchQuery
 
+_MAX_TOKEN_FILE_BYTES = 64 << 10
 TokenSource = Literal["environment", "file"]
 
 
@@ -178,7 +180,7 @@ class Hubs:
 
 def _token_in(path: Path | None) -> str:
     try:
-        return "" if path is None else path.read_text("utf-8").strip()
+        return "" if path is None else read_regular(path, _MAX_TOKEN_FILE_BYTES).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError):  # there is none, or none that could be one
         return ""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.base.names import printable
+from core.base.opening import open_regular
 from core.jobs.store import JobStore
 
 CHUNK_BYTES = 256 << 10
@@ -38,7 +39,7 @@ def read_log(
     """
     path = store.log_path(job_id)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             start = max(offset, size - max_bytes) if tail else min(offset, size)
             file.seek(start)

@@ -24,6 +24,7 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.locks import FileLock, lock_is_held
+from core.base.opening import open_regular
 from core.jobs import process
 from core.jobs.leaves import LEAVES_NAME
 from core.jobs.model import (
@@ -98,7 +99,7 @@ class JobFolder:
         A torn last line (a killed writer, a full disk) stays unread; a damaged one in the middle is left out.
         """
         try:
-            with self.events_file.open("rb") as file:
+            with open_regular(self.events_file) as file:
                 file.seek(offset)
                 data = file.read()
         except FileNotFoundError:
@@ -111,7 +112,7 @@ class JobFolder:
     def has_ended(self) -> bool:
         """Whether the history closes with a final state, told from its last bytes alone."""
         try:
-            with self.events_file.open("rb") as file:
+            with open_regular(self.events_file) as file:
                 file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
                 data = file.read()
         except FileNotFoundError:

@@ -10,6 +10,7 @@ from typing import Any
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.names import safe_component
+from core.base.opening import read_regular
 from core.lab.analysis import Analysis, Kept, LeftOut
 from core.lab.errors import LevelError, TensorErrors
 from core.model.facts import local_names
@@ -112,7 +113,7 @@ class TensorJournal:
     def read(self) -> Iterator[TensorErrors]:
         """Yield what an earlier run of the same files measured; a torn last line is left out."""
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_regular(self._path, _MAX_BYTES).splitlines()
         except FileNotFoundError:
             return
         for line in lines:

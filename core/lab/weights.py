@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.opening import open_regular
 from core.lab.kernel import rows_per_block
 from core.model.facts import ModelFacts, load_local_facts, local_weight_files
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
@@ -213,11 +214,10 @@ def read_bytes(place: Place, start: int, length: int) -> npt.NDArray[np.uint8]:
     """
     data = np.empty(length, np.uint8)
     try:
-        descriptor = os.open(place.file, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with open_regular(place.file) as file:
             done = 0
             while done < length:
-                got = os.preadv(descriptor, [data.data[done:]], place.offset + start + done)
+                got = os.preadv(file.fileno(), [data.data[done:]], place.offset + start + done)
                 if got == 0:
                     raise RKDeckError(
                         "lab.unreadable",
@@ -225,8 +225,6 @@ def read_bytes(place: Place, start: int, length: int) -> npt.NDArray[np.uint8]:
                         problem="data beyond the end of the file: the file is cut short",
                     )
                 done += got
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise RKDeckError("lab.unreadable", file=str(place.file), problem=error.strerror or "") from error
     return data
@@ -245,7 +243,7 @@ def places_in_header(file: Path, first_bytes: bytes, file_size_bytes: int) -> It
 
 
 def _places(path: Path) -> Iterator[Place]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         first = file.read(LENGTH_BYTES)
         needed = needed_header_bytes(first)
         head = first + file.read(needed - LENGTH_BYTES)

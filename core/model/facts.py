@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.opening import open_regular
 from core.model.files import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -201,7 +202,7 @@ def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:
     if not path.is_file():
         raise RKDeckError("estimate.missing_shard", folder=str(folder), file=name)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             first = file.read(LENGTH_BYTES)
             needed = needed_header_bytes(first)
             return parse_safetensors_header(first + file.read(needed - LENGTH_BYTES), path.stat().st_size)
@@ -219,7 +220,7 @@ def _cause(error: RKDeckError) -> str:
 
 def _read(path: Path, limit_bytes: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(limit_bytes + 1)
     except OSError as error:
         raise RKDeckError("estimate.unreadable", file=str(path), problem=error.strerror or "") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.base.errors import RefusedError
 from core.base.names import printable
+from core.base.opening import open_regular
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_FILES = 64
@@ -230,7 +231,7 @@ def _lines(file: Path, *, is_first: bool) -> Iterator[tuple[str, str]]:
 
 def _read(file: Path, *, is_first: bool) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             data = opened.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from core.base.atomic import write_text
 from core.base.errors import RefusedError, RKDeckError
 from core.base.locks import FileLock
+from core.base.opening import open_regular
 
 DEFAULT_PORT = 22
 _MAX_FILE_BYTES = 8 << 20
@@ -157,7 +158,7 @@ class HostKeys:
 
     def _text(self) -> str:
         try:
-            with self._file.open("rb") as file:
+            with open_regular(self._file) as file:
                 data = file.read(_MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             return ""

@@ -25,6 +25,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import UnknownKeyType
 
 from core.base.errors import RefusedError
+from core.base.opening import open_regular, read_regular
 from core.remote.target import SshTarget
 
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -124,7 +125,7 @@ def load_private_key(path: Path, passphrase: str | None) -> paramiko.PKey:
 
 def _read(path: Path, passphrase: bytes | None) -> paramiko.PKey:
     """Read a key file; paramiko knows neither form of PKCS#8, so that is turned into OpenSSH's first."""
-    data = path.read_bytes()
+    data = read_regular(path, _MAX_KEY_BYTES)
     if b"-----BEGIN PRIVATE KEY" not in data and b"-----BEGIN ENCRYPTED PRIVATE KEY" not in data:
         return paramiko.PKey.from_path(path, passphrase)  # type: ignore[arg-type]
     loaded = serialization.load_pem_private_key(data, passphrase)
@@ -260,7 +261,7 @@ def _public_of(key: HeldKey) -> bytes:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(_MAX_KEY_BYTES)
     except OSError:
         return b""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.opening import open_regular
 from core.remote.session import SshSession
 from core.transfer.pace import Limit
 from core.transfer.receiving import Receiver
@@ -92,7 +93,7 @@ def upload(
     """
     started = time.monotonic()
     try:
-        file = local.open("rb")
+        file = open_regular(local)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RKDeckError("remote.source_missing", file=str(local), reason=reason) from error

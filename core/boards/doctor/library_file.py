@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.opening import open_regular
 from core.vendor.releases import release_of_blob
 
 # Releases lie between 4 and 9 MB; what is larger by an order of magnitude is something else.
@@ -78,7 +79,7 @@ def read_library(path: Path) -> LibraryFile:
     try:
         if not path.is_file():
             raise RefusedError("doctor.not_a_library", file=shown)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise RKDeckError(

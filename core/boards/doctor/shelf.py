@@ -10,6 +10,7 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.opening import read_regular
 from core.base.tasks import CancelToken
 from core.boards.doctor.library_file import MACHINE_NAMES, MAX_BYTES, LibraryFile, git_blob, read_library
 from core.vendor.releases import RuntimeRelease, runtime_releases, version_key
@@ -45,7 +46,7 @@ class LibraryShelf:
         """
         target = self._path(library.folder_name, MACHINE_NAMES[library.machine])
         try:
-            content = library.path.read_bytes()
+            content = read_regular(library.path, MAX_BYTES)
         except OSError as error:
             raise RKDeckError(
                 "doctor.library_unreadable",

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.opening import open_regular, read_regular
 from core.base.rendering._render import TemplateError, render
 from core.model.facts import ModelFacts, local_weight_files, parse_config
 from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
@@ -67,7 +68,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         RKDeckError: `perplexity.weights_not_finite` with the tensor, `perplexity.bad_tokenizer`,
             `estimate.*` for damaged files.
     """
-    config = parse_config((folder / "config.json").read_bytes())
+    config = parse_config(_config_bytes(folder / "config.json"))
     settings = _small_json(folder / "tokenizer_config.json")
     tokenizer, prefix = load_tokenizer(folder)
     template = settings.get("chat_template")
@@ -122,7 +123,7 @@ def _tensors(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     for name in local_weight_files(folder).files:
         path = folder / name
         size_bytes = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             first = file.read(LENGTH_BYTES)
             header_bytes = needed_header_bytes(first)
             header = first + file.read(header_bytes - LENGTH_BYTES)
@@ -173,13 +174,21 @@ def _end_tokens(*documents: Mapping[str, Any]) -> frozenset[int]:
     return frozenset(found)
 
 
+def _config_bytes(path: Path) -> bytes:
+    try:
+        return read_regular(path, _MAX_SMALL_JSON_BYTES)
+    except OSError as error:
+        raise RKDeckError("estimate.unreadable", file=str(path), problem=error.strerror or "") from error
+
+
 def _small_json(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_SMALL_JSON_BYTES:
-            raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason="larger than any real one")
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_regular(path, _MAX_SMALL_JSON_BYTES))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason=reason) from error
     except (ValueError, RecursionError) as error:
         raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason="not valid JSON") from error
     return value if isinstance(value, dict) else {}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.base.digest import sha256_of
 from core.base.errors import RefusedError
+from core.base.opening import open_regular
 from core.model.facts import local_names
 from core.model.files import CONFIG_NAME, weight_files
 
@@ -40,7 +41,7 @@ def fingerprint(folder: Path) -> str:
 def _add_samples(digest: "hashlib._Hash", path: Path) -> None:
     size_bytes = path.stat().st_size
     digest.update(f"{path.name}\0{size_bytes}\0".encode("utf-8", "surrogateescape"))
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for number in range(_SAMPLES):
             # The first is the header's beginning, the last ends with the file.
             file.seek(max(0, size_bytes - _SAMPLE_BYTES) * number // (_SAMPLES - 1))

@@ -4,6 +4,7 @@ Both programs are of core/workers/foreign. What they tell is checked here: a lie
 clear error, and every finished window is on the disk before the next message is read.
 """
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -144,7 +145,7 @@ class _Program:
             )
         elif event == "window":
             measurement.window(
-                str(message["level"]), _whole(message["index"]), _number(message["nll"]),
+                str(message["level"]), _whole(message["index"]), _loss(message["nll"]),
                 _whole(message["tokens"]), _number(message["seconds"]),
             )  # fmt: skip
         else:
@@ -177,6 +178,11 @@ class _Program:
         errors = _ERROR.findall(text)
         lines = [line.strip() for line in re.split(r"[\r\n]", text) if line.strip()]
         return str(errors[-1] if errors else lines[-1] if lines else "").strip()[:500]
+
+
+def _loss(value: JsonValue) -> float:
+    """A loss; the wire has no word for what is no number (NaN), and tells it as null."""
+    return math.nan if value is None else _number(value)
 
 
 def _whole(value: JsonValue) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
+from core.base.opening import open_regular
 from core.lab.perplexity.figures import Answer, WindowScore, answer_from_json
 
 _MAX_BYTES = 64 << 20
@@ -71,7 +72,7 @@ class WindowJournal:
 
     def _read(self) -> None:
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 data = file.read(_MAX_BYTES + 1)
         except FileNotFoundError:
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.base import tomldata
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.opening import open_regular
 
 _FILE = "lab/texts.toml"
 MAX_TEXT_BYTES = 4 << 20
@@ -115,7 +116,7 @@ def _file_bytes(path: Path) -> bytes:
         # A pipe or a device has no size, and may never end.
         if path.exists() and not path.is_file():
             raise RefusedError("perplexity.text_unreadable", path=str(path), reason="not a regular file")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
         raise RefusedError(
