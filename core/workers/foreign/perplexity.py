@@ -14,7 +14,6 @@ import sys
 import time
 from typing import Any  # noqa: F401  # in the type comments
 
-from _render import TemplateError, render
 from _wire import Wire
 
 NEEDED = ("torch", "transformers")
@@ -253,6 +252,8 @@ class Model:
         if isinstance(template, dict):
             template = template.get("default")
         if template:
+            from _render import TemplateError, render
+
             words = self.tokenizer.special_tokens_map.items()
             values = {key: value for key, value in words if isinstance(value, str)}  # type: dict[str, object]
             values["messages"] = [{"role": "user", "content": prompt}]
