@@ -12,6 +12,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Literal
 
+# /dev/null (Linux Documentation/admin-guide/devices.txt: 1, 3): what people name for "nothing", and nothing it is.
+_NULL = os.makedev(1, 3)
 Found = Literal["link", "folder", "pipe", "socket", "device"]
 _KINDS: tuple[tuple[int, Found], ...] = (
     (stat.S_IFLNK, "link"),
@@ -45,7 +47,7 @@ def open_regular(path: Path, *, follow: bool = True, max_bytes: int | None = Non
 
     Args:
         path: of the file.
-        follow: whether the name may be a symbolic link to it; folders on the way always may.
+        follow: whether the name may be a symbolic link to it, or `/dev/null`; folders on the way always may be links.
         max_bytes: refuse a larger one.
 
     Raises:
@@ -61,7 +63,7 @@ def open_regular(path: Path, *, follow: bool = True, max_bytes: int | None = Non
         raise error if found is None else NotRegularError(path, found) from error
     try:
         found = _kind(os.fstat(descriptor))
-        if found is not None:
+        if found is not None and not (follow and os.fstat(descriptor).st_rdev == _NULL):
             raise NotRegularError(path, found)
         if max_bytes is not None and os.fstat(descriptor).st_size > max_bytes:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))

@@ -76,6 +76,12 @@ def test_a_link_to_a_file_is_followed_unless_it_must_not_be(tmp_path: Path) -> N
     assert (tmp_path / "file").exists()
 
 
+def test_the_null_device_is_an_empty_file_where_people_name_it() -> None:
+    assert read_regular(Path(os.devnull), 10) == b""
+    with pytest.raises(NotRegularError):
+        open_regular(Path(os.devnull), follow=False)
+
+
 def test_a_larger_file_than_asked_for_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12345")
