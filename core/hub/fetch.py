@@ -31,7 +31,7 @@ from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
 from core.hub.addresses import parse_id
 from core.hub.hubs import open_hub
-from core.hub.on_disk import fit_to_disk
+from core.hub.on_disk import clear_trial, fit_to_disk
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.hub.tally import Tally
@@ -441,7 +441,7 @@ def _lock(home: Path, folder: Path) -> FileLock:
 
 
 def repair(job_folder: Path, order: DownloadOrder) -> None:
-    """Remove what a dead download left beside its parts: sidecars without one, and what was being written aside.
+    """Remove what a dead download left beside its parts: sidecars without one, what it wrote aside, its trial of names.
 
     The parts themselves stay, as the next download goes on with them. A copy of the home leaves the folders of the
     original alone; a folder in which another download is at work is that one's.
@@ -454,6 +454,7 @@ def repair(job_folder: Path, order: DownloadOrder) -> None:
     if not ours or not lock.try_acquire():
         return
     try:
+        clear_trial(order.folder)
         targets = [order.folder / safe_relative_path(file.path) for file in order.plan.files]
         for partial in map(_partial, targets):
             if not partial.exists():

@@ -134,6 +134,15 @@ class _Trial:
         place.touch()
 
 
+def clear_trial(folder: Path) -> None:
+    """Remove what a dead download asked the disk with.
+
+    Raises:
+        OSError: as the file system says.
+    """
+    _Trial(folder / _TRIAL).clear()
+
+
 @contextlib.contextmanager
 def _trial(folder: Path) -> Iterator[_Trial]:
     trial = _Trial(folder / _TRIAL)

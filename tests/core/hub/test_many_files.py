@@ -76,7 +76,7 @@ def test_a_kill_leaves_whole_files_and_the_rest_is_fetched_later(
     hub.delay_s = 0.05
     handle = start(hub, jobs, paths, folder)
     wait_until(lambda: len(hub.asked) > COUNT // 4, SLACK_S)
-    for worker in process.marked(handle.id):
+    for worker in process.marked(handle.folder):
         if "core.workers.download" in " ".join(worker.cmdline()):
             worker.kill()
     assert handle.wait(SLACK_S).state is JobState.INTERRUPTED
