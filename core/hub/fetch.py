@@ -56,7 +56,11 @@ _SMALL_AT_ONCE = 8
 # Those under way when one of them fails; who is stuck in the network for longer ends with the process.
 _GRACE_S = 1.0
 _LONGEST_ENDING = ".partial.json"
-_LASTING = frozenset({"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off"})
+# What another try may mend; a log-in page and what else comes in the file's place were refused unread.
+_LASTING = frozenset(
+    {"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off", "hub.too_slow"}
+    | {"hub.login_page", "hub.other_size", "hub.packed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +267,7 @@ class Download:
                     again = RKDeckError("hub.starts_again", file=file.path, cause=error.to_json())
                     tell(self._context.log, again, "warning")
                     partial.unlink()
-                    digests = _Digests(file)
+                    digests.restart()
                     continue
                 if error.code not in _LASTING:
                     raise
@@ -316,30 +320,43 @@ class Download:
     def _fetch_rest(self, file: RepoFile, partial: Path, digests: "_Digests") -> None:
         """Append what is missing; ends early only by an error."""
         start = digests.size_bytes
-        with self._hub.open_file(self._plan.repo, self._plan.commit, file.path, start) as pieces:
-            if pieces is None:
+        where = (self._plan.repo, self._plan.commit, file.path)
+        with self._hub.open_file(*where, start, file.size_bytes) as body:
+            if body is None:
                 raise RKDeckError("hub.strange_answer", what="the file ends before its told size")
-            with partial.open("ab") as target:
-                # What was written and not yet counted (a kill between the two) is cut off.
-                target.truncate(start)
-                unsynced = 0
-                for piece in pieces:
-                    wanted = piece[: file.size_bytes - digests.size_bytes]
-                    target.write(wanted)
-                    target.flush()
-                    digests.update(wanted)
-                    self._tally.came(len(piece))
-                    unsynced += len(wanted)
-                    if unsynced >= _SYNC_BYTES:
-                        unsynced = 0
-                        atomic.fsync_file(target)
-                    self._tally.report("download", file.path, digests.size_bytes)
-                    if digests.size_bytes == file.size_bytes:
-                        if _is_small(file):
-                            # Read to its end, an answer leaves its connection to the next file.
-                            next(pieces, None)
-                        return
+            try:
+                if self._append(file, partial, digests, body.pieces):
+                    return
+            finally:
+                if not body.is_sure and digests.size_bytes < file.size_bytes:
+                    # A few bytes of anything; the rest, asked for behind them, would be fetched for nothing.
+                    partial.unlink(missing_ok=True)
+                    digests.restart()
         raise RKDeckError("hub.broken_off", file=printable(file.path), at_bytes=digests.size_bytes)
+
+    def _append(self, file: RepoFile, partial: Path, digests: "_Digests", pieces: Iterator[bytes]) -> bool:
+        """Write what arrives; returns whether the file is whole."""
+        with partial.open("ab") as target:
+            # What was written and not yet counted (a kill between the two) is cut off.
+            target.truncate(digests.size_bytes)
+            unsynced = 0
+            for piece in pieces:
+                wanted = piece[: file.size_bytes - digests.size_bytes]
+                target.write(wanted)
+                target.flush()
+                digests.update(wanted)
+                self._tally.came(len(piece))
+                unsynced += len(wanted)
+                if unsynced >= _SYNC_BYTES:
+                    unsynced = 0
+                    atomic.fsync_file(target)
+                self._tally.report("download", file.path, digests.size_bytes)
+                if digests.size_bytes == file.size_bytes:
+                    if _is_small(file):
+                        # Read to its end, an answer leaves its connection to the next file.
+                        next(pieces, None)
+                    return True
+        return False
 
     def _report(self, phase: str, done_bytes: int) -> None:
         self._context.progress(phase, done_bytes, self._total_bytes)
@@ -353,9 +370,13 @@ class _Digests:
 
     def __init__(self, file: RepoFile) -> None:
         self._file = file
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all bytes."""
         self.size_bytes = 0
         self._sha256: _Hash = hashlib.sha256()
-        self._blob: _Hash = hashlib.sha1(f"blob {file.size_bytes}\0".encode(), usedforsecurity=False)
+        self._blob: _Hash = hashlib.sha1(f"blob {self._file.size_bytes}\0".encode(), usedforsecurity=False)
 
     @property
     def sha256(self) -> str:

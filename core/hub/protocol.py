@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.base.errors import RefusedError, UsageError
@@ -14,6 +14,20 @@ TIMEOUT_S = 20.0
 MAX_PAGE = 100
 
 
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A file on its way.
+
+    Attributes:
+        pieces: its bytes as they arrive.
+        is_sure: whether the answer tells that these are bytes of the file (the part asked for, or the whole of its
+            size). Others are the file's only when all of it arrives: a short one may be anything.
+    """
+
+    pieces: Iterator[bytes]
+    is_sure: bool
+
+
 class Hub(Protocol):
     """A hub at one endpoint, asked by many threads.
 
@@ -23,8 +37,8 @@ class Hub(Protocol):
         UsageError: `hub.bad_id`, `hub.bad_revision`.
         RefusedError: `hub.gated`, `hub.forbidden`.
         RKDeckError: `hub.not_found`, `hub.revision_not_found`, `hub.file_not_found`, `hub.unreachable`,
-            `hub.rate_limited`, `hub.server_error`, `hub.http_status`, `hub.strange_answer`. An adapter whose users
-            need other advice gives the error a `hint` of its own.
+            `hub.rate_limited`, `hub.server_error`, `hub.http_status`, `hub.strange_answer`, `hub.login_page`. An
+            adapter whose users need other advice gives the error a `hint` of its own.
 
     Foreign exceptions never come out, but for those of whoever holds an open file; `core.hub.errors.http_error` makes
     ours of a status. Documents are foreign: what they lack or garble is `hub.strange_answer`. A token goes to the
@@ -54,22 +68,24 @@ class Hub(Protocol):
         """One repository with its files, pinned to a commit.
 
         Raises:
-            RefusedError: `hub.too_many_files`.
+            RefusedError: `hub.too_many_files`, `hub.impossible_size`.
         """
 
     def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
         """Read at most `length` bytes of a file from byte `start` on; less only at the file's end."""
 
     def open_file(
-        self, repo: str, commit: str, path: str, start: int
-    ) -> AbstractContextManager[Iterator[bytes] | None]:
-        """Open a file from byte `start` on: its bytes as they arrive, None when it ends before `start`.
+        self, repo: str, commit: str, path: str, start: int, size_bytes: int
+    ) -> "AbstractContextManager[FileBody | None]":
+        """Open a file of `size_bytes` from byte `start` on; None when it ends before `start`.
 
-        What breaks while they are read, or ends before its time, is raised as one of ours; what is raised in the body
-        of the `with` goes through as it is (a full disk is no dead line).
+        What is not the file (a log-in page, another size, packed bytes) is refused before its first byte. What breaks
+        while its bytes are read, or ends before its time, is raised as one of ours; what is raised in the body of the
+        `with` goes through as it is (a full disk is no dead line).
 
         Raises:
-            RKDeckError: `hub.no_ranges` where it can only be sent from its beginning.
+            RKDeckError: `hub.no_ranges` where it can only be sent from its beginning; `hub.login_page`,
+                `hub.other_size`, `hub.packed`, `hub.too_slow`.
         """
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from core.demo.hub.repos import HubRepo
 from core.hub.addresses import ModelId, check_revision, own_id
 from core.hub.errors import http_error
 from core.hub.hubs import HubEntry
-from core.hub.protocol import check_page
+from core.hub.protocol import FileBody, check_page
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchPage, SearchQuery
 
 NAME = "shelf"
@@ -63,21 +63,28 @@ class ShelfHub:
             return ModelDetail(repo, found["version"], _summary(found), files)
 
     def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
-        with self.open_file(repo, commit, path, start) as pieces:
+        with self._bytes(repo, commit, path, start) as pieces:
             data = b""
             while pieces is not None and len(data) < length and (piece := next(pieces, b"")):
                 data += piece
             return data[:length]
 
     @contextlib.contextmanager
-    def open_file(self, repo: str, commit: str, path: str, start: int) -> Iterator[Iterator[bytes] | None]:
+    def open_file(
+        self, repo: str, commit: str, path: str, start: int, size_bytes: int
+    ) -> Iterator[FileBody | None]:
+        with self._bytes(repo, commit, path, start) as pieces:
+            yield None if pieces is None else FileBody(pieces, is_sure=True)
+
+    def close(self) -> None:
+        pass
+
+    @contextlib.contextmanager
+    def _bytes(self, repo: str, commit: str, path: str, start: int) -> Iterator[Iterator[bytes] | None]:
         model = own_id(NAME, repo).repo
         check_revision(commit)
         with self._get(path, f"/bytes/{model}/{commit}", start, file=path) as response:
             yield None if response.status == _BEYOND_THE_END else self._pieces(response)
-
-    def close(self) -> None:
-        pass
 
     def _json(self, what: str, path: str, **params: object) -> Any:  # noqa: ANN401  # JSON
         with self._get(what, path, 0, **params) as response:

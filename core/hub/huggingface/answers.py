@@ -1,12 +1,14 @@
 """The Hub's JSON as records. Mirrors, proxies and log-in pages answer too: every type is checked first."""
 
 import logging
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
+from core.base import foreign
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
@@ -75,9 +77,9 @@ def parse_summary(value: object) -> ModelSummary:
     safetensors = _member(value, "safetensors", dict)
     return ModelSummary(
         repo=printable(repo),
-        downloads=_member(value, "downloads", int),
-        likes=_member(value, "likes", int),
-        parameters=_member(safetensors, "total", int) if safetensors else None,
+        downloads=_count(value, "downloads"),
+        likes=_count(value, "likes"),
+        parameters=_count(safetensors, "total") if safetensors else None,
         license=licences[0] if licences else None,
         updated=_date(_member(value, "lastModified", str)),
         gated=bool(value.get("gated")),
@@ -100,7 +102,7 @@ def parse_detail(repo: str, value: object) -> ModelDetail:
 
     Raises:
         RKDeckError: `hub.strange_answer`.
-        RefusedError: `hub.too_many_files`.
+        RefusedError: `hub.too_many_files`, `hub.impossible_size`.
     """
     summary = parse_summary(value)
     assert isinstance(value, dict)
@@ -111,15 +113,21 @@ def parse_detail(repo: str, value: object) -> ModelDetail:
     siblings = _member(value, "siblings", list) or []
     if len(siblings) > _MAX_FILES:
         raise RefusedError("hub.too_many_files", repo=repo, count=len(siblings))
-    return ModelDetail(repo, commit, summary, tuple(_file(sibling) for sibling in siblings))
+    files = tuple(_file(repo, sibling) for sibling in siblings)
+    if sum(file.size_bytes for file in files) > foreign.MAX_BYTES:
+        raise RefusedError("hub.impossible_size", repo=repo, file=printable(files[0].path))
+    return ModelDetail(repo, commit, summary, files)
 
 
-def _file(value: object) -> RepoFile:
+def _file(repo: str, value: object) -> RepoFile:
     entry = _checked("siblings", value, dict)
-    path, size_bytes = _member(entry, "rfilename", str), _member(entry, "size", int)
+    path, told = _member(entry, "rfilename", str), entry.get("size")
     if not path:
         raise _strange("a file without a name")
-    if size_bytes is None or size_bytes < 0:
+    size_bytes = foreign.size_bytes(told)
+    if size_bytes is None and (foreign.number(told, foreign.MAX_BYTES, math.inf)) is not None:
+        raise RefusedError("hub.impossible_size", repo=repo, file=printable(path))
+    if size_bytes is None:
         raise _strange("a file without a size")
     return RepoFile(path, size_bytes, _digest(entry, "blobId", _COMMIT), _lfs_digest(entry))
 
@@ -151,6 +159,11 @@ def _date(text: str | None) -> str | None:
 def _member(value: Mapping[str, object], name: str, kind: type[_Kind]) -> _Kind | None:
     found = value.get(name)
     return None if found is None else _checked(name, found, kind)
+
+
+def _count(value: Mapping[str, object], name: str) -> int | None:
+    """A number for people; one that cannot be is unknown, another type is no answer of a hub's."""
+    return foreign.whole(_member(value, name, int))
 
 
 def _checked(name: str, value: object, kind: type[_Kind]) -> _Kind:

@@ -10,8 +10,8 @@ from core.base.names import printable
 from core.hub.addresses import DEFAULT_HUB, check_endpoint, check_revision, own_id
 from core.hub.huggingface.answers import next_cursor, parse_detail, parse_summaries
 from core.hub.huggingface.errors import translated
-from core.hub.huggingface.transport import BEYOND_THE_END, Params, Transport
-from core.hub.protocol import TIMEOUT_S, check_page
+from core.hub.huggingface.transport import BEYOND_THE_END, PARTIAL, Params, Transport
+from core.hub.protocol import TIMEOUT_S, FileBody, check_page
 from core.hub.records import ModelDetail, SearchPage, SearchQuery
 
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
@@ -35,6 +35,7 @@ class HubClient:
     def __init__(self, endpoint: str, token: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
         self.endpoint = endpoint.rstrip("/")
         check_endpoint(self.endpoint)
+        self._timeout_s = timeout_s
         self._transport = Transport(self.endpoint, token, timeout_s)
 
     @property
@@ -79,14 +80,24 @@ class HubClient:
             return self._transport.read_range(self._url(repo, commit, path), start, length)
 
     @contextmanager
-    def open_file(self, repo: str, commit: str, path: str, start: int) -> Iterator[Iterator[bytes] | None]:
+    def open_file(
+        self, repo: str, commit: str, path: str, start: int, size_bytes: int
+    ) -> Iterator[FileBody | None]:
         """See `Hub.open_file`."""
+        from core.hub.huggingface.bodies import lively_pieces, told_bytes
+
         with (
             self._asking(path),
-            self._transport.stream(self._url(repo, commit, path), start, None) as response,
+            self._transport.stream(self._url(repo, commit, path), start, size_bytes) as response,
         ):
+            if response.status_code == BEYOND_THE_END:
+                yield None
+                return
             # As they arrive: collected into larger ones, a cut would cost the collected bytes.
-            yield None if response.status_code == BEYOND_THE_END else response.iter_raw()
+            pieces = lively_pieces(response, self._timeout_s)
+            yield FileBody(
+                pieces, is_sure=response.status_code == PARTIAL or told_bytes(response) is not None
+            )
 
     def close(self) -> None:
         """Nothing is held open: the session is huggingface_hub's own."""

@@ -1,28 +1,45 @@
-"""Our own ranged GET over huggingface_hub's session: redirects by hand, the token for the Hub's host only."""
+"""Our own GET over the session: redirects by hand, the token for the Hub's host only, every answer bounded."""
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urljoin, urlsplit
 
-from core.base.errors import RKDeckError, UsageError
+from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.base.foreign import read_json
 from core.base.names import printable
 
 if TYPE_CHECKING:
     import httpx2
 
-Params = list[tuple[str, str | int | float | bool | None]]
+    from core.hub.huggingface.session import Deadline
+
+Params = list[tuple[str, str]]
 _MAX_REDIRECTS = 5
-_MAX_DOCUMENT_BYTES = 32 << 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_OK, _PARTIAL, BEYOND_THE_END = 200, 206, 416
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)", re.IGNORECASE | re.ASCII)
+_OK, PARTIAL, BEYOND_THE_END = 200, 206, 416
+_WANTS_LOGIN = 511  # RFC 6585, section 6: the network, not the server, asks for a log-in
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
+# What a refusal is read from (its body is not: it may have no end).
+_TELLING = ("X-Error-Code", "X-Error-Message", "Retry-After", "RateLimit")
+# An answer that takes so many times the wait for a single byte is none.
+_PATIENCE = 6
+_LEAST_BYTES_PER_S = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A part of a file: from `start` to `end` (exclusive; None: the rest), of `size_bytes` as the Hub told it."""
+
+    start: int
+    end: int | None
+    size_bytes: int | None
 
 
 class Transport:
-    """Reads byte ranges of files of one endpoint.
+    """Reads documents and byte ranges of files of one endpoint.
 
     Raises:
         UsageError: `hub.bad_token`.
@@ -40,93 +57,93 @@ class Transport:
 
     def read_range(self, url: str, start: int, length: int) -> bytes:
         """Read a range into memory; empty when the file ends before it."""
-        with self.stream(url, start, start + length) as response:
+        from core.hub.huggingface.bodies import read_up_to
+
+        deadline = self._deadline(length)
+        with self._part(url, _Asked(start, start + length, None), deadline) as response:
             if response.status_code == BEYOND_THE_END:
                 return b""
-            data = bytearray()
-            for piece in response.iter_raw():
-                self.bytes_fetched += len(piece)
-                data += piece
-                # A server that ignores the range must not fill the memory.
-                if len(data) >= length:
-                    break
-            return bytes(data[:length])
+            # A server that ignores the range must not fill the memory.
+            data = read_up_to(response, length, deadline)
+            self.bytes_fetched += len(data)
+            return data
 
-    def get_json(self, path: str, params: Params) -> Any:  # noqa: ANN401
+    def get_json(self, path: str, params: Params) -> JsonValue:
         """Ask the Hub's API for a document.
 
         Raises:
-            RKDeckError: `hub.strange_answer` for what is no JSON; huggingface_hub's own for other statuses.
+            RKDeckError: `hub.strange_answer` for what is no JSON, `hub.login_page`; huggingface_hub's own for other
+                statuses.
         """
         return self.get_page(path, params)[0]
 
-    def get_page(self, path: str, params: Params) -> tuple[Any, str | None]:
+    def get_page(self, path: str, params: Params) -> tuple[JsonValue, str | None]:
         """Ask the Hub's API for a document that may go on elsewhere; returns its Link header as well.
 
         Raises:
             RKDeckError: as `get_json`.
         """
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
-            build_hf_headers,
-            get_session,
-            hf_raise_for_status,
-        )
+        from core.hub.huggingface.bodies import read_document, refuse_page
 
-        # The session follows redirects and drops the Authorization header on the way to another origin.
-        headers = build_hf_headers(token=self._token or False, library_name="rkdeck")
-        with get_session().stream(
-            "GET", self._endpoint + path, params=params, headers=headers, timeout=self._timeout_s
-        ) as response:
-            if response.status_code != _OK:
-                response.read()
-                hf_raise_for_status(response)
+        url = f"{self._endpoint}{path}?{urlencode(params)}"
+        deadline = self._deadline()
+        with self._answer(url, {"Accept-Encoding": "gzip"}, {_OK}, deadline) as response:
+            refuse_page(response, url)
             link = response.headers.get("Link")
-            data = bytearray()
-            for piece in response.iter_bytes():
-                data += piece
-                if len(data) > _MAX_DOCUMENT_BYTES:
-                    raise RKDeckError("hub.strange_answer", what="an endless document")
-        try:
-            return json.loads(data), link
-        except (ValueError, RecursionError) as error:
-            raise RKDeckError("hub.strange_answer", what="no JSON") from error
+            document = read_json(read_document(response, deadline))
+        if document is None:
+            raise RKDeckError("hub.strange_answer", what="no JSON")
+        return document, link
 
     @contextmanager
-    def stream(self, url: str, start: int, end: int | None) -> Iterator["httpx2.Response"]:
-        """Open a file from byte `start` to `end` (exclusive, None: the rest): 206, 416, or 200 from byte 0.
+    def stream(self, url: str, start: int, size_bytes: int) -> Iterator["httpx2.Response"]:
+        """Open a file of `size_bytes` from byte `start` on: 206, 416, or 200 from byte 0.
 
         Raises:
-            RKDeckError: `hub.*` for other statuses; httpx2.HTTPError for a broken line.
+            RKDeckError: `hub.*` for other statuses and for what is not the file; httpx2.HTTPError for a broken line.
         """
-        from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, but not re-exported
-            build_hf_headers,
-            get_session,
-            hf_raise_for_status,
-        )
+        with self._part(url, _Asked(start, None, size_bytes), self._deadline()) as response:
+            yield response
 
-        origin, asked_path = _origin(url), urlsplit(url).path
-        common = build_hf_headers(token=False, library_name="rkdeck")
-        asked = f"bytes={start}-{'' if end is None else end - 1}"
-        headers = {**common, "Accept-Encoding": "identity", "Range": asked}
+    @contextmanager
+    def _part(self, url: str, asked: _Asked, deadline: "Deadline") -> Iterator["httpx2.Response"]:
+        span = f"bytes={asked.start}-{'' if asked.end is None else asked.end - 1}"
+        headers = {"Accept-Encoding": "identity", "Range": span}
+        self.requests_count += 1
+        with self._answer(url, headers, {_OK, PARTIAL, BEYOND_THE_END}, deadline) as response:
+            if response.status_code != BEYOND_THE_END:
+                _check_start(response, url, asked)
+            yield response
+
+    @contextmanager
+    def _answer(
+        self, url: str, headers: Mapping[str, str], accepted: set[int], deadline: "Deadline"
+    ) -> Iterator["httpx2.Response"]:
+        """Ask, follow redirects, and yield an answer with one of the accepted statuses; its body is not read yet."""
+        from core.hub.huggingface.session import plain_headers, session
+
+        origin, asked_url = _origin(url), url
         for _ in range(_MAX_REDIRECTS):
             own = {"Authorization": f"Bearer {self._token}"} if self._token and _origin(url) == origin else {}
-            self.requests_count += 1
-            with get_session().stream(
-                "GET", url, headers={**headers, **own}, follow_redirects=False, timeout=self._timeout_s
-            ) as response:
-                if response.status_code in _REDIRECTS and "Location" in response.headers:
-                    url = self._next(url, response.headers["Location"])
-                    continue
-                if response.status_code not in {_OK, _PARTIAL, BEYOND_THE_END}:
-                    response.read()
-                    hf_raise_for_status(response)
-                    raise RKDeckError(
-                        "hub.http_status", what=printable(asked_path), status=response.status_code
-                    )
-                _check_start(response, url, start)
-                yield response
-                return
+            client = session()
+            request = client.build_request(
+                "GET", url, headers={**plain_headers(), **headers, **own}, timeout=self._timeout_s
+            )
+            with deadline.kept():
+                response = client.send(request, stream=True, follow_redirects=False)
+            with closing(response):
+                if response.status_code in accepted:
+                    yield response
+                    return
+                if response.status_code not in _REDIRECTS or "Location" not in response.headers:
+                    _refuse(response, asked_url)
+                url = self._next(url, response.headers["Location"])
         raise RKDeckError("hub.strange_answer", what="too many redirects")
+
+    def _deadline(self, length: int = 0) -> "Deadline":
+        from core.hub.huggingface.session import Deadline
+
+        return Deadline(_PATIENCE * self._timeout_s + length / _LEAST_BYTES_PER_S)
 
     @staticmethod
     def _next(url: str, location: str) -> str:
@@ -140,14 +157,45 @@ class Transport:
         return target
 
 
-def _check_start(response: "httpx2.Response", url: str, start: int) -> None:
-    """Refuse a body that does not begin where it was asked to."""
-    if response.status_code == _OK and start > 0:
-        raise RKDeckError("hub.no_ranges", host=printable(urlsplit(url).netloc))
-    if response.status_code == _PARTIAL:
+def _refuse(response: "httpx2.Response", asked_url: str) -> None:
+    """Raise what a status says; huggingface_hub is shown no body, which may have no end, and no words to print."""
+    import httpx2
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # documented, not re-exported
+
+    from core.hub.huggingface.bodies import login_page
+
+    if response.status_code == _WANTS_LOGIN:
+        raise login_page(response)
+    told = {name: response.headers[name] for name in _TELLING if name in response.headers}
+    hf_raise_for_status(httpx2.Response(response.status_code, headers=told, request=response.request))
+    raise RKDeckError(
+        "hub.http_status", what=printable(urlsplit(asked_url).path), status=response.status_code
+    )
+
+
+def _check_start(response: "httpx2.Response", url: str, asked: _Asked) -> None:
+    """Refuse what is not the file, or does not begin where it was asked to, before its first byte is taken."""
+    from core.hub.huggingface.bodies import refuse_page, told_bytes
+
+    host, file = printable(urlsplit(url).netloc), printable(urlsplit(url).path.rpartition("/")[2])
+    refuse_page(response, url)
+    packing = response.headers.get("Content-Encoding", "").strip().lower()
+    if packing not in {"", "identity"}:
+        raise RKDeckError("hub.packed", host=host, file=file, packing=printable(packing, 40))
+    if response.status_code == _OK and asked.start > 0:
+        raise RKDeckError("hub.no_ranges", host=host)
+    length, whole = told_bytes(response), asked.size_bytes
+    if response.status_code == PARTIAL:
         span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-        if span is None or int(span[1]) != start:
+        if (
+            span is None
+            or int(span[1]) != asked.start
+            or length not in {None, int(span[2]) + 1 - int(span[1])}
+        ):
             raise RKDeckError("hub.strange_answer", what="another part of the file than asked for")
+        length = None if span[3] == "*" else int(span[3])
+    if whole is not None and length is not None and length != whole:
+        raise RKDeckError("hub.other_size", host=host, file=file, wanted_bytes=whole, found_bytes=length)
 
 
 def _origin(url: str) -> tuple[str, str]:
