@@ -5,12 +5,12 @@ Well-formed events are bounded too: the history is read as a whole by whoever li
 worker would slow all of RKDeck down.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
 
 from core.base.errors import JsonValue, RKDeckError, error_from_json
+from core.base.foreign import members
 from core.base.log import redact
 from core.jobs.store import EventWriter
 
@@ -20,7 +20,6 @@ FREE_BYTES = 32 << 20
 PAUSE_S = 10.0
 MAX_NOISE_LINES = 100
 _MAX_NOISE_CHARACTERS = 500
-_MAX_INTEGER = 1 << 64
 _EVENTS = frozenset({"progress", "log", "step", "result", "error"})
 # Names that belong to the lines which front ends build around an event.
 _RESERVED = ("schema", "job", "board", "self")
@@ -114,11 +113,9 @@ class Inbox:
 
 
 def _parse(line: bytes) -> tuple[str, dict[str, JsonValue]] | None:
-    try:
-        value = _DECODER.decode(line.decode())
-        event = value.pop("event")
-    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
-        return None
+    # A number that is none becomes unknown where it stands: a refusal must not be lost for one of its figures.
+    value = members(line)
+    event = value.pop("event", None)
     if not isinstance(event, str) or event not in _EVENTS:
         return None
     for name in _RESERVED:
@@ -126,21 +123,3 @@ def _parse(line: bytes) -> tuple[str, dict[str, JsonValue]] | None:
     if not isinstance(value.get("t_unix_s"), int | float):
         value.pop("t_unix_s", None)
     return event, value
-
-
-def _integer(text: str) -> int:
-    value = int(text)
-    if abs(value) >= _MAX_INTEGER:
-        raise ValueError("too large")
-    return value
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
-
-
-# NaN and Infinity are no JSON, and a number of a thousand digits breaks whoever counts with it.
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_finite)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.base.errors import RefusedError
 from core.base.paths import AppPaths
 from core.jobs.inbox import MAX_LINE_BYTES, Inbox
 from core.jobs.lanes import Lane
@@ -151,3 +152,15 @@ def test_writer_takes_members_of_any_name(paths: AppPaths) -> None:
     folder = JobStore(paths.jobs).create(JobSpec("a", "t", "x", "t", {}, WorkerCommand(module="m")))
     EventWriter(folder).append("step", self=1, folder=2)
     assert folder.events()[0][0].data["self"] == 1
+
+
+@pytest.mark.parametrize("figure", ["1" + "0" * 30, "NaN", "1e400"])
+def test_a_refusal_is_not_lost_for_a_figure_that_is_none(figure: str) -> None:
+    writer = Recorder()
+    inbox = Inbox(writer, bytearray().extend)
+    facts = f'{{"needed_bytes": {figure}, "free_bytes": 5}}'
+    inbox.take(f'{{"event": "error", "error": {{"code": "a.b", "kind": "refused", "facts": {facts}}}}}\n'.encode())
+    inbox.close()
+    assert isinstance(inbox.error, RefusedError)
+    assert inbox.error.facts == {"needed_bytes": None, "free_bytes": 5}
+    assert writer.written == []
