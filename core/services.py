@@ -113,11 +113,12 @@ class Services:
         """The hubs, each with the token found for it on this computer."""
         from core.hub.addresses import DEFAULT_HUB
         from core.hub.hubs import Hubs
+        from core.hub.waiting import Waits
 
         def chosen(name: str) -> str:
             return self.settings.hub_endpoint if name == DEFAULT_HUB else ""
 
-        hubs = Hubs(chosen)
+        hubs = Hubs(chosen, Waits(self.events))
         self._opened.append(hubs)
         return hubs
 

@@ -35,6 +35,11 @@ def phase_text(progress: Progress) -> str:
     return words.phase_name(progress.phase, progress.facts, language())
 
 
+def hub_wait_text(left_s: int) -> str:
+    """That a hub asked to come back later, and when it is asked again."""
+    return words.phase_name("wait_hub", {"seconds": left_s}, language())
+
+
 def job_title(record: JobRecord) -> str:
     """What a job is about, without the words of any language (its order says it so)."""
     return printable(record.spec.title, 200)

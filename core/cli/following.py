@@ -4,6 +4,7 @@ from core.base.errors import CancelledError, JsonValue, RKDeckError, error_from_
 from core.base.names import printable
 from core.base.units import format_bytes, format_duration, format_rate
 from core.cli.output import Output
+from core.hub.waiting import HubWait
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobEvent
 from core.words import phase_name
@@ -88,7 +89,26 @@ def progress_line(data: dict[str, JsonValue], output: Output) -> str:
             amounts = tr("{done} of {total}", done=amounts, total=f"{total:g}")
         speed = ""
     share = f" {done / total:4.0%}" if done is not None and total else ""
+    if not done and total is None:  # waiting: there is nothing to count
+        return phase
     return f"{phase}{share} ({amounts}{speed})"
+
+
+class HubCountdown:
+    """Shows that a hub is waited for: a line at the beginning, the seconds on a terminal."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._is_waiting = False
+
+    def show(self, wait: HubWait) -> None:
+        """Take the news of a wait."""
+        text = phase_name("wait_hub", {"seconds": wait.left_s}, self._output.language)
+        if wait.left_s and not self._is_waiting:
+            self._output.note(text)
+        elif wait.left_s:
+            self._output.progress(text)
+        self._is_waiting = wait.left_s > 0
 
 
 def _whole_seconds(seconds: float) -> str:

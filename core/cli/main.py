@@ -118,10 +118,14 @@ class _Call:
     def _execute(self, command: Command, options: argparse.Namespace) -> int:
         if not command.needs_services:
             return command.run(Context(options, self._output, None, self._tour))
+        from core.cli.following import HubCountdown
+        from core.hub.waiting import HubWait
         from core.services import Services
 
         paths = AppPaths(resolve_home(getattr(options, "home", None), os.environ))
         with Services.build(paths) as services:
+            countdown = HubCountdown(self._output)
+            services.events.subscribe(HubWait, countdown.show)
             try:
                 return _guarded(command, Context(options, self._output, services))
             finally:

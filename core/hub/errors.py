@@ -6,12 +6,22 @@ _TOO_MANY, _SERVER = 429, 500
 _FORBIDDEN = frozenset({401, 403})
 
 
-def http_error(status: int, retry_after: str | None, endpoint: str, what: str) -> RKDeckError:
-    """The error for an HTTP status that is not a success."""
+def http_error(status: int, wait_s: float | None, endpoint: str, what: str) -> RKDeckError:
+    """The error for an HTTP status that is not a success.
+
+    Args:
+        status: the status.
+        wait_s: how long the answer asks to wait, None when it does not (`core.hub.waiting.told_wait_s`).
+        endpoint: base URL of the hub.
+        what: was asked for.
+    """
+    until = None if wait_s is None else "hub.again_later"
     if status == _TOO_MANY:
-        return RKDeckError("hub.rate_limited", endpoint=endpoint, retry_after_s=retry_after)
+        return RKDeckError("hub.rate_limited", endpoint=endpoint, retry_after_s=wait_s, hint=until)
     if status in _FORBIDDEN:
         return RefusedError("hub.forbidden", what=what)
     if status >= _SERVER:
-        return RKDeckError("hub.server_error", endpoint=endpoint, status=status)
+        return RKDeckError(
+            "hub.server_error", endpoint=endpoint, status=status, retry_after_s=wait_s, hint=until
+        )
     return RKDeckError("hub.http_status", what=what, status=status)

@@ -35,6 +35,7 @@ from core.hub.on_disk import clear_trial, fit_to_disk
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.hub.tally import Tally
+from core.hub.waiting import MAX_WAIT_S, asked_wait_s, count_down
 from core.jobs.leaves import read_leaves, write_leaves
 from core.jobs.worker import WorkerContext
 from core.words import tell
@@ -46,8 +47,6 @@ _CHUNK_BYTES = 1 << 20
 _RESERVE_BYTES = 256 << 20
 _LOCK_POLL_S = 0.2
 _MAX_PAUSE_S = 30.0
-# The Hub counts requests in windows of five minutes (its documentation, "Rate limits").
-_MAX_ASKED_PAUSE_S = 300.0
 # The data is flushed this often, so that a power cut costs at most this much again.
 _SYNC_BYTES = 64 << 20
 _SMALL_BYTES = 1 << 20
@@ -276,23 +275,37 @@ class Download:
                 tries += 1
                 if tries >= self._patience.tries:
                     raise
-                wait_s = max(pause_s, _asked_pause_s(error))
-                self._tell_pause(error, wait_s)
-                time.sleep(wait_s)
+                self._pause(error, pause_s)
                 pause_s = min(_MAX_PAUSE_S, pause_s * 2)
         if not partial.exists():
             partial.touch(mode=0o600)  # an empty file on the Hub
         return digests
 
-    def _tell_pause(self, error: RKDeckError, wait_s: float) -> None:
-        """Tell that something is tried again; once for all that wait at the same time."""
+    def _pause(self, error: RKDeckError, pause_s: float) -> None:
+        """Wait before the next try, as long as the Hub asks to where it does.
+
+        Raises:
+            RKDeckError: the same, where the Hub asks for more than a download waits.
+        """
+        asked_s = asked_wait_s(error)
+        if asked_s is not None and asked_s > MAX_WAIT_S:
+            raise error
+        wait_s = max(pause_s, asked_s or 0)
+        if self._tell_pause(error, wait_s) and asked_s is not None:
+            count_down(wait_s, self._report_wait, time.sleep)
+        else:
+            time.sleep(wait_s)
+
+    def _tell_pause(self, error: RKDeckError, wait_s: float) -> bool:
+        """Tell that something is tried again, once for all that wait at the same time; returns whether it was told."""
         with self._telling:
             now = time.monotonic()
             if now < self._told_until_s:
-                return
+                return False
             self._told_until_s = now + wait_s
         again = RKDeckError("hub.tries_again", seconds=wait_s, cause=error.to_json())
         tell(self._context.log, again, "warning")
+        return True
 
     def _begin(self, file: RepoFile, partial: Path) -> "_Digests":
         """Take up what is there of the same content, else start at nothing."""
@@ -360,6 +373,10 @@ class Download:
 
     def _report(self, phase: str, done_bytes: int) -> None:
         self._context.progress(phase, done_bytes, self._total_bytes)
+
+    def _report_wait(self, left_s: int) -> None:
+        facts: dict[str, JsonValue] = {"seconds": left_s}
+        self._tally.between(lambda: self._context.progress("wait_hub", 0, None, unit="steps", facts=facts))
 
     def _read_existing(self, file: RepoFile, path: Path, digests: "_Digests") -> None:
         digests.read(path, lambda done: self._tally.report("check", file.path, done))
@@ -441,13 +458,6 @@ def _continues(partial: Path, identity: dict[str, JsonValue], size_bytes: int) -
     digest = "sha256" if identity["sha256"] is not None else "blob_id"
     names = ("size_bytes", digest) if identity[digest] is not None else tuple(identity)
     return all(before.get(name) == identity[name] for name in names)
-
-
-def _asked_pause_s(error: RKDeckError) -> float:
-    """How long the Hub asks to wait; 0 when it does not say so in seconds."""
-    asked = error.facts.get("retry_after_s")
-    text = str(asked) if isinstance(asked, int | str) else ""
-    return min(float(text), _MAX_ASKED_PAUSE_S) if text.isascii() and text.isdigit() else 0.0
 
 
 def _forget(partial: Path) -> None:

@@ -15,6 +15,7 @@ from core.base.opening import read_regular
 from core.hub.addresses import DEFAULT_HUB, check_endpoint, parse_id
 from core.hub.protocol import TIMEOUT_S, Hub
 from core.hub.records import SearchQuery
+from core.hub.waiting import PatientHub, Waits
 
 _MAX_TOKEN_FILE_BYTES = 64 << 10
 TokenSource = Literal["environment", "file"]
@@ -126,10 +127,12 @@ class Hubs:
 
     Args:
         chosen: the endpoint the user set for a hub, by its name; empty for the usual one.
+        waits: how a hub that asks to come back later is waited for.
     """
 
-    def __init__(self, chosen: Callable[[str], str]) -> None:
+    def __init__(self, chosen: Callable[[str], str], waits: Waits | None = None) -> None:
         self._chosen = chosen
+        self._waits = waits or Waits()
         self._open: dict[str, Hub] = {}
         self._lock = threading.Lock()
 
@@ -144,7 +147,8 @@ class Hubs:
                 endpoint = self.endpoint(name)
                 check_endpoint(endpoint)
                 token = find_token(name)
-                self._open[name] = open_hub(name, endpoint, None if token is None else token.value)
+                hub = open_hub(name, endpoint, None if token is None else token.value)
+                self._open[name] = PatientHub(hub, self._waits)
             return self._open[name]
 
     def of(self, repo: str) -> Hub:
@@ -170,6 +174,10 @@ class Hubs:
         """Where a hub is: as the user set it, as the environment says, the usual place."""
         entry = find_entry(name)
         return self._chosen(name) or os.environ.get(entry.endpoint_variable) or entry.endpoint
+
+    def stop_waiting(self) -> None:
+        """Nobody wants to wait any longer for a hub that asked to; who waits gets the hub's error."""
+        self._waits.give_up()
 
     def close(self) -> None:
         """Close what was opened."""

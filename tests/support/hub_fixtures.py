@@ -8,6 +8,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from core.hub.huggingface.client import HubClient
+from core.hub.waiting import PatientHub
 from core.services import Services
 
 
@@ -29,5 +30,6 @@ def digest(path: Path) -> str:
 def hub_client(services: Services) -> HubClient:
     """The default hub's client, with its counts of what was read."""
     hub = services.hub
-    assert isinstance(hub, HubClient)
-    return hub
+    assert isinstance(hub, PatientHub)
+    assert isinstance(hub.asked, HubClient)
+    return hub.asked

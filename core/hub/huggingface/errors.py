@@ -1,7 +1,10 @@
 """huggingface_hub's and the HTTP client's exceptions as RKDeck's errors."""
 
+import time
+
 from core.base.errors import RefusedError, RKDeckError
 from core.hub.errors import http_error
+from core.hub.waiting import told_wait_s
 
 
 def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | None:
@@ -17,9 +20,8 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
     if isinstance(error, errors.EntryNotFoundError):
         return RKDeckError("hub.file_not_found", what=what)
     if isinstance(error, errors.HfHubHTTPError):
-        return http_error(
-            error.response.status_code, error.response.headers.get("Retry-After"), endpoint, what
-        )
+        response = error.response
+        return http_error(response.status_code, told_wait_s(response.headers, time.time()), endpoint, what)
     if isinstance(error, errors.HFValidationError):
         return RKDeckError("hub.not_found", what=what)
     import httpx2

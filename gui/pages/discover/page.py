@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from core.base.errors import RKDeckError
 from core.estimate.badge import Badge
 from core.hub.records import ModelSummary, SearchPage, SearchQuery, Sort
+from core.hub.waiting import HubWait
 from core.usecases import hub as use
 from gui.bridge import Task
 from gui.desk import Desk
@@ -25,6 +26,7 @@ from gui.pages.discover.badges import Badges
 from gui.pages.discover.delegate import ResultDelegate
 from gui.pages.discover.detail import ModelPane
 from gui.pages.page import Page
+from gui.phrases import hub_wait_text
 from gui.text import tr, trn, word_error
 from gui.widgets.basic import button, label, row
 from gui.widgets.empty_state import EmptyState
@@ -101,6 +103,7 @@ class DiscoverPage(Page):
         self._timer.setInterval(_TYPING_MS)
         self._timer.timeout.connect(self._on_return)
         self._lay_out()
+        desk.bridge.listen(desk.services.events, HubWait, self._on_wait, key=type)
 
     def _list(self) -> QListView:
         view = QListView()
@@ -195,6 +198,7 @@ class DiscoverPage(Page):
     def _ask(self) -> None:
         if self._task is not None:
             self._task.drop()
+            self.desk.services.hubs.stop_waiting()
         assert self._query is not None
         self.status.setText(tr("Searching ..."))
         self._task = self.desk.bridge.run(
@@ -341,6 +345,14 @@ class DiscoverPage(Page):
             )
             self._stack.setCurrentIndex(_MESSAGE)
             self.pane.show_model(wanted)
+
+    def _on_wait(self, wait: HubWait) -> None:
+        if wait.left_s:
+            self.status.setText(hub_wait_text(wait.left_s))
+        elif self._task is not None:
+            self.status.setText(tr("Searching ..."))
+        else:
+            self._say_count()
 
     def _on_failed(self, error: RKDeckError) -> None:
         self._task = None

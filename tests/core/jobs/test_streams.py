@@ -159,7 +159,9 @@ def test_a_refusal_is_not_lost_for_a_figure_that_is_none(figure: str) -> None:
     writer = Recorder()
     inbox = Inbox(writer, bytearray().extend)
     facts = f'{{"needed_bytes": {figure}, "free_bytes": 5}}'
-    inbox.take(f'{{"event": "error", "error": {{"code": "a.b", "kind": "refused", "facts": {facts}}}}}\n'.encode())
+    inbox.take(
+        f'{{"event": "error", "error": {{"code": "a.b", "kind": "refused", "facts": {facts}}}}}\n'.encode()
+    )
     inbox.close()
     assert isinstance(inbox.error, RefusedError)
     assert inbox.error.facts == {"needed_bytes": None, "free_bytes": 5}
