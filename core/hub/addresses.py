@@ -15,6 +15,9 @@ DEFAULT_HUB = "huggingface"
 _HUB = re.compile(r"[a-z][a-z0-9-]{0,30}")
 # huggingface_hub's own rule (utils/_validators.py), checked before anything is sent.
 _REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
+# In no base URL: blanks and controls, which the HTTP client takes in part, quotes, and what comes behind a path.
+_NEVER = re.compile(r"[\s\"'`<>?#\x00-\x1f\x7f]")
+_CREDENTIALS = re.compile(r"[^/]*@")
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 
 
@@ -83,8 +86,12 @@ def check_revision(revision: str) -> None:
         raise UsageError("hub.bad_revision", revision=printable(revision))
 
 
-def check_endpoint(endpoint: str) -> None:
-    """Refuse what can be no address of a hub.
+def check_endpoint(endpoint: str, variable: str | None = None) -> None:
+    """Refuse what can be no address of a hub; one with a name and a password would be shown and logged everywhere.
+
+    Args:
+        endpoint: base URL.
+        variable: the environment variable it was found in, None for another place.
 
     Raises:
         UsageError: `hub.bad_endpoint`.
@@ -94,5 +101,7 @@ def check_endpoint(endpoint: str) -> None:
         fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
-    if not fits:
-        raise UsageError("hub.bad_endpoint", endpoint=printable(endpoint))
+    if not fits or "@" in endpoint or _NEVER.search(endpoint):
+        shown = printable(_CREDENTIALS.sub("", endpoint))
+        hint = None if variable is None else "hub.bad_endpoint_variable"
+        raise UsageError("hub.bad_endpoint", endpoint=shown, variable=variable, hint=hint)

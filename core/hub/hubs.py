@@ -144,8 +144,8 @@ class Hubs:
         """
         with self._lock:
             if name not in self._open:
-                endpoint = self.endpoint(name)
-                check_endpoint(endpoint)
+                endpoint, variable = self._told(name)
+                check_endpoint(endpoint, variable)
                 token = find_token(name)
                 hub = open_hub(name, endpoint, None if token is None else token.value)
                 self._open[name] = PatientHub(hub, self._waits)
@@ -172,8 +172,13 @@ class Hubs:
 
     def endpoint(self, name: str = DEFAULT_HUB) -> str:
         """Where a hub is: as the user set it, as the environment says, the usual place."""
+        return self._told(name)[0]
+
+    def _told(self, name: str) -> tuple[str, str | None]:
+        """The endpoint, and the environment variable it comes from."""
         entry = find_entry(name)
-        return self._chosen(name) or os.environ.get(entry.endpoint_variable) or entry.endpoint
+        chosen, told = self._chosen(name), os.environ.get(entry.endpoint_variable)
+        return (told, entry.endpoint_variable) if told and not chosen else (chosen or entry.endpoint, None)
 
     def stop_waiting(self) -> None:
         """Nobody wants to wait any longer for a hub that asked to; who waits gets the hub's error."""

@@ -9,6 +9,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.hub.addresses import DEFAULT_HUB, check_endpoint, check_revision, own_id
 from core.hub.huggingface.answers import next_cursor, parse_detail, parse_summaries
+from core.hub.huggingface.environment import check_environment
 from core.hub.huggingface.errors import translated
 from core.hub.huggingface.transport import BEYOND_THE_END, PARTIAL, Params, Transport
 from core.hub.protocol import TIMEOUT_S, FileBody, check_page
@@ -139,11 +140,13 @@ def _params(query: SearchQuery) -> Params:
 
 def open_hub(endpoint: str, token: str | None, timeout_s: float) -> HubClient:
     """See `core.hub.hubs.Adapter`."""
+    check_environment()
     return HubClient(endpoint, token, timeout_s=timeout_s)
 
 
 def token_file(environ: Mapping[str, str]) -> Path:
     """See `core.hub.hubs.Adapter`: huggingface_hub's own token file."""
+    check_environment()
     from huggingface_hub import constants
 
     return Path(environ.get("HF_TOKEN_PATH") or constants.HF_TOKEN_PATH)

@@ -29,5 +29,17 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
     if isinstance(error, httpx2.InvalidURL):
         return RKDeckError("hub.strange_answer", what="an impossible address")
     if isinstance(error, httpx2.HTTPError | errors.OfflineModeIsEnabled):
-        return RKDeckError("hub.unreachable", endpoint=endpoint, reason=str(error) or type(error).__name__)
+        return _unreachable(error, endpoint)
     return None
+
+
+def _unreachable(error: Exception, endpoint: str) -> RKDeckError:
+    from core.hub.huggingface.session import proxy_in_use
+
+    reason, proxy = str(error) or type(error).__name__, proxy_in_use(endpoint)
+    if proxy is None:
+        return RKDeckError("hub.unreachable", endpoint=endpoint, reason=reason)
+    return RKDeckError(
+        "hub.unreachable", hint="hub.by_proxy", endpoint=endpoint, reason=reason,
+        variable=proxy.variable, proxy=proxy.address,
+    )  # fmt: skip

@@ -17,6 +17,10 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from core.base.errors import UsageError
+from core.base.names import printable
+from core.hub.huggingface.environment import EnvironmentProxy, certificates_variable, proxy_for
+
 _until_s: ContextVar[float | None] = ContextVar("until_s", default=None)
 
 
@@ -44,6 +48,12 @@ def session() -> httpx2.Client:
     return get_session()
 
 
+def proxy_in_use(url: str) -> EnvironmentProxy | None:
+    """The proxy over which the session asks for an address; None when it asks itself."""
+    client, asked = session(), httpx2.URL(url)
+    return None if client._transport_for_url(asked) is client._transport else proxy_for(asked.scheme)  # noqa: SLF001
+
+
 def plain_headers() -> dict[str, str]:
     """The headers of every request.
 
@@ -61,11 +71,20 @@ def _prepare() -> None:
 
 
 def _client() -> httpx2.Client:
-    client = httpx2.Client(
-        event_hooks={"request": [_refuse_offline]},
-        # A hub needs none, and a stranger's would stay in memory.
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
+    try:
+        client = httpx2.Client(
+            event_hooks={"request": [_refuse_offline]},
+            # A hub needs none, and a stranger's would stay in memory.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+    except OSError as error:
+        told = certificates_variable()
+        if told is None:
+            raise
+        reason = error.strerror or type(error).__name__
+        raise UsageError(
+            "hub.bad_certificates", variable=told[0], path=printable(told[1]), reason=reason
+        ) from error
     # httpx2 offers its pools' network for no choice; without this, tests of slow servers never end.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx2.HTTPTransport):

@@ -1,0 +1,73 @@
+"""What the environment tells huggingface_hub and the HTTP client, read before they fail over it without naming it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
+
+from core.base.errors import UsageError
+from core.base.names import printable
+
+# huggingface_hub reads them as whole numbers while it is imported (huggingface_hub/constants.py, 2.4.0).
+_SECONDS = ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# httpx2/_config.py, 2.16.2
+_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+_NEVER = re.compile(r"[\s\"'`<>\\^{|}\x00-\x1f\x7f]|[^\x00-\x7f]")
+_CREDENTIALS = re.compile(r"[^/]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentProxy:
+    """A proxy and the variable that names it; `address` is without name and password."""
+
+    variable: str
+    address: str
+
+
+def check_environment() -> None:
+    """Refuse variables that huggingface_hub or the HTTP client would fail over.
+
+    Raises:
+        UsageError: `hub.bad_timeout`, `hub.bad_proxy`.
+    """
+    for variable in _SECONDS:
+        value = os.environ.get(variable)
+        if value is not None and not re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
+            raise UsageError("hub.bad_timeout", variable=variable, value=printable(value, 40))
+    proxies = getproxies_environment()
+    if "*" in {host.strip() for host in proxies.get("no", "").split(",")}:
+        return  # no proxy is used at all
+    for scheme in ("http", "https", "all"):
+        if scheme in proxies and not _is_proxy(proxies[scheme]):
+            found = _named(scheme, proxies)
+            raise UsageError("hub.bad_proxy", variable=found.variable, proxy=found.address)
+
+
+def proxy_for(scheme: str) -> EnvironmentProxy | None:
+    """The proxy that the environment names for addresses of a scheme, `NO_PROXY` not considered."""
+    proxies = getproxies_environment()
+    return next((_named(kind, proxies) for kind in (scheme, "all") if proxies.get(kind)), None)
+
+
+def certificates_variable() -> tuple[str, str] | None:
+    """The variable that says where certificates are, and what it says; None when there is none."""
+    return next(((name, os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)), None)
+
+
+def _named(scheme: str, proxies: Mapping[str, str]) -> EnvironmentProxy:
+    lower = f"{scheme}_proxy"  # takes precedence, as everywhere
+    variable = lower if os.environ.get(lower) else lower.upper()
+    return EnvironmentProxy(variable, printable(_CREDENTIALS.sub("", proxies[scheme]), 100))
+
+
+def _is_proxy(value: str) -> bool:
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        return (
+            parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0 and not _NEVER.search(value)
+        )
+    except ValueError:
+        return False

@@ -1,0 +1,188 @@
+"""What people have in their environment: proxies, endpoints, time-outs, certificates; a bad one is named."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.base.errors import RKDeckError
+from core.hub.huggingface.client import HubClient
+from tests.support.odd_hub import OddHub, document
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def odd() -> Iterator[OddHub]:
+    with OddHub() as odd:
+        odd.answer = document([{"id": "a/b"}])
+        yield odd
+
+
+def search(tmp_path: Path, **variables: str) -> tuple[int, dict[str, Any], str]:
+    """`rkdeck search` with these variables: exit code, document, what else was said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gui.main", "--home", str(tmp_path / "home"), "search", "x", "--json"],
+        cwd=ROOT, env={"PATH": os.defpath, "HOME": str(tmp_path), **variables},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "shown"),
+    [
+        ("ALL_PROXY", "socks4://127.0.0.1:1", "socks4://127.0.0.1:1"),
+        ("HTTP_PROXY", " ", " "),
+        ("https_proxy", "ftp://proxy:3128", "ftp://proxy:3128"),
+        ("HTTPS_PROXY", '"http://proxy:3128"', '"http://proxy:3128"'),
+        ("HTTPS_PROXY", "http://me:hunter2@pro xy:3128", "http://pro xy:3128"),
+        ("HTTPS_PROXY", "http://proxy:99999", "http://proxy:99999"),
+        ("ALL_PROXY", "http://", "http://"),
+    ],
+)
+def test_a_proxy_that_is_none_is_named_with_its_variable(
+    odd: OddHub, tmp_path: Path, variable: str, value: str, shown: str
+) -> None:
+    code, found, said = search(tmp_path, HF_ENDPOINT=odd.url, **{variable: value})
+    error = found["error"]
+    assert (code, error["code"]) == (2, "hub.bad_proxy")
+    assert error["facts"] == {"variable": variable, "proxy": shown}
+    assert variable in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:1", "127.0.0.1:1"])
+def test_a_proxy_that_nobody_answers_at_is_named_with_its_variable(
+    odd: OddHub, tmp_path: Path, proxy: str
+) -> None:
+    code, found, said = search(tmp_path, HF_ENDPOINT=odd.url, ALL_PROXY=proxy)
+    assert (code, found["error"]["code"]) == (1, "hub.unreachable")
+    assert found["error"]["facts"]["variable"] == "ALL_PROXY"
+    assert "ALL_PROXY" in found["error"]["hint"]
+    assert "ALL_PROXY" in said
+
+
+def test_a_socks_proxy_is_used(odd: OddHub, tmp_path: Path) -> None:
+    with SocksProxy() as proxy:
+        code, found, _ = search(tmp_path, HF_ENDPOINT=odd.url, ALL_PROXY=f"socks5://127.0.0.1:{proxy.port}")
+    assert code == 0
+    assert [model["repo"] for model in found["models"]] == ["a/b"]
+    assert proxy.asked == [int(odd.url.rpartition(":")[2])]
+
+
+@pytest.mark.parametrize(
+    "no_proxy", ["127.0.0.1", "::1,127.0.0.0/8,fe80::/10", "*", "example.org,[::1],127.0.0.1"]
+)
+def test_what_needs_no_proxy_goes_without_one(odd: OddHub, tmp_path: Path, no_proxy: str) -> None:
+    code, _, said = search(
+        tmp_path, HF_ENDPOINT=odd.url, HTTP_PROXY="socks5://127.0.0.1:1", NO_PROXY=no_proxy
+    )
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("variable", ["HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"])
+@pytest.mark.parametrize("value", ["abc", "", "1.5", "9" * 5000])
+def test_a_timeout_that_is_none_is_named(odd: OddHub, tmp_path: Path, variable: str, value: str) -> None:
+    code, found, _ = search(tmp_path, HF_ENDPOINT=odd.url, **{variable: value})
+    assert (code, found["error"]["code"]) == (2, "hub.bad_timeout")
+    assert found["error"]["facts"]["variable"] == variable
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_are_none_are_named(
+    odd: OddHub, tmp_path: Path, variable: str, content: str | None
+) -> None:
+    place = tmp_path / "certificates.pem"
+    if content is not None:
+        place.write_text(content)
+    code, found, _ = search(tmp_path, HF_ENDPOINT=odd.url, **{variable: str(place)})
+    assert (code, found["error"]["code"]) == (2, "hub.bad_certificates")
+    assert found["error"]["facts"]["path"] == str(place)
+
+
+def test_a_home_of_huggingface_hub_that_cannot_be_used_is_not_needed(odd: OddHub, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, said = search(tmp_path, HF_ENDPOINT=odd.url, HF_HOME=str(tmp_path / "file" / "below"))
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://127.0.0.1:9 ", "http://127.0.0.1:9 "),
+        ("https://hub example.org", "https://hub example.org"),
+        (" ", " "),
+        ("hub.example.org", "hub.example.org"),
+        ('"https://hub.example.org"', '"https://hub.example.org"'),
+        ("https://me:hunter2@hub.example.org", "https://hub.example.org"),
+        ("https://hub.example.org/?x=1", "https://hub.example.org/?x=1"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_named_with_its_variable(tmp_path: Path, value: str, shown: str) -> None:
+    code, found, said = search(tmp_path, HF_ENDPOINT=value)
+    error = found["error"]
+    assert (code, error["code"]) == (2, "hub.bad_endpoint")
+    assert error["facts"] == {"endpoint": shown, "variable": "HF_ENDPOINT"}
+    assert "HF_ENDPOINT" in error["hint"]
+    assert "hunter2" not in said
+
+
+def test_a_slash_at_its_end_harms_no_endpoint(odd: OddHub, tmp_path: Path) -> None:
+    code, _, said = search(tmp_path, HF_ENDPOINT=f"{odd.url}/")
+    assert code == 0, said
+
+
+def test_an_endpoint_with_a_password_is_refused_and_not_shown() -> None:
+    with pytest.raises(RKDeckError) as caught:
+        HubClient("https://me:hunter2@hub.example.org", None)
+    assert caught.value.code == "hub.bad_endpoint"
+    assert "hunter2" not in str(caught.value)
+
+
+class SocksProxy:
+    """A SOCKS 5 proxy without log-in (RFC 1928): one connection after the other."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.asked: list[int] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> "SocksProxy":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            with near:
+                self._carry(near)
+
+    def _carry(self, near: socket.socket) -> None:
+        near.recv(64)
+        near.sendall(b"\x05\x00")
+        asked = near.recv(300)
+        port = int.from_bytes(asked[-2:], "big")
+        self.asked.append(port)
+        near.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+        with socket.create_connection(("127.0.0.1", port)) as far:
+            far.sendall(near.recv(65536))
+            while data := far.recv(65536):
+                near.sendall(data)
