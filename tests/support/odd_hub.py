@@ -11,7 +11,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class OddHub:
-    """Answers every GET with one function."""
+    """Answers every GET and HEAD with one function."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda handler: handler.send_error(404)
@@ -22,6 +22,8 @@ class OddHub:
             def do_GET(self) -> None:
                 odd.asked.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
                 odd.answer(self)
+
+            do_HEAD = do_GET
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
                 pass
@@ -46,6 +48,8 @@ def reply(status: int, body: bytes, **headers: str) -> Answer:
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
+        if handler.command == "HEAD":
+            return
         with contextlib.suppress(ConnectionError):  # who asked had enough
             handler.wfile.write(body)
 

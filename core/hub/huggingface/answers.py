@@ -97,39 +97,88 @@ def _architectures(value: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(printable(name, 100) for name in names if isinstance(name, str))
 
 
-def parse_detail(repo: str, value: object) -> ModelDetail:
+def parse_detail(repo: str, value: object, told: Mapping[str, RepoFile] | None = None) -> ModelDetail:
     """Read the document of `/api/models/{repo}?blobs=true`.
+
+    Args:
+        repo: its id.
+        value: the document.
+        told: files whose sizes were told elsewhere, by their paths, for those that have none here.
 
     Raises:
         RKDeckError: `hub.strange_answer`.
         RefusedError: `hub.too_many_files`, `hub.impossible_size`.
     """
-    summary = parse_summary(value)
-    assert isinstance(value, dict)
-    commit = _member(value, "sha", str)
-    # It becomes a folder's name, so it has to be what git makes.
-    if commit is None or not _COMMIT.fullmatch(commit):
-        raise _strange("no commit")
-    siblings = _member(value, "siblings", list) or []
+    summary, commit = parse_summary(value), parse_commit(value)
+    siblings = _siblings(value)
     if len(siblings) > _MAX_FILES:
         raise RefusedError("hub.too_many_files", repo=repo, count=len(siblings))
-    files = tuple(_file(repo, sibling) for sibling in siblings)
+    files = tuple(_file(repo, _checked("siblings", sibling, dict), told or {}) for sibling in siblings)
     if sum(file.size_bytes for file in files) > foreign.MAX_BYTES:
         raise RefusedError("hub.impossible_size", repo=repo, file=printable(files[0].path))
     return ModelDetail(repo, commit, summary, files)
 
 
-def _file(repo: str, value: object) -> RepoFile:
-    entry = _checked("siblings", value, dict)
+def parse_commit(value: object) -> str:
+    """Read the commit of a repository's document.
+
+    Raises:
+        RKDeckError: `hub.strange_answer`.
+    """
+    commit = _member(_checked("model", value, dict), "sha", str)
+    # It becomes a folder's name, so it has to be what git makes.
+    if commit is None or not _COMMIT.fullmatch(commit):
+        raise _strange("no commit")
+    return commit
+
+
+def unsized_paths(value: object) -> tuple[str, ...]:
+    """The files of a repository's document that have no size there: some mirrors leave them out."""
+    entries = [entry for entry in _siblings(value) if isinstance(entry, dict) and entry.get("size") is None]
+    return tuple(path for path in (_member(entry, "rfilename", str) for entry in entries) if path)
+
+
+def parse_tree(repo: str, value: object) -> dict[str, RepoFile]:
+    """Read one page of `/api/models/{repo}/tree/{commit}`: its files by their paths.
+
+    Raises:
+        RKDeckError: `hub.strange_answer`.
+        RefusedError: `hub.impossible_size`.
+    """
+    if not isinstance(value, list):
+        raise _strange("no list of files")
+    found: dict[str, RepoFile] = {}
+    for told in value[:_MAX_FILES]:
+        entry = _checked("tree", told, dict)
+        if entry.get("type") == "file":
+            lfs = _member(entry, "lfs", dict)
+            as_sibling = {
+                "rfilename": entry.get("path"), "size": entry.get("size"), "blobId": entry.get("oid"),
+                "lfs": None if lfs is None else {"sha256": lfs.get("oid")},
+            }  # fmt: skip
+            file = _file(repo, as_sibling, {})
+            found[file.path] = file
+    return found
+
+
+def _siblings(value: object) -> list[object]:
+    return _member(_checked("model", value, dict), "siblings", list) or []
+
+
+def _file(repo: str, entry: Mapping[str, object], elsewhere: Mapping[str, RepoFile]) -> RepoFile:
     path, told = _member(entry, "rfilename", str), entry.get("size")
     if not path:
         raise _strange("a file without a name")
+    blob_id, sha256 = _digest(entry, "blobId", _COMMIT), _lfs_digest(entry)
+    if told is None and path in elsewhere:
+        other = elsewhere[path]
+        return RepoFile(path, other.size_bytes, blob_id or other.blob_id, sha256 or other.sha256)
     size_bytes = foreign.size_bytes(told)
-    if size_bytes is None and (foreign.number(told, foreign.MAX_BYTES, math.inf)) is not None:
+    if size_bytes is None and foreign.number(told, foreign.MAX_BYTES, math.inf) is not None:
         raise RefusedError("hub.impossible_size", repo=repo, file=printable(path))
     if size_bytes is None:
         raise _strange("a file without a size")
-    return RepoFile(path, size_bytes, _digest(entry, "blobId", _COMMIT), _lfs_digest(entry))
+    return RepoFile(path, size_bytes, blob_id, sha256)
 
 
 def _lfs_digest(entry: Mapping[str, object]) -> str | None:

@@ -1,6 +1,7 @@
-"""The Hub by huggingface_hub's session, headers, URLs and errors, without its download (it cannot resume)."""
+"""The Hub by huggingface_hub's session, URLs and errors, without its download (it cannot resume)."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -8,14 +9,26 @@ from urllib.parse import quote
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.hub.addresses import DEFAULT_HUB, check_endpoint, check_revision, own_id
-from core.hub.huggingface.answers import next_cursor, parse_detail, parse_summaries
+from core.hub.huggingface.answers import (
+    next_cursor,
+    parse_commit,
+    parse_detail,
+    parse_summaries,
+    parse_tree,
+    unsized_paths,
+)
 from core.hub.huggingface.environment import check_environment
 from core.hub.huggingface.errors import translated
 from core.hub.huggingface.transport import BEYOND_THE_END, PARTIAL, Params, Transport
 from core.hub.protocol import TIMEOUT_S, FileBody, check_page
-from core.hub.records import ModelDetail, SearchPage, SearchQuery
+from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
+# What a mirror without the tree says when it is asked for one.
+_NO_TREE = frozenset({"hub.not_found", "hub.file_not_found", "hub.http_status", "hub.strange_answer"})
+_MOST_TREE_PAGES = 50  # a thousand files each
+_MOST_SIZES_ASKED = 200
+_log = logging.getLogger(__name__)
 _SEARCH = "/api/models"
 _EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated", "sha", "config"]
 
@@ -73,7 +86,42 @@ class HubClient:
         path = f"/api/models/{model.repo}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
         with self._asking(repo):
             # Not HfApi.model_info: it waits for ever, and a garbled answer becomes a KeyError.
-            return parse_detail(str(model), self._transport.get_json(path, [("blobs", "true")]))
+            document = self._transport.get_json(path, [("blobs", "true")])
+            unsized = unsized_paths(document) if isinstance(document, dict) else ()
+            told = self._told_elsewhere(str(model), parse_commit(document), unsized) if unsized else {}
+            return parse_detail(str(model), document, told)
+
+    def _told_elsewhere(self, repo: str, commit: str, paths: Sequence[str]) -> dict[str, RepoFile]:
+        """Files whose sizes a mirror left out: by the tree of the commit, those it lacks by asking for each."""
+        try:
+            with self._asking(repo):
+                told = self._tree(repo, commit)
+        except RKDeckError as error:
+            if error.code not in _NO_TREE:
+                raise
+            _log.info("no tree of %s: %s", printable(repo), error)
+            told = {}
+        rest = [path for path in paths if path not in told]
+        if len(rest) <= _MOST_SIZES_ASKED:
+            for path in rest:
+                size_bytes = self._transport.size_of(self._url(repo, commit, path))
+                if size_bytes is not None:
+                    told[path] = RepoFile(path, size_bytes, None, None)
+        return told
+
+    def _tree(self, repo: str, commit: str) -> dict[str, RepoFile]:
+        path = f"/api/models/{own_id(self.name, repo).repo}/tree/{commit}"
+        told: dict[str, RepoFile] = {}
+        cursor: str | None = None
+        for _ in range(_MOST_TREE_PAGES):
+            params = [("recursive", "true"), *([("cursor", cursor)] if cursor is not None else [])]
+            document, link = self._transport.get_page(path, params)
+            told |= parse_tree(repo, document)
+            following = next_cursor(link, self.endpoint + path)
+            if following is None or following == cursor:
+                break
+            cursor = following
+        return told
 
     def read_range(self, repo: str, commit: str, path: str, start: int, length: int) -> bytes:
         """See `Hub.read_range`."""

@@ -95,6 +95,15 @@ class Transport:
             raise RKDeckError("hub.strange_answer", what="no JSON")
         return document, link
 
+    def size_of(self, url: str) -> int | None:
+        """The size of a file by its headers alone; None when they do not tell it."""
+        from core.hub.huggingface.bodies import refuse_page, told_bytes
+
+        headers = {"Accept-Encoding": "identity"}
+        with self._answer(url, headers, {_OK}, self._deadline(), method="HEAD") as response:
+            refuse_page(response, url)
+            return told_bytes(response)
+
     @contextmanager
     def stream(self, url: str, start: int, size_bytes: int) -> Iterator["httpx2.Response"]:
         """Open a file of `size_bytes` from byte `start` on: 206, 416, or 200 from byte 0.
@@ -117,7 +126,12 @@ class Transport:
 
     @contextmanager
     def _answer(
-        self, url: str, headers: Mapping[str, str], accepted: set[int], deadline: "Deadline"
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        accepted: set[int],
+        deadline: "Deadline",
+        method: str = "GET",
     ) -> Iterator["httpx2.Response"]:
         """Ask, follow redirects, and yield an answer with one of the accepted statuses; its body is not read yet."""
         from core.hub.huggingface.session import plain_headers, session
@@ -127,7 +141,7 @@ class Transport:
             own = {"Authorization": f"Bearer {self._token}"} if self._token and _origin(url) == origin else {}
             client = session()
             request = client.build_request(
-                "GET", url, headers={**plain_headers(), **headers, **own}, timeout=self._timeout_s
+                method, url, headers={**plain_headers(), **headers, **own}, timeout=self._timeout_s
             )
             with deadline.kept():
                 response = client.send(request, stream=True, follow_redirects=False)
