@@ -59,8 +59,8 @@ def asks(stand: Stand, hub: Hub) -> dict[str, Callable[[], object]]:
     repo = stand.id("some/tiny")
 
     def read() -> bytes:
-        with hub.open_file(repo, COMMIT, "config.json", 0) as pieces:
-            return b"".join(pieces or ())
+        with hub.open_file(repo, COMMIT, "config.json", 0, 100) as body:
+            return b"" if body is None else b"".join(body.pieces)
 
     return {
         "search": lambda: hub.search_page(SearchQuery("tiny")),
@@ -110,11 +110,11 @@ def test_bytes_are_exact_and_short_only_at_the_end(stand: Stand, hub: Hub, folde
     assert hub.read_range(repo, commit, name, 100, 100_000) == data[100:100_100]
     assert hub.read_range(repo, commit, name, len(data) - 5, 100) == data[-5:]
     assert hub.read_range(repo, commit, name, len(data), 5) == b""
-    with hub.open_file(repo, commit, name, 1000) as pieces:
-        assert pieces is not None
-        assert b"".join(pieces) == data[1000:]
-    with hub.open_file(repo, commit, name, len(data) + 1) as pieces:
-        assert pieces is None
+    with hub.open_file(repo, commit, name, 1000, len(data)) as body:
+        assert body is not None
+        assert b"".join(body.pieces) == data[1000:]
+    with hub.open_file(repo, commit, name, len(data) + 1, len(data)) as body:
+        assert body is None
 
 
 def test_what_is_missing_is_named(stand: Stand, hub: Hub) -> None:
@@ -180,9 +180,11 @@ def test_an_answer_that_breaks_off_is_no_whole_one(stand: Stand, odd: OddHub, as
 
 def test_what_the_reader_raises_is_not_the_hubs(stand: Stand, hub: Hub) -> None:
     repo = stand.id("some/tiny")
-    commit = hub.details(repo).commit
+    detail = hub.details(repo)
+    size_bytes = next(file.size_bytes for file in detail.files if file.path == "config.json")
+    where = (repo, detail.commit, "config.json", 0, size_bytes)
     for error in (OSError(errno.ENOSPC, "full"), TimeoutError("mine"), ValueError("mine")):
-        with pytest.raises(type(error)) as caught, hub.open_file(repo, commit, "config.json", 0):
+        with pytest.raises(type(error)) as caught, hub.open_file(*where):
             raise error
         assert caught.value is error
 
