@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.foreign import read_json
@@ -191,7 +191,8 @@ def _check_start(response: "httpx2.Response", url: str, asked: _Asked) -> None:
     """Refuse what is not the file, or does not begin where it was asked to, before its first byte is taken."""
     from core.hub.huggingface.bodies import refuse_page, told_bytes
 
-    host, file = printable(urlsplit(url).netloc), printable(urlsplit(url).path.rpartition("/")[2])
+    host = printable(urlsplit(str(response.url)).netloc)  # after redirects: who sent it
+    file = printable(unquote(urlsplit(url).path.rpartition("/")[2]))
     refuse_page(response, url)
     packing = response.headers.get("Content-Encoding", "").strip().lower()
     if packing not in {"", "identity"}:
