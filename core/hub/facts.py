@@ -1,5 +1,6 @@
 """A model's facts without its weights: config.json and safetensors headers by range request, all bounded."""
 
+import time
 from collections.abc import Collection
 
 from core.base.errors import RefusedError, RKDeckError
@@ -14,13 +15,15 @@ _MAX_SHARDS = 512
 _MAX_HEADERS_BYTES = 96 << 20
 # Most headers fit into the first request; the rest takes one more.
 _FIRST_BYTES = 64 << 10
+# All reads together: each alone may be slow, and a hub may wait before each.
+_MAX_SECONDS = 900.0
 
 
 def fetch_model_facts(hub: Hub, repo: str, revision: str | None = None) -> ModelFacts:
     """Read what the estimate needs: one details request, config.json, and the header of each weight file.
 
     Raises:
-        RKDeckError: as `Hub` does; `hub.no_config` when there is no config.json; `hub.shard_missing`;
+        RKDeckError: as `Hub` does; `hub.too_slow`; `hub.no_config` when there is no config.json; `hub.shard_missing`;
             the estimate's errors for files that are damaged or hostile.
         RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; where
             there is no config.json, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`; `hub.too_many_files`,
@@ -73,6 +76,7 @@ class _Reader:
         self._commit = detail.commit
         self.repo = detail.repo
         self.bytes_read = 0
+        self._began_s = time.monotonic()
 
     def read_file(self, path: str, max_bytes: int) -> bytes:
         return self._counted(read_file(self._hub, self.repo, self._commit, path, max_bytes))
@@ -82,6 +86,9 @@ class _Reader:
 
     def _counted(self, data: bytes) -> bytes:
         self.bytes_read += len(data)
+        took_s = time.monotonic() - self._began_s
+        if took_s > _MAX_SECONDS:
+            raise RKDeckError("hub.too_slow", bytes=self.bytes_read, seconds=round(took_s))
         return data
 
 

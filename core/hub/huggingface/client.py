@@ -1,6 +1,7 @@
 """The Hub by huggingface_hub's session, URLs and errors, without its download (it cannot resume)."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified",
 _NO_TREE = frozenset({"hub.not_found", "hub.file_not_found", "hub.http_status", "hub.strange_answer"})
 _MOST_TREE_PAGES = 50  # a thousand files each
 _MOST_SIZES_ASKED = 200
+_MOST_SECONDS = 300.0
 _log = logging.getLogger(__name__)
 _SEARCH = "/api/models"
 _EXPAND = ["downloads", "likes", "tags", "safetensors", "lastModified", "gated", "sha", "config"]
@@ -103,7 +105,10 @@ class HubClient:
             told = {}
         rest = [path for path in paths if path not in told]
         if len(rest) <= _MOST_SIZES_ASKED:
+            until_s = time.monotonic() + _MOST_SECONDS
             for path in rest:
+                if time.monotonic() > until_s:
+                    break
                 size_bytes = self._transport.size_of(self._url(repo, commit, path))
                 if size_bytes is not None:
                     told[path] = RepoFile(path, size_bytes, None, None)
@@ -113,12 +118,13 @@ class HubClient:
         path = f"/api/models/{own_id(self.name, repo).repo}/tree/{commit}"
         told: dict[str, RepoFile] = {}
         cursor: str | None = None
+        until_s = time.monotonic() + _MOST_SECONDS
         for _ in range(_MOST_TREE_PAGES):
             params = [("recursive", "true"), *([("cursor", cursor)] if cursor is not None else [])]
             document, link = self._transport.get_page(path, params)
             told |= parse_tree(repo, document)
             following = next_cursor(link, self.endpoint + path)
-            if following is None or following == cursor:
+            if following is None or following == cursor or time.monotonic() > until_s:
                 break
             cursor = following
         return told

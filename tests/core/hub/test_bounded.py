@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from core.base.errors import RefusedError, RKDeckError
+from core.hub import facts
 from core.hub.huggingface.client import HubClient
 from core.hub.protocol import search
 from core.hub.records import SearchQuery
@@ -155,7 +156,7 @@ def test_a_size_that_no_disk_holds_is_refused(odd: OddHub, sizes: str) -> None:
     assert caught.value.exit_code == 3
 
 
-@pytest.mark.parametrize("size", ["-1", "true", '"12"', "1.5", "[]", "-1e400"])
+@pytest.mark.parametrize("size", ["-1", "true", '"12"', "1.5", "[]", "-1e30"])
 def test_what_is_no_size_is_a_strange_answer(odd: OddHub, size: str) -> None:
     files = f'[{{"rfilename": "f", "size": {size}}}]'
     odd.answer = reply(200, f'{{"id": "a/b", "sha": "{COMMIT}", "siblings": {files}}}'.encode())
@@ -166,3 +167,22 @@ def test_counts_that_cannot_be_are_unknown(odd: OddHub) -> None:
     odd.answer = reply(200, b'[{"id": "a/b", "downloads": 1' + b"0" * 400 + b', "likes": -1}]')
     (model,) = search(HubClient(odd.url, None), SearchQuery("x"))
     assert (model.downloads, model.likes) == (None, None)
+
+
+def test_facts_of_many_files_have_one_deadline_for_all(odd: OddHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "_MAX_SECONDS", 0.05)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if "/resolve/" not in handler.path:
+            names = ["config.json", *(f"model-{n:05}-of-00500.safetensors" for n in range(1, 501))]
+            siblings = [{"rfilename": name, "size": 1 << 20} for name in names]
+            document({"id": "a/b", "sha": COMMIT, "siblings": siblings})(handler)
+        else:
+            time.sleep(0.06)
+            reply(200, b"{}")(handler)
+
+    odd.answer = answer
+    with pytest.raises(RKDeckError) as caught:
+        facts.fetch_model_facts(HubClient(odd.url, None), "a/b")
+    assert caught.value.code == "hub.too_slow"
+    assert len(odd.asked) <= 3
