@@ -7,7 +7,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_js
 from core.base.names import safe_component
 from core.convert.host import host_problems, measure_host, needed
 from core.convert.order import ConvertOrder, UsedToolkit
-from core.convert.recipe import Problem, Recipe, RecipeTarget, validate
+from core.convert.recipe import Problem, Recipe, RecipeTarget, source_problems, validate
 from core.convert.toolkits import Toolkit
 from core.estimate.memory import memory_parts, npu_bytes
 from core.estimate.support import support
@@ -32,10 +32,11 @@ def plan_conversion(
 
     Raises:
         RefusedError: the first problem that would make the toolkit fail, or that the disk has no room (unless
-            `force`; calibration data it cannot read is refused all the same), `convert.output_exists`.
+            `force`; what it cannot but fail on is refused all the same), `convert.output_exists`.
     """
-    shape = build_shape(load_local_facts(folder))
-    problems = validate(recipe, shape, toolkit)
+    facts = load_local_facts(folder)
+    shape = build_shape(facts)
+    problems = source_problems(facts) + validate(recipe, shape, toolkit)
     _refuse(problems, force=force)
     making = recipe.target()
     title = item.title if item else folder.resolve().name

@@ -9,6 +9,8 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.calibration import check_calibration
 from core.convert.toolkits import Toolkit
 from core.estimate.table import support_reason
+from core.model.facts import ModelFacts, why_no_source
+from core.model.files import WITH_HEADERS
 from core.model.shape import ModelShape
 from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
 from core.vendor.platforms import Platform, context_limits, get_platform
@@ -83,6 +85,17 @@ class Problem:
     final: bool = False
 
 
+def source_problems(facts: ModelFacts) -> tuple[Problem, ...]:
+    """What keeps the toolkit from a model whatever the recipe: weights of another kind, or packed ones.
+
+    Who insists may try packed ones and pickles: there are toolkits that read some of them.
+    """
+    refusal = why_no_source(facts)
+    if refusal is None:
+        return ()
+    return (Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}),)
+
+
 def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) -> tuple[Problem, ...]:
     """Check a recipe before anything starts; errors first. Whatever the recipe says, this only tells.
 
@@ -119,7 +132,8 @@ def _core_problems(recipe: Recipe, platform: Platform) -> list[Problem]:
 def _level_problems(recipe: Recipe, shape: ModelShape, target: RecipeTarget) -> list[Problem]:
     platform, level = target.platform, target.level
     reason = support_reason(shape, platform, level)
-    if reason is None:
+    # What no level of the model can be made for is told once (`source_problems`), not of each level.
+    if reason is None or shape.weights not in WITH_HEADERS or shape.quantization is not None:
         return []
     error = RefusedError(
         "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=note_text(reason)

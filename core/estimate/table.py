@@ -11,9 +11,16 @@ from core.estimate.fit import BoardNow, fit_board, fits_boards
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
 from core.estimate.support import Known, Support, support
 from core.model.facts import ModelFacts
+from core.model.files import WeightsKind
 from core.model.shape import ModelShape, build_shape
 from core.vendor.levels import Level, load_levels
 from core.vendor.platforms import Platform, context_limits
+
+# Weights the toolkit is not given: they have a road of their own to a board, or none.
+_OTHER_WEIGHTS: dict[WeightsKind, str] = {
+    "rkllm": "weights_rkllm", "gguf": "weights_gguf", "onnx": "weights_onnx", "pickle": "weights_pickle",
+    "none": "weights_none",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +96,14 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note 
         if level.name in platform.refusals:
             return platform.refusals[level.name]
         return note("dtype", dtype=level.name, platform=platform.display_name)
-    other = _other_weights_reason(shape)
+    other = _OTHER_WEIGHTS.get(shape.weights)
     if other is not None:
-        return other
+        return note(other)
     if shape.quantization is not None:
         return note("quantized", method=shape.quantization)
     if not shape.known:
         return note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
-
-
-def _other_weights_reason(shape: ModelShape) -> Note | None:
-    """Return why the toolkit is not given such weights: they have a road of their own to a board, or none."""
-    if shape.weights == "rkllm":
-        return note("weights_rkllm")
-    if shape.weights == "gguf":
-        return note("weights_gguf")
-    return note("weights_onnx") if shape.weights == "onnx" else None
 
 
 def _group_reason(shape: ModelShape, group_size: int) -> Note | None:

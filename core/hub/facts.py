@@ -7,7 +7,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
 from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config, refuse_unmerged
-from core.model.files import CONFIG_NAME, MAX_CONFIG_BYTES, WeightFiles, read_weight_files, refusal_of
+from core.model.files import CONFIG_NAME, MAX_CONFIG_BYTES, WeightFiles, read_weight_files, shapeless
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 
 _MAX_SHARDS = 512
@@ -26,8 +26,8 @@ def fetch_model_facts(hub: Hub, repo: str, revision: str | None = None) -> Model
         RKDeckError: as `Hub` does; `hub.too_slow`; `hub.no_config` when there is no config.json; `hub.shard_missing`;
             the estimate's errors for files that are damaged or hostile.
         RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; where
-            there is no config.json, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`; `hub.too_many_files`,
-            `hub.headers_too_large`.
+            there is no config.json, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`,
+            `model.pickle_only`; `hub.too_many_files`, `hub.headers_too_large`.
     """
     return fetch_facts(hub, hub.details(repo, revision))
 
@@ -61,8 +61,8 @@ def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
 
 def _refuse(found: WeightFiles, names: Collection[str], repo: str) -> None:
     """Refuse what has no shape to read: an adapter, and whatever has no config.json."""
-    refusal = refusal_of(found, repo)
-    if refusal is not None and (found.kind == "adapter" or CONFIG_NAME not in names):
+    refusal = shapeless(found, repo, has_config=CONFIG_NAME in names)
+    if refusal is not None:
         raise refusal
     if CONFIG_NAME not in names:
         raise RKDeckError("hub.no_config", repo=repo)

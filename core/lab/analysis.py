@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.lab.errors import LevelError, Measurer, TensorErrors
 from core.lab.scheme import analysed_levels, scheme_of
 from core.lab.weights import TensorRef, WeightFolder
+from core.model.facts import why_no_source
 from core.vendor.levels import Level
 
 # Bytes done, bytes in all, the tensor in hand.
@@ -92,12 +93,13 @@ def analyse(
         known: tensors an earlier run told; they are not measured again.
 
     Raises:
-        RefusedError: `lab.already_quantized`: stored weights are integers of somebody's format.
+        RefusedError: `model.already_quantized`: stored weights are integers of somebody's format.
         RKDeckError: `lab.no_linear`, `lab.unreadable`.
     """
     began_s = time.monotonic()
-    if folder.facts.quantization is not None:
-        raise RefusedError("lab.already_quantized", method=printable(folder.facts.quantization, 40))
+    refusal = why_no_source(folder.facts)
+    if refusal is not None:
+        raise refusal
     chosen = analysed_levels() if levels is None else tuple(levels)
     refs = folder.linear
     if not refs:

@@ -18,7 +18,7 @@ from core.lab.weights import (
     find_tensor,
     places_in_header,
 )
-from core.model.facts import ModelFacts
+from core.model.facts import ModelFacts, why_no_source
 from core.model.files import MAX_INDEX_BYTES, shard_by_tensor, weight_files
 from core.model.headers import LENGTH_BYTES, needed_header_bytes
 
@@ -43,6 +43,7 @@ class HubWeights:
     """The tensors of one repository at its commit, by its facts.
 
     Raises:
+        RefusedError: `model.gguf_only` and the like for weights without headers.
         RKDeckError: `lab.no_weights`, and as `core.lab.weights.classify`.
     """
 
@@ -51,7 +52,7 @@ class HubWeights:
         self._detail = detail
         self._cache = cache
         if not facts.tensors:
-            raise RKDeckError("lab.no_weights", folder=detail.repo)
+            raise why_no_source(facts) or RKDeckError("lab.no_weights", folder=detail.repo)
         self.facts = facts
         self.tensors = classify(facts)
 

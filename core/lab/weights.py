@@ -14,7 +14,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.lab.kernel import rows_per_block
-from core.model.facts import ModelFacts, load_local_facts, local_weight_files
+from core.model.facts import ModelFacts, load_local_facts, local_weight_files, why_no_source
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 from core.model.tensors import LinearLayer, sort_tensors
 from core.model.textconfig import read_text_config
@@ -117,6 +117,7 @@ def open_folder(folder: Path) -> WeightFolder:
     Raises:
         RKDeckError: as `core.model.facts.load_local_facts`; `lab.no_weights` when no tensor is there,
             `lab.unreadable`.
+        RefusedError: `model.gguf_only` and the like for weights without headers.
     """
     places: dict[str, Place] = {}
     try:
@@ -127,7 +128,7 @@ def open_folder(folder: Path) -> WeightFolder:
     except OSError as error:
         raise RKDeckError("lab.unreadable", file=str(folder), problem=error.strerror or "") from error
     if not places:
-        raise RKDeckError("lab.no_weights", folder=str(folder))
+        raise why_no_source(facts) or RKDeckError("lab.no_weights", folder=str(folder))
     return WeightFolder(facts, classify(facts), places)
 
 

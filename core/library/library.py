@@ -17,8 +17,8 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import members
 from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
-from core.model.facts import local_names, local_weight_files
-from core.model.files import CONFIG_NAME, refusal_of, weight_files
+from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
+from core.model.files import CONFIG_NAME, shapeless, weight_files
 
 Kind = Literal["source", "rkllm"]
 # file_download.py, `repo_folder_name`, joins with two dashes; the Hub allows none of these in a name.
@@ -186,27 +186,26 @@ class Library:
                 )
 
     def add_source_folder(self, path: Path) -> LibraryItem:
-        """Enter a model folder (config.json and weights) where it lies; digests are not computed.
+        """Enter a model folder (config.json and weights) where it lies; headers are read, digests not computed.
 
         Files whose names a download would leave out stay out of the item too; its provenance tells them as `left_out`.
 
         Raises:
-            RefusedError: `library.not_a_model`; `model.adapter_only` and the like for weights that are no source;
-                `names.unsafe_path` for weights with such a name, or a folder whose path is not text.
-            RKDeckError: `estimate.bad_index`, `estimate.missing_shard`, `estimate.unreadable`.
+            RefusedError: `library.not_a_model`; as `core.model.facts.why_no_source`; `names.unsafe_path` for weights
+                with such a name, or a folder whose path is not text.
+            RKDeckError: as `core.model.facts.load_local_facts`.
         """
         folder = path.absolute()
-        names = local_names(folder)
-        if CONFIG_NAME not in names and refusal_of(weight_files(names), str(path)) is None:
-            raise RefusedError("library.not_a_model", path=str(path), missing=CONFIG_NAME)
-        found = local_weight_files(folder)
-        if not found.is_source:
-            raise refusal_of(found, str(path)) or RefusedError(
-                "library.not_a_model", path=str(path), missing="*.safetensors"
-            )
+        missing = _missing(local_names(folder))
+        if missing is not None:
+            raise RefusedError("library.not_a_model", path=str(path), missing=missing)
+        unfit = why_no_source(load_local_facts(folder))
+        if unfit is not None:
+            raise unfit
         files, left_out = _sort_out(folder)
+        weights = local_weight_files(folder).files
         for item in left_out:
-            if item.path in found.files:
+            if item.path in weights:
                 raise item.refusal()
         provenance: dict[str, JsonValue] = {"added_from": str(folder)}
         if left_out:
@@ -285,6 +284,14 @@ class Library:
             provenance=members(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
+
+
+def _missing(names: tuple[str, ...]) -> str | None:
+    """What a folder lacks that every model has; None for a model, and for weights with a refusal of their own."""
+    found = weight_files(names)
+    if CONFIG_NAME not in names and shapeless(found, "", has_config=False) is None:
+        return CONFIG_NAME
+    return "*.safetensors" if found.kind == "none" else None
 
 
 def _cached_from(folder: Path) -> tuple[str | None, str | None]:

@@ -15,6 +15,7 @@ from core.model.files import (
     WeightsKind,
     read_weight_files,
     refusal_of,
+    shapeless,
     weight_files,
 )
 from core.model.headers import (
@@ -71,21 +72,32 @@ def load_local_facts(folder: Path) -> ModelFacts:
             `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file` and, from `names`,
             `names.unsafe_path` for a shard name that leaves the folder.
         RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; and,
-            where there is no config.json either, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`.
+            where there is no config.json either, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`,
+            `model.pickle_only`.
     """
-    has_config = (folder / CONFIG_NAME).is_file()
+    names = local_names(folder)
+    has_config = CONFIG_NAME in names
     # Without it nothing is known of any weights, so that is said first; but an adapter or GGUF never had one.
-    if not has_config and refusal_of(weight_files(local_names(folder)), str(folder)) is None:
+    if not has_config and shapeless(weight_files(names), str(folder), has_config=False) is None:
         raise RKDeckError("estimate.no_config", folder=str(folder))
     found = local_weight_files(folder)
-    refusal = refusal_of(found, str(folder))
-    if refusal is not None and (found.kind == "adapter" or not has_config):
+    refusal = shapeless(found, str(folder), has_config=has_config)
+    if refusal is not None:
         raise refusal
     config = parse_config(_read(folder / CONFIG_NAME, MAX_CONFIG_BYTES))
     headers = found.files if found.has_headers else ()
     tensors = join_shards(_shard_tensors(folder, name) for name in headers)
     refuse_unmerged(tensors, str(folder))
     return ModelFacts(str(folder), config, tensors, 0, detect_quantization(config, tensors), found.kind)
+
+
+def why_no_source(facts: ModelFacts) -> RefusedError | None:
+    """Why the toolkit and the laboratory are given nothing of a model; None for its own weights, whole and unpacked."""
+    refusal = refusal_of(WeightFiles(facts.weights), facts.model)
+    if refusal is None and facts.quantization is not None:
+        method = printable(facts.quantization, 40)
+        return RefusedError("model.already_quantized", model=facts.model, method=method)
+    return refusal
 
 
 def local_weight_files(folder: Path) -> WeightFiles:

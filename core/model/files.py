@@ -25,6 +25,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable, safe_relative_path
 
 WeightsKind = Literal["safetensors", "sharded", "pickle", "adapter", "rkllm", "gguf", "onnx", "none"]
+WITH_HEADERS = frozenset[WeightsKind](("safetensors", "sharded"))
 Why = Literal["stale_index", "duplicate", "other_form", "not_the_model"]
 Read = Callable[[str, int], bytes]
 
@@ -48,6 +49,11 @@ _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 _OTHER_FORMS = (
     ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".gguf",
 )  # fmt: skip
+
+_REFUSALS: dict[WeightsKind, str] = {
+    "pickle": "model.pickle_only", "rkllm": "model.rkllm_only", "gguf": "model.gguf_only",
+    "onnx": "model.onnx_only", "none": "model.no_weights",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,12 @@ class WeightFiles:
     @property
     def is_source(self) -> bool:
         """Whether they are a model's own unconverted weights."""
-        return self.kind in {"safetensors", "sharded", "pickle"}
+        return self.has_headers or self.kind == "pickle"
 
     @property
     def has_headers(self) -> bool:
         """Whether names and shapes of the tensors can be read without running a stranger's code."""
-        return self.kind in {"safetensors", "sharded"}
+        return self.kind in WITH_HEADERS
 
     @property
     def superfluous(self) -> frozenset[str]:
@@ -124,7 +130,10 @@ def read_weight_files(names: Iterable[str], read: Read) -> WeightFiles:
 
 
 def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
-    """Why nothing can be measured or converted of such files; None for a model's own weights, or none at all.
+    """Why nothing can be measured or converted of such files; None for weights whose headers can be read.
+
+    A pickle is a program: what is in it is only known by running it, and older toolkits do run it (their torch is
+    below 2.6, where `torch.load` was no safe reader: CVE-2025-32434). So no door takes one.
 
     Args:
         found: the files.
@@ -134,12 +143,20 @@ def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
         if found.base is None:
             return RefusedError("model.adapter_without_base", model=model)
         return RefusedError("model.adapter_only", model=model, base=found.base)
-    if found.kind == "rkllm":
-        return RefusedError("model.rkllm_only", model=model)
-    if found.kind == "gguf":
-        return RefusedError("model.gguf_only", model=model)
-    if found.kind == "onnx":
-        return RefusedError("model.onnx_only", model=model)
+    code = _REFUSALS.get(found.kind)
+    return None if code is None else RefusedError(code, model=model)
+
+
+def shapeless(found: WeightFiles, model: str, *, has_config: bool) -> RefusedError | None:
+    """Why not even the shape of such a model is known; None where it is, or where nobody knows what this is.
+
+    Args:
+        found: the files.
+        model: a Hub id or a folder, for the words.
+        has_config: whether a config.json tells the shape; one beside an adapter is its base's.
+    """
+    if found.kind == "adapter" or (not has_config and found.kind != "none"):
+        return refusal_of(found, model)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.base.errors import RKDeckError, UsageError
 from core.convert.host import Host, Need, host_problems, measure_host, needed
 from core.convert.plan import output_folder, plan_conversion
-from core.convert.recipe import Problem, Recipe, validate
+from core.convert.recipe import Problem, Recipe, source_problems, validate
 from core.convert.toolkits import Toolkit
 from core.estimate.records import Estimate, Fit, LevelEstimate
 from core.estimate.table import estimate_model
@@ -119,6 +119,7 @@ def check_recipe(
     found: list[Problem] = []
     try:
         facts = local_facts(item.path)
+        found += source_problems(facts)
         shape = build_shape(facts)
     except RKDeckError as error:
         found.append(Problem("error", error))

@@ -12,8 +12,7 @@ from core.hub.addresses import parse_id
 from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
-from core.model.facts import ModelFacts
-from core.model.files import refusal_of, weight_files
+from core.model.facts import ModelFacts, why_no_source
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
@@ -84,7 +83,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     try:
         facts = cached_facts(services, detail)
         shape = build_shape(facts)
-        problem = problem or _other_weights(detail)
+        problem = problem or _no_source(facts)
     except RKDeckError as error:
         problem = error
     item = _source_of(services, detail)
@@ -225,11 +224,10 @@ def _is_called_now(services: Services, earlier: str, present: str) -> bool:
         return False
 
 
-def _other_weights(detail: ModelDetail) -> RKDeckError | None:
+def _no_source(facts: ModelFacts) -> RKDeckError | None:
     """What stands against converting a repository whose shape is known all the same."""
-    found = weight_files(file.path for file in detail.files)
     # Ready-made files are no fault: they are offered beside the estimate.
-    return None if found.kind == "rkllm" else refusal_of(found, detail.repo)
+    return None if facts.weights == "rkllm" else why_no_source(facts)
 
 
 def _source_of(services: Services, detail: ModelDetail) -> LibraryItem | None:

@@ -16,6 +16,7 @@ from core.lab.store import folder_key, item_key, stamp_of
 from core.lab.suggest import Suggestion, suggest
 from core.lab.weights import Place, TensorRef, open_folder
 from core.library.library import LibraryItem
+from core.model.facts import why_no_source
 from core.services import Services
 from core.usecases.fitting import cached_facts
 from core.usecases.library import local_facts
@@ -43,7 +44,7 @@ def start_analysis(services: Services, item_id: str) -> str:
 
     Raises:
         UsageError: `library.unknown`.
-        RefusedError: `lab.not_a_source`, `lab.already_quantized`.
+        RefusedError: `lab.not_a_source`, and as `core.model.facts.why_no_source`.
         RKDeckError: what is wrong with the model's files.
     """
     return analyse_model(services, services.library.get(item_id)).id
@@ -58,8 +59,9 @@ def analyse_model(services: Services, source: LibraryItem | Path) -> "JobHandle"
     folder, key = _folder(source), _key(services, source)
     # What is wrong with the headers is better told now than by a job.
     weights = open_folder(folder)
-    if weights.facts.quantization is not None:
-        raise RefusedError("lab.already_quantized", method=weights.facts.quantization)
+    refusal = why_no_source(weights.facts)
+    if refusal is not None:
+        raise refusal
     title = source.title if isinstance(source, LibraryItem) else folder.resolve().name
     return services.submit(AnalyzeOrder(folder, key, title))
 

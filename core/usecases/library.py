@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.library.library import LibraryFile, LibraryItem
-from core.model.facts import ModelFacts, load_local_facts
+from core.model.facts import ModelFacts, load_local_facts, why_no_source
 from core.services import Services
 from core.usecases.hub import ModelReport
 
@@ -22,7 +22,8 @@ def add_path(services: Services, path: Path) -> LibraryItem:
     """Enter a model folder or a .rkllm file where it lies (a file is read whole, for its digest).
 
     Raises:
-        RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`.
+        RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`, and as
+            `core.library.library.Library.add_source_folder`.
         RKDeckError: `convert.unreadable`.
     """
     path = path.absolute()
@@ -73,6 +74,7 @@ def item_report(services: Services, item_id: str) -> ModelReport:
     problem: RKDeckError | None = None
     try:
         facts = local_facts(item.path)
+        problem = why_no_source(facts)
     except RKDeckError as error:
         problem = error
     return ModelReport(item.repo, None, item, facts, problem, None, ())

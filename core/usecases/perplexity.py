@@ -19,7 +19,7 @@ from core.lab.perplexity.order import Engine, PerplexityOrder
 from core.lab.perplexity.store import PerplexityRun
 from core.lab.perplexity.texts import LabText, text_file
 from core.library.library import LibraryItem
-from core.model.facts import ModelFacts
+from core.model.facts import ModelFacts, why_no_source
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.library import local_facts
@@ -99,8 +99,8 @@ def measure(
     Raises:
         UsageError: `quantization.unknown_level`, `perplexity.bad_window`, `perplexity.bad_option`.
         RefusedError: `perplexity.needs_source`, `perplexity.text_*`, `perplexity.window_too_long`,
-            `perplexity.group_size`, `perplexity.already_quantized`, `perplexity.numpy_cannot`,
-            `perplexity.no_python`, `perplexity.not_enough_memory`.
+            `perplexity.group_size`, `perplexity.numpy_cannot`, `perplexity.no_python`,
+            `perplexity.not_enough_memory`; as `core.model.facts.why_no_source`.
         RKDeckError: what is wrong with the model's files.
     """
     if item is not None and item.kind != "source":
@@ -111,7 +111,7 @@ def measure(
     shape = build_shape(facts)
     levels = _levels(options)
     _check_options(options)
-    _check_levels(shape, levels)
+    _check_levels(facts, shape, levels)
     window, stride = _window(options, shape)
     text = _text(options.text)
     engine = _engine(options, folder, facts)
@@ -191,9 +191,10 @@ def _check_options(options: PerplexityOptions) -> None:
         raise UsageError("perplexity.bad_option", option="prompt", value=len(options.prompt))
 
 
-def _check_levels(shape: ModelShape, levels: tuple[Level, ...]) -> None:
-    if shape.quantization is not None:
-        raise RefusedError("perplexity.already_quantized", how=shape.quantization)
+def _check_levels(facts: ModelFacts, shape: ModelShape, levels: tuple[Level, ...]) -> None:
+    refusal = why_no_source(facts)
+    if refusal is not None:
+        raise refusal
     for level in levels:
         bad = shape.indivisible_by(level.group_size, inputs=True) if level.group_size else None
         if bad is not None:

@@ -151,7 +151,7 @@ def test_a_matrix_of_integers_is_not_measured(tmp_path: Path) -> None:
     # One matrix is enough to know the whole for somebody's packing, though the configuration is silent.
     with pytest.raises(RefusedError) as caught:
         analyse(folder)
-    assert caught.value.code == "lab.already_quantized"
+    assert caught.value.code == "model.already_quantized"
 
 
 def test_files_that_vanish_or_shrink_are_told(tmp_path: Path) -> None:
@@ -173,13 +173,13 @@ def test_folders_without_weights_and_damaged_ones_are_refused(tmp_path: Path) ->
     (empty / "model.safetensors").unlink()
     with pytest.raises(RKDeckError) as caught:
         open_folder(empty)
-    assert caught.value.code == "lab.no_weights"
+    assert caught.value.code == "model.no_weights"
     quantized = write_model(
         tmp_path / "gptq", {Q_PROJ: ("F32", (64, 64), None)}, quantization_config={"quant_method": "gptq"}
     )
     with pytest.raises(RKDeckError) as caught:
         analyse(open_folder(quantized))
-    assert caught.value.code == "lab.already_quantized"
+    assert caught.value.code == "model.already_quantized"
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "config.json").write_text(json.dumps({"architectures": ["X"], "model_type": "x"}))

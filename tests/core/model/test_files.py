@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
@@ -19,7 +21,10 @@ from core.model.facts import load_local_facts, local_weight_files
 from core.model.files import WeightFiles, WeightsKind, read_weight_files, refusal_of, weight_files
 from core.services import Services
 from core.usecases import hub as hub_use
+from core.usecases import lab as lab_use
 from core.usecases.conversion import check_recipe
+from core.usecases.library import item_report
+from core.usecases.perplexity import PerplexityOptions, measure
 from tests.support.models import write_random_model
 
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
@@ -154,10 +159,38 @@ def _plain(_folder: Path) -> None:
     """As it is."""
 
 
+def _packed(folder: Path) -> None:
+    """Four bits in words of 32, and not a word of it in config.json."""
+    path = folder / "model.safetensors"
+    packed = {
+        name: array.view(np.uint32) if array.ndim == 2 else array for name, array in load_file(path).items()
+    }
+    save_file(packed, path)
+
+
+def _mlx(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization": {"bits": 4, "group_size": 64}}))
+
+
+def _unmerged(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    wired = {name.replace("q_proj.", "q_proj.base_layer."): array for name, array in load_file(path).items()}
+    save_file(wired, path)
+
+
+def _lfs_pointer(folder: Path) -> None:
+    (folder / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
+    )
+
+
 CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
-    "plain": (_plain, None), "stale-index": (_stale_index, None), "bin-only": (_pickle, None),
+    "plain": (_plain, None), "stale-index": (_stale_index, None), "bin-only": (_pickle, "model.pickle_only"),
     "adapter": (_adapter, "model.adapter_only"), "gguf": (_gguf, "model.gguf_only"),
     "gguf-stub": (_gguf_stub, "model.gguf_only"), "onnx": (_onnx, "model.onnx_only"),
+    "packed": (_packed, "model.already_quantized"), "mlx": (_mlx, "model.already_quantized"),
+    "unmerged": (_unmerged, "model.adapter_unmerged"),
 }  # fmt: skip
 
 
@@ -195,6 +228,20 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
         with pytest.raises(RKDeckError) as caught:
             services.library.add_source_folder(folder)
         assert caught.value.code == code, "the library"
+        # As a download of all its files enters it: what is listed is no promise.
+        item = services.library.register(kind="source", title=case, path=folder, files=())
+        check = check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256))
+        assert code in {problem.error.code for problem in check.problems}, "the preflight"
+        assert not {problem.error.code for problem in check.problems} & {"convert.unsupported"}
+        problem = item_report(services, item.id).problem
+        assert problem is not None
+        assert problem.code == code, "the library's page"
+        with pytest.raises(RKDeckError) as caught:
+            lab_use.analyse_model(services, folder)
+        assert caught.value.code == code, "the laboratory"
+        with pytest.raises(RKDeckError) as caught:
+            measure(services, folder, PerplexityOptions())
+        assert caught.value.code == code, "perplexity"
         return
     facts, item = load_local_facts(folder), services.library.add_source_folder(folder)
     assert report.facts is not None
@@ -202,6 +249,28 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
     check = check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256))
     codes = {problem.error.code for problem in check.problems if problem.severity == "error"}
     assert codes == {"convert.no_toolkit"}, "the preflight"
+
+
+@pytest.mark.parametrize("change", [_lfs_pointer, lambda folder: (folder / "model.safetensors").unlink()])
+def test_a_pointer_or_a_config_without_weights_is_no_model_to_add(
+    services: Services, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    folder = write_random_model(tmp_path / "model")
+    change(folder)
+    with pytest.raises(RKDeckError) as caught:
+        services.library.add_source_folder(folder)
+    assert caught.value.code in {"estimate.bad_file", "library.not_a_model"}
+    assert services.library.list() == []
+
+
+def test_a_shard_that_links_to_nothing_is_no_model_to_add(services: Services, tmp_path: Path) -> None:
+    folder = write_random_model(tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / SHARDS[0])
+    (folder / SHARDS[1]).symlink_to(tmp_path / "blobs" / "gone")
+    (folder / INDEX).write_text(json.dumps({"weight_map": {"x": SHARDS[0], "y": SHARDS[1]}}))
+    with pytest.raises(RKDeckError) as caught:
+        services.library.add_source_folder(folder)
+    assert (caught.value.code, caught.value.facts["file"]) == ("estimate.missing_shard", SHARDS[1])
 
 
 def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -> None:

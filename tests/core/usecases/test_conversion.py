@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -217,9 +219,10 @@ def test_a_toolkit_that_was_not_added_is_a_problem(ready: Services, item: Librar
 def test_what_cannot_be_converted_at_all_has_no_cure(ready: Services, tmp_path: Path) -> None:
     quantized = write_random_model(tmp_path / "gptq", quantization_config={"quant_method": "gptq"})
     unknown = write_random_model(tmp_path / "novel", architectures=["NovelForCausalLM"])
-    for folder in (quantized, unknown):
-        check = use.check_recipe(ready, library.add_path(ready, folder).id, GOOD)
-        problem = the(check, "convert.unsupported")
+    for folder, code in ((quantized, "model.already_quantized"), (unknown, "convert.unsupported")):
+        # As a download enters it: packed weights cannot be added by hand.
+        entered = ready.library.register(kind="source", title="m", path=folder, files=())
+        problem = the(use.check_recipe(ready, entered.id, GOOD), code)
         assert problem.remedy is None
 
 
@@ -272,12 +275,26 @@ def test_a_host_too_small_is_told_in_gib(paths: AppPaths) -> None:
 
 
 def huge(folder: Path, tmp_path: Path) -> Path:
-    """A config of 999 wide layers without weights: more than any computer of these tests has room for."""
-    config = json.loads((folder / "config.json").read_text())
+    """Eight layers of 4 TiB in files that are holes: more than any computer of these tests has room for."""
     huge = tmp_path / "huge"
-    huge.mkdir()
-    sizes = {"hidden_size": 65536, "intermediate_size": 262144, "num_hidden_layers": 999, "vocab_size": 10**6}
-    (huge / "config.json").write_text(json.dumps(config | sizes))
+    shutil.copytree(folder, huge)
+    (huge / "model.safetensors").rename(huge / "first.safetensors")
+    config = json.loads((huge / "config.json").read_text())
+    (huge / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 10}))
+    for layer in range(2, 10):
+        shapes = {f"self_attn.{name}_proj": [128, 128] for name in "qkvo"} | {
+            "mlp.up_proj": [1 << 21, 1 << 20]
+        }
+        header, end = {}, 0
+        for name, shape in shapes.items():
+            begin, end = end, end + 2 * math.prod(shape)
+            header[f"model.layers.{layer}.{name}.weight"] = {
+                "dtype": "F16", "shape": shape, "data_offsets": [begin, end],
+            }  # fmt: skip
+        head = json.dumps(header).encode()
+        with (huge / f"layer-{layer}.safetensors").open("wb") as file:
+            file.write(len(head).to_bytes(8, "little") + head)
+            file.truncate(8 + len(head) + end)
     return huge
 
 

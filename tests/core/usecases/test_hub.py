@@ -135,7 +135,8 @@ def test_what_keeps_the_facts_away_is_told_beside_the_details(
 
 
 @pytest.mark.parametrize(
-    ("repo", "code"), [("some/gguf", "model.gguf_only"), ("some/bin", None), ("some/both", None)]
+    ("repo", "code"),
+    [("some/gguf", "model.gguf_only"), ("some/bin", "model.pickle_only"), ("some/both", None)],
 )
 def test_other_weights_are_estimated_from_the_configuration_alone_and_less_certainly(
     services: Services, repo: str, code: str | None

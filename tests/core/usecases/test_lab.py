@@ -173,7 +173,7 @@ def test_what_is_not_on_the_hub_is_told(services: Services) -> None:
     for source, name, code in (
         (HubModel(REPO), "nothing", "lab.no_tensor"),
         (HubModel("someone/nobody"), DOWN, "hub.not_found"),
-        (HubModel("someone/gguf"), DOWN, "lab.no_weights"),
+        (HubModel("someone/gguf"), DOWN, "model.gguf_only"),
         (HubModel(REPO), "model.norm.weight", "lab.not_linear"),
     ):
         with pytest.raises(RKDeckError) as caught:
