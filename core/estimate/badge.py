@@ -8,7 +8,9 @@ from core.base.units import GIB
 from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
 from core.estimate.records import Estimate, Fits, LevelEstimate
-from core.vendor.architectures import find_architecture
+from core.estimate.table import other_weights
+from core.model.files import WeightsKind
+from core.vendor.architectures import find_architecture, find_by_model_type
 from core.vendor.levels import Level, get_level
 from core.vendor.platforms import Platform
 
@@ -72,6 +74,9 @@ def guess_badge(
     *,
     context: int,
     board_ram_bytes: int | None,
+    model_type: str | None = None,
+    weights: WeightsKind | None = None,
+    quantization: str | None = None,
 ) -> Badge:
     """The badge before anything of the model was read; a verdict only where the bounds agree.
 
@@ -81,11 +86,20 @@ def guess_badge(
         platform: the board's SoC.
         context: in tokens.
         board_ram_bytes: MemTotal of the board.
+        model_type: what config.json says of itself, asked where it names no class.
+        weights: a form the toolkit is not given, as far as the Hub tells.
+        quantization: how the weights are packed already.
     """
+    reason = other_weights(weights, quantization)
+    if reason is not None:
+        return Badge("no", None, None, None, None, False, reason)
     classes = tuple(architectures)
-    if classes and all(find_architecture(name) is None for name in classes):
-        return Badge("no", None, None, None, None, False, note("architecture", architecture=classes[0]))
-    kinds = [kind for name in classes if (kind := find_architecture(name)) is not None]
+    names, find = (classes, find_architecture) if classes else ((), find_by_model_type)
+    if not classes and model_type is not None:
+        names = (model_type,)
+    kinds = [kind for name in names if (kind := find(name)) is not None]
+    if names and not kinds:
+        return Badge("no", None, None, None, None, False, note("architecture", architecture=names[0]))
     if any(kind.family in _NOT_BY_PARAMETERS for kind in kinds):
         return Badge(None, None, None, None, None, False, None)
     levels = [level for level in platform.levels if level.quantized]

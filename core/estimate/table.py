@@ -19,7 +19,7 @@ from core.vendor.platforms import Platform, context_limits
 # Weights the toolkit is not given: they have a road of their own to a board, or none.
 _OTHER_WEIGHTS: dict[WeightsKind, str] = {
     "rkllm": "weights_rkllm", "gguf": "weights_gguf", "onnx": "weights_onnx", "pickle": "weights_pickle",
-    "none": "weights_none",
+    "adapter": "weights_adapter", "none": "weights_none",
 }  # fmt: skip
 
 
@@ -96,14 +96,25 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note 
         if level.name in platform.refusals:
             return platform.refusals[level.name]
         return note("dtype", dtype=level.name, platform=platform.display_name)
-    other = _OTHER_WEIGHTS.get(shape.weights)
+    other = other_weights(shape.weights, shape.quantization)
     if other is not None:
-        return note(other)
-    if shape.quantization is not None:
-        return note("quantized", method=shape.quantization)
+        return other
     if not shape.known:
         return note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
+
+
+def other_weights(weights: WeightsKind | None, quantization: str | None) -> Note | None:
+    """Return why no level is made of such weights, None for a model's own, unpacked ones.
+
+    Args:
+        weights: their form, None while nobody knows.
+        quantization: how they are packed already, None when they are not.
+    """
+    other = None if weights is None else _OTHER_WEIGHTS.get(weights)
+    if other is not None:
+        return note(other)
+    return None if quantization is None else note("quantized", method=quantization)
 
 
 def _group_reason(shape: ModelShape, group_size: int) -> Note | None:

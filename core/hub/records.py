@@ -5,6 +5,7 @@ from typing import Literal
 
 from core.base.errors import JsonValue, RKDeckError
 from core.hub.addresses import parse_id
+from core.model.files import WeightsKind
 
 Sort = Literal["downloads", "likes", "updated", "created", "match"]
 
@@ -33,7 +34,9 @@ class ModelSummary:
         parameters: from the safetensors headers, as the Hub counted them.
         updated: ISO 8601.
         commit: of its newest revision.
-        architectures: classes of its config.json.
+        architectures: classes of its config.json; model_type: what it calls itself beside, or instead.
+        weights: their form where the hub tells one the toolkit is not given; None for all others.
+        quantization: how they are packed, as config.json or the types of the tensors tell; None when they are not.
         gated: whether the Hub asks for an account's agreement.
     """
 
@@ -47,6 +50,9 @@ class ModelSummary:
     tags: tuple[str, ...]
     commit: str | None = None
     architectures: tuple[str, ...] = ()
+    model_type: str | None = None
+    weights: WeightsKind | None = None
+    quantization: str | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the document's member."""

@@ -168,7 +168,7 @@ def detect_quantization(config: Mapping[str, JsonValue], tensors: Iterable[Tenso
     may be silent: then the tensors tell, by their names or because a matrix is not stored in floats of 16 bits or more.
     """
     for owner in (config, config.get("text_config")):
-        stated = _stated_quantization(owner) if isinstance(owner, dict) else None
+        stated = stated_quantization(owner) if isinstance(owner, dict) else None
         if stated is not None:
             return stated
     return next((found for tensor in tensors if (found := _packed(tensor)) is not None), None)
@@ -189,13 +189,19 @@ def refuse_unmerged(tensors: Iterable[TensorInfo], model: str) -> None:
             raise RefusedError("model.adapter_unmerged", model=model, tensor=printable(tensor.name))
 
 
-def _stated_quantization(config: Mapping[str, JsonValue]) -> str | None:
+def stated_quantization(config: Mapping[str, JsonValue]) -> str | None:
+    """Return how a config.json says its weights are quantized, None when it is silent."""
     stated = config.get("quantization_config")
     if isinstance(stated, dict):
         method = stated.get("quant_method")
         return method[:40] if isinstance(method, str) and method else "unknown"
     # MLX (mlx-lm, `utils.quantize_model`) has a key of its own, and may write nothing else.
     return "mlx" if isinstance(config.get("quantization"), dict) else None
+
+
+def packing_of(dtype: str) -> str:
+    """Return what weights stored in a type that is none of `FLOATS` are called."""
+    return "fp8" if dtype.startswith("F8_") else f"packed in {dtype}"
 
 
 def _packed(tensor: TensorInfo) -> str | None:
@@ -206,7 +212,7 @@ def _packed(tensor: TensorInfo) -> str | None:
         return found
     if last != "weight" or len(tensor.shape) < 2 or tensor.dtype in FLOATS:
         return None
-    return "fp8" if tensor.dtype.startswith("F8_") else f"packed in {tensor.dtype}"
+    return packing_of(tensor.dtype)
 
 
 def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:

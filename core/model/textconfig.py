@@ -59,7 +59,7 @@ def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
         head_dim = hidden // heads
     stated = _stated_class(config)
     return TextConfig(
-        class_name=stated or _model_type(config) or "unknown",
+        class_name=stated or stated_model_type(config) or "unknown",
         class_named=stated is not None,
         hidden=hidden,
         layers=_size(table, "num_hidden_layers", "num_layers", "n_layer"),
@@ -107,7 +107,8 @@ def _stated_class(config: Mapping[str, JsonValue]) -> str | None:
     return None
 
 
-def _model_type(config: Mapping[str, JsonValue]) -> str | None:
+def stated_model_type(config: Mapping[str, JsonValue]) -> str | None:
+    """Return config.json's `model_type`, None when it has none that is text."""
     model_type = config.get("model_type")
     return printable(model_type, 100) if isinstance(model_type, str) and model_type else None
 

@@ -14,6 +14,9 @@ def guess(model: ModelSummary, target: FitTarget) -> Badge:
         model.parameters,
         model.architectures,
         target.platform,
+        model_type=model.model_type,
+        weights=model.weights,
+        quantization=model.quantization,
         context=target.context,
         board_ram_bytes=target.board_ram_bytes,
     )

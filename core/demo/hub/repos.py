@@ -10,6 +10,8 @@ from typing import Any
 
 # What a search is sorted by: a count, or a date as text.
 Rank = int | str
+# Of a config.json, in a search result.
+_TOLD = ("architectures", "model_type", "quantization_config")
 _LFS_SUFFIXES = (".safetensors", ".rkllm", ".gguf", ".bin")
 _LFS_MIN_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 20
@@ -136,8 +138,7 @@ class HubRepo:
             tags.append(FACTS_ONLY)
         if any(file.name.endswith(".safetensors") for file in files):
             tags += ["transformers", "safetensors"]
-        if any(file.name.endswith(".rkllm") for file in files):
-            tags.append("rkllm")
+        tags += [form for form in ("rkllm", "gguf") if any(file.name.endswith(f".{form}") for file in files)]
         return tags
 
     def parameters(self) -> dict[str, Any] | None:
@@ -173,7 +174,7 @@ def _classes(config: Any) -> Any:  # noqa: ANN401  # a JSON document of the mode
     """What a search result tells of a config.json."""
     if not isinstance(config, dict):
         return config
-    return {name: config[name] for name in ("architectures", "model_type") if name in config}
+    return {name: config[name] for name in _TOLD if name in config}
 
 
 _known_digests: dict[tuple[Path, int, int], tuple[str, str]] = {}

@@ -9,9 +9,12 @@ from typing import TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from core.base import foreign
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
+from core.model.facts import FLOATS, packing_of, stated_quantization
+from core.model.files import WeightsKind
+from core.model.textconfig import stated_model_type
 
 _MAX_FILES = 20_000
 _MAX_TAGS = 200
@@ -21,6 +24,8 @@ _MAX_CURSOR_CHARACTERS = 4096
 _NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?\s*(?:[;,]|$)')
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ADAPTER_TAG = "base_model:adapter:"
+_FORM_TAGS: tuple[tuple[str, WeightsKind], ...] = (("pytorch", "pickle"), ("gguf", "gguf"), ("onnx", "onnx"))
 _Kind = TypeVar("_Kind")
 _log = logging.getLogger(__name__)
 
@@ -75,6 +80,9 @@ def parse_summary(value: object) -> ModelSummary:
     tags = tuple(printable(_checked("tags", tag, str), 100) for tag in told)
     licences = [tag.removeprefix("license:") for tag in tags if tag.startswith("license:")]
     safetensors = _member(value, "safetensors", dict)
+    # A repository's own config.json may be anything: it is no fault of the Hub's.
+    config = value.get("config")
+    config = config if isinstance(config, dict) else {}
     return ModelSummary(
         repo=printable(repo),
         downloads=_count(value, "downloads"),
@@ -85,16 +93,46 @@ def parse_summary(value: object) -> ModelSummary:
         gated=bool(value.get("gated")),
         tags=tags,
         commit=_digest(value, "sha", _COMMIT),
-        architectures=_architectures(value),
+        architectures=_architectures(config),
+        model_type=stated_model_type(config),
+        weights=_weights(tags, counted=safetensors is not None),
+        quantization=stated_quantization(config) or _packed(safetensors),
     )
 
 
-def _architectures(value: Mapping[str, object]) -> tuple[str, ...]:
-    """What a repository's own config.json says, which may be anything: it is no fault of the Hub's."""
-    config = value.get("config")
-    told = config.get("architectures") if isinstance(config, dict) else None
+def _architectures(config: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    told = config.get("architectures")
     names = told[:_MAX_ARCHITECTURES] if isinstance(told, list) else []
     return tuple(printable(name, 100) for name in names if isinstance(name, str))
+
+
+def _weights(tags: tuple[str, ...], *, counted: bool) -> WeightsKind | None:
+    """The form of the weights where tags tell one that is not safetensors.
+
+    The Hub tags a repository by the files it holds, and counts the parameters of safetensors.
+    """
+    if any(tag.startswith(_ADAPTER_TAG) for tag in tags):
+        return "adapter"
+    # Ready-made files are looked at for themselves, whatever lies beside.
+    if counted or not {"safetensors", "rkllm"}.isdisjoint(tags):
+        return None
+    return next((form for tag, form in _FORM_TAGS if tag in tags), None)
+
+
+def _packed(safetensors: Mapping[str, object] | None) -> str | None:
+    """The packing of weights whose types are mostly none that anybody computes with; None for floats.
+
+    The Hub counts parameters by type. A few integers are tables and positions.
+    """
+    counts = safetensors.get("parameters") if safetensors is not None else None
+    if not isinstance(counts, dict):
+        return None
+    sizes = {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}
+    others = [name for name in sizes if name not in FLOATS]
+    most = max(others, key=lambda name: sizes[name], default=None)
+    if most is None or 2 * sum(sizes[name] for name in others) <= sum(sizes.values()):
+        return None
+    return packing_of(printable(most, 20))
 
 
 def parse_detail(repo: str, value: object, told: Mapping[str, RepoFile] | None = None) -> ModelDetail:

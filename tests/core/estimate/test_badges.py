@@ -1,11 +1,13 @@
 """Fits at a glance: verdicts with what is free now, advice, badges guessed and exact, ready-made files by size."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.estimate.advice import advise
-from core.estimate.badge import estimate_badge, guess_badge
+from core.estimate.badge import Badge, estimate_badge, guess_badge
 from core.estimate.fit import BoardNow, fit_board
 from core.estimate.known_models import known_models
 from core.estimate.ready import estimate_ready
@@ -163,6 +165,32 @@ def test_an_architecture_the_toolkit_does_not_list_is_told_before_anything_is_re
     assert badge.verdict == "no"
     assert badge.reason is not None
     assert badge.reason.code == "architecture"
+
+
+def _badge(classes: tuple[str, ...] = (), **told: Any) -> Badge:  # noqa: ANN401  # the guess's own arguments
+    return guess_badge(10**9, classes, get_platform("rk3588"), context=512, board_ram_bytes=8 * GIB, **told)
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ({"weights": "gguf"}, "weights_gguf"), ({"weights": "pickle"}, "weights_pickle"),
+        ({"weights": "adapter"}, "weights_adapter"), ({"weights": "onnx"}, "weights_onnx"),
+        ({"quantization": "mlx"}, "quantized"), ({"model_type": "bert"}, "architecture"),
+    ],
+)  # fmt: skip
+def test_what_the_toolkit_is_not_given_is_told_before_anything_is_read(
+    told: dict[str, Any], code: str
+) -> None:
+    badge = _badge(**told)
+    assert badge.verdict == "no"
+    assert badge.reason is not None
+    assert badge.reason.code == code
+
+
+def test_a_model_type_is_asked_where_no_class_is_named() -> None:
+    assert _badge(model_type="qwen2") == _badge(("Qwen2ForCausalLM",))
+    assert _badge(("Qwen2ForCausalLM",), model_type="bert").verdict == "yes"
 
 
 @given(st.integers(1, 10**13), st.sampled_from([512, 4096, 16384]))

@@ -1,0 +1,93 @@
+"""What a search result tells of the weights before any header is read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.base.paths import AppPaths
+from core.base.settings import Settings
+from core.demo.hub.server import DemoHub
+from core.fitness.target import FitTarget
+from core.hub.huggingface.answers import parse_summary
+from core.hub.records import SearchQuery
+from core.services import Services
+from core.usecases import fitting
+from core.usecases import hub as hub_use
+from core.vendor.platforms import get_platform
+from tests.support.models import write_random_model
+
+TARGET = FitTarget(get_platform("rk3588"), 256, 8 << 30)
+
+
+@pytest.mark.parametrize(
+    ("told", "weights", "quantization"),
+    [
+        ({"tags": ["safetensors"], "safetensors": {"parameters": {"BF16": 9}, "total": 9}}, None, None),
+        ({"tags": ["gguf"]}, "gguf", None),
+        ({"tags": ["gguf", "safetensors"]}, None, None),
+        ({"tags": ["gguf", "rkllm"]}, None, None),
+        ({"tags": ["pytorch", "onnx"]}, "pickle", None),
+        ({"tags": ["onnx"]}, "onnx", None),
+        ({"tags": ["safetensors", "base_model:adapter:some/base"]}, "adapter", None),
+        ({"tags": ["base_model:quantized:some/base"]}, None, None),
+        ({"config": {"quantization_config": {"quant_method": "awq"}}}, None, "awq"),
+        ({"config": {"quantization_config": {}}}, None, "unknown"),
+        ({"config": {"quantization": {"bits": 4}}}, None, "mlx"),
+        ({"safetensors": {"parameters": {"U32": 8, "BF16": 2}, "total": 10}}, None, "packed in U32"),
+        ({"safetensors": {"parameters": {"F8_E4M3": 8, "F32": 2}, "total": 10}}, None, "fp8"),
+        ({"safetensors": {"parameters": {"I64": 1, "F16": 9}, "total": 10}}, None, None),
+        ({"safetensors": {"parameters": ["U32"], "total": 10}}, None, None),
+        ({"config": [], "tags": []}, None, None),
+    ],
+)
+def test_a_search_result_tells_the_form_of_the_weights(
+    told: dict[str, object], weights: str | None, quantization: str | None
+) -> None:
+    summary = parse_summary({"id": "a/b", **told})
+    assert (summary.weights, summary.quantization) == (weights, quantization)
+
+
+def _pack(folder: Path) -> Path:
+    write_random_model(folder, quantization_config={"quant_method": "gptq"})
+    return folder
+
+
+def _gguf(folder: Path) -> Path:
+    write_random_model(folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "m.Q4_0.gguf").write_bytes(b"GGUF" + bytes(100))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
+    root = tmp_path_factory.mktemp("repos")
+    repos = {
+        "some/plain": write_random_model(root / "plain"),
+        "some/unnamed": write_random_model(root / "unnamed", architectures=None),
+        "some/packed": _pack(root / "packed"),
+        "some/gguf": _gguf(root / "gguf"),
+    }
+    with DemoHub(repos) as hub:
+        yield hub
+
+
+@pytest.mark.parametrize(
+    ("repo", "verdict", "reason"),
+    [
+        ("some/plain", "yes", None), ("some/unnamed", "yes", None), ("some/packed", "no", "quantized"),
+        ("some/gguf", "no", "weights_gguf"),
+    ],
+)  # fmt: skip
+def test_the_badge_says_the_same_before_and_after_the_headers(
+    paths: AppPaths, hub: DemoHub, repo: str, verdict: str, reason: str | None
+) -> None:
+    with Services(paths, Settings(hub_endpoint=hub.url)) as services:
+        page = hub_use.search(services, SearchQuery("some"))
+        summary = next(model for model in page.models if model.repo == repo)
+        for badge in (fitting.guess(summary, TARGET), fitting.exact_badge(services, summary, TARGET)):
+            assert badge.verdict == verdict
+            if reason is not None:
+                assert badge.reason is not None
+                assert badge.reason.code == reason
