@@ -18,6 +18,10 @@ DISTRIBUTION = "rkllm_toolkit_simulated"
 VERSION = "1.3.0+simulated"
 _PACKAGES = ("numpy", "numpy.libs", "tqdm")
 _MODULES = {
+    "core.base.errors": "rkllm._errors",
+    "core.base.names": "rkllm._names",
+    "core.base.foreign": "rkllm._foreign",
+    "core.base.templates": "rkllm._templates",
     "core.quantization.affine": "rkllm._affine",
     "core.quantization.forward": "rkllm._forward",
     "core.demo.container": "rkllm._container",

@@ -13,12 +13,12 @@ from pathlib import Path
 from core.base.errors import JsonValue
 from core.base.names import printable
 from core.base.opening import open_regular, read_regular
+from core.base.templates import JSON_NAMES, NAMED_TEMPLATE, TEMPLATE_NAME, chat_template, read_small
 from core.deploy.layout import DeployedFile, Origin
 
 _OF_A_REPOSITORY = (
-    "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", "chat_template.jinja", "config.json",
-    "generation_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
-    "tokenizer_config.json",
+    "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE", TEMPLATE_NAME, "config.json",
+    "generation_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model", *JSON_NAMES,
 )  # fmt: skip
 RECIPE_NAME = "recipe.json"
 _MAX_BYTES = 64 << 20
@@ -43,6 +43,9 @@ def find_companions(model: Path, *, of_a_repository: bool) -> tuple[Companion, .
     wanted = {RECIPE_NAME: model.with_name(model.name + ".json")}
     if of_a_repository:
         wanted |= {name: model.with_name(name) for name in _OF_A_REPOSITORY}
+        if not wanted[TEMPLATE_NAME].is_file():
+            # A deployment has no folders, and this is what the name means there.
+            wanted[TEMPLATE_NAME] = model.parent / NAMED_TEMPLATE
     found = (_companion(path, name) for name, path in sorted(wanted.items()))
     return tuple(companion for companion in found if companion is not None)
 
@@ -54,15 +57,13 @@ def origin_of(
     paths = {companion.file.name: companion.path for companion in companions}
     recipe_file = _json(paths.get(RECIPE_NAME))
     recipe = recipe_file.get("recipe")
-    template = _text(paths.get("chat_template.jinja")) or _json(paths.get("tokenizer_config.json")).get(
-        "chat_template"
-    )
+    template = chat_template(lambda name: read_small(paths[name]) if name in paths else None)
     return Origin(
         files=tuple(companion.file for companion in companions),
         repo=repo or _word(recipe_file.get("repo")),
         revision=revision or _word(recipe_file.get("revision")),
         licence=_licence(_text(paths.get("README.md"))),
-        chat_template_sha256=_digest(template) if isinstance(template, str) and template else None,
+        chat_template_sha256=_digest(template) if template else None,
         recipe=recipe if isinstance(recipe, dict) else None,
     )
 

@@ -170,10 +170,10 @@ class RKLLM:
             **self._recipe,
             "simulated": True,
             "toolkit_version": TOOLKIT_VERSION,
-            "architecture": checkpoint.config["architectures"][0],
+            "architecture": checkpoint.architecture,
             # The head is stored of its own, tied or not, as the real toolkit does.
             "config": {**checkpoint.config, "tie_word_embeddings": False},
-            "chat_template": words.get("chat_template"),
+            "chat_template": checkpoint.chat_template,
             "template_words": {
                 key: words[key]
                 for key in ("bos_token", "eos_token", "pad_token")

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.base.templates import folder_template
 from core.demo.toolkit.stages import bar
 
 Weights = dict[str, npt.NDArray[np.float32]]
 _MAX_HEADER_BYTES = 100 << 20
+_CLASS_OF_TYPE = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM"}
 _FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
 
 
@@ -22,11 +24,13 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded model: config.json, tokenizer files as they are, float32 weights by name."""
+    """A loaded model: config.json with its class, tokenizer files as they are, float32 weights by name."""
 
     config: dict[str, Any]
+    architecture: str
     tokenizer_json: str
     tokenizer_config: dict[str, Any]
+    chat_template: str | None
     end_tokens: list[int]
     weights: Weights
 
@@ -39,13 +43,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        _refuse_unknown(config)
+        architecture = _known_class(config)
         tokenizer_config = _optional_json(folder / "tokenizer_config.json")
         generation = _optional_json(folder / "generation_config.json")
         return Checkpoint(
             config=config,
+            architecture=architecture,
             tokenizer_json=(folder / "tokenizer.json").read_text("utf-8"),
             tokenizer_config=tokenizer_config,
+            chat_template=folder_template(folder),
             end_tokens=_end_tokens(generation.get("eos_token_id", config.get("eos_token_id"))),
             weights=_load_weights(folder),
         )
@@ -53,12 +59,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         raise LoadError(f"Catch exception when loading model: {error}") from error
 
 
-def _refuse_unknown(config: dict[str, Any]) -> None:
-    name = (config.get("architectures") or ["unknown"])[0]
-    if name not in {"LlamaForCausalLM", "Qwen2ForCausalLM"}:
+def _known_class(config: dict[str, Any]) -> str:
+    # A class, or what AutoModel makes of the type where there is none.
+    name = (config.get("architectures") or [_CLASS_OF_TYPE.get(str(config.get("model_type")), "unknown")])[0]
+    if name not in _CLASS_OF_TYPE.values():
         raise LoadError(f"Not support {name}!")
-    if "quantization_config" in config:
+    if "quantization_config" in config or "quantization" in config:
         raise LoadError("Catch exception when optimizing model: 'mlp.down_proj'")
+    return str(name)
 
 
 def _end_tokens(value: Any) -> list[int]:  # noqa: ANN401  # JSON: a number, a list or nothing

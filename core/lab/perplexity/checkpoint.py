@@ -14,6 +14,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.opening import open_regular, read_regular
 from core.base.rendering._render import TemplateError, render
+from core.base.templates import folder_template
 from core.model.facts import ModelFacts, local_weight_files, parse_config
 from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
 from core.quantization.approximate import bfloat16_to_float32
@@ -71,7 +72,6 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     config = parse_config(_config_bytes(folder / "config.json"))
     settings = _small_json(folder / "tokenizer_config.json")
     tokenizer, prefix = load_tokenizer(folder)
-    template = settings.get("chat_template")
     words = {
         key: str(value.get("content", "") if isinstance(value, dict) else value)
         for key, value in settings.items()
@@ -83,7 +83,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         tokenizer=tokenizer,
         prefix=prefix,
         end_tokens=_end_tokens(config, _small_json(folder / "generation_config.json")),
-        template=template if isinstance(template, str) else None,
+        template=folder_template(folder),
         words=words,
     )
 

@@ -6,10 +6,14 @@ from pathlib import Path
 from core.base.digest import sha256_of
 from core.base.errors import RefusedError
 from core.base.opening import open_regular
+from core.base.templates import JSON_NAMES, NAMED_TEMPLATE, TEMPLATE_NAME
 from core.model.facts import local_names
 from core.model.files import CONFIG_NAME, weight_files
 
-_WHOLE = (CONFIG_NAME, "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "generation_config.json")
+_WHOLE = (
+    CONFIG_NAME, "tokenizer.json", "tokenizer.model", "generation_config.json", TEMPLATE_NAME, NAMED_TEMPLATE,
+    *JSON_NAMES,
+)  # fmt: skip
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096
 

@@ -1,0 +1,81 @@
+"""Where a model keeps the template of its chats: the one reader, for the laboratory, deployments and the stand-in.
+
+As `transformers` has it (tokenization_utils_base.py, `_from_pretrained`; utils/hub.py, `list_repo_templates`):
+
+    chat_template.jinja                        the template itself; it comes before all others
+    additional_chat_templates/NAME.jinja       named ones; `default` is the one to use
+    tokenizer_config.json                      "chat_template": a text, or a list of {"name", "template"}
+    chat_template.json                         the same member; written for processors
+
+What is named otherwise than `default` is for tools or retrieval: no template of plain chats.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from core.base.errors import JsonValue
+from core.base.foreign import members
+
+TEMPLATE_NAME = "chat_template.jinja"
+NAMED_TEMPLATE = "additional_chat_templates/default.jinja"
+JSON_NAMES = ("tokenizer_config.json", "chat_template.json")
+MAX_BYTES = 4 << 20
+
+_DEFAULT = "default"
+
+# Returns a file's bytes by its name, None where there is no such file, or no plain or small one.
+Read = Callable[[str], bytes | None]
+
+
+def chat_template(read: Read) -> str | None:
+    """Return a model's chat template, None where it has none that is text.
+
+    Args:
+        read: of the model's folder; asked for small files only.
+    """
+    for name in (TEMPLATE_NAME, NAMED_TEMPLATE):
+        data = read(name)
+        if data is not None:
+            return _text(data)
+    for name in JSON_NAMES:
+        found = _stated(members(_text(read(name) or b"") or "").get("chat_template"))
+        if found is not None:
+            return found
+    return None
+
+
+def folder_template(folder: Path) -> str | None:
+    """`chat_template` of a model folder on this computer; a file that cannot be read is none."""
+    return chat_template(lambda name: read_small(folder / name))
+
+
+def read_small(path: Path) -> bytes | None:
+    """Return the bytes of a plain file of at most `MAX_BYTES`, None of anything else."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError):  # ValueError: a name with a NUL
+        return None
+    return data if len(data) <= MAX_BYTES else None
+
+
+def _stated(value: JsonValue) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    entries = value if isinstance(value, list) else []
+    named = {
+        entry.get("name"): entry.get("template")
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    }
+    found = value.get(_DEFAULT) if isinstance(value, dict) else named.get(_DEFAULT)
+    return found if isinstance(found, str) and found else None
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8-sig") or None
+    except UnicodeDecodeError:
+        return None
