@@ -9,7 +9,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.calibration import check_calibration
 from core.convert.toolkits import Toolkit
 from core.estimate.table import support_reason
-from core.model.facts import ModelFacts, why_no_source
+from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.files import WITH_HEADERS
 from core.model.shape import ModelShape
 from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
@@ -86,14 +86,17 @@ class Problem:
 
 
 def source_problems(facts: ModelFacts) -> tuple[Problem, ...]:
-    """What keeps the toolkit from a model whatever the recipe: weights of another kind, or packed ones.
+    """What keeps the toolkit from a model whatever the recipe: weights of another kind, packed ones, no tokenizer.
 
     Who insists may try packed ones and pickles: there are toolkits that read some of them.
     """
-    refusal = why_no_source(facts)
-    if refusal is None:
-        return ()
-    return (Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}),)
+    problems: list[Problem] = []
+    refusal, no_tokenizer = why_no_source(facts), without_tokenizer(facts)
+    if refusal is not None:
+        problems.append(Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}))
+    if no_tokenizer is not None:
+        problems.append(Problem("error", no_tokenizer))
+    return tuple(problems)
 
 
 def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) -> tuple[Problem, ...]:

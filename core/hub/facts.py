@@ -7,7 +7,14 @@ from core.base.errors import RefusedError, RKDeckError
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
 from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config, refuse_unmerged
-from core.model.files import CONFIG_NAME, MAX_CONFIG_BYTES, WeightFiles, read_weight_files, shapeless
+from core.model.files import (
+    CONFIG_NAME,
+    MAX_CONFIG_BYTES,
+    WeightFiles,
+    has_tokenizer,
+    read_weight_files,
+    shapeless,
+)
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 
 _MAX_SHARDS = 512
@@ -56,6 +63,7 @@ def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
         bytes_fetched=reader.bytes_read,
         quantization=detect_quantization(config, tensors),
         weights=found.kind,
+        tokenizer=has_tokenizer(names),
     )
 
 

@@ -13,6 +13,7 @@ from core.model.files import (
     MAX_CONFIG_BYTES,
     WeightFiles,
     WeightsKind,
+    has_tokenizer,
     read_weight_files,
     refusal_of,
     shapeless,
@@ -54,6 +55,7 @@ class ModelFacts:
         bytes_fetched: bytes that came over the network to learn this; 0 for a local folder.
         quantization: how the weights are already quantized (`gptq`, `awq`, `fp8`, ...), None when not.
         weights: the form of the weights; tensors are known of those with headers only.
+        tokenizer: whether there is one beside them; None when nobody looked.
     """
 
     model: str
@@ -62,6 +64,7 @@ class ModelFacts:
     bytes_fetched: int
     quantization: str | None
     weights: WeightsKind
+    tokenizer: bool | None = None
 
 
 def load_local_facts(folder: Path) -> ModelFacts:
@@ -88,7 +91,10 @@ def load_local_facts(folder: Path) -> ModelFacts:
     headers = found.files if found.has_headers else ()
     tensors = join_shards(_shard_tensors(folder, name) for name in headers)
     refuse_unmerged(tensors, str(folder))
-    return ModelFacts(str(folder), config, tensors, 0, detect_quantization(config, tensors), found.kind)
+    quantization = detect_quantization(config, tensors)
+    return ModelFacts(
+        str(folder), config, tensors, 0, quantization, found.kind, tokenizer=has_tokenizer(names)
+    )
 
 
 def why_no_source(facts: ModelFacts) -> RefusedError | None:
@@ -98,6 +104,11 @@ def why_no_source(facts: ModelFacts) -> RefusedError | None:
         method = printable(facts.quantization, 40)
         return RefusedError("model.already_quantized", model=facts.model, method=method)
     return refusal
+
+
+def without_tokenizer(facts: ModelFacts) -> RefusedError | None:
+    """Why text cannot be turned into the model's tokens, as converting and measuring must; None where it can."""
+    return None if facts.tokenizer is not False else RefusedError("model.no_tokenizer", model=facts.model)
 
 
 def local_weight_files(folder: Path) -> WeightFiles:

@@ -45,6 +45,10 @@ _NOT_THE_MODEL = ("adapter_", "consolidated", "optimizer", "training_")
 # The same weights once more: a shard beside the merged file, another precision, the author's layout.
 _DUPLICATE = re.compile(r"(?:model(?:\.[\w-]+)?(?:-\d+-of-\d+)?|consolidated[\w.-]*)\.safetensors")
 _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
+# transformers' VOCAB_FILES_NAMES of all its tokenizers, and what models with a tokenizer of their own call theirs.
+_TOKENIZER = re.compile(
+    r"tokenizer(?!_config\.json).*|tokenization_.*\.py|.*vocab.*\.(?:json|txt)|.*\.(?:model|tiktoken)|tekken\.json"
+)
 # The same weights in other clothes, wherever they lie.
 _OTHER_FORMS = (
     ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".gguf",
@@ -145,6 +149,14 @@ def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
         return RefusedError("model.adapter_only", model=model, base=found.base)
     code = _REFUSALS.get(found.kind)
     return None if code is None else RefusedError(code, model=model)
+
+
+def has_tokenizer(names: Iterable[str]) -> bool:
+    """Whether a repository or folder holds what a tokenizer is made of; its configuration alone is not enough.
+
+    Generous, as models bring their own: a conversion refused in error is worse than one that fails.
+    """
+    return any(_TOKENIZER.fullmatch(name) for name in names)
 
 
 def shapeless(found: WeightFiles, model: str, *, has_config: bool) -> RefusedError | None:

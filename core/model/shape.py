@@ -203,6 +203,8 @@ def _notes(
         notes.append(note("not_benchmarked", architecture=name))
     if architecture.family == "moe":
         notes.append(note("mixture"))
+    if facts.tokenizer is False:
+        notes.append(note("no_tokenizer"))
     if facts.quantization:
         notes.append(note("quantized_source", method=printable(facts.quantization, 40)))
     elif not from_headers:

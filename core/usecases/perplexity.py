@@ -19,7 +19,7 @@ from core.lab.perplexity.order import Engine, PerplexityOrder
 from core.lab.perplexity.store import PerplexityRun
 from core.lab.perplexity.texts import LabText, text_file
 from core.library.library import LibraryItem
-from core.model.facts import ModelFacts, why_no_source
+from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.library import local_facts
@@ -100,7 +100,8 @@ def measure(
         UsageError: `quantization.unknown_level`, `perplexity.bad_window`, `perplexity.bad_option`.
         RefusedError: `perplexity.needs_source`, `perplexity.text_*`, `perplexity.window_too_long`,
             `perplexity.group_size`, `perplexity.numpy_cannot`, `perplexity.no_python`,
-            `perplexity.not_enough_memory`; as `core.model.facts.why_no_source`.
+            `perplexity.not_enough_memory`; as `core.model.facts.why_no_source`
+            and `without_tokenizer`.
         RKDeckError: what is wrong with the model's files.
     """
     if item is not None and item.kind != "source":
@@ -192,7 +193,7 @@ def _check_options(options: PerplexityOptions) -> None:
 
 
 def _check_levels(facts: ModelFacts, shape: ModelShape, levels: tuple[Level, ...]) -> None:
-    refusal = why_no_source(facts)
+    refusal = why_no_source(facts) or without_tokenizer(facts)
     if refusal is not None:
         raise refusal
     for level in levels:

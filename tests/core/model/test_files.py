@@ -18,7 +18,15 @@ from core.demo.hub.server import DemoHub
 from core.demo.toolkit.loading import weight_names
 from core.lab.weights import open_folder
 from core.model.facts import load_local_facts, local_weight_files
-from core.model.files import WeightFiles, WeightsKind, read_weight_files, refusal_of, weight_files
+from core.model.files import (
+    WeightFiles,
+    WeightsKind,
+    has_tokenizer,
+    read_weight_files,
+    refusal_of,
+    weight_files,
+)
+from core.model.shape import build_shape
 from core.services import Services
 from core.usecases import hub as hub_use
 from core.usecases import lab as lab_use
@@ -271,6 +279,34 @@ def test_a_shard_that_links_to_nothing_is_no_model_to_add(services: Services, tm
     with pytest.raises(RKDeckError) as caught:
         services.library.add_source_folder(folder)
     assert (caught.value.code, caught.value.facts["file"]) == ("estimate.missing_shard", SHARDS[1])
+
+
+@pytest.mark.parametrize(
+    ("names", "there"),
+    [
+        (["tokenizer.json"], True), (["tokenizer.model"], True), (["vocab.json", "merges.txt"], True),
+        (["qwen.tiktoken"], True), (["rwkv_vocab_v20230424.txt"], True), (["tokenization_own.py"], True),
+        (["spiece.model"], True), (["tekken.json"], True),
+        (["tokenizer_config.json", "special_tokens_map.json", "model.safetensors", "config.json"], False),
+        (["old/tokenizer_config.json"], False), ([], False),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_is_known_by_its_files(names: list[str], there: bool) -> None:
+    assert has_tokenizer(names) is there
+
+
+def test_without_a_tokenizer_a_model_is_estimated_but_neither_converted_nor_measured(
+    services: Services, tmp_path: Path
+) -> None:
+    folder = write_random_model(tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    assert "no_tokenizer" in {note.code for note in build_shape(load_local_facts(folder)).notes}
+    item = services.library.add_source_folder(folder)
+    check = check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256))
+    assert "model.no_tokenizer" in {problem.error.code for problem in check.problems}
+    with pytest.raises(RKDeckError) as caught:
+        measure(services, folder, PerplexityOptions())
+    assert caught.value.code == "model.no_tokenizer"
 
 
 def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -> None:
