@@ -17,6 +17,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import members
 from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
+from core.library.cached import check_links, snapshot_of
 from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import CONFIG_NAME, shapeless, weight_files
 
@@ -194,15 +195,17 @@ class Library:
             RefusedError: `library.not_a_model`; as `core.model.facts.why_no_source`; `names.unsafe_path` for weights
                 with such a name, or a folder whose path is not text.
             RKDeckError: as `core.model.facts.load_local_facts`.
+            As `core.library.cached.snapshot_of` and `check_links`, for a folder of huggingface_hub's cache.
         """
-        folder = path.absolute()
+        folder = snapshot_of(path.absolute())
         missing = _missing(local_names(folder))
         if missing is not None:
             raise RefusedError("library.not_a_model", path=str(path), missing=missing)
+        files, left_out = _sort_out(folder)
+        check_links(folder, [folder / file.name for file in files])
         unfit = why_no_source(load_local_facts(folder))
         if unfit is not None:
             raise unfit
-        files, left_out = _sort_out(folder)
         weights = local_weight_files(folder).files
         for item in left_out:
             if item.path in weights:

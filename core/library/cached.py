@@ -1,0 +1,70 @@
+"""Folders of huggingface_hub's own cache, where other programs keep what they downloaded.
+
+    models--OWNER--NAME/
+        refs/main               the commit it stands for, as text
+        blobs/DIGEST            the files' bytes
+        snapshots/COMMIT/NAME   links into blobs
+
+(huggingface_hub, file_download.py: `repo_folder_name`, `_get_pointer_path`; guide "Understand caching".)
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.names import printable
+
+_ROOT = re.compile(r"models--[\w.-]+", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_NAMED = 5
+
+
+def snapshot_of(folder: Path) -> Path:
+    """Return the snapshot a repository's cache folder stands for; any other folder is returned as it is.
+
+    Raises:
+        UsageError: `library.which_snapshot` where there are several, and nothing says which.
+        RKDeckError: `estimate.unreadable`.
+    """
+    if not _ROOT.fullmatch(folder.name):
+        return folder
+    try:
+        found = sorted(path for path in (folder / "snapshots").iterdir() if _COMMIT.fullmatch(path.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return folder
+    except OSError as error:
+        raise RKDeckError("estimate.unreadable", file=str(folder), problem=error.strerror or "") from error
+    usual = folder / "snapshots" / _ref(folder / "refs" / "main")
+    if usual in found:
+        return usual
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found[:_NAMED])
+        raise UsageError("library.which_snapshot", path=str(folder), snapshots=names)
+    return found[0] if found else folder
+
+
+def check_links(snapshot: Path, files: Iterable[Path]) -> None:
+    """Check that a snapshot's links stay in its repository's cache folder; other folders may link where they want.
+
+    Raises:
+        RefusedError: `library.link_leaves`.
+    """
+    root = snapshot.parent.parent
+    if snapshot.parent.name != "snapshots" or not _ROOT.fullmatch(root.name):
+        return
+    inside = root.resolve()
+    for file in files:
+        if not file.resolve().is_relative_to(inside):
+            name = printable(str(file.relative_to(snapshot)))
+            raise RefusedError("library.link_leaves", file=name, folder=str(root))
+
+
+def _ref(path: Path) -> str:
+    """The commit a ref names; a name no snapshot has where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(100).decode("ascii", "replace").strip()
+    except OSError:
+        text = ""
+    return text if _COMMIT.fullmatch(text) else "unknown"
