@@ -19,6 +19,7 @@ from core.vendor.platforms import Platform, context_limits
 # Weights the toolkit is not given: they have a road of their own to a board, or none.
 _OTHER_WEIGHTS: dict[WeightsKind, str] = {
     "rkllm": "weights_rkllm", "gguf": "weights_gguf", "onnx": "weights_onnx", "pickle": "weights_pickle",
+    "variant": "weights_variant", "layout": "weights_layout",
     "adapter": "weights_adapter", "none": "weights_none",
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What is known of a model before anything heavy: its config.json and its tensors' names and shapes."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from core.model.headers import (
 )
 
 MAX_TENSORS = 400_000
+MAX_NAMES = 20_000
+MAX_DEPTH = 3
 # What weights are stored in before anybody quantizes them.
 FLOATS = frozenset(("F64", "F32", "F16", "BF16"))
 
@@ -124,17 +127,48 @@ def local_weight_files(folder: Path) -> WeightFiles:
 
 
 def local_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of the files in a folder, none where there is no such folder.
+    """Return the names of the files in a folder and in those below it, none where there is no such folder.
+
+    Names are relative, parts joined by `/`, as a hub tells them. The folder's own files come first; of folders that
+    are deeper or fuller than any model's (somebody's home) the rest is left out, hidden ones too.
 
     Raises:
         RKDeckError: `estimate.unreadable`.
     """
+    found: list[str] = []
     try:
-        return tuple(entry.name for entry in folder.iterdir() if entry.is_file())
+        with os.scandir(folder) as entries:
+            here = sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
         raise RKDeckError("estimate.unreadable", file=str(folder), problem=error.strerror or "") from error
+    found += [entry.name for entry in here if _is_file(entry)]
+    for entry in here:
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            found += _names_below(Path(entry.path), folder, MAX_NAMES - len(found))
+    return tuple(found)
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link into a circle
+        return False
+
+
+def _names_below(folder: Path, root: Path, most: int) -> list[str]:
+    found: list[str] = []
+    # What cannot be listed holds nothing the toolkit could read either.
+    for path, folders, files in os.walk(folder):
+        place = Path(path).relative_to(root)
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".")]
+        if len(place.parts) >= MAX_DEPTH:
+            folders.clear()
+        found += [f"{place.as_posix()}/{name}" for name in sorted(files) if Path(path, name).is_file()]
+        if len(found) >= most:
+            return found[: max(0, most)]
+    return found
 
 
 def parse_config(data: bytes) -> dict[str, JsonValue]:

@@ -8,8 +8,9 @@ It looks where `transformers` looks, in its order (modeling_utils, `_get_resolve
     pytorch_model.bin.index.json        names its shards
 
 and behind these, what a model folder may hold instead: safetensors of other names (shards whose index is missing),
-pickle shards without an index, an adapter (LoRA) without its base, .rkllm, GGUF, ONNX. Only files beside config.json
-count as safetensors or pickles; the other forms may lie in folders, as their publishers put them.
+pickle shards without an index, an adapter (LoRA) without its base, .rkllm, GGUF, ONNX, another precision alone
+(`model.fp16.safetensors`), the author's own layout, a pipeline of several models, a model in a folder below. Only files
+beside config.json count as safetensors or pickles; the other forms may lie in folders, as their publishers put them.
 
 Names come from strangers; nothing here opens a file. What an index or an adapter's configuration says is read by the
 caller's `read`, so the same rule serves a folder, the Hub and a test.
@@ -24,7 +25,10 @@ from typing import Literal
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable, safe_relative_path
 
-WeightsKind = Literal["safetensors", "sharded", "pickle", "adapter", "rkllm", "gguf", "onnx", "none"]
+WeightsKind = Literal[
+    "safetensors", "sharded", "pickle", "adapter", "rkllm", "gguf", "onnx", "variant", "layout", "pipeline", "folder",
+    "none",
+]  # fmt: skip
 WITH_HEADERS = frozenset[WeightsKind](("safetensors", "sharded"))
 Why = Literal["stale_index", "duplicate", "other_form", "not_the_model"]
 Read = Callable[[str, int], bytes]
@@ -44,6 +48,11 @@ _SAFETENSORS = ".safetensors"
 _NOT_THE_MODEL = ("adapter_", "consolidated", "optimizer", "training_")
 # The same weights once more: a shard beside the merged file, another precision, the author's layout.
 _DUPLICATE = re.compile(r"(?:model(?:\.[\w-]+)?(?:-\d+-of-\d+)?|consolidated[\w.-]*)\.safetensors")
+# transformers reads these on demand only (`variant=`), which no toolkit makes.
+_VARIANT = re.compile(r"model\.[\w-]+?(?:-\d+-of-\d+)?\.safetensors", re.ASCII)
+# As Mistral and Meta publish theirs, Meta in a folder of its own.
+_LAYOUT = re.compile(r"(?:original/)?consolidated[\w.-]*\.(?:safetensors|pth)", re.ASCII)
+_PIPELINE = "model_index.json"
 _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 # transformers' VOCAB_FILES_NAMES of all its tokenizers, and what models with a tokenizer of their own call theirs.
 _TOKENIZER = re.compile(
@@ -56,7 +65,8 @@ _OTHER_FORMS = (
 
 _REFUSALS: dict[WeightsKind, str] = {
     "pickle": "model.pickle_only", "rkllm": "model.rkllm_only", "gguf": "model.gguf_only",
-    "onnx": "model.onnx_only", "none": "model.no_weights",
+    "onnx": "model.onnx_only", "variant": "model.variant_only", "layout": "model.layout_only",
+    "pipeline": "model.pipeline", "none": "model.no_weights",
 }  # fmt: skip
 
 
@@ -66,7 +76,9 @@ class WeightFiles:
 
     Attributes:
         kind: the form of the weights: one "safetensors" file or several that no index names, "sharded" by an index,
-            "pickle", "adapter" (a LoRA without its base), "rkllm", "gguf", "onnx"; "none" where there are none.
+            "pickle", "adapter" (a LoRA without its base), "rkllm", "gguf", "onnx", "variant" (another precision
+            without the plain file), "layout" (the author's, without the one of transformers), "pipeline" (diffusers),
+            "folder" (in one below, with its config.json); "none" where there are none.
         files: what holds the weights, in the order to read it. Of a kind with an index: what lies there of that
             form, until the index was read (`read_weight_files`).
         index: the index that names them, None without one.
@@ -147,6 +159,10 @@ def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
         if found.base is None:
             return RefusedError("model.adapter_without_base", model=model)
         return RefusedError("model.adapter_only", model=model, base=found.base)
+    if found.kind == "folder":
+        return RefusedError(
+            "model.in_folder", model=model, folder=printable(found.files[0].rpartition("/")[0])
+        )
     code = _REFUSALS.get(found.kind)
     return None if code is None else RefusedError(code, model=model)
 
@@ -211,7 +227,7 @@ def _choose(listed: list[str]) -> WeightFiles:
         return WeightFiles("safetensors", (SINGLE_NAME,))
     if INDEX_NAME in here:
         return WeightFiles("sharded", shards[:MAX_SHARDS], INDEX_NAME)
-    if shards:
+    if shards and not all(_VARIANT.fullmatch(name) for name in shards):
         return WeightFiles("safetensors", shards[:MAX_SHARDS])
     if PICKLE_NAME in here:
         return WeightFiles("pickle", (PICKLE_NAME,))
@@ -231,7 +247,21 @@ def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
         files = tuple(name for name in listed if name.lower().endswith(f".{form}"))
         if files:
             return WeightFiles(form, files)
-    return WeightFiles("none")
+    variants = tuple(name for name in here if _VARIANT.fullmatch(name))
+    if variants:
+        return WeightFiles("variant", variants)
+    if _PIPELINE in here:
+        return WeightFiles("pipeline")
+    layout = tuple(name for name in listed if _LAYOUT.fullmatch(name))
+    return WeightFiles("layout", layout) if layout else _choose_below(listed, here)
+
+
+def _choose_below(listed: list[str], here: list[str]) -> WeightFiles:
+    configs = {name.removesuffix(CONFIG_NAME) for name in listed if name.endswith(f"/{CONFIG_NAME}")}
+    below = tuple(
+        name for name in listed if name.endswith(_SAFETENSORS) and f"{name.rpartition('/')[0]}/" in configs
+    )
+    return WeightFiles("folder", below) if below and CONFIG_NAME not in here else WeightFiles("none")
 
 
 def _why(name: str, found: WeightFiles) -> Why | None:

@@ -17,7 +17,7 @@ from core.convert.recipe import Recipe
 from core.demo.hub.server import DemoHub
 from core.demo.toolkit.loading import weight_names
 from core.lab.weights import open_folder
-from core.model.facts import load_local_facts, local_weight_files
+from core.model.facts import load_local_facts, local_names, local_weight_files
 from core.model.files import (
     WeightFiles,
     WeightsKind,
@@ -68,7 +68,14 @@ INDEX = "model.safetensors.index.json"
         (["Q4/m.gguf", "config.json"], "gguf", ["Q4/m.gguf"]),
         (["a.RKLLM", "m.gguf"], "rkllm", ["a.RKLLM"]),
         (["onnx/model.onnx"], "onnx", ["onnx/model.onnx"]),
-        (["consolidated.safetensors", "old/m.safetensors"], "none", []),
+        (["model.fp16.safetensors", "config.json"], "variant", ["model.fp16.safetensors"]),
+        (["model.fp16.safetensors", "pytorch_model.bin"], "pickle", ["pytorch_model.bin"]),
+        (["consolidated.safetensors", "params.json"], "layout", ["consolidated.safetensors"]),
+        (["config.json", "original/consolidated.00.pth"], "layout", ["original/consolidated.00.pth"]),
+        (["model_index.json", "unet/config.json", "unet/model.safetensors"], "pipeline", []),
+        (["fp16/config.json", "fp16/model.safetensors"], "folder", ["fp16/model.safetensors"]),
+        (["config.json", "fp16/config.json", "fp16/model.safetensors"], "none", []),
+        (["old/m.safetensors"], "none", []),
         (["README.md", "config.json"], "none", []),
         ([], "none", []),
     ],
@@ -167,6 +174,33 @@ def _plain(_folder: Path) -> None:
     """As it is."""
 
 
+def _gguf_below(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "Q4").mkdir()
+    (folder / "Q4" / "tiny.gguf").write_bytes(b"GGUF" + bytes(100))
+
+
+def _variant(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model.fp16.safetensors")
+
+
+def _layout(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "consolidated.safetensors")
+
+
+def _pipeline(folder: Path) -> None:
+    (folder / "unet").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).rename(folder / "unet" / name)
+    (folder / "model_index.json").write_text("{}")
+
+
+def _below(folder: Path) -> None:
+    (folder / "fp16").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).rename(folder / "fp16" / name)
+
+
 def _packed(folder: Path) -> None:
     """Four bits in words of 32, and not a word of it in config.json."""
     path = folder / "model.safetensors"
@@ -198,7 +232,9 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "adapter": (_adapter, "model.adapter_only"), "gguf": (_gguf, "model.gguf_only"),
     "gguf-stub": (_gguf_stub, "model.gguf_only"), "onnx": (_onnx, "model.onnx_only"),
     "packed": (_packed, "model.already_quantized"), "mlx": (_mlx, "model.already_quantized"),
-    "unmerged": (_unmerged, "model.adapter_unmerged"),
+    "unmerged": (_unmerged, "model.adapter_unmerged"), "gguf-below": (_gguf_below, "model.gguf_only"),
+    "variant": (_variant, "model.variant_only"), "layout": (_layout, "model.layout_only"),
+    "pipeline": (_pipeline, "model.pipeline"), "below": (_below, "model.in_folder"),
 }  # fmt: skip
 
 
@@ -229,9 +265,7 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
     report = hub_use.hub_report(services, f"some/{case}")
     assert (report.problem.code if report.problem else None) == code, "the Hub"
     assert report.detail is not None
-    assert weight_files(file.path for file in report.detail.files) == weight_files(
-        path.name for path in folder.iterdir()
-    )
+    assert weight_files(file.path for file in report.detail.files) == weight_files(local_names(folder))
     if code is not None:
         with pytest.raises(RKDeckError) as caught:
             services.library.add_source_folder(folder)
