@@ -14,6 +14,7 @@ from typing import NoReturn
 from core.base.errors import RefusedError
 from core.base.names import printable
 from core.base.opening import open_regular
+from core.convert.lengths import SampleLengths
 
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
 MAX_BYTES = 64 << 20
@@ -32,42 +33,70 @@ class Calibration:
     Attributes:
         samples: entries of the list; None when the file is none.
         errors: what makes the toolkit fail; one for all entries with the same fault.
+        long: samples that are longer than the context, which may cost memory or be cut.
         warnings: what it takes, but is hardly meant.
     """
 
     samples: int | None
     errors: tuple[RefusedError, ...] = ()
+    long: tuple[RefusedError, ...] = ()
     warnings: tuple[RefusedError, ...] = ()
 
 
-def check_calibration(path: Path) -> Calibration:
-    """Read a file of calibration data as the toolkit will; whatever it is, this only tells. Entries count from 1."""
+def check_calibration(path: Path, context: int | None = None, folder: Path | None = None) -> Calibration:
+    """Read a file of calibration data as the toolkit will; whatever it is, this only tells. Entries count from 1.
+
+    Args:
+        path: the file.
+        context: in tokens, that no sample should be longer than; None leaves lengths alone.
+        folder: of the model, whose tokenizer counts; None when nobody knows it.
+    """
     try:
         entries = _entries(path)
     except RefusedError as error:
         return Calibration(None, (error,))
     faults: dict[tuple[str, str], list[int]] = {}
-    seen: set[tuple[object, object]] = set()
-    repeated: list[int] = []
+    samples: dict[int, tuple[str, str]] = {}
     for number, entry in enumerate(entries, 1):
         found = tuple(_faults(entry))
         for fault in found:
             faults.setdefault(fault, []).append(number)
         if not found and isinstance(entry, dict):
-            sample = (entry["input"], entry["target"])
-            if sample in seen:
-                repeated.append(number)
-            seen.add(sample)
+            samples[number] = (entry["input"], entry["target"])
     errors = tuple(
         RefusedError(code, entries=_named(numbers), count=len(numbers), found=found)
         for (code, found), numbers in faults.items()
     )
-    warnings = (
-        (RefusedError("convert.dataset_repeats", entries=_named(repeated), count=len(repeated)),)
-        if repeated
-        else ()
+    long, maybe_long = _lengths(samples, context, folder)
+    return Calibration(len(entries), errors, long, _repeats(samples) + maybe_long)
+
+
+def _repeats(samples: dict[int, tuple[str, str]]) -> tuple[RefusedError, ...]:
+    first: dict[tuple[str, str], int] = {}
+    repeated = [number for number, sample in samples.items() if first.setdefault(sample, number) != number]
+    if not repeated:
+        return ()
+    return (RefusedError("convert.dataset_repeats", entries=_named(repeated), count=len(repeated)),)
+
+
+def _lengths(
+    samples: dict[int, tuple[str, str]], context: int | None, folder: Path | None
+) -> tuple[tuple[RefusedError, ...], tuple[RefusedError, ...]]:
+    """What is longer than the context, and what may be."""
+    if context is None:
+        return (), ()
+    lengths = SampleLengths(context, folder)
+    found = {number: lengths.too_long(prompt + answer) for number, (prompt, answer) in samples.items()}
+    long = [number for number, is_long in found.items() if is_long]
+    unknown = [number for number, is_long in found.items() if is_long is None]
+    error = RefusedError(
+        "convert.dataset_entry_long",
+        entries=_named(long), count=len(long), context=context, longest=lengths.longest,
+    )  # fmt: skip
+    warning = RefusedError(
+        "convert.dataset_maybe_long", entries=_named(unknown), count=len(unknown), context=context
     )
-    return Calibration(len(entries), errors, warnings)
+    return (error,) if long else (), (warning,) if unknown else ()
 
 
 def _entries(path: Path) -> list[object]:

@@ -36,7 +36,7 @@ def plan_conversion(
     """
     facts = load_local_facts(folder)
     shape = build_shape(facts)
-    problems = source_problems(facts) + validate(recipe, shape, toolkit)
+    problems = source_problems(facts) + validate(recipe, shape, toolkit, folder)
     _refuse(problems, force=force)
     making = recipe.target()
     title = item.title if item else folder.resolve().name

@@ -99,13 +99,16 @@ def source_problems(facts: ModelFacts) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) -> tuple[Problem, ...]:
+def validate(
+    recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None, folder: Path | None = None
+) -> tuple[Problem, ...]:
     """Check a recipe before anything starts; errors first. Whatever the recipe says, this only tells.
 
     Args:
         recipe: what is wanted.
         shape: of the model; None leaves out what depends on it.
         toolkit: that is to do it; None leaves out what depends on its version.
+        folder: of the model, whose tokenizer measures calibration samples; None leaves them bounded only.
     """
     problems = _context_problems(recipe)
     try:
@@ -119,7 +122,7 @@ def validate(recipe: Recipe, shape: ModelShape | None, toolkit: Toolkit | None) 
     if shape is not None and toolkit is not None:
         problems += _version_problems(shape, toolkit)
     problems += _option_problems(recipe)
-    problems += _dataset_problems(recipe)
+    problems += _dataset_problems(recipe, folder)
     return tuple(sorted(problems, key=lambda problem: problem.severity))
 
 
@@ -213,14 +216,15 @@ def _option_problems(recipe: Recipe) -> list[Problem]:
     ]
 
 
-def _dataset_problems(recipe: Recipe) -> list[Problem]:
+def _dataset_problems(recipe: Recipe, folder: Path | None) -> list[Problem]:
     if recipe.dataset is None:
         return [Problem("warning", RefusedError("convert.no_dataset"))]
     if not _exists(recipe.dataset):
         return []  # told among the options
-    found = check_calibration(recipe.dataset)
+    found = check_calibration(recipe.dataset, recipe.context, folder)
     return [
         *(Problem("error", error, final=True) for error in found.errors),
+        *(Problem("error", error) for error in found.long),
         *(Problem("warning", warning) for warning in found.warnings),
     ]
 

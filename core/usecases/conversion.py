@@ -127,7 +127,7 @@ def check_recipe(
         toolkit = _toolkit(services, toolkit_python)
     except UsageError as error:
         found.append(Problem("error", error))
-    found += validate(recipe, shape, toolkit)
+    found += validate(recipe, shape, toolkit, item.path)
     folder = output_folder(services.paths.library)
     host, need = measure_host(folder), _need(shape, recipe)
     found += host_problems(host, need, folder)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.units import GIB
+from core.convert.calibration import check_calibration
 from core.convert.host import measure_host
 from core.convert.plan import calls
 from core.convert.recipe import Recipe
@@ -258,17 +259,17 @@ def _with_toolkit(
 
     if options.prompt is not None:
         raise UsageError("perplexity.bad_option", option="prompt", value="toolkit")
-    if options.dataset is not None and not options.dataset.is_file():
-        raise RefusedError("convert.input_missing", path=str(options.dataset))
     toolkit = services.toolkits.choose(None if options.python is None else str(options.python))
     _, prefix = load_tokenizer(order.source)
     limits = context_limits()
     steps = math.ceil((order.window + len(prefix)) / limits.multiple)
+    context = max(limits.min, steps * limits.multiple)
+    _check_dataset(options, context, order.source)
     made: dict[str, JsonValue] = {}
     for level in order.levels_found():
         recipe = Recipe(
             _platform(shape, level, options.platform).name, level.name,
-            max(limits.min, steps * limits.multiple), dataset=options.dataset, device=options.device,
+            context, dataset=options.dataset, device=options.device,
         )  # fmt: skip
         # The last call is the export.
         made[level.name] = list[JsonValue](calls(order.source, recipe, toolkit.version)[:-1])
@@ -277,6 +278,17 @@ def _with_toolkit(
         "platform": options.platform, "dataset": options.dataset.name if options.dataset else None,
     }  # fmt: skip
     return replace(order, python=toolkit.python, calls=made, toolkit=facts)
+
+
+def _check_dataset(options: PerplexityOptions, context: int, folder: Path) -> None:
+    """Refuse calibration data as a conversion does."""
+    if options.dataset is None:
+        return
+    if not options.dataset.exists():
+        raise RefusedError("convert.input_missing", path=str(options.dataset))
+    found = check_calibration(options.dataset, context, folder)
+    for error in found.errors + (() if options.force else found.long):
+        raise error
 
 
 def _platform(shape: ModelShape, level: Level, wanted: str | None) -> Platform:

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.base.errors import RefusedError
+from core.cli.main import run as rkdeck
 from core.convert.calibration import check_calibration
+from core.convert.order import ConvertOrder
+from core.convert.plan import plan_conversion
 from core.convert.recipe import Recipe, validate
+from core.convert.toolkits import ToolkitRegistry
+from tests.support.models import write_random_model
 
 GOOD = {"input": "What is a rock?", "target": "A stone."}
 
@@ -74,6 +80,86 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 def test_a_folder_or_a_pipe_is_no_calibration_data(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert codes(tmp_path) == codes(tmp_path / "pipe") == ["dataset_no_file"]
+
+
+def test_samples_longer_than_the_context_are_counted_in_the_models_own_tokens(tmp_path: Path) -> None:
+    folder = write_random_model(tmp_path / "model")  # its tokens are bytes
+    path = tmp_path / "data.json"
+    path.write_text(
+        json.dumps([GOOD, {"input": "x" * 40, "target": "y" * 24}, {"input": "x" * 41, "target": "y" * 24}])
+    )
+    found = check_calibration(path, 64, folder)
+    assert found.errors == ()
+    assert [(error.code, error.facts) for error in found.long] == [
+        ("convert.dataset_entry_long", {"entries": "3", "count": 1, "context": 64, "longest": 65})
+    ]
+    assert check_calibration(path, 65, folder).long == ()
+
+
+@pytest.mark.parametrize("folder", [None, "empty", "damaged"])
+def test_without_a_tokenizer_characters_are_a_bound_and_it_says_so(
+    tmp_path: Path, folder: str | None
+) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([{"input": "x" * 64, "target": "y" * 64}, GOOD]))
+    model = None if folder is None else tmp_path / folder
+    if model is not None:
+        model.mkdir()
+    if folder == "damaged":
+        (tmp_path / folder / "tokenizer.json").write_text("{")
+    found = check_calibration(path, 64, model)
+    assert (found.errors, found.long) == ((), ())
+    assert [(error.code, error.facts["entries"]) for error in found.warnings] == [
+        ("convert.dataset_maybe_long", "1")
+    ]
+
+
+def test_half_a_character_is_counted_and_does_not_fail(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([{"input": "\ud800" * 200, "target": "y"}]))
+    assert check_calibration(path, 64, write_random_model(tmp_path / "model")).errors == ()
+
+
+def test_who_insists_may_convert_with_long_samples_but_not_with_unreadable_ones(
+    tmp_path: Path, toolkit_python: Path, registry: ToolkitRegistry
+) -> None:
+    folder, path = write_random_model(tmp_path / "model"), tmp_path / "data.json"
+    toolkit = registry.add(toolkit_python)
+
+    def plan(*, force: bool) -> ConvertOrder:
+        recipe = Recipe(platform="rk3588", dtype="w8a8", context=64, dataset=path)
+        return plan_conversion(folder, recipe, toolkit, library_folder=tmp_path, force=force)
+
+    path.write_text(json.dumps([{"input": "x" * 65, "target": "y"}]))
+    with pytest.raises(RefusedError) as caught:
+        plan(force=False)
+    assert caught.value.code == "convert.dataset_entry_long"
+    assert plan(force=True).calls[1]["arguments"]["dataset"] == str(path)  # type: ignore[index, call-overload]
+    path.write_text("[]")
+    with pytest.raises(RefusedError) as caught:
+        plan(force=True)
+    assert caught.value.code == "convert.dataset_empty"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [("[]", "convert.dataset_empty"), ('[{"prompt": "a"}]', "convert.dataset_entry_keys"),
+     (json.dumps([{"input": "x" * 9999, "target": "y"}]), "convert.dataset_entry_long")],
+)  # fmt: skip
+def test_the_command_line_refuses_bad_data_before_anything_starts_and_exits_with_3(
+    tmp_path: Path, toolkit_python: Path, capsys: pytest.CaptureFixture[str], data: str, code: str
+) -> None:
+    folder, path, home = write_random_model(tmp_path / "model"), tmp_path / "data.json", tmp_path / "home"
+    path.write_text(data)
+    assert rkdeck(["toolkit", "add", str(toolkit_python), "--home", str(home)]) == 0
+    capsys.readouterr()
+    usual = ["--json", "--home", str(home), "--dataset", str(path)]
+    convert = ["convert", str(folder), "--platform", "rk3588", "--dtype", "w8a8", "--context", "64", *usual]
+    perplexity = ["perplexity", str(folder), "--engine", "toolkit", "--level", "w8a8", *usual]
+    for arguments in (convert, perplexity):
+        assert rkdeck(arguments) == 3, arguments
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"]["code"] == code
+    assert not list((home / "jobs").glob("*"))
 
 
 def test_a_recipe_tells_it_before_anything_starts_and_nobody_may_insist(tmp_path: Path) -> None:
