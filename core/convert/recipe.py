@@ -90,13 +90,11 @@ def source_problems(facts: ModelFacts) -> tuple[Problem, ...]:
 
     Who insists may try packed ones and pickles: there are toolkits that read some of them.
     """
-    problems: list[Problem] = []
-    refusal, no_tokenizer = why_no_source(facts), without_tokenizer(facts)
+    refusal = why_no_source(facts)
     if refusal is not None:
-        problems.append(Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}))
-    if no_tokenizer is not None:
-        problems.append(Problem("error", no_tokenizer))
-    return tuple(problems)
+        return (Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}),)
+    no_tokenizer = without_tokenizer(facts)
+    return () if no_tokenizer is None else (Problem("error", no_tokenizer),)
 
 
 def validate(

@@ -23,6 +23,15 @@ _OTHER_WEIGHTS: dict[WeightsKind, str] = {
     "adapter": "weights_adapter", "none": "weights_none",
 }  # fmt: skip
 
+# Models refused before they are estimated; ready-made files are no refusal to whoever looks for a model to run.
+_REFUSALS = {
+    "model.adapter_only": "weights_adapter", "model.adapter_without_base": "weights_adapter",
+    "model.adapter_unmerged": "weights_unmerged", "model.gguf_only": "weights_gguf",
+    "model.onnx_only": "weights_onnx", "model.pickle_only": "weights_pickle",
+    "model.variant_only": "weights_variant", "model.layout_only": "weights_layout",
+    "model.pipeline": "weights_pipeline", "model.in_folder": "weights_folder",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _Question:
@@ -103,6 +112,12 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note 
     if not shape.known:
         return note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
+
+
+def refusal_reason(code: str) -> Note | None:
+    """Return why no level is made of a model that was refused with a code; None for what says nothing of it."""
+    reason = _REFUSALS.get(code)
+    return None if reason is None else note(reason)
 
 
 def other_weights(weights: WeightsKind | None, quantization: str | None) -> Note | None:

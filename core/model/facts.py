@@ -75,8 +75,8 @@ def load_local_facts(folder: Path) -> ModelFacts:
 
     Raises:
         RKDeckError: `estimate.no_config` (no config.json), `estimate.unreadable`, `estimate.bad_config`,
-            `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file` and, from `names`,
-            `names.unsafe_path` for a shard name that leaves the folder.
+            `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file`, `estimate.lfs_pointer` and, from
+            `names`, `names.unsafe_path` for a shard name that leaves the folder.
         RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; and,
             where there is no config.json either, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`,
             `model.pickle_only`.
@@ -272,6 +272,8 @@ def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:
     except OSError as error:
         raise RKDeckError("estimate.unreadable", file=str(path), problem=error.strerror or "") from error
     except RKDeckError as error:
+        if error.code == "estimate.lfs_pointer":
+            raise RKDeckError(error.code, file=str(path)) from error
         raise RKDeckError("estimate.bad_file", file=str(path), problem=_cause(error)) from error
 
 

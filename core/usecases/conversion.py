@@ -119,8 +119,8 @@ def check_recipe(
     found: list[Problem] = []
     try:
         facts = local_facts(item.path)
-        found += source_problems(facts)
         shape = build_shape(facts)
+        found += source_problems(facts)
     except RKDeckError as error:
         found.append(Problem("error", error))
     try:

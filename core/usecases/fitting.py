@@ -1,10 +1,12 @@
 """Does it fit: models of the Hub against the active board, from what was read before or from their headers."""
 
+from core.base.errors import RefusedError
 from core.estimate.badge import Badge, estimate_badge, guess_badge
-from core.estimate.table import estimate_model
+from core.estimate.table import estimate_model, refusal_reason
 from core.fitness.target import FitTarget
 from core.hub.records import ModelDetail, ModelSummary
 from core.model.facts import ModelFacts
+from core.model.shape import build_shape
 from core.services import Services
 
 
@@ -28,13 +30,22 @@ def exact_badge(services: Services, model: ModelSummary, target: FitTarget) -> B
     Raises:
         RKDeckError: as `core.hub.facts.fetch_facts` and `core.estimate.table.estimate_model`.
     """
+    try:
+        facts = summary_facts(services, model)
+        shape = build_shape(facts)
+    except RefusedError as error:
+        reason = refusal_reason(error.code)
+        if reason is None:
+            raise
+        return Badge("no", None, None, None, None, True, reason)
     return estimate_badge(
         estimate_model(
-            summary_facts(services, model),
+            facts,
             target.platform,
             context=target.context,
             board_ram_bytes=target.board_ram_bytes,
             now=target.now,
+            shape=shape,
         )
     )
 

@@ -138,8 +138,21 @@ class HubRepo:
             tags.append(FACTS_ONLY)
         if any(file.name.endswith(".safetensors") for file in files):
             tags += ["transformers", "safetensors"]
+        if any(file.name == "adapter_config.json" for file in files):
+            tags.append(f"base_model:adapter:{self._base}")
         tags += [form for form in ("rkllm", "gguf") if any(file.name.endswith(f".{form}") for file in files)]
         return tags
+
+    @property
+    def _base(self) -> str:
+        try:
+            return str(
+                json.loads((self.folder / "adapter_config.json").read_text("utf-8"))[
+                    "base_model_name_or_path"
+                ]
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return "unknown"
 
     def parameters(self) -> dict[str, Any] | None:
         """Parameters by type, counted in the headers of the weights."""

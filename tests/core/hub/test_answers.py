@@ -60,6 +60,13 @@ def _gguf(folder: Path) -> Path:
     return folder
 
 
+def _adapter(folder: Path) -> Path:
+    write_random_model(folder)
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "some/plain"}')
+    return folder
+
+
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
     root = tmp_path_factory.mktemp("repos")
@@ -68,6 +75,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
         "some/unnamed": write_random_model(root / "unnamed", architectures=None),
         "some/packed": _pack(root / "packed"),
         "some/gguf": _gguf(root / "gguf"),
+        "some/adapter": _adapter(root / "adapter"),
     }
     with DemoHub(repos) as hub:
         yield hub
@@ -77,7 +85,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
     ("repo", "verdict", "reason"),
     [
         ("some/plain", "yes", None), ("some/unnamed", "yes", None), ("some/packed", "no", "quantized"),
-        ("some/gguf", "no", "weights_gguf"),
+        ("some/gguf", "no", "weights_gguf"), ("some/adapter", "no", "weights_adapter"),
     ],
 )  # fmt: skip
 def test_the_badge_says_the_same_before_and_after_the_headers(

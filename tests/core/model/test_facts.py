@@ -78,7 +78,8 @@ def test_an_lfs_pointer_is_called_by_name(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     with pytest.raises(RKDeckError) as caught:
         load_local_facts(tmp_path)
-    assert caught.value.facts["problem"] == "lfs pointer"
+    assert caught.value.code == "estimate.lfs_pointer"
+    assert caught.value.facts["file"] == str(tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "a/../../b", "", "a\nb"])

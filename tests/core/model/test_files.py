@@ -301,7 +301,7 @@ def test_a_pointer_or_a_config_without_weights_is_no_model_to_add(
     change(folder)
     with pytest.raises(RKDeckError) as caught:
         services.library.add_source_folder(folder)
-    assert caught.value.code in {"estimate.bad_file", "library.not_a_model"}
+    assert caught.value.code in {"estimate.lfs_pointer", "library.not_a_model"}
     assert services.library.list() == []
 
 
