@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.base.errors import JsonValue
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.left_out import LeftOut, left_out_json
 from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
 from core.hub.order import DownloadOrder
 from core.library.library import Library, LibraryFile
+from core.model.facts import load_local_facts, why_no_source
 from core.model.files import weight_files
 
 _CONVERTED = ".rkllm"
@@ -51,6 +52,17 @@ def enter_download(
             kind="rkllm", title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
             files=(LibraryFile(path.name, file.size_bytes, file.sha256),), provenance=provenance,
         )  # fmt: skip
+
+
+def arrived_problem(folder: Path) -> RefusedError | None:
+    """Why what a download brought is no model to convert, as any other door says it; None for one, and for parts."""
+    try:
+        return why_no_source(load_local_facts(folder))
+    except RefusedError as error:
+        return error
+    except RKDeckError:
+        # Some files of a model were wanted, not all: that is no fault of the model's.
+        return None
 
 
 def _earlier_files(

@@ -9,7 +9,7 @@ from core.base.left_out import LeftOut, left_out_json
 from core.hub.fetch import Download, FetchedFile
 from core.hub.order import DownloadOrder
 from core.jobs.worker import WorkerContext
-from core.library.arrivals import enter_download
+from core.library.arrivals import arrived_problem, enter_download
 from core.library.library import Library
 
 
@@ -60,6 +60,9 @@ def run_download(context: WorkerContext, order: DownloadOrder, parts: LibraryPar
         RKDeckError: as `bring`.
     """
     arrival = bring(context, order, parts.library)
+    # A ready-made file is what somebody came for; of anything else it matters whether it can be converted.
+    converted = any(file.name.lower().endswith(".rkllm") for file in arrival.files)
+    problem = None if converted else arrived_problem(order.folder)
     return {
         "repo": order.plan.repo,
         "revision": order.plan.commit,
@@ -69,6 +72,7 @@ def run_download(context: WorkerContext, order: DownloadOrder, parts: LibraryPar
             for file in arrival.files
         ],
         "left_out": left_out_json(arrival.left_out),
+        "problem": None if problem is None else problem.to_json(),
         "bytes_fetched": arrival.bytes_fetched,
         "seconds": arrival.seconds,
     }

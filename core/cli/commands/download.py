@@ -3,9 +3,11 @@
 import argparse
 from pathlib import Path
 
+from core.base.errors import error_from_json
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
+from core.words import word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,10 @@ def _run(context: Context) -> int:
             time=format_duration(number(result["seconds"])),
         )
     )
+    problem = result.get("problem")
+    if isinstance(problem, dict):
+        told = " ".join(word(error_from_json(problem), context.output.language))
+        context.output.note(context.output.tr("note: {text}", text=told))
     return 0
 
 

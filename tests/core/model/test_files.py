@@ -343,6 +343,13 @@ def test_without_a_tokenizer_a_model_is_estimated_but_neither_converted_nor_meas
     assert caught.value.code == "model.no_tokenizer"
 
 
+@pytest.mark.parametrize("case", ["plain", "adapter", "gguf", "bin-only", "packed", "unmerged"])
+def test_a_download_says_of_what_it_brought_what_every_door_says(services: Services, case: str) -> None:
+    handle, _plan = hub_use.download(services, f"some/{case}", revision=None, include=(), exclude=(), to=None)
+    problem = handle.result(120.0)["problem"]
+    assert (problem["code"] if isinstance(problem, dict) else problem) == CASES[case][1]
+
+
 def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -> None:
     plain, stale = open_folder(folders["plain"]), open_folder(folders["stale-index"])
     assert [tensor.name for tensor in stale.tensors] == [tensor.name for tensor in plain.tensors]
