@@ -93,6 +93,8 @@ def source_problems(facts: ModelFacts) -> tuple[Problem, ...]:
     refusal = why_no_source(facts)
     if refusal is not None:
         return (Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}),)
+    if facts.weights == "unindexed":
+        return (Problem("error", RefusedError("model.unindexed", model=facts.model), final=True),)
     no_tokenizer = without_tokenizer(facts)
     return () if no_tokenizer is None else (Problem("error", no_tokenizer),)
 

@@ -7,10 +7,11 @@ It looks where `transformers` looks, in its order (modeling_utils, `_get_resolve
     pytorch_model.bin                   a pickle
     pytorch_model.bin.index.json        names its shards
 
-and behind these, what a model folder may hold instead: safetensors of other names (shards whose index is missing),
-pickle shards without an index, an adapter (LoRA) without its base, .rkllm, GGUF, ONNX, another precision alone
-(`model.fp16.safetensors`), the author's own layout, a pipeline of several models, a model in a folder below. Only files
-beside config.json count as safetensors or pickles; the other forms may lie in folders, as their publishers put them.
+and behind these, what a model folder may hold instead: safetensors of other names (shards whose index is missing: they
+are measured here, and not found there), pickle shards without an index, an adapter (LoRA) without its base, .rkllm,
+GGUF, ONNX, another precision alone (`model.fp16.safetensors`), the author's own layout, a pipeline of several models, a
+model in a folder below. Only files beside config.json count as safetensors or pickles; the other forms may lie in
+folders, as their publishers put them.
 
 Names come from strangers; nothing here opens a file. What an index or an adapter's configuration says is read by the
 caller's `read`, so the same rule serves a folder, the Hub and a test.
@@ -26,10 +27,10 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable, safe_relative_path
 
 WeightsKind = Literal[
-    "safetensors", "sharded", "pickle", "adapter", "rkllm", "gguf", "onnx", "variant", "layout", "pipeline", "folder",
-    "none",
+    "safetensors", "sharded", "unindexed", "pickle", "adapter", "rkllm", "gguf", "onnx", "variant", "layout",
+    "pipeline", "folder", "none",
 ]  # fmt: skip
-WITH_HEADERS = frozenset[WeightsKind](("safetensors", "sharded"))
+WITH_HEADERS = frozenset[WeightsKind](("safetensors", "sharded", "unindexed"))
 Why = Literal["stale_index", "duplicate", "other_form", "not_the_model"]
 Read = Callable[[str, int], bytes]
 
@@ -75,7 +76,7 @@ class WeightFiles:
     """What the rule says of a list of files.
 
     Attributes:
-        kind: the form of the weights: one "safetensors" file or several that no index names, "sharded" by an index,
+        kind: the form of the weights: one "safetensors" file, "sharded" by an index, "unindexed" where none names them,
             "pickle", "adapter" (a LoRA without its base), "rkllm", "gguf", "onnx", "variant" (another precision
             without the plain file), "layout" (the author's, without the one of transformers), "pipeline" (diffusers),
             "folder" (in one below, with its config.json); "none" where there are none.
@@ -228,7 +229,7 @@ def _choose(listed: list[str]) -> WeightFiles:
     if INDEX_NAME in here:
         return WeightFiles("sharded", shards[:MAX_SHARDS], INDEX_NAME)
     if shards and not all(_VARIANT.fullmatch(name) for name in shards):
-        return WeightFiles("safetensors", shards[:MAX_SHARDS])
+        return WeightFiles("unindexed", shards[:MAX_SHARDS])
     if PICKLE_NAME in here:
         return WeightFiles("pickle", (PICKLE_NAME,))
     if PICKLE_INDEX_NAME in here:

@@ -203,6 +203,8 @@ def _notes(
         notes.append(note("not_benchmarked", architecture=name))
     if architecture.family == "moe":
         notes.append(note("mixture"))
+    if facts.weights == "unindexed":
+        notes.append(note("unindexed"))
     if facts.tokenizer is False:
         notes.append(note("no_tokenizer"))
     if facts.quantization:

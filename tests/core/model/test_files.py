@@ -15,7 +15,8 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.convert.recipe import Recipe
 from core.demo.hub.server import DemoHub
-from core.demo.toolkit.loading import weight_names
+from core.demo.toolkit.loading import LoadError, weight_names
+from core.demo.toolkit.loading import load_checkpoint as load_in_stand_in
 from core.lab.weights import open_folder
 from core.model.facts import load_local_facts, local_names, local_weight_files
 from core.model.files import (
@@ -46,8 +47,8 @@ INDEX = "model.safetensors.index.json"
         (["model.safetensors", INDEX], "safetensors", ["model.safetensors"]),
         (["model.safetensors", INDEX, *SHARDS], "safetensors", ["model.safetensors"]),
         ([*SHARDS, INDEX], "sharded", SHARDS),
-        (SHARDS, "safetensors", SHARDS),
-        (["b.safetensors", "a.safetensors", "x.bin"], "safetensors", ["a.safetensors", "b.safetensors"]),
+        (SHARDS, "unindexed", SHARDS),
+        (["b.safetensors", "a.safetensors", "x.bin"], "unindexed", ["a.safetensors", "b.safetensors"]),
         (["model.safetensors", "pytorch_model.bin"], "safetensors", ["model.safetensors"]),
         ([INDEX, *SHARDS, "pytorch_model.bin"], "sharded", SHARDS),
         (["pytorch_model.bin", "training_args.bin"], "pickle", ["pytorch_model.bin"]),
@@ -348,6 +349,22 @@ def test_a_download_says_of_what_it_brought_what_every_door_says(services: Servi
     handle, _plan = hub_use.download(services, f"some/{case}", revision=None, include=(), exclude=(), to=None)
     problem = handle.result(120.0)["problem"]
     assert (problem["code"] if isinstance(problem, dict) else problem) == CASES[case][1]
+
+
+def test_shards_without_an_index_are_measured_but_not_given_to_the_toolkit(
+    services: Services, tmp_path: Path
+) -> None:
+    folder = write_random_model(tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / SHARDS[0])
+    shape = build_shape(load_local_facts(folder))
+    assert shape.from_headers
+    assert "unindexed" in {note.code for note in shape.notes}
+    item = services.library.add_source_folder(folder)
+    lab_use.list_tensors(services, item)
+    check = check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256))
+    assert "model.unindexed" in {problem.error.code for problem in check.problems if problem.final}
+    with pytest.raises(LoadError):
+        load_in_stand_in(folder)
 
 
 def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -> None:

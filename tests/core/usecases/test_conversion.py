@@ -281,7 +281,9 @@ def huge(folder: Path, tmp_path: Path) -> Path:
     (huge / "model.safetensors").rename(huge / "first.safetensors")
     config = json.loads((huge / "config.json").read_text())
     (huge / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 10}))
+    places = {"model.norm.weight": "first.safetensors"}
     for layer in range(2, 10):
+        places[f"model.layers.{layer}.mlp.up_proj.weight"] = f"layer-{layer}.safetensors"
         shapes = {f"self_attn.{name}_proj": [128, 128] for name in "qkvo"} | {
             "mlp.up_proj": [1 << 21, 1 << 20]
         }
@@ -295,6 +297,7 @@ def huge(folder: Path, tmp_path: Path) -> Path:
         with (huge / f"layer-{layer}.safetensors").open("wb") as file:
             file.write(len(head).to_bytes(8, "little") + head)
             file.truncate(8 + len(head) + end)
+    (huge / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
     return huge
 
 
