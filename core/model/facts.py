@@ -40,6 +40,7 @@ _TENSOR_SUFFIXES = {
     "weight_packed": "compressed-tensors",
     "absmax": "bitsandbytes",
     "SCB": "bitsandbytes",
+    "W_q": "hqq",
 }
 # Parts of names PEFT gives while an adapter is wired into a model (peft/tuners/lora/layer.py, peft/utils/other.py).
 _ADAPTER_PARTS = frozenset(
@@ -143,18 +144,11 @@ def local_names(folder: Path) -> tuple[str, ...]:
         return ()
     except OSError as error:
         raise RKDeckError("estimate.unreadable", file=str(folder), problem=error.strerror or "") from error
-    found += [entry.name for entry in here if _is_file(entry)]
+    found += [entry.name for entry in here if os.path.isfile(entry.path)]
     for entry in here:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             found += _names_below(Path(entry.path), folder, MAX_NAMES - len(found))
     return tuple(found)
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a link into a circle
-        return False
 
 
 def _names_below(folder: Path, root: Path, most: int) -> list[str]:
@@ -165,7 +159,9 @@ def _names_below(folder: Path, root: Path, most: int) -> list[str]:
         folders[:] = [name for name in sorted(folders) if not name.startswith(".")]
         if len(place.parts) >= MAX_DEPTH:
             folders.clear()
-        found += [f"{place.as_posix()}/{name}" for name in sorted(files) if Path(path, name).is_file()]
+        found += [
+            f"{place.as_posix()}/{name}" for name in sorted(files) if os.path.isfile(os.path.join(path, name))
+        ]
         if len(found) >= most:
             return found[: max(0, most)]
     return found

@@ -118,6 +118,7 @@ def test_refuses_a_configuration_that_is_none(data: bytes) -> None:
         ({}, "qweight", "gptq or awq"),
         ({}, "weight_scale_inv", "fp8"),
         ({}, "weight.absmax", "bitsandbytes"),
+        ({}, "W_q", "hqq"),
     ],
 )
 def test_sees_quantized_checkpoints(config: dict[str, JsonValue], suffix: str, method: str | None) -> None:

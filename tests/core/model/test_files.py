@@ -18,7 +18,7 @@ from core.demo.hub.server import DemoHub
 from core.demo.toolkit.loading import LoadError, weight_names
 from core.demo.toolkit.loading import load_checkpoint as load_in_stand_in
 from core.lab.weights import open_folder
-from core.model.facts import load_local_facts, local_names, local_weight_files
+from core.model.facts import MAX_NAMES, load_local_facts, local_names, local_weight_files
 from core.model.files import (
     WeightFiles,
     WeightsKind,
@@ -365,6 +365,28 @@ def test_shards_without_an_index_are_measured_but_not_given_to_the_toolkit(
     assert "model.unindexed" in {problem.error.code for problem in check.problems if problem.final}
     with pytest.raises(LoadError):
         load_in_stand_in(folder)
+
+
+def test_files_that_nobody_may_look_at_are_no_fault() -> None:
+    # Links to a process' folders are not followed for everybody, not even for root in a container.
+    assert "status" in local_names(Path("/proc/1"))
+
+
+def test_a_folder_of_more_files_than_any_model_has_is_looked_at_in_part(tmp_path: Path) -> None:
+    folder = write_random_model(tmp_path / "model")
+    deep = folder / "a" / "b" / "c" / "d"
+    deep.mkdir(parents=True)
+    (deep / "too-deep.gguf").write_text("x")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "m.gguf").write_text("x")
+    many = folder / "many"
+    many.mkdir()
+    for number in range(MAX_NAMES + 10):
+        (many / str(number)).touch()
+    names = local_names(folder)
+    assert len(names) == MAX_NAMES
+    assert {"config.json", "model.safetensors"} <= set(names)
+    assert not any("gguf" in name for name in names)
 
 
 def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -> None:
