@@ -243,26 +243,38 @@ def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
     adapters = tuple(name for name in here if name.startswith("adapter_model."))
     if ADAPTER_NAME in here or adapters:
         return WeightFiles("adapter", adapters)
-    forms: tuple[WeightsKind, ...] = ("rkllm", "gguf", "onnx")
-    for form in forms:
-        files = tuple(name for name in listed if name.lower().endswith(f".{form}"))
-        if files:
-            return WeightFiles(form, files)
+    found = _choose_form(here)
+    if found is not None:
+        return found
     variants = tuple(name for name in here if _VARIANT.fullmatch(name))
     if variants:
         return WeightFiles("variant", variants)
     if _PIPELINE in here:
         return WeightFiles("pipeline")
     layout = tuple(name for name in listed if _LAYOUT.fullmatch(name))
-    return WeightFiles("layout", layout) if layout else _choose_below(listed, here)
+    if layout:
+        return WeightFiles("layout", layout)
+    return _choose_below(listed, here) or _choose_form(listed) or WeightFiles("none")
 
 
-def _choose_below(listed: list[str], here: list[str]) -> WeightFiles:
+def _choose_form(names: list[str]) -> WeightFiles | None:
+    """The converted files among some, of the kind that is nearest to a board."""
+    forms: tuple[WeightsKind, ...] = ("rkllm", "gguf", "onnx")
+    for form in forms:
+        files = tuple(name for name in names if name.lower().endswith(f".{form}"))
+        if files:
+            return WeightFiles(form, files)
+    return None
+
+
+def _choose_below(listed: list[str], here: list[str]) -> WeightFiles | None:
+    if CONFIG_NAME in here:
+        return None
     configs = {name.removesuffix(CONFIG_NAME) for name in listed if name.endswith(f"/{CONFIG_NAME}")}
     below = tuple(
         name for name in listed if name.endswith(_SAFETENSORS) and f"{name.rpartition('/')[0]}/" in configs
     )
-    return WeightFiles("folder", below) if below and CONFIG_NAME not in here else WeightFiles("none")
+    return WeightFiles("folder", below) if below else None
 
 
 def _why(name: str, found: WeightFiles) -> Why | None:
