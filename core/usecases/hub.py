@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.base.errors import RKDeckError, UsageError
+from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.hub.addresses import parse_id
 from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
@@ -53,6 +53,14 @@ class ModelReport:
     download_bytes: int | None
     rkllm_files: tuple[RepoFile, ...]
     shape: ModelShape | None = None
+
+    @property
+    def can_convert(self) -> bool | None:
+        """Whether the toolkit is given the model's weights; None while nobody knows, as where the Hub is away."""
+        if self.facts is not None:
+            return why_no_source(self.facts) is None
+        refused = isinstance(self.problem, RefusedError) and self.problem.code.startswith("model.")
+        return False if refused else None
 
 
 def search(services: Services, query: SearchQuery, cursor: str | None = None) -> SearchPage:

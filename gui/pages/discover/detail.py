@@ -128,7 +128,7 @@ class ModelPane(QWidget):
         if report.rkllm_files:
             self.tabs.setTabVisible(self.tabs.indexOf(self.ready), True)
             self.ready.show_files(detail, report.rkllm_files)
-            if not _is_source(report):
+            if not report.can_convert:
                 # Nothing to convert here: what is ready is what one came for.
                 self.problem.hide()
                 self.tabs.setCurrentWidget(self.ready)
@@ -184,9 +184,11 @@ class ModelPane(QWidget):
         )
         self.download.setVisible(item is None)
         self.download.setEnabled(size is not None and not running)
-        self.convert.setVisible(item is not None)
         report = self._report
-        ready_only = report is not None and bool(report.rkllm_files) and not _is_source(report)
+        self.convert.setVisible(item is not None)
+        # What is known to be refused is said above; a button that leads there would promise otherwise.
+        self.convert.setEnabled(report is None or report.can_convert is not False)
+        ready_only = report is not None and bool(report.rkllm_files) and not report.can_convert
         # The one thing to do with ready-made files is on their own tab.
         set_role(self.download, "" if ready_only else "primary")
         retint_button(self.download)
@@ -241,11 +243,6 @@ class ModelPane(QWidget):
         item = self._item()
         if item is not None:
             self._desk.go("convert", item.id)
-
-
-def _is_source(report: ModelReport) -> bool:
-    """Whether there is a model to convert, and not only a config.json beside ready-made files."""
-    return report.facts is not None and bool(report.facts.tensors)
 
 
 def _about(model: ModelSummary) -> str:

@@ -268,6 +268,7 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
     folder, code = folders[case], CASES[case][1]
     report = hub_use.hub_report(services, f"some/{case}")
     assert (report.problem.code if report.problem else None) == code, "the Hub"
+    assert report.can_convert is (code is None)
     assert report.detail is not None
     assert weight_files(file.path for file in report.detail.files) == weight_files(local_names(folder))
     if code is not None:
