@@ -15,7 +15,9 @@ def stand_ready() -> None:
     A file opened later would get the number of a closed one, and whatever a child or a library prints would go into
     it: the log, a model, the database. Who closed standard output is told by the first line written to it; nobody
     listens at a closed standard error. Characters the terminal's encoding lacks are written out by their numbers.
+    And whatever the umask takes from others, what we make stays ours to open again.
     """
+    os.umask(os.umask(0o077) & ~0o700)
     for number, mode in _STANDARD:
         try:
             os.fstat(number)

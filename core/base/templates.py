@@ -18,7 +18,8 @@ from core.base.foreign import members
 
 TEMPLATE_NAME = "chat_template.jinja"
 NAMED_TEMPLATE = "additional_chat_templates/default.jinja"
-JSON_NAMES = ("tokenizer_config.json", "chat_template.json")
+TEMPLATE_JSON = "chat_template.json"
+JSON_NAMES = ("tokenizer_config.json", TEMPLATE_JSON)
 MAX_BYTES = 4 << 20
 
 _DEFAULT = "default"

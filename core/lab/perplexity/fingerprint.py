@@ -6,13 +6,14 @@ from pathlib import Path
 from core.base.digest import sha256_of
 from core.base.errors import RefusedError
 from core.base.opening import open_regular
-from core.base.templates import JSON_NAMES, NAMED_TEMPLATE, TEMPLATE_NAME
+from core.base.templates import NAMED_TEMPLATE, TEMPLATE_JSON, TEMPLATE_NAME
 from core.model.facts import local_names
 from core.model.files import CONFIG_NAME, weight_files
 
+# In the order in which measurements of earlier versions took them: another one would be another model.
 _WHOLE = (
-    CONFIG_NAME, "tokenizer.json", "tokenizer.model", "generation_config.json", TEMPLATE_NAME, NAMED_TEMPLATE,
-    *JSON_NAMES,
+    CONFIG_NAME, "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "generation_config.json",
+    TEMPLATE_NAME, NAMED_TEMPLATE, TEMPLATE_JSON,
 )  # fmt: skip
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096

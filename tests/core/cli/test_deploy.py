@@ -94,7 +94,7 @@ def test_what_the_doctor_fails_deploy_refuses_with_the_command_that_mends_it(
             "board": "bench", "overridable": True, "remedy": "library", "release": "1.2.3",
         }  # fmt: skip
         assert error["hint"] == (
-            "RKDeck can copy a library that takes it: rkdeck doctor bench --fix library --library 1.2.3 "
+            "RKDeck can copy a library that takes it: `rkdeck doctor bench --fix library --library 1.2.3` "
             "(Add --force to go on all the same.)"
         )
     # Typed as it stands, it comes as far as the question, which nobody is there to answer.

@@ -64,9 +64,9 @@ def test_what_is_no_event_does_no_harm(jobs: JobManager, mode: str) -> None:
         json.loads(line, parse_constant=pytest.fail)
     assert jobs.store.list()[0].state is JobState.SUCCEEDED
     warnings = [
-        event for event in handle.follow() if event.event == "log" and event.data["level"] == "warning"
+        event for event in handle.follow() if event.event == "log" and event.data.get("level") == "warning"
     ]
-    assert len(warnings) == {"clashing_names": 0, "bad_numbers": 10, "garbage_flood": 100}[mode]
+    assert len(warnings) == {"clashing_names": 0, "bad_numbers": 0, "garbage_flood": 100}[mode]
     names = [event.data["step"] for event in handle.follow() if event.event == "step"]
     assert len(names) == (7 if mode == "clashing_names" else 0)
     if mode == "garbage_flood":
