@@ -33,6 +33,10 @@ _HINDRANCES = {
     sqlite3.SQLITE_IOERR: "base.database_disk",
 }
 _DISK_KINDS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+_COLUMNS = """
+    SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table'
+"""
 
 
 class _Held:
@@ -64,6 +68,7 @@ class Database:
         self._closed = False
         try:
             self._migrate(migrations)
+            self._refuse_damaged(migrations)
         except sqlite3.DatabaseError as error:
             self.close()
             raise RKDeckError("base.database_broken", file=str(path), reason=str(error)) from error
@@ -148,14 +153,12 @@ class Database:
         Result codes: https://sqlite.org/rescode.html; the low byte is the kind.
         """
         kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if not kind and str(error).startswith(
-            "Could not decode to UTF-8"
-        ):  # sqlite3's own: a text is damaged
+        # A damaged text: sqlite3 has no code for its own words.
+        if not kind and str(error).startswith("Could not decode to UTF-8"):
             kind = sqlite3.SQLITE_CORRUPT
+        # A file that cannot grow is an I/O error where it is mapped into memory.
         if kind in _DISK_KINDS and is_full(self._path.parent):
-            kind = (
-                sqlite3.SQLITE_FULL
-            )  # a file that cannot grow is an I/O error where it is mapped into memory
+            kind = sqlite3.SQLITE_FULL
         code = _HINDRANCES.get(kind)
         return None if code is None else RKDeckError(code, file=str(self._path), reason=str(error))
 
@@ -210,6 +213,17 @@ class Database:
             raise RKDeckError(
                 "base.database_newer", file=str(self._path), version=self._version(), known=known
             )
+
+    def _refuse_damaged(self, migrations: Sequence[str]) -> None:
+        """SQLite takes what stands there for the tables; a flipped letter is another column to it, and no damage."""
+        with contextlib.closing(sqlite3.connect(":memory:")) as pattern:
+            for script in migrations:
+                pattern.executescript(script)
+            wanted = {tuple(row) for row in pattern.execute(_COLUMNS)}
+        missing = wanted - {tuple(row) for row in self.query(_COLUMNS)}
+        if missing:
+            reason = f"no column {'.'.join(min(missing))}"
+            raise RKDeckError("base.database_broken", file=str(self._path), reason=reason)
 
     def _back_up(self, version: int) -> None:
         with self._use() as connection:

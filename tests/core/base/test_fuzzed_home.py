@@ -4,7 +4,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.base import atomic
@@ -113,6 +113,7 @@ def test_any_job_folder(
     at=st.lists(st.tuples(st.integers(0, 40_000), st.integers(0, 255)), min_size=1, max_size=40),
     cut=st.none() | st.integers(0, 40_000),
 )
+@example(at=[(3191, 48)], cut=None)  # a letter of a column's name
 def test_any_damage_to_the_database(tmp_path: Path, at: list[tuple[int, int]], cut: int | None) -> None:
     whole, path = tmp_path / "whole.sqlite3", tmp_path / "x.sqlite3"
     if not whole.exists():

@@ -48,6 +48,19 @@ def count(path: Path) -> int:
     return found
 
 
+def test_a_damaged_name_of_a_column_is_told_at_the_opening(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite3"
+    filled(path, 1)
+    data = path.read_bytes()
+    assert data.count(b"simulated INTEGER") == 1
+    path.write_bytes(data.replace(b"simulated INTEGER", b"simulbted INTEGER"))
+    with pytest.raises(RKDeckError) as caught:
+        Database(path)
+    assert caught.value.code == "base.database_broken"
+    assert caught.value.facts["reason"] == "no column toolkits.simulated"
+    assert path.read_bytes() == data.replace(b"simulated INTEGER", b"simulbted INTEGER")
+
+
 def test_damaged_pages_are_told_where_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
     filled(path)
