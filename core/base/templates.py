@@ -15,6 +15,7 @@ from pathlib import Path
 
 from core.base.errors import JsonValue
 from core.base.foreign import members
+from core.base.opening import read_regular
 
 TEMPLATE_NAME = "chat_template.jinja"
 NAMED_TEMPLATE = "additional_chat_templates/default.jinja"
@@ -53,13 +54,9 @@ def folder_template(folder: Path) -> str | None:
 def read_small(path: Path) -> bytes | None:
     """Return the bytes of a plain file of at most `MAX_BYTES`, None of anything else."""
     try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES)
     except (OSError, ValueError):  # ValueError: a name with a NUL
         return None
-    return data if len(data) <= MAX_BYTES else None
 
 
 def _stated(value: JsonValue) -> str | None:

@@ -21,6 +21,7 @@ _MODULES = {
     "core.base.errors": "rkllm._errors",
     "core.base.names": "rkllm._names",
     "core.base.foreign": "rkllm._foreign",
+    "core.base.opening": "rkllm._opening",
     "core.base.templates": "rkllm._templates",
     "core.quantization.affine": "rkllm._affine",
     "core.quantization.forward": "rkllm._forward",

@@ -17,7 +17,7 @@ _HUB = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
 # In no base URL: blanks and controls, which the HTTP client takes in part, quotes, and what comes behind a path.
 _NEVER = re.compile(r"[\s\"'`<>?#\x00-\x1f\x7f]")
-_CREDENTIALS = re.compile(r"[^/]*@")
+_CREDENTIALS = re.compile(r"[^/]*@")  # in an address, before the host
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 
 
@@ -86,6 +86,11 @@ def check_revision(revision: str) -> None:
         raise UsageError("hub.bad_revision", revision=printable(revision))
 
 
+def without_credentials(address: str) -> str:
+    """Return an address without name and password, as it may be shown and logged."""
+    return _CREDENTIALS.sub("", address)
+
+
 def check_endpoint(endpoint: str, variable: str | None = None) -> None:
     """Refuse what can be no address of a hub; one with a name and a password would be shown and logged everywhere.
 
@@ -102,6 +107,6 @@ def check_endpoint(endpoint: str, variable: str | None = None) -> None:
     except ValueError:
         fits = False
     if not fits or "@" in endpoint or _NEVER.search(endpoint):
-        shown = printable(_CREDENTIALS.sub("", endpoint))
+        shown = printable(without_credentials(endpoint))
         hint = None if variable is None else "hub.bad_endpoint_variable"
         raise UsageError("hub.bad_endpoint", endpoint=shown, variable=variable, hint=hint)

@@ -6,12 +6,11 @@ from collections.abc import Collection
 from core.base.errors import RefusedError, RKDeckError
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
-from core.model.facts import ModelFacts, detect_quantization, join_shards, parse_config, refuse_unmerged
+from core.model.facts import ModelFacts, facts_of, join_shards, parse_config
 from core.model.files import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
     WeightFiles,
-    has_tokenizer,
     read_weight_files,
     shapeless,
 )
@@ -55,16 +54,7 @@ def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
         raise RefusedError("hub.too_many_files", repo=detail.repo, count=len(shards))
     limit = reader.bytes_read + _MAX_HEADERS_BYTES
     tensors = join_shards(_read_header(reader, names, shard, limit) for shard in shards)
-    refuse_unmerged(tensors, detail.repo)
-    return ModelFacts(
-        model=detail.repo,
-        config=config,
-        tensors=tensors,
-        bytes_fetched=reader.bytes_read,
-        quantization=detect_quantization(config, tensors),
-        weights=found.kind,
-        tokenizer=has_tokenizer(names),
-    )
+    return facts_of(detail.repo, names, found, config, tensors, reader.bytes_read)
 
 
 def _refuse(found: WeightFiles, names: Collection[str], repo: str) -> None:

@@ -44,6 +44,15 @@ def snapshot_of(folder: Path) -> Path:
     return found[0] if found else folder
 
 
+def cached_from(folder: Path) -> tuple[str | None, str | None]:
+    """The repository and commit of a snapshot's folder; None and None of any other."""
+    root, snapshots, commit = folder.parts[-3:] if len(folder.parts) >= 3 else ("", "", "")
+    if not _ROOT.fullmatch(root) or snapshots != "snapshots" or not _COMMIT.fullmatch(commit):
+        return None, None
+    # Joined with two dashes; the Hub allows none of these in a name.
+    return root.removeprefix("models--").replace("--", "/", 1), commit
+
+
 def check_links(snapshot: Path, files: Iterable[Path]) -> None:
     """Check that a snapshot's links stay in its repository's cache folder; other folders may link where they want.
 

@@ -1,7 +1,6 @@
 """The library: items are sets of files with provenance, listed in the database, kept where they are."""
 
 import json
-import re
 import shutil
 import sqlite3
 import time
@@ -17,14 +16,12 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import members
 from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
-from core.library.cached import check_links, snapshot_of
+from core.library.cached import cached_from, check_links, snapshot_of
 from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import CONFIG_NAME, shapeless, weight_files
 
 Kind = Literal["source", "rkllm"]
-# file_download.py, `repo_folder_name`, joins with two dashes; the Hub allows none of these in a name.
 _FORMERLY = "formerly"
-_CACHED = re.compile(r"models--(?P<repo>[\w.-]+)/snapshots/(?P<commit>[0-9a-f]{40})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +195,8 @@ class Library:
             As `core.library.cached.snapshot_of` and `check_links`, for a folder of huggingface_hub's cache.
         """
         folder = snapshot_of(path.absolute())
-        missing = _missing(local_names(folder))
+        names = local_names(folder)
+        missing = _missing(names)
         if missing is not None:
             raise RefusedError("library.not_a_model", path=str(path), missing=missing)
         files, left_out = _sort_out(folder)
@@ -206,14 +204,14 @@ class Library:
         unfit = why_no_source(load_local_facts(folder))
         if unfit is not None:
             raise unfit
-        weights = local_weight_files(folder).files
+        weights = local_weight_files(folder, names).files
         for item in left_out:
             if item.path in weights:
                 raise item.refusal()
         provenance: dict[str, JsonValue] = {"added_from": str(folder)}
         if left_out:
             provenance["left_out"] = left_out_json(left_out)
-        repo, revision = _cached_from(folder)
+        repo, revision = cached_from(folder)
         title = repo.rpartition("/")[2] if repo else folder.name
         return self.register(
             kind="source", title=title, path=folder, files=files, repo=repo, revision=revision,
@@ -295,14 +293,6 @@ def _missing(names: tuple[str, ...]) -> str | None:
     if CONFIG_NAME not in names and shapeless(found, "", has_config=False) is None:
         return CONFIG_NAME
     return "*.safetensors" if found.kind == "none" else None
-
-
-def _cached_from(folder: Path) -> tuple[str | None, str | None]:
-    """The repository and commit of a folder in huggingface_hub's cache, `models--OWNER--NAME/snapshots/COMMIT`."""
-    match = _CACHED.fullmatch("/".join(folder.parts[-3:]))
-    if match is None:
-        return None, None
-    return match["repo"].replace("--", "/", 1), match["commit"]
 
 
 def _text(path: Path) -> str:

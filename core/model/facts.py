@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,17 +87,46 @@ def load_local_facts(folder: Path) -> ModelFacts:
     # Without it nothing is known of any weights, so that is said first; but an adapter or GGUF never had one.
     if not has_config and shapeless(weight_files(names), str(folder), has_config=False) is None:
         raise RKDeckError("estimate.no_config", folder=str(folder))
-    found = local_weight_files(folder)
+    found = local_weight_files(folder, names)
     refusal = shapeless(found, str(folder), has_config=has_config)
     if refusal is not None:
         raise refusal
     config = parse_config(_read(folder / CONFIG_NAME, MAX_CONFIG_BYTES))
     headers = found.files if found.has_headers else ()
     tensors = join_shards(_shard_tensors(folder, name) for name in headers)
-    refuse_unmerged(tensors, str(folder))
-    quantization = detect_quantization(config, tensors)
+    return facts_of(str(folder), names, found, config, tensors)
+
+
+def facts_of(
+    model: str,
+    names: Iterable[str],
+    found: WeightFiles,
+    config: dict[str, JsonValue],
+    tensors: tuple[TensorInfo, ...],
+    bytes_fetched: int = 0,
+) -> ModelFacts:
+    """Put together what was read of a model, wherever it was read.
+
+    Args:
+        model: a Hub id or a folder.
+        names: of all its files.
+        found: which of them hold the weights.
+        config: its config.json.
+        tensors: of all weight files with headers.
+        bytes_fetched: bytes that came over the network for it.
+
+    Raises:
+        RefusedError: `model.adapter_unmerged`.
+    """
+    refuse_unmerged(tensors, model)
     return ModelFacts(
-        str(folder), config, tensors, 0, quantization, found.kind, tokenizer=has_tokenizer(names)
+        model=model,
+        config=config,
+        tensors=tensors,
+        bytes_fetched=bytes_fetched,
+        quantization=detect_quantization(config, tensors),
+        weights=found.kind,
+        tokenizer=has_tokenizer(names),
     )
 
 
@@ -115,13 +144,18 @@ def without_tokenizer(facts: ModelFacts) -> RefusedError | None:
     return None if facts.tokenizer is not False else RefusedError("model.no_tokenizer", model=facts.model)
 
 
-def local_weight_files(folder: Path) -> WeightFiles:
+def local_weight_files(folder: Path, names: Collection[str] | None = None) -> WeightFiles:
     """Say which files of a folder hold the weights, its index read.
+
+    Args:
+        folder: the folder.
+        names: of its files (`local_names`), for who has listed them already.
 
     Raises:
         RKDeckError: `estimate.unreadable`, `estimate.bad_index`, `estimate.missing_shard`, `names.unsafe_path`.
     """
-    found = read_weight_files(local_names(folder), lambda name, limit: _read(folder / name, limit))
+    listed = local_names(folder) if names is None else names
+    found = read_weight_files(listed, lambda name, limit: _read(folder / name, limit))
     if found.has_headers and found.missing:
         raise RKDeckError("estimate.missing_shard", folder=str(folder), file=found.missing[0])
     return found

@@ -9,6 +9,7 @@ from urllib.request import getproxies_environment
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.hub.addresses import without_credentials
 
 # huggingface_hub reads them as whole numbers while it is imported (huggingface_hub/constants.py, 2.4.0).
 _SECONDS = ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
@@ -16,7 +17,6 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # httpx2/_config.py, 2.16.2
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 _NEVER = re.compile(r"[\s\"'`<>\\^{|}\x00-\x1f\x7f]|[^\x00-\x7f]")
-_CREDENTIALS = re.compile(r"[^/]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def certificates_variable() -> tuple[str, str] | None:
 def _named(scheme: str, proxies: Mapping[str, str]) -> EnvironmentProxy:
     lower = f"{scheme}_proxy"  # takes precedence, as everywhere
     variable = lower if os.environ.get(lower) else lower.upper()
-    return EnvironmentProxy(variable, printable(_CREDENTIALS.sub("", proxies[scheme]), 100))
+    return EnvironmentProxy(variable, printable(without_credentials(proxies[scheme]), 100))
 
 
 def _is_proxy(value: str) -> bool:
