@@ -7,14 +7,6 @@ from core.base.database import Database
 from core.base.paths import AppPaths
 from core.convert.toolkits import ToolkitRegistry
 from core.demo.toolkit_env import create_toolkit_env
-from core.jobs.manager import JobManager
-
-
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()
 
 
 @pytest.fixture

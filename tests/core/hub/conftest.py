@@ -4,9 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.base.paths import AppPaths
 from core.demo.hub.server import DemoHub
-from core.jobs.manager import JobManager
 from tests.support.models import write_random_model
 
 REPO = "someone/tiny"
@@ -26,10 +24,3 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hub(model: Path) -> Iterator[DemoHub]:
     with DemoHub({REPO: model, "someone/locked": model}, gated=frozenset({"someone/locked"})) as hub:
         yield hub
-
-
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()

@@ -29,13 +29,6 @@ def hub() -> Iterator[ManyFilesHub]:
         yield hub
 
 
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()
-
-
 def plan_of(hub: ManyFilesHub) -> DownloadPlan:
     return plan_download(HubClient(hub.url, None).details(REPO))
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.left_out import LeftOut
 from core.base.paths import AppPaths
@@ -40,20 +39,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
         (folder / name).write_text(f"this is {name!r}")
     with DemoHub({REPO: folder}) as hub:
         yield hub
-
-
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()
-
-
-@pytest.fixture
-def library(paths: AppPaths) -> Iterator[Library]:
-    database = Database(paths.database_file)
-    yield Library(database, paths.library)
-    database.close()
 
 
 def start(hub: DemoHub, jobs: JobManager, paths: AppPaths) -> JobHandle:

@@ -2,12 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.demo.hub.faults import Fault
@@ -38,13 +36,6 @@ def folder_of(jobs: JobManager, handle: JobHandle) -> Path:
 
 def events_of(handle: JobHandle, name: str) -> list[str]:
     return [json.dumps(event.data) for event in handle.follow() if event.event == name]
-
-
-@pytest.fixture
-def library(paths: AppPaths) -> Iterator[Library]:
-    database = Database(paths.database_file)
-    yield Library(database, paths.library)
-    database.close()
 
 
 def test_a_finished_file_with_bytes_behind_its_end_is_fetched_again(

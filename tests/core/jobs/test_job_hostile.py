@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -26,13 +25,6 @@ ROOT = Path(__file__).parents[3]
 WORKER = WorkerCommand(script=str(ROOT / "tests" / "support" / "job_workers" / "raw.py"))
 SECRET = "open sesame 12345"
 SLACK_S = 30.0
-
-
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()
 
 
 def start(jobs: JobManager, mode: str, lane: str | None = None, *, resumable: bool = False) -> JobHandle:

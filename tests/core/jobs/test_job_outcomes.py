@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,13 +18,6 @@ from tests.support.waiting import wait_until
 
 WORKER = WorkerCommand(script=str(Path(__file__).parents[2] / "support" / "bad_worker.py"))
 SLACK_S = 30.0
-
-
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()
 
 
 def start(jobs: JobManager, mode: str, **params: str | float | bool) -> JobHandle:

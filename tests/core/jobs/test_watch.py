@@ -23,13 +23,6 @@ WORKER = WorkerCommand(script=str(Path(__file__).parents[2] / "support" / "bad_w
 SLACK_S = 30.0
 
 
-@pytest.fixture
-def jobs(paths: AppPaths) -> Iterator[JobManager]:
-    manager = JobManager(paths)
-    yield manager
-    manager.close()
-
-
 class Watched:
     """What a watcher has told so far."""
 

@@ -1,24 +1,14 @@
 """Folders of huggingface_hub's own cache in the library."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.base.database import Database
 from core.base.errors import RKDeckError
-from core.base.paths import AppPaths
 from core.library.library import Library
 from tests.support.hub_fixtures import small_repo
 
 OLD, NEW = "a1" * 20, "b2" * 20
-
-
-@pytest.fixture
-def library(paths: AppPaths) -> Iterator[Library]:
-    database = Database(paths.database_file)
-    yield Library(database, paths.library)
-    database.close()
 
 
 def cache(root: Path, *commits: str) -> Path:

@@ -1,24 +1,14 @@
 """Names of files and folders that are bytes, but no text."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.left_out import LeftOut
-from core.base.paths import AppPaths
 from core.library.library import Library, LibraryFile
 from tests.support.hub_fixtures import small_repo
-
-
-@pytest.fixture
-def library(paths: AppPaths) -> Iterator[Library]:
-    database = Database(paths.database_file)
-    yield Library(database, paths.library)
-    database.close()
 
 
 def test_a_file_whose_name_is_no_text_is_left_out_and_told(library: Library, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Library and Convert pages on a fresh home, and what they need: models, a toolkit."""
+"""The Library, Convert and Discover pages on a fresh home, and what they need: models, a toolkit."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +12,7 @@ from core.services import Services
 from core.usecases import conversion, library
 from gui.desk import Desk
 from gui.pages.convert.page import ConvertPage
+from gui.pages.discover.page import DiscoverPage
 from gui.pages.library.page import LibraryPage
 from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
@@ -78,6 +79,19 @@ def convert_page(desk: Desk, ear: Ear, themes: ThemeSwitch, qtbot: QtBot) -> Ite
     qtbot.waitUntil(lambda: desk.library.is_loaded and field.toolkits is not None, timeout=SLACK_MS)
     yield made
     made.leave()
+    made.close()
+    made.deleteLater()
+    flush()
+
+
+@pytest.fixture
+def discover_page(desk: Desk, themes: ThemeSwitch, qtbot: QtBot) -> Iterator[DiscoverPage]:
+    """The Discover page, shown and not entered yet."""
+    made = DiscoverPage(desk)
+    made.resize(1080, 680)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
     made.close()
     made.deleteLater()
     flush()

@@ -50,17 +50,10 @@ def found(services: Services, hub: DemoHub) -> Services:
 
 
 @pytest.fixture
-def page(found: Services, desk: Desk, themes: ThemeSwitch, qtbot: QtBot) -> Iterator[DiscoverPage]:
-    made = DiscoverPage(desk)
-    made.resize(1080, 680)
-    made.show()
-    qtbot.waitExposed(made)
-    made.enter(None)
-    qtbot.waitUntil(lambda: len(made.results.records) == 4, timeout=SLACK_MS)
-    yield made
-    made.close()
-    made.deleteLater()
-    flush()
+def page(found: Services, discover_page: DiscoverPage, qtbot: QtBot) -> DiscoverPage:
+    discover_page.enter(None)
+    qtbot.waitUntil(lambda: len(discover_page.results.records) == 4, timeout=SLACK_MS)
+    return discover_page
 
 
 def wait_exact(page: DiscoverPage, repo: str, qtbot: QtBot) -> str:

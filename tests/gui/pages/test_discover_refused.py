@@ -11,8 +11,6 @@ from core.demo.hub.server import DemoHub
 from core.services import Services
 from gui.desk import Desk
 from gui.pages.discover.page import DiscoverPage
-from gui.theme import ThemeSwitch
-from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS, texts
 from tests.support.models import write_random_model
 
@@ -25,19 +23,11 @@ def hub(tmp_path: Path) -> Iterator[DemoHub]:
 
 
 @pytest.fixture
-def page(
-    services: Services, hub: DemoHub, desk: Desk, themes: ThemeSwitch, qtbot: QtBot
-) -> Iterator[DiscoverPage]:
+def page(services: Services, hub: DemoHub, discover_page: DiscoverPage, qtbot: QtBot) -> DiscoverPage:
     services.settings = replace(services.settings, hub_endpoint=hub.url, default_context=256)
-    made = DiscoverPage(desk)
-    made.resize(1080, 680)
-    made.show()
-    made.enter(None)
-    qtbot.waitUntil(lambda: len(made.results.records) == 2, timeout=SLACK_MS)
-    yield made
-    made.close()
-    made.deleteLater()
-    flush()
+    discover_page.enter(None)
+    qtbot.waitUntil(lambda: len(discover_page.results.records) == 2, timeout=SLACK_MS)
+    return discover_page
 
 
 @pytest.mark.parametrize("repo", ["some/packed", "some/plain"])

@@ -8,10 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from core.services import Services
-from gui.desk import Desk
 from gui.pages.discover.page import DiscoverPage
-from gui.theme import ThemeSwitch
-from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS
 from tests.support.odd_hub import OddHub, document, reply
 
@@ -23,18 +20,10 @@ def odd() -> Iterator[OddHub]:
 
 
 @pytest.fixture
-def page(
-    services: Services, odd: OddHub, desk: Desk, themes: ThemeSwitch, qtbot: QtBot
-) -> Iterator[DiscoverPage]:
+def page(services: Services, odd: OddHub, discover_page: DiscoverPage) -> Iterator[DiscoverPage]:
     services.settings = replace(services.settings, hub_endpoint=odd.url)
-    made = DiscoverPage(desk)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-    made.deleteLater()
+    yield discover_page
     services.hubs.stop_waiting()
-    flush()
 
 
 def repos(page: DiscoverPage) -> list[str]:
