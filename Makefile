@@ -20,7 +20,7 @@ run: $(STAMP)-run
 
 test: $(STAMP)-dev
 	@sh .ci/system-packages test
-	$(PY) -m pytest -m "not needs_root" -n auto --dist loadscope $(TESTS)
+	$(PY) -m pytest -m "not needs_root" -n auto --dist loadscope --no-loadscope-reorder $(TESTS)
 
 # Every page, filled, in every language and theme, on one sheet: shots/sheet.png
 shots: $(STAMP)-run
@@ -43,7 +43,8 @@ kills: $(STAMP)-dev
 
 # Real accounts, mounts and a server with privileges; leaves the machine as it was.
 root-test: $(STAMP)-dev
-	$(PY) -m pytest -m needs_root -p no:cacheprovider $(TESTS)
+	@kept=$$(mktemp -d) && trap 'rm -rf "$$kept"' EXIT && \
+	HYPOTHESIS_STORAGE_DIRECTORY="$$kept" $(PY) -m pytest -m needs_root -p no:cacheprovider $(TESTS)
 
 # torch and transformers, with which the tests compare the forward pass, the mapping and perplexity where they are there.
 model-tools: $(STAMP)-dev
