@@ -43,7 +43,9 @@ def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | No
     """
     if is_path(model):
         return existing_path(model), None
-    item = services.library.find(usual_id(model))
+    name = usual_id(model)
+    # What is no source is named too, so that whoever asked for it hears what it is.
+    item = services.library.find(name, "source") or services.library.find(name)
     if item is None:
         raise UsageError("cli.model_not_local", model=model)
     return item.path, item

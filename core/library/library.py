@@ -125,12 +125,13 @@ class Library:
             raise UsageError("library.unknown", item=item_id)
         return self._item(rows[0])
 
-    def find(self, text: str) -> LibraryItem | None:
-        """The newest item with that id, Hub id, path or title."""
-        for item in self.list():
-            if item.is_called(text):
-                return item
-        return None
+    def find(self, text: str, kind: Kind | None = None) -> LibraryItem | None:
+        """The newest item with that id, Hub id, path or title; of one kind, where one is given.
+
+        A model and what was converted of it have the same Hub id.
+        """
+        found = (item for item in self.list() if item.is_called(text) and kind in {None, item.kind})
+        return next(found, None)
 
     def register(
         self,

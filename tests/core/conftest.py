@@ -1,4 +1,4 @@
-"""What tests of several rooms use: the jobs and the library of a home of their own."""
+"""What tests of several rooms use: the services, the jobs and the library of a home of their own."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,16 @@ import pytest
 
 from core.base.database import Database
 from core.base.paths import AppPaths
+from core.base.settings import Settings
 from core.jobs.manager import JobManager
 from core.library.library import Library
+from core.services import Services
+
+
+@pytest.fixture
+def services(paths: AppPaths) -> Iterator[Services]:
+    with Services(paths, Settings()) as services:
+        yield services
 
 
 @pytest.fixture

@@ -101,10 +101,7 @@ def _local(services: Services, model: str) -> LibraryItem | Path | None:
     """The model on this computer: a path, or a source in the library by its id, Hub id, path or title."""
     if is_path(model):
         return existing_path(model)
-    for item in services.library.list():
-        if item.kind == "source" and item.is_called(model):
-            return item
-    return None
+    return services.library.find(model, "source")
 
 
 def _document(

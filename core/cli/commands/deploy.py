@@ -131,8 +131,8 @@ def _file(context: Context, text: str) -> tuple[Path, str | None]:
         return existing_path(text), None
     from core.hub.addresses import usual_id
 
-    item = context.services.library.find(usual_id(text))
-    if item is None or item.kind != "rkllm":
+    item = context.services.library.find(usual_id(text), "rkllm")
+    if item is None:
         return existing_path(text), None
     return item.path, item.title
 

@@ -9,7 +9,6 @@ import pytest
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.paths import AppPaths
-from core.base.settings import Settings
 from core.demo.hub.server import DemoHub
 from core.demo.toolkit_env import create_toolkit_env
 from core.jobs.model import JobState
@@ -23,12 +22,6 @@ from tests.support.tiny_model import write_tiny_model
 
 SLACK_S = 120.0
 READY = "Tiny_W8A8_RK3588.rkllm"
-
-
-@pytest.fixture
-def services(paths: AppPaths) -> Iterator[Services]:
-    with Services(paths, Settings()) as services:
-        yield services
 
 
 @pytest.fixture(scope="module")

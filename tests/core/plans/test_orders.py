@@ -303,12 +303,6 @@ def test_a_line_that_holds_no_secrets_is_told_without_repeating_it(line: str) ->
     assert caught.value.__cause__ is None
 
 
-@pytest.fixture
-def services(paths: AppPaths) -> Iterator[Services]:
-    with Services(paths, Settings()) as services:
-        yield services
-
-
 def test_a_job_of_a_newer_version_is_shown_and_not_run(services: Services, paths: AppPaths) -> None:
     job = put_interrupted(
         paths.jobs, replace(stored_spec("selftest"), kind="teleport", id="teleport-1", title="to the moon")

@@ -4,7 +4,6 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.paths import AppPaths
-from core.base.settings import Settings
 from core.base.units import GIB
 from core.convert.host import Host, Need, host_problems, measure_host
 from core.convert.plan import start_warnings
@@ -40,12 +38,6 @@ GOOD = Recipe("rk3588", "w8a8", 256)
 @pytest.fixture(scope="module")
 def toolkit_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create_toolkit_env(tmp_path_factory.mktemp("toolkit") / "env")
-
-
-@pytest.fixture
-def services(paths: AppPaths) -> Iterator[Services]:
-    with Services(paths, Settings()) as services:
-        yield services
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 
 from core.base.errors import CancelledError, RefusedError, RKDeckError
 from core.base.paths import AppPaths
-from core.base.settings import Settings
 from core.base.tasks import CancelToken
 from core.boards.doctor.applying import run_commands
 from core.boards.doctor.reading import examine_board
@@ -40,12 +39,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     with openssh(tmp_path_factory.mktemp("sshd")) as running:
         yield running
-
-
-@pytest.fixture
-def services(paths: AppPaths) -> Iterator[Services]:
-    with Services(paths, Settings()) as opened:
-        yield opened
 
 
 def add(services: Services, server: SshServer, tree: Path, store: Path, name: str = "desk") -> None:

@@ -1,0 +1,41 @@
+"""What MODEL means when the library holds a model and what was converted of it: both have the same Hub id."""
+
+from pathlib import Path
+
+import pytest
+
+from core.base.errors import UsageError
+from core.cli.models import local_source
+from core.library.library import Library, LibraryItem
+from core.services import Services
+from core.usecases import library as use
+from tests.support.models import write_random_model
+from tests.support.tiny_model import write_tiny_model
+
+REPO = "some/tiny"
+
+
+def enter(library: Library, item: LibraryItem) -> LibraryItem:
+    """The same files, entered as what came from the repository."""
+    return library.register(
+        kind=item.kind, title=item.title, path=item.path, files=item.files, repo=REPO, revision="c" * 40
+    )
+
+
+def test_a_model_is_still_its_source_after_it_was_converted(services: Services, tmp_path: Path) -> None:
+    source = enter(services.library, use.add_path(services, write_random_model(tmp_path / "tiny")))
+    path = write_tiny_model(tmp_path / "tiny_W8A8_RK3588.rkllm")
+    newer = enter(services.library, use.add_path(services, path))
+    assert services.library.find(REPO) == newer
+    assert services.library.find(REPO, "source") == source
+    assert services.library.find(REPO, "rkllm") == newer
+    assert local_source(services, REPO) == (source.path, source)
+
+
+def test_what_is_only_there_converted_is_named_as_it_is(services: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny_W8A8_RK3588.rkllm")
+    converted = enter(services.library, use.add_path(services, path))
+    assert local_source(services, REPO) == (converted.path, converted)
+    with pytest.raises(UsageError) as caught:
+        local_source(services, "some/other")
+    assert caught.value.code == "cli.model_not_local"
