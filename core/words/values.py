@@ -70,7 +70,13 @@ def worded_values(language: str) -> Mapping[str, Values]:
 
 def _values(section: Mapping[str, str]) -> Values:
     exact = {value: text for value, text in section.items() if "{" not in value}
-    return exact, tuple((_matcher(value), text) for value, text in section.items() if "{" in value)
+    # A template with more words of its own first: a shorter one of its shape would take those for what it leaves open.
+    open_ones = sorted((value for value in section if "{" in value), key=_own_letters, reverse=True)
+    return exact, tuple((_matcher(value), section[value]) for value in open_ones)
+
+
+def _own_letters(template: str) -> int:
+    return sum(len(text) for text, *_ in _FORMATTER.parse(template))
 
 
 def _matcher(template: str) -> re.Pattern[str]:

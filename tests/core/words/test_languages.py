@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import string
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RKDeckError
-from core.words import chosen, counted, known, label, languages, tell, word
+from core.base.notes import Note
+from core.words import PLAIN, chosen, counted, known, label, languages, note_text, tell, word
 from core.words.language import Language
+from core.words.tables import own_table
+from core.words.values import value_word
 from tests.support.languages import SHIPPED, forget, third_language
 
 ROOT = Path(__file__).parents[3]
@@ -155,3 +159,11 @@ def test_the_command_line_speaks_the_language_of_setting_or_locale(tmp_path: Pat
         "rkdeck: El archivo de ajustes"
     )  # what it says of a language, nobody knows
     assert rkdeck(home, "board", LANG="C").stderr.startswith("rkdeck: The settings")
+
+
+@pytest.mark.parametrize("language", sorted(set(languages()) - {PLAIN}))
+@pytest.mark.parametrize("code", sorted(own_table(PLAIN, "notes")))
+def test_a_note_told_as_a_reason_is_found_again_in_every_language(code: str, language: str) -> None:
+    places = [name for _, name, _, _ in string.Formatter().parse(own_table(PLAIN, "notes")[code]) if name]
+    note = Note(code, tuple((name, f"7.{number}") for number, name in enumerate(places)))
+    assert value_word("reason", note_text(note), language) == note_text(note, language)
