@@ -8,6 +8,7 @@ from core.base.errors import JsonValue
 from core.jobs.members import JsonObject, Members
 from core.jobs.model import WorkerCommand
 from core.jobs.order import JobKind, Makes
+from core.model.need import ServedNeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ConvertOrder:
         toolkit: that does it.
         calls: the toolkit's calls with their arguments; the last is the export, whose path the worker fills in.
         output: where the file goes.
-        ram_bytes, npu_bytes: what it will need on a board, by the estimate; None is unknown.
+        need: what it will need on a board, by the estimate; None is unknown.
         warnings: errors in their wire form that may disappoint, but stop nothing.
     """
 
@@ -56,8 +57,7 @@ class ConvertOrder:
     toolkit: UsedToolkit
     calls: tuple[dict[str, JsonValue], ...]
     output: Path
-    ram_bytes: int | None
-    npu_bytes: int | None
+    need: ServedNeed | None
     warnings: tuple[dict[str, JsonValue], ...]
 
     kind: ClassVar[JobKind] = JobKind(
@@ -89,8 +89,7 @@ class ConvertOrder:
             "toolkit": self.toolkit.to_json(),
             "calls": list[JsonValue](self.calls),
             "output": str(self.output),
-            "ram_bytes": self.ram_bytes,
-            "npu_bytes": self.npu_bytes,
+            **({"ram_bytes": None} if self.need is None else self.need.to_json()),
             "warnings": list[JsonValue](self.warnings),
         }
 
@@ -120,7 +119,6 @@ class ConvertOrder:
             toolkit=UsedToolkit(toolkit.path("python"), toolkit.text("version"), toolkit.flag("simulated")),
             calls=calls,
             output=members.path("output"),
-            ram_bytes=members.optional(members.whole, "ram_bytes"),
-            npu_bytes=members.optional(members.whole, "npu_bytes"),
+            need=ServedNeed.ordered(members),
             warnings=members.json_rows("warnings"),
         )

@@ -9,12 +9,11 @@ from core.convert.host import host_problems, measure_host, needed
 from core.convert.order import ConvertOrder, UsedToolkit
 from core.convert.recipe import Problem, Recipe, RecipeTarget, source_problems, validate
 from core.convert.toolkits import Toolkit
-from core.estimate.memory import memory_parts, npu_bytes
-from core.estimate.support import support
+from core.estimate.ready import need_of
 from core.jobs.manager import JobHandle
 from core.library.library import LibraryItem
 from core.model.facts import load_local_facts
-from core.model.shape import ModelShape, build_shape
+from core.model.shape import build_shape
 from core.vendor.releases import toolkit_arguments
 
 
@@ -57,8 +56,9 @@ def plan_conversion(
         toolkit=UsedToolkit(toolkit.python, toolkit.version, toolkit.simulated),
         calls=calls(folder, recipe, toolkit.version),
         output=target,
-        ram_bytes=_ram_bytes(shape, making, recipe.context),
-        npu_bytes=npu_bytes(shape, making.level, cores=making.cores),
+        need=need_of(
+            facts, making.platform, making.level.name, context=recipe.context, cores=making.cores, shape=shape
+        ),
         warnings=tuple(problem.error.to_json() for problem in problems if problem.severity == "warning"),
     )
 
@@ -73,14 +73,6 @@ def _refuse(problems: Iterable[Problem], *, force: bool) -> None:
     refused = [problem.error for problem in errors if problem.final or not force]
     if refused:
         raise refused[0]
-
-
-def _ram_bytes(shape: ModelShape, making: RecipeTarget, context: int) -> int | None:
-    """Memory the result will need on a board, by the estimate; None when that is not known."""
-    if support(making.platform.name, making.cores, making.level.name).ram is None:
-        return None
-    parts = memory_parts(shape, making.level, making.platform, context=context, cores=making.cores)
-    return parts.ram_bytes if parts else None
 
 
 def start_warnings(handle: JobHandle) -> tuple[RKDeckError, ...]:

@@ -85,8 +85,7 @@ def _checked(context: WorkerContext, order: ConvertOrder, partial: Path, began_s
         "toolkit": order.toolkit.to_json(),
         "simulated": inspection.simulated,
         "inspection": inspection.to_json(),
-        "ram_bytes": order.ram_bytes,
-        "npu_bytes": order.npu_bytes,
+        **(order.need.to_json() if order.need is not None else {}),
         "job": context.job_id,
     }
     result: dict[str, JsonValue] = {

@@ -65,6 +65,7 @@ def adopt(
     board: str,
     name: str | None = None,
     force: bool = False,
+    usual_context: int,
 ) -> Deployment:
     """Hash a model file on the board, give it a place in the store and make it current.
 
@@ -78,6 +79,7 @@ def adopt(
         board: its name, for messages.
         name: of the deployment; None: made from the file's name.
         force: go on where a check can be overridden.
+        usual_context: of the user's, in tokens, for a file that does not tell its own.
 
     Raises:
         RefusedError: `deploy.bad_remote_path`, and what `plan_deployment` raises.
@@ -92,7 +94,7 @@ def adopt(
         size,
         base,
     )
-    candidate = Candidate(base, inspection, there_bytes=size)
+    candidate = Candidate(base, inspection, usual_context=usual_context, there_bytes=size)
     # The checks first: hashing takes a while. The digest only names the places in the store.
     unknown = LocalModel(Path(base), "0" * 64, size, base.removesuffix(".rkllm"))
     plan_deployment(candidate, unknown, seen, board=board, name=name, force=force)

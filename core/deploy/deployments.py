@@ -3,19 +3,20 @@
 from dataclasses import replace
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.foreign import MAX_BYTES, digits
 from core.base.names import printable
 from core.deploy import scripts
 from core.deploy.layout import (
+    DIGEST,
     NAME,
     VERSION,
     Deployment,
     StoreListing,
     UnreadableManifest,
-    blob_path,
     deployment_folder,
-    partial_path,
     read_manifest,
 )
+from core.fitness.candidate import Holdings
 from core.remote.session import RemoteResult, SshSession
 
 _GONE = 75
@@ -30,7 +31,7 @@ def list_versions(session: SshSession, store: str) -> list[Deployment]:
 
 
 def read_store(session: SshSession, store: str) -> StoreListing:
-    """Everything deployed in a store. One damaged manifest hides none of the others.
+    """Everything in a store. One damaged manifest hides none of the others.
 
     Files under names RKDeck would never give are left out.
 
@@ -43,9 +44,13 @@ def read_store(session: SshSession, store: str) -> StoreListing:
     current: dict[str, str] = {}
     found: list[Deployment] = []
     damaged: list[UnreadableManifest] = []
+    sizes: dict[str, dict[str, int]] = {"whole": {}, "part": {}}
     for line in result.text.split("\n"):
         kind, _, rest = line.partition("\t")
         label, _, value = rest.partition("\t")
+        digest, size = label.partition(".")[0], digits(value, high=MAX_BYTES)
+        if kind in sizes and DIGEST.fullmatch(digest) and size is not None:
+            sizes[kind][digest] = size
         if kind == "current" and NAME.fullmatch(label):
             current[label] = value
         name, _, version = label.partition("/")
@@ -59,7 +64,24 @@ def read_store(session: SshSession, store: str) -> StoreListing:
     return StoreListing(
         tuple(sorted(found, key=lambda deployment: (deployment.name, deployment.version))),
         tuple(sorted(damaged, key=lambda manifest: (manifest.name, manifest.version))),
+        Holdings(sizes["whole"], sizes["part"]),
     )
+
+
+def read_held(session: SshSession, store: str | None) -> Holdings | None:
+    """The model files on a board, for what need not be sent; None where the store cannot be listed, as the doctor says.
+
+    Raises:
+        RKDeckError: what `SshSession.run` raises.
+    """
+    if store is None:
+        return Holdings()
+    try:
+        return read_store(session, store).held
+    except RKDeckError as error:
+        if error.code != "deploy.list_failed":
+            raise
+        return None
 
 
 def list_deployments(session: SshSession, store: str) -> list[Deployment]:
@@ -194,12 +216,3 @@ def verify_blob(session: SshSession, deployment: Deployment) -> bool:
 
 def _why(result: RemoteResult) -> str:
     return result.complaint or f"exit status {result.exit_status}"
-
-
-def bytes_there(session: SshSession, store: str, sha256: str) -> int:
-    """How much of a file is on the board already: all of it, or what a broken-off transfer left; 0 when none is."""
-    for path in (blob_path(store, sha256), partial_path(store, sha256)):
-        found = session.run(scripts.SIZE_OF, [path], timeout_s=_TIMEOUT_S).text.strip()
-        if found.isdecimal():
-            return int(found)
-    return 0

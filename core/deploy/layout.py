@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.base import foreign
 from core.base.errors import JsonValue
+from core.fitness.candidate import Holdings
 
 SCHEMA = 2
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -184,15 +185,17 @@ class UnreadableManifest:
 
 @dataclass(frozen=True, slots=True)
 class StoreListing:
-    """Everything deployed in a store.
+    """Everything in a store.
 
     Attributes:
         versions: of every deployment, by name, the oldest version first.
         unreadable: versions of which nothing more is known.
+        held: the files themselves.
     """
 
     versions: tuple[Deployment, ...]
     unreadable: tuple[UnreadableManifest, ...] = ()
+    held: Holdings = Holdings()  # noqa: RUF009  # frozen
 
 
 def read_manifest(text: str, store: str, name: str, version: str, *, current: bool) -> Deployment | None:

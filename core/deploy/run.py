@@ -8,10 +8,11 @@ from typing import Protocol
 
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
+from core.base.settings import Settings
 from core.boards.registry import Board, BoardRegistry
 from core.deploy.activation import activate
 from core.deploy.companions import Companion, find_companions, origin_of
-from core.deploy.deployments import bytes_there
+from core.deploy.deployments import read_held
 from core.deploy.layout import Origin, file_blob_path, partial_path
 from core.deploy.order import DeployOrder
 from core.deploy.plan import LocalModel, plan_deployment, renaming
@@ -39,6 +40,11 @@ class DeployParts(Protocol):
         """The boards the user added."""
         ...
 
+    @property
+    def settings(self) -> Settings:
+        """The user's."""
+        ...
+
     def connect(self, board: Board, *, password: str | None = None) -> SshSession:
         """Open a session to a board, with this password, else with the one kept for it."""
         ...
@@ -59,7 +65,7 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
     """
     started = time.monotonic()
     board = parts.boards.get(order.board)
-    candidate = look_at(parts.library, order.file)
+    candidate = look_at(parts.library, order.file, usual_context=parts.settings.default_context)
     with Link(lambda: parts.connect(board, password=context.secrets.board_password)) as link:
         # The doctor's reading and not the probe's: it is one round trip, too, and tells the library's exact
         # release and who holds memory now, so that what the doctor fails is refused here by the same facts.
@@ -69,7 +75,7 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
         context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
         model = _local_model(context, order)
         plan = plan_deployment(
-            replace(candidate, there_bytes=bytes_there(link.session, found.store or "", model.sha256)),
+            replace(candidate, sha256=model.sha256).held_by(read_held(link.session, found.store)),
             model,
             seen,
             board=found.name,

@@ -5,10 +5,18 @@ Exit numbers are from sysexits.h, since 1, 2 and those above 125 are also what s
 that was asked for is not there, perhaps since somebody else tidied up, and asking the board anew shows what is.
 """
 
-# $1 STORE. Prints "current NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was
-# broken off may have versions and none in use: they are listed, so that somebody can use or remove them.
+# $1 STORE. Prints "whole NAME SIZE" and "part NAME SIZE" of the model files that are there and that arrive, "current
+# NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was broken off may have versions
+# and none in use: they are listed, so that somebody can use or remove them.
 LIST = r"""
 LC_ALL=C; export LC_ALL
+sizes() { # WORD FOLDER ENDING
+ ls -lnL "$2" 2>/dev/null | while read -r m _ _ _ b n; do
+  case $m$n in -*"$3") printf '%s\t%s\t%s\n' "$1" "${n##* }" "$b";; esac
+ done
+}
+sizes whole "$1/blobs" .rkllm
+sizes part "$1/incoming" .partial
 case $(ls -d "$1/deployments" 2>&1) in *"No such file"*) exit 0;; esac # nothing there; anything else is no answer
 cd "$1/deployments" && ls >/dev/null || exit 73
 for d in *; do

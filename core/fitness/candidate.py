@@ -1,14 +1,36 @@
 """A model file somebody wants to run, looked at by its first and last bytes: here, on the Hub or on a board."""
 
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.library.library import Library, LibraryItem
-from core.model.facts import ModelFacts
 from core.model.inspect import Inspection, inspect_file
+from core.model.need import ServedNeed
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The model files in a board's store: sizes in bytes by digest.
+
+    Attributes:
+        whole: files that are there, whether a deployment refers to them or not.
+        parts: what broken-off transfers left.
+    """
+
+    whole: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+    def bytes_of(self, sha256: str | None, size_bytes: int) -> int | None:
+        """How much of a file is there; None where its digest is not known and one of these might be it."""
+        if sha256 is not None:
+            return min(size_bytes, self.whole.get(sha256, self.parts.get(sha256, 0)))
+        maybe = size_bytes in self.whole.values() or any(size <= size_bytes for size in self.parts.values())
+        return None if maybe else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +41,22 @@ class Candidate:
         name: of the file, for messages.
         inspection: what its bytes say.
         title: what people call it: the library's, else the file's name without its ending.
-        ram_bytes, npu_bytes: it needs when served, estimated at its conversion; None when it was made elsewhere.
-        base: facts of the model it was made from, where its repository names one and it could be read.
+        need: when served, estimated when its model's shape was known (at its conversion, or on its hub); None when
+            nobody knew it.
         context: the user wants, in tokens; None: the one it was built for.
-        sha256: hexadecimal, where the library knows it.
-        there_bytes: of it are on the board already and need not be sent.
+        usual_context: of the user's, in tokens, for a file that does not tell the one it was built for.
+        sha256: hexadecimal, where the library or its hub knows it.
+        there_bytes: of it are on the board already and need not be sent; None where that is not known.
     """
 
     name: str
     inspection: Inspection
     title: str = ""
-    ram_bytes: int | None = None
-    npu_bytes: int | None = None
-    base: ModelFacts | None = None
+    need: ServedNeed | None = None
     context: int | None = None
+    usual_context: int = field(kw_only=True)
     sha256: str | None = None
-    there_bytes: int = 0
+    there_bytes: int | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -44,11 +66,21 @@ class Candidate:
     @property
     def is_there(self) -> bool:
         """Whether the board has all of it already."""
-        return self.there_bytes >= self.size_bytes
+        return self.there_bytes is not None and self.there_bytes >= self.size_bytes
+
+    def held_by(self, held: Holdings | None) -> Self:
+        """The same on a board that holds these files, None where nobody looked."""
+        there = held.bytes_of(self.sha256, self.size_bytes) if held is not None else None
+        return replace(self, there_bytes=there)
 
 
-def look_at(library: Library, path: Path) -> Candidate:
+def look_at(library: Library, path: Path, *, usual_context: int) -> Candidate:
     """Look at a file on this computer; reads its first and last bytes only, and never waits for a pipe.
+
+    Args:
+        library: what is known of the files here.
+        path: the file.
+        usual_context: of the user's, in tokens, for a file that does not tell its own.
 
     Raises:
         RefusedError: `deploy.not_a_file` for folders, pipes and devices.
@@ -68,16 +100,10 @@ def look_at(library: Library, path: Path) -> Candidate:
         name=path.name,
         inspection=inspection,
         title=item.title if item is not None else path.stem,
-        ram_bytes=_estimated(item, "ram_bytes"),
-        npu_bytes=_estimated(item, "npu_bytes"),
+        need=ServedNeed.read(item.provenance) if item is not None else None,
+        usual_context=usual_context,
         sha256=item.files[0].sha256 if item is not None else None,
     )
-
-
-def _estimated(item: LibraryItem | None, name: str) -> int | None:
-    """A size that was estimated when the file was converted."""
-    value = item.provenance.get(name) if item is not None else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _item_at(library: Library, path: Path, size_bytes: int) -> LibraryItem | None:

@@ -22,15 +22,13 @@ from core.fitness.rules import check_model, is_a_model
 OVERRIDABLE = frozenset(
     {
         "deploy.damaged_file", "deploy.real_file_to_simulated_board", "deploy.wrong_platform",
-        "doctor.soc_unsupported", "doctor.soc_unreadable", "doctor.driver_rocket", "doctor.driver_none",
+        "doctor.soc_unsupported", "doctor.model_soc_unknown", "doctor.driver_rocket", "doctor.driver_none",
         "doctor.driver_fails", "doctor.access_denied", "doctor.access_root_only", "doctor.library_wrong_bits",
         "doctor.store_in_memory", "doctor.model_dtype_refused", "doctor.model_no_library",
         "doctor.model_no_stand_in", "doctor.model_runtime_old", "doctor.model_context_large",
         "doctor.model_npu_old_driver", "doctor.model_memory_no", "doctor.model_memory_guess_no",
     }
 )  # fmt: skip
-# Refuses although it is no failure of the board: a SoC nobody could read may be the right one.
-_REFUSES_UNKNOWN = frozenset({"doctor.soc_unreadable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +87,11 @@ class Judgement:
         return bool(self.refusals) and all(refusal.overridable for refusal in self.refusals)
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is room depends on what the board has already, which nobody looked up."""
+        return any(entry.code == "doctor.model_disk_unless_there" for entry in self.findings)
+
+    @property
     def remedy(self) -> Remedy | None:
         """What RKDeck can do about the first refusal that is shown."""
         return self.refusals[0].finding.remedy if self.refusals else None
@@ -129,7 +132,7 @@ def judge_unreadable(error: RKDeckError) -> Judgement:
 
 
 def _refuses(finding: Finding) -> bool:
-    return finding.verdict == "failed" or finding.code in _REFUSES_UNKNOWN
+    return finding.verdict == "failed"
 
 
 def _refusals(findings: tuple[Finding, ...], seen: Examination, board: str) -> tuple[Refusal, ...]:

@@ -8,26 +8,26 @@ from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, Verdict, finding
 from core.estimate.constants import estimate_limits
-from core.estimate.fit import BoardNow, fit_board
-from core.estimate.ready import estimate_ready
-from core.estimate.records import Fit, Fits, Number
+from core.estimate.fit import fit_board
+from core.estimate.ready import guess_ram
+from core.estimate.records import Basis, Fit, Fits, Number
 from core.fitness.candidate import Candidate
+from core.fitness.sight import board_now
 from core.transfer.upload import RESERVE_BYTES
 from core.vendor.platforms import load_platforms
 from core.words import note_text
 
 # Free on the disk after the file arrived, as a share of the whole: less is tight.
 _TIGHT_SHARE = 0.10
-_USUAL_CONTEXT = 4096
-_KNOWN: Mapping[Fits, tuple[Verdict, str]] = {
-    "yes": ("ok", "doctor.model_memory_ok"),
-    "tight": ("warning", "doctor.model_memory_tight"),
-    "no": ("failed", "doctor.model_memory_no"),
-}
-_GUESSED: Mapping[Fits, tuple[Verdict, str]] = {
-    "yes": ("ok", "doctor.model_memory_guess_ok"),
-    "tight": ("warning", "doctor.model_memory_guess_tight"),
-    "no": ("failed", "doctor.model_memory_guess_no"),
+# What an estimate says of memory is a verdict like any other.
+VERDICT_OF: Mapping[Fits, Verdict] = {"yes": "ok", "tight": "warning", "no": "failed"}
+_KNOWN: Mapping[Fits, str] = {
+    "yes": "doctor.model_memory_ok", "tight": "doctor.model_memory_tight", "no": "doctor.model_memory_no",
+}  # fmt: skip
+_GUESSED: Mapping[Fits, str] = {
+    "yes": "doctor.model_memory_guess_ok",
+    "tight": "doctor.model_memory_guess_tight",
+    "no": "doctor.model_memory_guess_no",
 }
 
 
@@ -47,30 +47,26 @@ class MemoryNeed:
 
 
 def memory_need(candidate: Candidate, seen: Examination) -> MemoryNeed | None:
-    """The memory a file needs, by the best that is known: its conversion, its base model, its size.
+    """The memory a file needs, by the best that is known: its model's shape, else its size.
 
     None when neither the file nor the board tells for which SoC.
     """
-    total, now = seen.facts.mem_total_bytes, _now(seen)
-    need = candidate.ram_bytes
+    inspection, need, known = candidate.inspection, candidate.need, load_platforms()
     if need is not None:
-        fit = None if total is None else fit_board(need, need, total, lambda _context: need, now)
-        return MemoryNeed(Number(need, need, need, "calibrated"), guessed=False, fit=fit)
-    inspection, known = candidate.inspection, load_platforms()
-    platform = known.get((inspection.platform or "").lower()) or known.get(seen.facts.soc or "")
-    if platform is None:
+        basis: Basis = "calibrated" if need.calibrated else "extrapolated"
+        ram = Number(need.ram_bytes, need.ram_low_bytes, need.ram_high_bytes, basis)
+    elif known.get((inspection.platform or "").lower()) or known.get(seen.facts.soc or ""):
+        context = candidate.context or inspection.max_context or candidate.usual_context
+        ram = guess_ram(inspection.size_bytes, context)
+    else:
         return None
-    estimate = estimate_ready(
-        inspection.size_bytes, inspection.dtype, platform, base=candidate.base,
-        context=candidate.context or inspection.max_context or _USUAL_CONTEXT, board_ram_bytes=total, now=now,
-    )  # fmt: skip
-    return MemoryNeed(estimate.ram, estimate.row is None, estimate.fit)
+    return MemoryNeed(ram, need is None, _fit(ram, seen))
 
 
-def _now(seen: Examination) -> BoardNow | None:
-    free = seen.facts.mem_available_bytes
-    held = next((tenant.rss_bytes for tenant in seen.tenants if tenant.ours), None)
-    return None if free is None else BoardNow(free, seen.serving, held)
+def _fit(ram: Number, seen: Examination) -> Fit | None:
+    total, need = seen.facts.mem_total_bytes, int(ram.value)
+    # What a shorter context would save is not known of a file.
+    return None if total is None else fit_board(need, int(ram.high), total, lambda _: need, board_now(seen))
 
 
 def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
@@ -82,12 +78,12 @@ def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     if need is None or need.fit is None:
         return
     low, middle, high = (format_bytes(size) for size in (need.ram.low, need.ram.value, need.ram.high))
-    verdict, code = (_GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
+    code = (_GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
     shown: Facts = {
         "need": f"{low} .. {high}" if need.guessed else middle,
         "reason": note_text(need.fit.reason),
     }
-    yield Finding("model_memory", verdict, code, shown)
+    yield Finding("model_memory", VERDICT_OF[need.fit.verdict], code, shown)
 
 
 def disk(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
@@ -95,7 +91,7 @@ def disk(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     place, after = seen.store, disk_free_after(candidate, seen)
     if place is None or place.free_bytes is None or after is None:
         return
-    sent = candidate.size_bytes - candidate.there_bytes
+    sent = candidate.size_bytes - (candidate.there_bytes or 0)
     shown: Facts = {
         "file": printable(candidate.name),
         "need": format_bytes(sent + RESERVE_BYTES),
@@ -103,6 +99,8 @@ def disk(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     }
     if candidate.is_there:
         yield finding("model_disk", "ok", "doctor.model_disk_there", file=printable(candidate.name))
+    elif after < RESERVE_BYTES and candidate.there_bytes is None:
+        yield finding("model_disk", "warning", "doctor.model_disk_unless_there", **shown)
     elif after < RESERVE_BYTES:
         yield finding("model_disk", "failed", "doctor.model_disk_full", **shown)
     elif place.total_bytes is not None and after < _TIGHT_SHARE * place.total_bytes:
@@ -112,15 +110,18 @@ def disk(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
 
 
 def disk_free_after(candidate: Candidate, seen: Examination) -> int | None:
-    """Bytes left in the store when the file has arrived, negative when it does not fit; None is unknown."""
+    """Bytes left in the store when the file has arrived, negative when it does not fit; None is unknown.
+
+    Where nobody knows whether the board has the file already, it is counted as if all of it had to be sent.
+    """
     if seen.store is None or seen.store.free_bytes is None:
         return None
-    return seen.store.free_bytes - max(0, candidate.size_bytes - candidate.there_bytes)
+    return seen.store.free_bytes - max(0, candidate.size_bytes - (candidate.there_bytes or 0))
 
 
 def ram_free_after(candidate: Candidate, seen: Examination) -> int | None:
     """Bytes of memory left when the file is served; None is unknown, as it is where its need is only guessed."""
-    need, total, free = candidate.ram_bytes, seen.facts.mem_total_bytes, seen.facts.mem_available_bytes
+    need, total, free = candidate.need, seen.facts.mem_total_bytes, seen.facts.mem_available_bytes
     if need is None or total is None:
         return None
-    return (free if free is not None else total - estimate_limits().os_headless_bytes) - need
+    return (free if free is not None else total - estimate_limits().os_headless_bytes) - need.ram_bytes

@@ -88,9 +88,11 @@ def _platform_of(seen: Examination) -> Platform | None:
 
 
 def _platform(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
-    """A file for another SoC is a refusal already."""
-    built, platform = candidate.inspection.platform, _platform_of(seen)
-    if built is None:
+    """A file for another SoC is a refusal already, and so is a board of an unsupported one."""
+    built, platform, facts = candidate.inspection.platform, _platform_of(seen), seen.facts
+    if seen.depth != "none" and facts.soc is None and not facts.compatibles:
+        yield finding("model_platform", "failed", "doctor.model_soc_unknown", file=printable(candidate.name))
+    elif built is None:
         yield finding("model_platform", "unknown", "doctor.model_platform_unknown")
     elif platform is not None and built.lower() == platform.name:
         yield finding("model_platform", "ok", "doctor.model_platform_ok", soc=platform.display_name)
@@ -170,7 +172,7 @@ def _npu(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     """What the runtime will ask the NPU's driver for: known for models RKDeck converted, bounded by the file else."""
     if candidate.inspection.simulated or seen.facts.npu_driver != "rknpu":
         return
-    need, known = candidate.npu_bytes, board_limits()
+    need, known = candidate.need.npu_bytes if candidate.need is not None else None, board_limits()
     at_most = need if need is not None else candidate.inspection.size_bytes
     version = seen.facts.npu_driver_version
     shown: Facts = {"need": format_bytes(need) if need is not None else None, "driver": version}

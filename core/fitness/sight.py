@@ -6,6 +6,7 @@ from core.boards.doctor.examination import Examination, RuntimeLibrary, StorePla
 from core.boards.doctor.reading import examine_board
 from core.boards.facts import BoardFacts, unknown_facts
 from core.boards.registry import Board
+from core.estimate.fit import BoardNow
 from core.monitor.sample import BoardSample
 from core.remote.session import SshSession
 from core.serve.records import run_folder
@@ -38,15 +39,24 @@ def board_seen(
     if board.facts is None:
         return Examination(unknown_facts(), depth="none")
     known = seen if seen is not None else _remembered(board.facts, board.store)
-    facts = known.facts
+    facts, tenants = known.facts, known.tenants
     if sample is not None and sample.is_up:
         total = facts.mem_total_bytes if facts.mem_total_bytes is not None else sample.mem_total_bytes
         facts = replace(facts, mem_total_bytes=total, mem_available_bytes=sample.mem_available_bytes)
+        rss = {process.pid: process.rss_bytes for process in sample.processes}
+        tenants = tuple(replace(entry, rss_bytes=rss.get(entry.pid, entry.rss_bytes)) for entry in tenants)
     elif (
         sample is not None or seen is None
     ):  # what was free on a day long past, or before the board went down
         facts = replace(facts, mem_available_bytes=None)
-    return replace(known, facts=facts)
+    return replace(known, facts=facts, tenants=tenants)
+
+
+def board_now(seen: Examination) -> BoardNow | None:
+    """What is free on a board at this moment and what it serves; None where nobody looks just now."""
+    free = seen.facts.mem_available_bytes
+    held = next((tenant.rss_bytes for tenant in seen.tenants if tenant.ours), None)
+    return None if free is None else BoardNow(free, seen.serving, held)
 
 
 def _remembered(facts: BoardFacts, store: str | None) -> Examination:

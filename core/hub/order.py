@@ -1,6 +1,7 @@
 """What a download job is to do."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -11,6 +12,7 @@ from core.hub.records import RepoFile
 from core.jobs.members import JsonObject, Members
 from core.jobs.model import WorkerCommand
 from core.jobs.order import JobKind, Makes, Secret
+from core.model.need import ServedNeed
 
 _MAX_TIMEOUT_S = 86_400.0
 _MAX_TRIES = 1_000_000
@@ -25,12 +27,14 @@ class DownloadOrder:
         plan: which files of which commit.
         folder: where they go.
         patience: with a bad line.
+        needs: what ready-made files of the plan will need on a board, by their paths, as far as it was found out.
     """
 
     endpoint: str
     plan: DownloadPlan
     folder: Path
     patience: Patience = Patience()  # noqa: RUF009  # frozen
+    needs: Mapping[str, ServedNeed] = field(default_factory=dict)
 
     kind: ClassVar[JobKind] = JobKind(
         name="download",
@@ -59,9 +63,12 @@ class DownloadOrder:
     def to_json(self) -> dict[str, JsonValue]:
         """Return the job's params."""
         files: list[JsonValue] = [
-            {"path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256}
+            {
+                "path": file.path, "size_bytes": file.size_bytes, "blob_id": file.blob_id, "sha256": file.sha256,
+                **({"need": self.needs[file.path].to_json()} if file.path in self.needs else {}),
+            }
             for file in self.plan.files
-        ]
+        ]  # fmt: skip
         return {
             "endpoint": self.endpoint, "repo": self.plan.repo, "commit": self.plan.commit,
             "folder": str(self.folder), "files": files, "patience": asdict(self.patience),
@@ -86,7 +93,12 @@ class DownloadOrder:
             raise members.refuse("files")
         # The first orders said nothing of patience: there was only the usual one.
         patience = _patience(members.inner("patience")) if "patience" in members else Patience()
-        return cls(members.text("endpoint"), plan, members.path("folder"), patience)
+        needs = {
+            row.text("path"): need
+            for row in members.rows("files")
+            if "need" in row and (need := ServedNeed.ordered(row.inner("need"))) is not None
+        }
+        return cls(members.text("endpoint"), plan, members.path("folder"), patience, needs)
 
 
 def library_download(library_folder: Path, endpoint: str, plan: DownloadPlan) -> DownloadOrder:

@@ -50,7 +50,8 @@ def enter_download(
         path = folder / file.name
         library.register(
             kind="rkllm", title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
-            files=(LibraryFile(path.name, file.size_bytes, file.sha256),), provenance=provenance,
+            files=(LibraryFile(path.name, file.size_bytes, file.sha256),),
+            provenance={**provenance, **(order.needs[file.name].to_json() if file.name in order.needs else {})},
         )  # fmt: skip
 
 

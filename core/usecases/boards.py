@@ -19,6 +19,7 @@ from core.boards.probe import probe_board
 from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board
 from core.deploy.deployments import read_store
 from core.deploy.layout import Deployment, StoreListing, UnreadableManifest
+from core.fitness.candidate import Holdings
 from core.fitness.sight import look_over
 from core.remote.sshconfig import settings_for
 from core.serve.records import Serving
@@ -60,6 +61,7 @@ class BoardStatus:
         seen: everything the visit read; None for a status that was made without one.
         findings: what the doctor says of it.
         unreadable: versions whose manifest cannot be read.
+        held: the model files there; None where nobody looked.
     """
 
     board: Board
@@ -72,6 +74,7 @@ class BoardStatus:
     seen: Examination | None = None
     findings: tuple[Finding, ...] = ()
     unreadable: tuple[UnreadableManifest, ...] = ()
+    held: Holdings | None = None
 
     @property
     def facts(self) -> BoardFacts:
@@ -193,6 +196,7 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
         board=board,
         versions=listing.versions,
         unreadable=listing.unreadable,
+        held=listing.held,
         serving=serving,
         tenants=tuple((tenant.pid, tenant.name) for tenant in seen.tenants if tenant.sign == "maps"),
         mount=seen.facts.mount_of(board.store) if board.store else None,

@@ -1,7 +1,6 @@
 """Sending models to boards as a front end uses it: look at a file once, judge it for each board, send, undo."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
@@ -9,6 +8,7 @@ from core.boards.registry import Board
 from core.deploy import deployments
 from core.deploy.adopting import FoundFile, find_files
 from core.deploy.adopting import adopt as adopt_file
+from core.deploy.deployments import read_held
 from core.deploy.layout import Deployment, StoreListing
 from core.deploy.order import DeployOrder
 from core.deploy.pruning import Pruning
@@ -28,7 +28,7 @@ def inspect_for_drop(services: Services, path: Path) -> Candidate:
     Raises:
         RefusedError, RKDeckError: as `core.fitness.candidate.look_at`.
     """
-    return look_at(services.library, path)
+    return look_at(services.library, path, usual_context=services.settings.default_context)
 
 
 def judge_drop(
@@ -43,14 +43,8 @@ def judge_drop(
         sample: the newest of the monitor, for the memory that is free now.
     """
     seen = status.seen if status is not None else None
-    file = as_held(file, status.versions if status is not None else ())
+    file = file.held_by(status.held if status is not None else None)
     return judge(file, board_seen(board, seen, sample), board=board.name)
-
-
-def as_held(file: Candidate, versions: Iterable[Deployment]) -> Candidate:
-    """A file on a board with these versions, which may be there already."""
-    held = file.sha256 is not None and any(version.sha256 == file.sha256 for version in versions)
-    return replace(file, there_bytes=file.size_bytes if held else 0)
 
 
 def refusal_beforehand(
@@ -59,27 +53,25 @@ def refusal_beforehand(
     """Why a deployment would be refused, asked before a job is made of it; None when nothing is known against it.
 
     What the board said last may be out of date (a library was copied there since, another model was stopped): by that
-    alone nothing is refused. The board is looked at once more then; one that does not answer is left to the job, which
-    tells so and can be tried again.
+    alone nothing is refused. The board is looked at once more then, also where only it can tell whether there is room;
+    one that does not answer is left to the job, which tells so and can be tried again.
 
     Raises:
         UsageError: `boards.unknown`; RefusedError, RKDeckError: as `core.fitness.candidate.look_at`.
     """
-    file, found = look_at(services.library, path), services.boards.get(board)
-    refused = judge_drop(file, found).refused(force=force)
-    if refused is None or found.facts is None or not is_a_model(file):
+    file, found = inspect_for_drop(services, path), services.boards.get(board)
+    said = judge_drop(file, found)
+    refused = said.refused(force=force)
+    if found.facts is None or not is_a_model(file) or not (refused or said.is_open):
         return refused
     try:
         with services.connect(found) as session:
             seen = look_over(session, found)
             found = services.boards.remember(board, seen.facts)
-            # What is there of a file without a known digest, only the job can tell: it makes one.
-            there_bytes = file.size_bytes
-            if file.sha256 is not None and found.store is not None:
-                there_bytes = deployments.bytes_there(session, found.store, file.sha256)
+            held = read_held(session, found.store)
     except RKDeckError:
         return None
-    return judge(replace(file, there_bytes=there_bytes), seen, board=board).refused(force=force)
+    return judge(file.held_by(held), seen, board=board).refused(force=force)
 
 
 def start_deploys(
@@ -228,7 +220,10 @@ def adopt(
     with services.connect(found) as session:
         seen = look_over(session, found)
         found = services.boards.remember(found.name, seen.facts)
-        return adopt_file(session, seen, path, board=board, name=name, force=force)
+        return adopt_file(
+            session, seen, path, board=board, name=name, force=force,
+            usual_context=services.settings.default_context,
+        )  # fmt: skip
 
 
 def prune(

@@ -15,15 +15,14 @@ from core.boards.doctor.remedies import Remedy, library_remedy
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import arch_of, matching_release
 from core.boards.registry import Board
-from core.deploy.deployments import bytes_there
-from core.fitness.candidate import look_at
+from core.deploy.deployments import read_held
+from core.fitness.candidate import Candidate, look_at
 from core.fitness.rules import check_model
 from core.fitness.sight import look_over
 from core.programs.placing import place
 from core.programs.table import RUNTIME_LIBRARY
 from core.services import Services
 from core.usecases.boards import BoardStatus
-from core.usecases.deployment import as_held
 from core.usecases.sessions import ended_by
 from core.vendor.releases import RuntimeRelease, runtime_releases
 
@@ -78,21 +77,24 @@ def diagnose(
         UsageError: `boards.unknown`; RefusedError, RKDeckError: as connecting, probing and inspecting do.
     """
     board = services.boards.get(name)
-    candidate = replace(look_at(services.library, model), context=context) if model is not None else None
+    candidate = _candidate(services, model, context) if model is not None else None
     began_s = time.monotonic()
     with (
         services.connect(board, accept_fingerprint) as session,
         ended_by(cancel or CancelToken(), session),
     ):
         seen = look_over(session, board)
-        if candidate is not None and board.store is not None and candidate.sha256 is not None:
-            candidate = replace(candidate, there_bytes=bytes_there(session, board.store, candidate.sha256))
+        if candidate is not None:
+            candidate = candidate.held_by(read_held(session, board.store))
     seconds = time.monotonic() - began_s
     board = services.boards.remember(name, seen.facts)
-    findings = check_board(seen)
-    if candidate is not None:
-        findings += check_model(candidate, seen, board=name)
-    return Diagnosis(board, seen, findings, model, seconds, time.time())
+    return Diagnosis(board, seen, said_of(seen, candidate, board=name), model, seconds, time.time())
+
+
+def said_of(seen: Examination, candidate: Candidate | None, *, board: str) -> tuple[Finding, ...]:
+    """Every finding about a board, and about a file on it where there is one; pure."""
+    about_file = check_model(candidate, seen, board=board) if candidate is not None else ()
+    return (*check_board(seen), *about_file)
 
 
 def check_file(
@@ -106,8 +108,13 @@ def check_file(
     board = status.board
     if board.store is None or status.seen is None:
         raise RefusedError("boards.no_store", name=board.name, user=board.user)
-    candidate = as_held(replace(look_at(services.library, path), context=context), status.versions)
+    candidate = _candidate(services, path, context).held_by(status.held)
     return check_model(candidate, status.seen, board=board.name)
+
+
+def _candidate(services: Services, path: Path, context: int | None) -> Candidate:
+    looked = look_at(services.library, path, usual_context=services.settings.default_context)
+    return replace(looked, context=context)
 
 
 def apply_remedy(

@@ -1,8 +1,8 @@
 """Does it fit: models of the Hub against the active board, from what was read before or from their headers."""
 
 from core.base.errors import RefusedError
-from core.estimate.badge import Badge, estimate_badge, guess_badge
 from core.estimate.table import estimate_model, refusal_reason
+from core.fitness.badge import Badge, estimate_badge, guess_badge
 from core.fitness.target import FitTarget
 from core.hub.records import ModelDetail, ModelSummary
 from core.model.facts import ModelFacts

@@ -13,10 +13,11 @@ from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.library import LibraryItem
 from core.model.facts import ModelFacts, why_no_source
-from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
+from core.model.inspect import Inspection
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
+from core.usecases.needs import inspect_repo_file, needs_of
 
 if TYPE_CHECKING:
     from core.hub.download import DownloadPlan
@@ -143,19 +144,6 @@ def inspect_on_hub(services: Services, text: str) -> Inspection:
     return inspect_repo_file(services, detail, file)
 
 
-def inspect_repo_file(services: Services, detail: ModelDetail, file: RepoFile) -> Inspection:
-    """Inspect a file of a repository: at most 256 KiB of it are read.
-
-    Raises:
-        RKDeckError: as the Hub answers.
-    """
-    hub, where = services.hubs.of(detail.repo), (detail.repo, detail.commit, file.path)
-    head = hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
-    start = max(0, file.size_bytes - TAIL_BYTES)
-    tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
-    return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
-
-
 def start_model_download(
     services: Services,
     repo: str,
@@ -192,21 +180,21 @@ def download(
 ) -> "tuple[JobHandle, DownloadPlan]":
     """`start_model_download` for who wants to follow the job; returns what it will fetch as well."""
     from core.hub.download import plan_download
-    from core.hub.order import DownloadOrder
 
     detail = services.hubs.of(repo).details(repo, revision)
     plan = plan_download(detail, include=include, exclude=exclude)
     order = order_into_library(services, detail, plan)
-    return services.submit(order if to is None else DownloadOrder(order.endpoint, plan, to)), plan
+    return services.submit(order if to is None else replace(order, folder=to)), plan
 
 
 def order_into_library(services: Services, detail: ModelDetail, plan: "DownloadPlan") -> "DownloadOrder":
     """The order for a download into the library's own folder: the one that has this commit already, if there is one.
 
-    A repository that was renamed is one model: what the library has of it gets the present name first.
+    A repository that was renamed is one model: what the library has of it gets the present name first. What can be
+    known of the memory its ready-made files need goes with them: nobody asks the Hub when they are dropped.
     """
     from core.hub.download import place_in_library
-    from core.hub.order import DownloadOrder, library_download
+    from core.hub.order import library_download
 
     library = services.library
     library.rename_repo(detail.repo, plan.repo)
@@ -215,10 +203,11 @@ def order_into_library(services: Services, detail: ModelDetail, plan: "DownloadP
             library.rename_repo(earlier, plan.repo)
     endpoint = services.hubs.of(plan.repo).endpoint
     order = library_download(services.paths.library, endpoint, plan)
+    order = replace(order, needs=needs_of(services, detail, plan.files))
     for item in library.list():
         known = place_in_library(services.paths.library, item.path)
         if known is not None and (item.repo, item.revision) == (plan.repo, plan.commit):
-            return DownloadOrder(endpoint, plan, known)
+            return replace(order, folder=known)
     return order
 
 

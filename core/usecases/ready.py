@@ -3,21 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import RKDeckError, UsageError
 from core.boards.doctor.examination import Examination
-from core.deploy.layout import Deployment
-from core.fitness.candidate import Candidate
+from core.fitness.candidate import Candidate, Holdings
 from core.fitness.judge import Judgement, judge
-from core.hub.addresses import ModelId, parse_id
 from core.hub.records import ModelDetail, RepoFile
-from core.model.facts import ModelFacts
 from core.model.inspect import Inspection
+from core.model.need import ServedNeed
 from core.services import Services
-from core.usecases.deployment import as_held, deploy_order
-from core.usecases.fitting import cached_facts
-from core.usecases.hub import inspect_repo_file, order_into_library
-
-_BASE_TAG = "base_model:"
+from core.usecases.deployment import deploy_order
+from core.usecases.hub import order_into_library
+from core.usecases.needs import base_facts, base_model, inspect_repo_file, need_of_ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +21,8 @@ class ReadyReport:
 
     Attributes:
         base: id of the model it was made from, as its repository says; None when it does not say.
-        facts: of the base; None when it is not known or cannot be read.
+        need: on a board, by the base; None when it is not known, cannot be read or cannot be the base.
+        usual_context: in tokens, for a file that does not tell its own.
     """
 
     repo: str
@@ -34,7 +30,8 @@ class ReadyReport:
     file: RepoFile
     inspection: Inspection
     base: str | None
-    facts: ModelFacts | None
+    need: ServedNeed | None
+    usual_context: int
 
 
 def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> ReadyReport:
@@ -45,30 +42,9 @@ def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> Re
     """
     inspection = inspect_repo_file(services, detail, file)
     base = base_model(detail)
-    return ReadyReport(detail.repo, detail.commit, file, inspection, base, _base_facts(services, base))
-
-
-def base_model(detail: ModelDetail) -> str | None:
-    """The model a repository says its files were made from: `base_model:ID` or `base_model:quantized:ID`."""
-    for tag in sorted(detail.summary.tags, key=len, reverse=True):
-        if tag.startswith(_BASE_TAG):
-            try:  # on the same hub as the files
-                base = str(parse_id(str(ModelId(parse_id(detail.repo).hub, tag.rpartition(":")[2]))))
-            except UsageError:
-                continue
-            if base != detail.repo:
-                return base
-    return None
-
-
-def _base_facts(services: Services, base: str | None) -> ModelFacts | None:
-    if base is None:
-        return None
-    try:
-        return cached_facts(services, services.hubs.of(base).details(base))
-    except RKDeckError:
-        # Gated, gone, or of a kind that cannot be read: the size of the file tells less, but something.
-        return None
+    context = services.settings.default_context
+    need = need_of_ready(base_facts(services, base), inspection, usual_context=context)
+    return ReadyReport(detail.repo, detail.commit, file, inspection, base, need, context)
 
 
 def judge_ready(
@@ -76,8 +52,7 @@ def judge_ready(
     seen: Examination,
     *,
     board: str,
-    context: int,
-    versions: tuple[Deployment, ...] = (),
+    held: Holdings | None = None,
 ) -> Judgement:
     """Whether a file would run on a board; pure and quick.
 
@@ -85,20 +60,18 @@ def judge_ready(
         report: the file.
         seen: the board, as far as it is known (`core.fitness.sight`).
         board: its name, or what people call one of the catalogue.
-        context: in tokens, for a file that does not tell the one it was built for.
-        versions: what is deployed there.
+        held: which files are there; None where nobody looked.
     """
-    inspection = report.inspection
     name = report.file.path.rpartition("/")[2]
     candidate = Candidate(
         name,
-        inspection,
+        report.inspection,
         title=name.removesuffix(".rkllm"),
-        base=report.facts,
-        context=context if inspection.max_context is None else None,
+        need=report.need,
+        usual_context=report.usual_context,
         sha256=report.file.sha256,
     )
-    return judge(as_held(candidate, versions), seen, board=board)
+    return judge(candidate.held_by(held), seen, board=board)
 
 
 def start_ready_run(

@@ -1,14 +1,17 @@
 """The active board: what every "fits" speaks about, a board of the user's or one from the catalogue."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from core.estimate.fit import BoardNow
+from core.fitness.sight import board_now, board_seen
 from core.fitness.target import FitTarget, SoldBoard, catalogue, usual_board
 from core.vendor.platforms import Platform, get_platform, load_platforms
 from gui.feeds.boards import BoardsFeed, BoardView
 from gui.feeds.settings import SettingsKeeper
+
+_STEP_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +21,21 @@ class Target:
     Attributes:
         board: name of a board of the user's, None for one of the catalogue.
         ram_bytes: what its Linux sees (MemTotal), or of the catalogue entry; None is unknown.
-        free_bytes: available now; None when not connected.
+        now: what is free, and what is served; None when not connected.
         nominal_gib: as sold, for catalogue entries.
-        served: name of the model it serves now, with what that holds.
     """
 
     key: str
     platform: Platform
     board: str | None = None
     ram_bytes: int | None = None
-    free_bytes: int | None = None
+    now: BoardNow | None = None
     nominal_gib: int | None = None
     simulated: bool = False
-    served: str | None = None
-    served_bytes: int | None = None
 
     def fit(self, context: int) -> FitTarget:
         """What the core judges for."""
-        now = None
-        if self.free_bytes is not None:
-            now = BoardNow(self.free_bytes, self.served, self.served_bytes)
-        return FitTarget(self.platform, context, self.ram_bytes, now)
+        return FitTarget(self.platform, context, self.ram_bytes, self.now)
 
 
 class ActiveBoard(QObject):
@@ -97,25 +94,16 @@ def board_target(view: BoardView) -> Target | None:
     facts = view.board.facts
     if facts is None or facts.soc is None or facts.soc not in load_platforms():
         return None
-    sample = view.sample
-    serving = view.status.serving if view.status is not None else None
-    held = next(
-        (
-            process.rss_bytes
-            for process in (sample.processes if sample is not None else ())
-            if serving is not None and process.pid == serving.pid
-        ),
-        None,
+    now = board_now(
+        board_seen(view.board, view.status.seen if view.status is not None else None, view.sample)
     )
     return Target(
         key=view.name,
         platform=get_platform(facts.soc),
         board=view.name,
         ram_bytes=facts.mem_total_bytes,
-        free_bytes=_coarse(sample.mem_available_bytes) if sample is not None and sample.is_up else None,
+        now=_coarse(now) if now is not None else None,
         simulated=facts.simulated,
-        served=serving.model if serving is not None else None,
-        served_bytes=_coarse(held),
     )
 
 
@@ -124,7 +112,11 @@ def sold_target(board: SoldBoard) -> Target:
     return Target(key=board.key, platform=board.platform, ram_bytes=board.ram_bytes, nominal_gib=board.gib)
 
 
-def _coarse(size_bytes: int | None) -> int | None:
-    """Steps of 64 MiB: every verdict would be made anew each second otherwise."""
-    step = 64 << 20
-    return None if size_bytes is None else size_bytes // step * step
+def _coarse(now: BoardNow) -> BoardNow:
+    """In steps of 64 MiB: every verdict would be made anew each second otherwise."""
+    held = now.served_bytes
+    return replace(
+        now,
+        free_bytes=now.free_bytes // _STEP_BYTES * _STEP_BYTES,
+        served_bytes=None if held is None else held // _STEP_BYTES * _STEP_BYTES,
+    )

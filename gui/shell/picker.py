@@ -82,6 +82,6 @@ def target_text(target: Target) -> str:
         parts.append(tr("SIMULATED"))
     if target.ram_bytes is not None:
         parts.append(f"{target.ram_bytes / GIB:.1f} GiB")
-    if target.free_bytes is not None:
-        parts.append(tr("{size} free", size=f"{target.free_bytes / GIB:.1f}"))
+    if target.now is not None:
+        parts.append(tr("{size} free", size=f"{target.now.free_bytes / GIB:.1f}"))
     return f"{target.board} · {', '.join(parts)}"

@@ -19,7 +19,7 @@ from core.convert.recipe import Problem
 from core.convert.toolkits import Toolkit
 from core.deploy.layout import Deployment
 from core.deploy.pruning import Pruning
-from core.estimate.badge import Badge
+from core.fitness.badge import Badge
 from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement, Refusal
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchPage

@@ -6,7 +6,7 @@ from core.base.errors import JsonValue
 from core.base.names import printable
 from core.base.units import format_count
 from core.cli.command import Command, Context
-from core.estimate.badge import Badge
+from core.fitness.badge import Badge
 from core.fitness.target import FitTarget
 from core.usecases import fitting
 from core.words import note_text, verdict_name
@@ -47,7 +47,7 @@ def _run(context: Context) -> int:
     badges = {} if target is None else {model.repo: fitting.guess(model, target) for model in found}
     if options.max_ram:
         # What the number of parameters does not decide stays in: `rkdeck estimate` reads the headers.
-        found = [model for model in found if badges[model.repo].verdict != "no"]
+        found = [model for model in found if badges[model.repo].verdict != "failed"]
     models: list[JsonValue] = [{**model.to_json(), **_fit_json(badges.get(model.repo))} for model in found]
     context.output.document({"query": options.query, "models": models})
     if not found:
@@ -85,14 +85,14 @@ def _fit_json(badge: Badge | None) -> dict[str, JsonValue]:
         return {}
     return {
         "guess": {
-            "verdict": badge.verdict, "dtype": badge.dtype, "ram_low_bytes": badge.ram_low_bytes,
+            "verdict": badge.fits, "dtype": badge.dtype, "ram_low_bytes": badge.ram_low_bytes,
             "ram_high_bytes": badge.ram_high_bytes,
         }
     }  # fmt: skip
 
 
 def _fit_text(badge: Badge, language: str) -> str:
-    verdict = verdict_name(badge.verdict or "unknown", language)
+    verdict = verdict_name(badge.fits or "unknown", language)
     return f"{verdict}: {note_text(badge.reason, language)}" if badge.reason is not None else verdict
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from core.base.errors import RKDeckError
-from core.estimate.badge import Badge
+from core.fitness.badge import Badge
 from core.fitness.target import FitTarget
 from core.hub.records import ModelSummary
 from core.usecases import fitting

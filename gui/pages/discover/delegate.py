@@ -12,12 +12,13 @@ from PySide6.QtWidgets import (
 
 from core.base.names import printable
 from core.base.units import GIB, format_bytes, format_count
-from core.estimate.badge import Badge
+from core.fitness.badge import Badge
 from core.hub.records import ModelSummary
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE
+from gui.pages.boards.finding_row import STATES
 from gui.pages.discover.badges import Badges
-from gui.phrases import VERDICT_ROLES, note_text, verdict_text
+from gui.phrases import note_text, verdict_text
 from gui.text import tr
 from gui.theme import colour
 from gui.widgets.plain import show_tip
@@ -87,9 +88,9 @@ def _paint_verdict(painter: QPainter, line: QRect, badge: Badge, *, ready: bool)
 
     A repository of files that are `ready` has no headers to be judged by: each file of it has its own verdict.
     """
-    role, text = VERDICT_ROLES[badge.verdict or "unknown"], badge_text(badge)
+    role, text = STATES[badge.verdict], badge_text(badge)
     shape = _SHAPES[role]
-    if ready and badge.verdict is None:
+    if ready and badge.fits is None:
         role, shape, text = "accent", "file", tr("ready-made")
     width = painter.fontMetrics().horizontalAdvance(text) + 22
     place = QRect(line.right() - width, line.top(), width, line.height())
@@ -101,12 +102,12 @@ def _paint_verdict(painter: QPainter, line: QRect, badge: Badge, *, ready: bool)
 
 def badge_text(badge: Badge) -> str:
     """The verdict and the level it is about; a guess says so by its mark."""
-    if badge.verdict is None:
+    if badge.fits is None:
         return tr("not known yet") if not badge.exact else tr("unknown")
     if badge.dtype is None:
         return tr("not for the NPU")
-    text = verdict_text(badge.verdict)
-    if badge.verdict != "no":
+    text = verdict_text(badge.fits)
+    if badge.verdict != "failed":
         text = f"{text} {badge.dtype}"
     return text if badge.exact else f"~ {text}"
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.errors import RKDeckError
-from core.estimate.badge import Badge
+from core.fitness.badge import Badge
 from core.hub.records import ModelSummary, SearchPage, SearchQuery, Sort
 from core.hub.waiting import HubWait
 from core.usecases import hub as use
@@ -249,7 +249,7 @@ class DiscoverPage(Page):
         return (
             not self.fitting.isChecked()
             or model.repo == self._wanted
-            or self.badges.of(model).verdict != "no"
+            or self.badges.of(model).verdict != "failed"
         )
 
     def _say_count(self) -> None:
@@ -282,7 +282,7 @@ class DiscoverPage(Page):
         if place is None:
             return
         model = self.results.records[place]
-        if self.fitting.isChecked() and badge.verdict == "no" and repo != self.pane.repo:
+        if self.fitting.isChecked() and badge.verdict == "failed" and repo != self.pane.repo:
             self.results.records.remove_range(place, place)
             self._say_count()
             self._look_timer.start()

@@ -157,9 +157,7 @@ class ReadyTab(QWidget):
             else:
                 seen = board_seen(view.board, status.seen if status is not None else None, view.sample)
             self._judgement = use.judge_ready(
-                report, seen, board=_target_name(self._desk),
-                context=self._desk.settings.value.default_context,
-                versions=status.versions if status is not None else (),
+                report, seen, board=_target_name(self._desk), held=status.held if status is not None else None
             )  # fmt: skip
         self._show()
 

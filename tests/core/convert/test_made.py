@@ -72,7 +72,7 @@ def make_job(paths: AppPaths, output: Path, job_id: str = "convert-1") -> None:
     order = ConvertOrder(
         Path("/model"), None, "a/b", "c0ffee", "tiny", {}, "rk3588", "w8a8",
         UsedToolkit(Path("/python"), "1.3.0", simulated=False),
-        ({"method": "export_rkllm", "arguments": {}},), output, None, None, (),
+        ({"method": "export_rkllm", "arguments": {}},), output, None, (),
     )  # fmt: skip
     spec = JobSpec(job_id, "convert", "convert", order.job_title, order.to_json(), order.kind.worker)
     JobStore(paths.jobs).create(spec)

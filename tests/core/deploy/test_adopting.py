@@ -44,7 +44,7 @@ def facts(session: SshSession, tmp_path: Path) -> BoardFacts:
 
 def take(session: SshSession, facts: BoardFacts, store: Path, path: Path, **options: object) -> Deployment:
     seen = board_seen(Board("bench", "host", store=str(store), facts=facts))
-    return adopt(session, seen, str(path), board="bench", **options)  # type: ignore[arg-type]
+    return adopt(session, seen, str(path), board="bench", usual_context=4096, **options)  # type: ignore[arg-type]
 
 
 def test_file_becomes_a_deployment_without_a_second_copy(

@@ -36,7 +36,7 @@ def plan(
     force: bool = False,
 ) -> DeployPlan:
     model = LocalModel(Path("/x/model.rkllm"), SHA, size_bytes, title)
-    candidate = Candidate("model.rkllm", replace(inspection, size_bytes=size_bytes))
+    candidate = Candidate("model.rkllm", replace(inspection, size_bytes=size_bytes), usual_context=4096)
     seen = board_seen(Board("kitchen", "host", store=store, facts=facts))
     return plan_deployment(candidate, model, seen, board="kitchen", name=name, force=force)
 
@@ -77,7 +77,7 @@ FAT = Mount("/srv", "/dev/sda1", "vfat", "disk", True, 1 << 40, 1 << 39)
     ("inspection", "facts", "code"),
     [
         (REAL, replace(BOARD, soc="rk3576"), "deploy.wrong_platform"),
-        (REAL, replace(BOARD, soc=None), "doctor.soc_unreadable"),
+        (REAL, replace(BOARD, soc=None), "doctor.model_soc_unknown"),
         (REAL, replace(BOARD, soc=None, compatibles=("x,y",)), "doctor.soc_unsupported"),
         (REAL, replace(BOARD, npu_driver="rocket"), "doctor.driver_rocket"),
         (REAL, replace(BOARD, libraries=()), "doctor.model_no_library"),

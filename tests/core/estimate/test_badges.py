@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.estimate.advice import advise
-from core.estimate.badge import Badge, estimate_badge, guess_badge
 from core.estimate.fit import BoardNow, fit_board
 from core.estimate.known_models import known_models
-from core.estimate.ready import estimate_ready
+from core.estimate.ready import guess_ram, need_of
 from core.estimate.records import Estimate, LevelEstimate
 from core.estimate.table import estimate_model
+from core.fitness.badge import Badge, estimate_badge, guess_badge
+from core.model.need import ServedNeed
 from core.vendor.platforms import get_platform, load_platforms
 from core.words import note_text
 
@@ -124,7 +125,7 @@ def test_the_badge_shows_the_best_level(
     model: str, platform: str, gib: int, verdict: str, dtype: str
 ) -> None:
     badge = estimate_badge(table(model, platform, gib))
-    assert (badge.verdict, badge.dtype, badge.exact) == (verdict, dtype, True)
+    assert (badge.fits, badge.dtype, badge.exact) == (verdict, dtype, True)
     assert badge.ram_bytes == int(row(table(model, platform, gib), dtype).ram.value)  # type: ignore[union-attr]
 
 
@@ -132,7 +133,7 @@ def test_a_model_no_level_of_which_is_possible_says_why() -> None:
     facts = known_models()["Qwen3-1.7B"].facts()
     facts.config["architectures"] = ["NobodysForCausalLM"]
     badge = estimate_badge(estimate_model(facts, get_platform("rk3588"), board_ram_bytes=8 * GIB))
-    assert (badge.verdict, badge.dtype) == ("no", None)
+    assert (badge.fits, badge.dtype) == ("no", None)
     assert badge.reason is not None
     assert badge.reason.code == "architecture"
 
@@ -148,8 +149,8 @@ def test_a_guess_decides_only_what_its_bounds_agree_on() -> None:
             for gib, usable in USUAL.items():
                 guess = guess_badge(total, classes, platform, context=4096, board_ram_bytes=usable)
                 exact = estimate_badge(table(name, platform.name, gib))
-                decided += guess.verdict is not None
-                assert {guess.verdict, exact.verdict} != {"yes", "no"}, (name, platform.name, gib)
+                decided += guess.fits is not None
+                assert {guess.fits, exact.fits} != {"yes", "no"}, (name, platform.name, gib)
                 assert not guess.exact
     assert decided > 200
 
@@ -157,12 +158,12 @@ def test_a_guess_decides_only_what_its_bounds_agree_on() -> None:
 @pytest.mark.parametrize("parameters", [None, 0, -5])
 def test_nothing_is_guessed_from_nothing(parameters: int | None) -> None:
     badge = guess_badge(parameters, (), get_platform("rk3588"), context=4096, board_ram_bytes=8 * GIB)
-    assert (badge.verdict, badge.dtype, badge.ram_bytes) == (None, None, None)
+    assert (badge.fits, badge.dtype, badge.ram_bytes) == (None, None, None)
 
 
 def test_an_architecture_the_toolkit_does_not_list_is_told_before_anything_is_read() -> None:
     badge = guess_badge(10**9, ["BertModel"], get_platform("rk3588"), context=512, board_ram_bytes=8 * GIB)
-    assert badge.verdict == "no"
+    assert badge.fits == "no"
     assert badge.reason is not None
     assert badge.reason.code == "architecture"
 
@@ -183,14 +184,14 @@ def test_what_the_toolkit_is_not_given_is_told_before_anything_is_read(
     told: dict[str, Any], code: str
 ) -> None:
     badge = _badge(**told)
-    assert badge.verdict == "no"
+    assert badge.fits == "no"
     assert badge.reason is not None
     assert badge.reason.code == code
 
 
 def test_a_model_type_is_asked_where_no_class_is_named() -> None:
     assert _badge(model_type="qwen2") == _badge(("Qwen2ForCausalLM",))
-    assert _badge(("Qwen2ForCausalLM",), model_type="bert").verdict == "yes"
+    assert _badge(("Qwen2ForCausalLM",), model_type="bert").fits == "yes"
 
 
 @given(st.integers(1, 10**13), st.sampled_from([512, 4096, 16384]))
@@ -203,33 +204,31 @@ def test_a_guess_has_ordered_bounds(parameters: int, context: int) -> None:
     assert 0 < low <= middle <= high
 
 
-def test_a_ready_file_of_a_known_base_is_as_exact_as_the_base() -> None:
+def need(size_bytes: int, dtype: str, *, cores: int | None = None) -> ServedNeed | None:
     facts = known_models()["Qwen3-1.7B"].facts()
-    base = row(table("Qwen3-1.7B"), "w8a8")
-    assert base.file_bytes is not None
-    found = estimate_ready(
-        base.file_bytes, "w8a8", get_platform("rk3588"), context=4096, base=facts, board_ram_bytes=USUAL[8]
-    )
-    assert found.ram == base.ram
-    assert found.row == base
-    assert found.fit == base.fit
+    return need_of(facts, get_platform("rk3588"), dtype, context=4096, size_bytes=size_bytes, cores=cores)
 
 
-@pytest.mark.parametrize(("factor", "dtype"), [(2.0, "w8a8"), (0.5, "w8a8"), (1.0, None)])
-def test_a_file_whose_base_cannot_be_right_is_guessed_from_its_size(factor: float, dtype: str | None) -> None:
-    facts = known_models()["Qwen3-1.7B"].facts()
+def test_a_file_of_a_known_base_is_as_exact_as_the_base() -> None:
     base = row(table("Qwen3-1.7B"), "w8a8")
     assert base.file_bytes is not None
-    size = int(base.file_bytes * factor)
-    found = estimate_ready(
-        size, dtype, get_platform("rk3588"), context=4096, base=facts, board_ram_bytes=USUAL[8]
-    )
-    assert found.row is None
-    assert found.reason is not None
-    assert found.ram.basis == "extrapolated"
-    assert found.ram.low < found.ram.value < found.ram.high
-    assert found.fit is not None
-    assert found.fit.largest_context is None
+    assert base.ram is not None
+    found = need(base.file_bytes, "w8a8")
+    assert found is not None
+    assert (found.ram_bytes, found.ram_low_bytes, found.ram_high_bytes) == (
+        int(base.ram.value), int(base.ram.low), int(base.ram.high),
+    )  # fmt: skip
+    assert (found.npu_bytes, found.context, found.calibrated) == (base.npu_bytes, 4096, True)
+    assert need(base.file_bytes, "w8a8", cores=99) == found
+    fewer = need(base.file_bytes, "w8a8", cores=1)
+    assert fewer is None or not fewer.calibrated
+
+
+@pytest.mark.parametrize(("factor", "dtype"), [(2.0, "w8a8"), (0.5, "w8a8"), (1.0, "w9a9"), (1.0, "w4a16")])
+def test_a_base_that_cannot_be_right_tells_nothing(factor: float, dtype: str) -> None:
+    base = row(table("Qwen3-1.7B"), "w8a8")
+    assert base.file_bytes is not None
+    assert need(int(base.file_bytes * factor), dtype) is None
 
 
 def test_the_guess_by_size_holds_for_most_known_models() -> None:
@@ -239,7 +238,8 @@ def test_the_guess_by_size_holds_for_most_known_models() -> None:
             exact = row(table(name, platform, 16), dtype)
             if exact.ram is None or exact.file_bytes is None:
                 continue
-            guess = estimate_ready(exact.file_bytes, dtype, get_platform(platform), context=4096).ram
+            guess = guess_ram(exact.file_bytes, 4096)
+            assert guess.low < guess.value < guess.high
             inside += guess.low <= exact.ram.value <= guess.high
             outside += not guess.low <= exact.ram.value <= guess.high
     assert inside >= 0.85 * (inside + outside)

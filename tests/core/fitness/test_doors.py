@@ -9,24 +9,24 @@ import pytest
 from core.base.errors import RefusedError
 from core.boards.doctor.examination import Examination, RuntimeLibrary, StorePlace, Tenant
 from core.boards.doctor.findings import Verdict, overall
-from core.boards.doctor.rules import check_board
 from core.boards.facts import Library, Mount, RuntimeInfo, unknown_facts
 from core.boards.registry import Board
-from core.deploy.layout import Deployment
 from core.deploy.plan import LocalModel, plan_deployment
+from core.estimate.ready import need_of
 from core.estimate.table import estimate_model
-from core.fitness.candidate import Candidate
+from core.fitness.candidate import Candidate, Holdings
 from core.fitness.judge import OVERRIDABLE
-from core.fitness.rules import check_model
 from core.fitness.sight import board_seen, board_sold
 from core.hub.records import RepoFile
 from core.model.inspect import Inspection
 from core.usecases.boards import BoardStatus
 from core.usecases.deployment import judge_drop
+from core.usecases.doctor import said_of
 from core.usecases.ready import ReadyReport, judge_ready
 from core.vendor.platforms import get_platform
 from core.words import messages
 from tests.core.estimate.samples import facts as model_facts
+from tests.support.needs import need_of_bytes
 
 GIB = 1 << 30
 SHA = "ab" * 32
@@ -40,7 +40,7 @@ FACTS = replace(
 INSPECTION = Inspection(
     "rkllm", 2 * GIB, toolkit_version="1.3.0", platform="rk3588", dtype="w8a8", max_context=4096, npu_cores=3
 )
-FILE = Candidate(NAME, INSPECTION, "Qwen3", ram_bytes=3 * GIB, npu_bytes=GIB)
+FILE = Candidate(NAME, INSPECTION, "Qwen3", need=need_of_bytes(3 * GIB, GIB), usual_context=4096)
 SIMULATED = replace(FILE, inspection=replace(INSPECTION, kind="rkllm-simulated"))
 
 
@@ -69,7 +69,7 @@ def model(**inspection: object) -> Candidate:
 
 
 def unknown_need(**inspection: object) -> Candidate:
-    return replace(model(**inspection), ram_bytes=None, npu_bytes=None)
+    return replace(model(**inspection), need=None)
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,25 @@ class Answer:
     refused: str | None
 
 
-def stored(candidate: Candidate) -> tuple[Deployment, ...]:
-    """What the board holds; candidates that are there have a digest."""
-    if not candidate.is_there:
-        return ()
-    return (Deployment("q", "v", "/p", SHA, candidate.size_bytes, None, None, False, "q", current=True),)
+def held(candidate: Candidate) -> Holdings | None:
+    """What the board holds; candidates of which something is there have a digest."""
+    there = candidate.there_bytes
+    if there is None:
+        return None
+    sizes = {SHA: there} if there else {}
+    return Holdings(sizes) if candidate.is_there else Holdings(parts=sizes)
+
+
+def status_of(where: Board, candidate: Candidate, seen: Examination | None) -> BoardStatus:
+    """What a visit left."""
+    seen = seen if where.facts is not None else None
+    return BoardStatus(where, (), None, (), None, (), 0.0, seen, held=held(candidate))
 
 
 def hover(candidate: Candidate, seen: Examination) -> Answer:
     """A board that was visited in this session."""
     where = Board("desk", "host", store="/srv/store", facts=seen.facts if seen.depth != "none" else None)
-    status = BoardStatus(where, stored(candidate), None, (), None, (), 0.0, seen if where.facts else None)
-    found = judge_drop(replace(candidate, there_bytes=0), where, status)
+    found = judge_drop(replace(candidate, there_bytes=0), where, status_of(where, candidate, seen))
     refused = found.refused(force=False)
     return Answer(
         frozenset(entry.code for entry in found.findings), found.verdict, refused.code if refused else None
@@ -103,7 +110,7 @@ def remembered(candidate: Candidate, seen: Examination) -> Answer:
     """`rkdeck deploy`, before the job: by what the board said last, in whatever session."""
     where = Board("desk", "host", store="/srv/store", facts=seen.facts if seen.depth != "none" else None)
     kept = replace(where, facts=where.facts and replace(where.facts, mem_available_bytes=None))
-    found = judge_drop(candidate, kept, BoardStatus(kept, stored(candidate), None, (), None, (), 0.0))
+    found = judge_drop(candidate, kept, status_of(kept, candidate, None))
     refused = found.refused(force=False)
     return Answer(
         frozenset(entry.code for entry in found.findings), found.verdict, refused.code if refused else None
@@ -111,10 +118,11 @@ def remembered(candidate: Candidate, seen: Examination) -> Answer:
 
 
 def ready(candidate: Candidate, seen: Examination) -> Answer:
-    """The same file on the Hub: nothing is known of its conversion there, but its base model may be."""
+    """The same file on the Hub, where its need is known by its base model."""
     file = RepoFile(candidate.name, candidate.size_bytes, None, candidate.sha256)
-    report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.base)
-    found = judge_ready(report, seen, board="desk", context=4096, versions=stored(candidate))
+    usual = candidate.usual_context
+    report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.need, usual)
+    found = judge_ready(report, seen, board="desk", held=held(candidate))
     refused = found.refused(force=False)
     return Answer(
         frozenset(entry.code for entry in found.findings), found.verdict, refused.code if refused else None
@@ -126,11 +134,13 @@ def arrival(candidate: Candidate, seen: Examination) -> Answer:
     local = LocalModel(Path(candidate.name), SHA, candidate.size_bytes, candidate.title)
     refused = None
     try:
-        plan_deployment(candidate, local, seen, board="desk")
+        plan_deployment(candidate.held_by(held(candidate)), local, seen, board="desk")
     except RefusedError as error:
         refused = error.code
     try:
-        found = plan_deployment(candidate, local, seen, board="desk", force=True).judgement
+        found = plan_deployment(
+            candidate.held_by(held(candidate)), local, seen, board="desk", force=True
+        ).judgement
     except RefusedError as error:
         return Answer(frozenset({error.code}), "failed", refused)
     return Answer(frozenset(entry.code for entry in found.findings), found.verdict, refused)
@@ -138,8 +148,8 @@ def arrival(candidate: Candidate, seen: Examination) -> Answer:
 
 def doctor(candidate: Candidate, seen: Examination) -> Answer:
     """Its findings about the file, with those about the board that forbid one."""
-    board_fails = tuple(entry for entry in check_board(seen) if entry.verdict == "failed")
-    found = (*board_fails, *check_model(candidate, seen, board="desk"))
+    said = said_of(seen, candidate.held_by(held(candidate)), board="desk")
+    found = tuple(entry for entry in said if entry.verdict == "failed" or entry.check.startswith("model_"))
     first = sorted(
         (entry for entry in found if entry.verdict == "failed"), key=lambda entry: entry.code in OVERRIDABLE
     )
@@ -167,7 +177,22 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
     "for another SoC": (unknown_need(platform="rk3576"), BOARD, "failed", "deploy.wrong_platform"),
     "damaged": (unknown_need(problems=("inspect.truncated",)), BOARD, "failed", "deploy.damaged_file"),
     "no model": (unknown_need(kind="gguf"), BOARD, "failed", "deploy.not_a_model"),
-    "a full disk": (unknown_need(), board("1.3.0", free_bytes=GIB), "failed", "doctor.model_disk_full"),
+    "a full disk": (
+        replace(unknown_need(), there_bytes=0), board("1.3.0", free_bytes=GIB), "failed", "doctor.model_disk_full",
+    ),
+    "a full disk, and nobody looked what is there": (
+        unknown_need(), board("1.3.0", free_bytes=GIB), "warning", None,
+    ),
+    "a full disk that has the file": (
+        replace(unknown_need(), sha256=SHA, there_bytes=2 * GIB), board("1.3.0", free_bytes=GIB), "ok", None,
+    ),
+    "room for the half that is missing": (
+        replace(unknown_need(), sha256=SHA, there_bytes=GIB), board("1.3.0", free_bytes=3 * GIB // 2), "warning", None,
+    ),
+    "no context told": (replace(unknown_need(max_context=None), usual_context=16384), BOARD, "warning", None),
+    "a board that hides its chip": (
+        unknown_need(), board("1.3.0", soc=None), "failed", "doctor.model_soc_unknown",
+    ),
     "the mainline driver": (
         unknown_need(), board("1.3.0", npu_driver="rocket"), "failed", "doctor.driver_rocket",
     ),
@@ -178,10 +203,10 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
         unknown_need(), board("1.3.0", missing_tools=("sha256sum",)), "failed", "doctor.programs_missing",
     ),
     "a simulated file on a real board": (
-        replace(SIMULATED, ram_bytes=None, npu_bytes=None), BOARD, "failed", "deploy.simulated_file",
+        replace(SIMULATED, need=None), BOARD, "failed", "deploy.simulated_file",
     ),
     "a simulated file on a simulated board without any library": (
-        replace(SIMULATED, ram_bytes=None, npu_bytes=None),
+        replace(SIMULATED, need=None),
         board(simulated=True, runtimes=(STAND_IN,)), "ok", None,
     ),
 }  # fmt: skip
@@ -195,10 +220,9 @@ def test_every_door_says_the_same(case: str, door: str) -> None:
     assert (found.verdict, found.refused) == (verdict, refused)
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS if door != "ready"])
+@pytest.mark.parametrize("door", DOORS)
 def test_a_need_of_7_of_8_gib_is_tight_at_every_door(door: str) -> None:
-    """On the Hub nobody knows that need: it was estimated when the file was converted here."""
-    found = DOORS[door](replace(FILE, ram_bytes=7 * GIB), board("1.3.0", mem_available_bytes=None))
+    found = DOORS[door](replace(FILE, need=need_of_bytes(7 * GIB)), board("1.3.0", mem_available_bytes=None))
     assert "doctor.model_memory_tight" in found.codes
     assert (found.verdict, found.refused) == ("warning", None)
 
@@ -209,7 +233,8 @@ ROW = next(row for row in _ROWS if row.dtype == "w8a8")
 assert ROW.ram is not None
 assert ROW.file_bytes is not None
 NEED = int(ROW.ram.value)
-BASED = replace(model(size_bytes=ROW.file_bytes), ram_bytes=NEED, npu_bytes=None, base=BASE)
+_NEED = need_of(BASE, get_platform("rk3588"), "w8a8", context=4096)
+BASED = replace(model(size_bytes=ROW.file_bytes), need=_NEED)
 NOBODY_LOOKED = Examination(unknown_facts(), depth="none")
 BUSY = board("1.3.0", mem_total_bytes=16 * GIB, mem_available_bytes=1 << 20)
 # A file and a board for each thing there is to say of a file. A new code fails the test until it is here.
@@ -217,6 +242,7 @@ CASES: dict[str, tuple[Candidate, Examination]] = {
     "doctor.model_board_unseen": (FILE, NOBODY_LOOKED),
     "doctor.model_platform_ok": (FILE, BOARD),
     "doctor.model_platform_unknown": (model(platform=None), BOARD),
+    "doctor.model_soc_unknown": (FILE, board("1.3.0", soc=None)),
     "doctor.model_dtype_ok": (FILE, BOARD),
     "doctor.model_dtype_unknown": (model(dtype=None), BOARD),
     "doctor.model_dtype_refused": (model(dtype="w4a16"), BOARD),
@@ -243,7 +269,8 @@ CASES: dict[str, tuple[Candidate, Examination]] = {
     "doctor.model_memory_guess_no": (unknown_need(size_bytes=14 * GIB), BOARD),
     "doctor.model_disk_ok": (FILE, BOARD),
     "doctor.model_disk_tight": (FILE, board("1.3.0", free_bytes=4 * GIB)),
-    "doctor.model_disk_full": (FILE, board("1.3.0", free_bytes=GIB)),
+    "doctor.model_disk_full": (replace(FILE, there_bytes=0), board("1.3.0", free_bytes=GIB)),
+    "doctor.model_disk_unless_there": (FILE, board("1.3.0", free_bytes=GIB)),
     "doctor.model_disk_there": (replace(FILE, sha256=SHA, there_bytes=2 * GIB), board("1.3.0", free_bytes=GIB)),
 }  # fmt: skip
 # What cannot happen at a door, and why.
@@ -280,7 +307,7 @@ def test_what_force_may_pass_has_words_and_fails() -> None:
 def test_a_board_of_the_catalogue_is_judged_by_what_is_sold_and_nothing_else() -> None:
     sold = board_sold(get_platform("rk3588"), 8 * GIB)
     assert ready(unknown_need(), sold).verdict == "ok"
-    assert ready(replace(SIMULATED, ram_bytes=None), sold).refused is None
+    assert ready(replace(SIMULATED, need=None), sold).refused is None
     assert ready(unknown_need(dtype="w4a16"), sold).refused == "doctor.model_dtype_refused"
     assert ready(unknown_need(platform="rk3576"), sold).refused == "deploy.wrong_platform"
     assert ready(unknown_need(size_bytes=14 * GIB), sold).refused == "doctor.model_memory_guess_no"

@@ -15,6 +15,7 @@ from core.fitness.rules import check_model
 from core.model.inspect import Inspection, inspect_file
 from core.words import messages, word
 from tests.core.deploy.models import real_file
+from tests.support.needs import need_of_bytes
 
 GIB = 1 << 30
 DISK = Mount("/", "/dev/nvme0n1p2", "ext4", "nvme", True, 100 * GIB, 50 * GIB)
@@ -30,7 +31,7 @@ BOARD = Examination(
 INSPECTION = Inspection(
     "rkllm", 2 * GIB, toolkit_version="1.3.0", platform="rk3588", dtype="w8a8", max_context=4096, npu_cores=3
 )
-MODEL = Candidate("Qwen3-1.7B.rkllm", INSPECTION, ram_bytes=3 * GIB, npu_bytes=int(1.7e9))
+MODEL = Candidate("Qwen3-1.7B.rkllm", INSPECTION, need=need_of_bytes(3 * GIB, int(1.7e9)), usual_context=4096)
 
 
 def board(**facts: object) -> Examination:
@@ -41,7 +42,8 @@ def model(
     ram_bytes: int | None = 3 * GIB, npu_bytes: int | None = int(1.7e9), **inspection: object
 ) -> Candidate:
     changed = replace(INSPECTION, **inspection)  # type: ignore[arg-type]
-    return replace(MODEL, inspection=changed, ram_bytes=ram_bytes, npu_bytes=npu_bytes)
+    need = need_of_bytes(ram_bytes, npu_bytes) if ram_bytes is not None else None
+    return replace(MODEL, inspection=changed, need=need, there_bytes=0)
 
 
 def check(candidate: Candidate, seen: Examination = BOARD) -> tuple[Finding, ...]:
@@ -134,7 +136,7 @@ def test_a_real_looking_file(tmp_path: Path) -> None:
     path = real_file(tmp_path / "Qwen3-W8A8-rk3588.rkllm")
     inspection = inspect_file(path)
     assert not inspection.problems
-    found = check(Candidate(path.name, inspection))
+    found = check(Candidate(path.name, inspection, usual_context=4096))
     assert {entry.check: entry.verdict for entry in found} == {
         "model_platform": "ok", "model_dtype": "ok", "model_runtime": "warning", "model_context": "unknown",
         "model_npu": "ok", "model_memory": "ok", "model_disk": "ok",

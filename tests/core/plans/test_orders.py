@@ -27,6 +27,7 @@ from core.jobs.order import JobOrder, JobSecrets, Makes, Secret, lane_of, order_
 from core.jobs.selftest import SelftestOrder
 from core.lab.order import AnalyzeOrder
 from core.lab.perplexity.order import Engine, PerplexityOrder
+from core.model.need import ServedNeed
 from core.plans.kinds import ORDERS, kind_named, makes, read_order
 from core.plans.order import RunOrder, arriving
 from core.services import Services
@@ -46,15 +47,26 @@ LEAF: st.SearchStrategy[JsonValue] = (
 )
 OBJECT: st.SearchStrategy[dict[str, JsonValue]] = st.dictionaries(TEXT, LEAF, max_size=3)
 FILE = st.builds(RepoFile, TEXT, WHOLE, MAYBE, MAYBE)
+NEED = st.tuples(st.integers(0, 9), st.integers(1, 10**9), st.integers(0, 9)).flatmap(
+    lambda ram: st.builds(
+        ServedNeed, st.just(ram[0] + ram[1]), st.just(ram[1]), st.just(sum(ram)), st.none() | WHOLE,
+        st.none() | st.integers(1, 10**6), st.booleans(),
+    )
+)  # fmt: skip
 PATIENCE = st.builds(Patience, st.floats(0, 600), st.floats(0, 60), st.integers(1, 99))
 
 
 def downloads(most_files: int) -> st.SearchStrategy[DownloadOrder]:
     files = st.lists(FILE, min_size=1, max_size=most_files).map(tuple)
     left_out = st.lists(st.builds(LeftOut, TEXT, TEXT), max_size=2).map(tuple)
-    return st.builds(
-        DownloadOrder, TEXT, st.builds(DownloadPlan, TEXT, TEXT, files, left_out), PATH, PATIENCE
+    plans = st.builds(DownloadPlan, TEXT, TEXT, files, left_out)
+    return plans.flatmap(
+        lambda plan: st.builds(DownloadOrder, TEXT, st.just(plan), PATH, PATIENCE, needs_of(plan))
     )
+
+
+def needs_of(plan: DownloadPlan) -> st.SearchStrategy[dict[str, ServedNeed]]:
+    return st.dictionaries(st.sampled_from([file.path for file in plan.files]), NEED)
 
 
 def deployments(file: st.SearchStrategy[Path]) -> st.SearchStrategy[DeployOrder]:
@@ -66,7 +78,7 @@ def runs(draw: st.DrawFn) -> RunOrder:
     plan = DownloadPlan(
         draw(TEXT), draw(TEXT), (RepoFile("a/b.rkllm", draw(WHOLE), draw(MAYBE), draw(MAYBE)),)
     )
-    download = DownloadOrder(draw(TEXT), plan, draw(PATH), draw(PATIENCE))
+    download = DownloadOrder(draw(TEXT), plan, draw(PATH), draw(PATIENCE), draw(needs_of(plan)))
     return RunOrder(download, draw(deployments(st.just(arriving(download)))), draw(st.booleans()))
 
 
@@ -74,7 +86,7 @@ CALL = st.fixed_dictionaries({"method": TEXT, "arguments": OBJECT})
 CONVERSIONS = st.builds(
     ConvertOrder, PATH, MAYBE, MAYBE, MAYBE, TEXT, OBJECT, TEXT, TEXT,
     st.builds(UsedToolkit, PATH, TEXT, st.booleans()), st.lists(CALL, min_size=1, max_size=3).map(tuple), PATH,
-    st.none() | WHOLE, st.none() | WHOLE, st.lists(OBJECT, max_size=2).map(tuple),
+    st.none() | NEED, st.lists(OBJECT, max_size=2).map(tuple),
 )  # fmt: skip
 
 

@@ -17,10 +17,9 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_facts
 from core.boards.registry import Board
-from core.deploy.layout import Deployment
 from core.deploy.plan import LocalModel, plan_deployment
 from core.estimate.constants import estimate_limits
-from core.fitness.candidate import Candidate
+from core.fitness.candidate import Candidate, Holdings
 from core.fitness.sight import board_seen
 from core.model.inspect import Inspection
 from core.monitor.sample import BoardSample
@@ -33,6 +32,7 @@ from core.usecases.library import add_path
 from core.words import word
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
+from tests.support.needs import need_of_bytes
 from tests.support.sshd import SshServer, demo_board
 from tests.support.tiny_model import write_tiny_model
 
@@ -51,7 +51,9 @@ REAL = Inspection(
 SIMULATED = replace(REAL, kind="rkllm-simulated")
 SHA = "ab" * 32
 NAME = "Qwen3-4B_W8A8_RK3588.rkllm"
-FILE = Candidate(NAME, REAL, "Qwen3-4B", ram_bytes=4 * GIB, sha256=SHA)
+FILE = Candidate(NAME, REAL, "Qwen3-4B", need=need_of_bytes(4 * GIB), usual_context=4096, sha256=SHA)
+
+EMPTY = BoardStatus(BOARD, (), None, (), DISK, (), 0.0, held=Holdings())
 
 
 def board(**facts: object) -> Board:
@@ -91,7 +93,7 @@ FULL = replace(DISK, free_bytes=3 * GIB + RESERVE_BYTES - 1)
             BOARD, "deploy.damaged_file", True,
         ),
         (FILE, board(simulated=True), "deploy.real_file_to_simulated_board", True),
-        (FILE, board(soc=None), "doctor.soc_unreadable", True),
+        (FILE, board(soc=None), "doctor.model_soc_unknown", True),
         (FILE, board(soc="rk3576"), "deploy.wrong_platform", True),
         (FILE, board(npu_driver="rocket"), "doctor.driver_rocket", True),
         (FILE, board(mounts=(MEMORY,)), "doctor.store_in_memory", True),
@@ -102,8 +104,8 @@ FULL = replace(DISK, free_bytes=3 * GIB + RESERVE_BYTES - 1)
     ],
 )  # fmt: skip
 def test_each_refusal(file: Candidate, where: Board, code: str, overridable: bool) -> None:
-    found = use.judge_drop(file, where)
-    assert found.verdict == ("unknown" if code == "doctor.soc_unreadable" else "failed")
+    found = use.judge_drop(file, where, EMPTY)
+    assert found.verdict == "failed"
     first = found.refusals[0]
     assert (found.worst.code, first.error.code, first.overridable) == (code, code, overridable)
     assert first.error.facts["overridable"] is overridable
@@ -113,7 +115,7 @@ def test_each_refusal(file: Candidate, where: Board, code: str, overridable: boo
 
 def test_what_force_cannot_help_comes_first() -> None:
     """A wrong platform may be forced, but not onto a full disk."""
-    found = use.judge_drop(FILE, board(soc="rk3576", mounts=(FULL,)))
+    found = use.judge_drop(FILE, board(soc="rk3576", mounts=(FULL,)), EMPTY)
     assert (found.refusals[0].error.code, found.overridable) == ("doctor.model_disk_full", False)
     assert found.disk_free_after_bytes == RESERVE_BYTES - 1
     refused = found.refused(force=True)
@@ -176,7 +178,9 @@ def test_without_a_look_at_it_memory_is_judged_by_the_rules_of_the_estimate(seen
         (total - known.os_headless_bytes, "warning"),
         (total - known.os_headless_bytes + 1, "failed"),
     ):
-        found = use.judge_drop(replace(FILE, ram_bytes=need), board(mem_available_bytes=1), None, seen)
+        found = use.judge_drop(
+            replace(FILE, need=need_of_bytes(need)), board(mem_available_bytes=1), None, seen
+        )
         assert (found.verdict, found.ram_free_after_bytes) == (
             verdict, total - known.os_headless_bytes - need,
         )  # fmt: skip
@@ -187,7 +191,7 @@ def test_a_need_nobody_knows_is_guessed_from_the_size_and_is_no_number() -> None
         (None, "doctor.model_memory_guess_ok"),
         (sample(1), "doctor.model_memory_guess_tight"),
     ):
-        found = use.judge_drop(replace(FILE, ram_bytes=None), BOARD, None, seen)
+        found = use.judge_drop(replace(FILE, need=None), BOARD, None, seen)
         assert (found.worst.code, found.ram_free_after_bytes) == (code, None)
     unknown = use.judge_drop(FILE, board(mem_total_bytes=None))
     assert (unknown.verdict, unknown.worst.code) == ("unknown", "doctor.memory_unknown")
@@ -209,23 +213,33 @@ def test_a_need_nobody_knows_is_guessed_from_the_size_and_is_no_number() -> None
 )
 def test_room_on_the_disk(free: int | None, total: int | None, expected: str, after: int | None) -> None:
     mount = replace(DISK, free_bytes=free, total_bytes=total)
-    found = use.judge_drop(FILE, board(mounts=(mount,)))
+    found = use.judge_drop(FILE, board(mounts=(mount,)), EMPTY)
     assert (found.verdict, found.disk_free_after_bytes) == (expected, after)
 
 
 def test_the_disk_is_the_one_the_store_lies_on() -> None:
     card = replace(DISK, path="/srv", medium="sd", free_bytes=GIB)
-    assert use.judge_drop(FILE, board(mounts=(DISK, card))).verdict == "failed"
+    assert use.judge_drop(FILE, board(mounts=(DISK, card)), EMPTY).verdict == "failed"
     assert use.judge_drop(FILE, board(mounts=())).disk_free_after_bytes is None
 
 
 def test_a_file_that_is_there_needs_no_room() -> None:
     full = board(mounts=(replace(DISK, free_bytes=GIB),))
-    there = Deployment("q", "v", "/p", SHA, 3 * GIB, None, None, False, "q", current=False)
-    status = BoardStatus(full, (there,), None, (), DISK, (), 0.0)
-    for sha256, verdict in ((SHA, "ok"), ("cd" * 32, "failed"), (None, "failed")):
+    status = replace(EMPTY, board=full, held=Holdings({SHA: 3 * GIB}))
+    for sha256, verdict in ((SHA, "ok"), ("cd" * 32, "failed"), (None, "warning")):
         assert use.judge_drop(replace(FILE, sha256=sha256), full, status).verdict == verdict
-    assert use.judge_drop(FILE, full).verdict == "failed"
+    assert use.judge_drop(FILE, full).verdict == "warning", "nobody looked what is there"
+    other = replace(EMPTY, board=full, held=Holdings({"cd" * 32: 2 * GIB}, {"ef" * 32: 4 * GIB}))
+    assert use.judge_drop(replace(FILE, sha256=None), full, other).verdict == "failed", (
+        "none of them is this file"
+    )
+
+
+def test_of_a_file_that_was_half_sent_only_the_rest_needs_room() -> None:
+    tight = board(mounts=(replace(DISK, free_bytes=5 * GIB // 2, total_bytes=None),))
+    status = replace(EMPTY, board=tight, held=Holdings(parts={SHA: GIB}))
+    assert use.judge_drop(FILE, tight, status).verdict == "ok"
+    assert use.judge_drop(FILE, tight, EMPTY).verdict == "failed"
 
 
 def test_a_verdict_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +277,7 @@ def test_a_model_is_looked_at_by_its_ends_only(services: Services, tmp_path: Pat
     found = use.inspect_for_drop(services, path)
     assert time.perf_counter() - began < 20
     assert found.size_bytes == 200 * GIB + 28
-    assert (found.title, found.ram_bytes, found.sha256) == ("Qwen_w8a8_rk3588", None, None)
+    assert (found.title, found.need, found.sha256) == ("Qwen_w8a8_rk3588", None, None)
     assert (found.inspection.kind, found.inspection.platform, found.inspection.dtype) == (
         "rkllm", "rk3588", "w8a8",
     )  # fmt: skip
@@ -276,11 +290,12 @@ def test_the_library_knows_more_about_its_own(services: Services, tmp_path: Path
         kind="rkllm", title="Tiny one", path=path, files=item.files, provenance={"ram_bytes": 12345}
     )
     found = use.inspect_for_drop(services, path)
-    assert (found.title, found.ram_bytes, found.sha256) == ("Tiny one", 12345, item.files[0].sha256)
+    need = replace(need_of_bytes(12345), context=None)
+    assert (found.title, found.need, found.sha256) == ("Tiny one", need, item.files[0].sha256)
     with path.open("ab") as file:
         file.write(b"another file by now")
     other = use.inspect_for_drop(services, path)
-    assert (other.title, other.ram_bytes, other.sha256) == ("tiny", None, None)
+    assert (other.title, other.need, other.sha256) == ("tiny", None, None)
 
 
 @pytest.mark.parametrize("value", [True, "12345", 0, -1, 1.5, None])
@@ -292,7 +307,7 @@ def test_a_need_that_is_no_number_of_bytes_is_unknown(
     services.library.register(
         kind="rkllm", title="x", path=path, files=item.files, provenance={"ram_bytes": value}
     )
-    assert use.inspect_for_drop(services, path).ram_bytes is None
+    assert use.inspect_for_drop(services, path).need is None
 
 
 @pytest.mark.parametrize(
@@ -459,7 +474,8 @@ def test_the_same_file_has_room_on_a_disk_that_is_full_by_now(desk: Services, tm
     found, where = use.inspect_for_drop(desk, path), replace(status.board, facts=full)
     status = replace(status, seen=None)  # what is remembered of the board counts
     assert use.judge_drop(found, where, status).verdict == "ok"
-    assert use.judge_drop(replace(found, sha256=None), where, status).verdict == "failed"
+    unknown = use.judge_drop(replace(found, sha256=None), where, status)
+    assert unknown.worst.code == "doctor.model_disk_unless_there"
 
 
 def test_what_the_plan_refuses_the_job_refuses_and_force_overrides(desk: Services, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from core.hub.records import ModelDetail, ModelSummary
 from core.jobs.order import JobOrder
 from core.plans.order import RunOrder
 from core.services import Services
-from core.usecases import boards, deployment, fitting, ready
+from core.usecases import boards, deployment, fitting, needs, ready
 from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
 from tests.core.deploy.models import real_file
@@ -43,7 +43,7 @@ SOLD = board_sold(get_platform("rk3588"), 8 * GIB)
 
 
 def judged(report: ReadyReport, seen: Examination = SOLD) -> Judgement:
-    return ready.judge_ready(report, seen, board="desk", context=512)
+    return ready.judge_ready(report, seen, board="desk")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_a_runtime_too_old_for_the_file_is_no_with_what_to_do(services: Services
 )
 def test_the_base_is_what_the_tags_say_when_that_can_be_one(tags: tuple[str, ...], base: str | None) -> None:
     summary = ModelSummary("some/made", None, None, None, None, None, False, tags)
-    assert ready.base_model(ModelDetail("some/made", "c" * 40, summary, ())) == base
+    assert needs.base_model(ModelDetail("some/made", "c" * 40, summary, ())) == base
 
 
 def test_a_base_that_is_not_there_is_left_out(services: Services) -> None:
@@ -164,11 +164,10 @@ def test_a_base_that_is_not_there_is_left_out(services: Services) -> None:
     tagged = replace(detail, summary=replace(detail.summary, tags=("base_model:no/such",)))
     (file,) = (file for file in detail.files if file.path == NAME)
     report = ready.inspect_ready(services, tagged, file)
-    assert (report.base, report.facts) == ("no/such", None)
+    assert (report.base, report.need) == ("no/such", None)
     tagged = replace(detail, summary=replace(detail.summary, tags=("base_model:some/base",)))
     known = ready.inspect_ready(services, tagged, file)
-    assert known.facts is not None
-    assert known.facts.model == "some/base"
+    assert known.base == "some/base"
 
 
 def test_facts_are_read_once_for_a_commit(services: Services) -> None:

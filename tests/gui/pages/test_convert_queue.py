@@ -140,7 +140,7 @@ def test_what_the_core_refuses_at_the_start_is_reported(
 def job(number: int, state: JobState, progress: Progress | None = None) -> JobRecord:
     order = ConvertOrder(
         Path("/m"), None, None, None, "m", {}, "rk3588", "w8a8", UsedToolkit(Path("/python"), "1.3.0", False),
-        ({"method": "export_rkllm", "arguments": {}},), Path(f"/x/m{number}.rkllm"), None, None, (),
+        ({"method": "export_rkllm", "arguments": {}},), Path(f"/x/m{number}.rkllm"), None, (),
     )  # fmt: skip
     spec = JobSpec(
         id=f"convert-{number}", kind="convert", lane="convert", title=order.job_title,

@@ -39,7 +39,7 @@ def test_a_packed_model_is_refused_by_badge_table_words_and_button(
     services.library.register(kind="source", title=repo, path=folder, files=(), repo=repo)
     desk.library.refresh()
     model = next(model for model in page.results.records if model.repo == repo)
-    assert page.badges.of(model).verdict == ("no" if packed else "yes"), "before any header"
+    assert page.badges.of(model).fits == ("no" if packed else "yes"), "before any header"
     page.pane.show_model(model)
     qtbot.waitUntil(lambda: page.pane.memory.estimate is not None, timeout=SLACK_MS)
     qtbot.waitUntil(page.pane.convert.isVisible, timeout=SLACK_MS)

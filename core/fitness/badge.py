@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from core.base.notes import Note, note
 from core.base.units import GIB
+from core.boards.doctor.findings import Verdict
 from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
 from core.estimate.records import Estimate, Fits, LevelEstimate
 from core.estimate.table import other_weights
+from core.fitness.room import VERDICT_OF
 from core.model.files import WeightsKind
 from core.vendor.architectures import find_architecture, find_by_model_type
 from core.vendor.levels import Level, get_level
@@ -24,7 +26,7 @@ class Badge:
     """Whether some level of a model fits.
 
     Attributes:
-        verdict: of the best level; None when what is known does not decide it.
+        fits: in memory, at the best level; None when what is known does not decide it.
         dtype: the best level; None when no level is possible.
         ram_bytes: its expected need.
         ram_low_bytes, ram_high_bytes: its bounds.
@@ -32,13 +34,18 @@ class Badge:
         reason: why, None when nothing more is known than the verdict.
     """
 
-    verdict: Fits | None
+    fits: Fits | None
     dtype: str | None
     ram_bytes: int | None
     ram_low_bytes: int | None
     ram_high_bytes: int | None
     exact: bool
     reason: Note | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """In the words of every judgement."""
+        return VERDICT_OF[self.fits] if self.fits is not None else "unknown"
 
 
 def estimate_badge(estimate: Estimate) -> Badge:
@@ -50,7 +57,7 @@ def estimate_badge(estimate: Estimate) -> Badge:
     best = min(rows, key=_preference)
     fit, ram = best.fit, best.ram
     return Badge(
-        verdict=fit.verdict if fit is not None else None,
+        fits=fit.verdict if fit is not None else None,
         dtype=best.dtype,
         ram_bytes=int(ram.value) if ram else None,
         ram_low_bytes=int(ram.low) if ram else None,
@@ -111,7 +118,7 @@ def guess_badge(
 
 
 def _rank(badge: Badge) -> int:
-    return _RANKS[badge.verdict]
+    return _RANKS[badge.fits]
 
 
 def _guess(parameters: int, level: Level, context: int, board_ram_bytes: int | None) -> Badge:

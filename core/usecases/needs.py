@@ -1,0 +1,96 @@
+"""What ready-made files of the Hub will need on a board, found out before they are downloaded."""
+
+from collections.abc import Iterable
+
+from core.base.errors import RKDeckError, UsageError
+from core.estimate.ready import need_of
+from core.hub.addresses import ModelId, parse_id
+from core.hub.records import ModelDetail, RepoFile
+from core.model.facts import ModelFacts
+from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
+from core.model.need import ServedNeed
+from core.services import Services
+from core.usecases.fitting import cached_facts
+from core.vendor.platforms import load_platforms
+
+_BASE_TAG = "base_model:"
+_READY = ".rkllm"
+# Of a repository with more of them the need of the others stays unknown: each costs two requests before the download.
+_MOST_FILES = 32
+
+
+def inspect_repo_file(services: Services, detail: ModelDetail, file: RepoFile) -> Inspection:
+    """Inspect a file of a repository: at most 256 KiB of it are read.
+
+    Raises:
+        RKDeckError: as the Hub answers.
+    """
+    hub, where = services.hubs.of(detail.repo), (detail.repo, detail.commit, file.path)
+    head = hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
+    start = max(0, file.size_bytes - TAIL_BYTES)
+    tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
+    return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
+
+
+def base_model(detail: ModelDetail) -> str | None:
+    """The model a repository says its files were made from: `base_model:ID` or `base_model:quantized:ID`."""
+    for tag in sorted(detail.summary.tags, key=len, reverse=True):
+        if tag.startswith(_BASE_TAG):
+            try:  # on the same hub as the files
+                base = str(parse_id(str(ModelId(parse_id(detail.repo).hub, tag.rpartition(":")[2]))))
+            except UsageError:
+                continue
+            if base != detail.repo:
+                return base
+    return None
+
+
+def base_facts(services: Services, base: str | None) -> ModelFacts | None:
+    """Headers of the model files were made from, kept for the next time; None where they cannot be read."""
+    if base is None:
+        return None
+    try:
+        return cached_facts(services, services.hubs.of(base).details(base))
+    except RKDeckError:
+        # Gated, gone, or of a kind that cannot be read: the size of the file tells less, but something.
+        return None
+
+
+def need_of_ready(
+    base: ModelFacts | None, inspection: Inspection, *, usual_context: int
+) -> ServedNeed | None:
+    """What a file needs that is said to be made of a model; None when the file or the model does not tell enough.
+
+    Args:
+        base: facts of that model, None when they are not known.
+        inspection: of the file.
+        usual_context: in tokens, for a file that does not tell its own.
+    """
+    platform = load_platforms().get((inspection.platform or "").lower())
+    if base is None or platform is None or inspection.dtype is None:
+        return None
+    try:
+        return need_of(
+            base, platform, inspection.dtype, cores=inspection.npu_cores, size_bytes=inspection.size_bytes,
+            context=inspection.max_context or usual_context,
+        )  # fmt: skip
+    except RKDeckError:  # a base of a kind that is not estimated
+        return None
+
+
+def needs_of(services: Services, detail: ModelDetail, files: Iterable[RepoFile]) -> dict[str, ServedNeed]:
+    """What the ready-made ones of some files of a repository need, by their paths, as far as that can be known."""
+    ready, base = [file for file in files if file.path.lower().endswith(_READY)], base_model(detail)
+    facts = base_facts(services, base) if ready else None
+    if facts is None:
+        return {}
+    needs: dict[str, ServedNeed] = {}
+    for file in ready[:_MOST_FILES]:
+        try:
+            inspection = inspect_repo_file(services, detail, file)
+        except RKDeckError:  # the download tells what is wrong with the file, or with the line
+            continue
+        need = need_of_ready(facts, inspection, usual_context=services.settings.default_context)
+        if need is not None:
+            needs[file.path] = need
+    return needs
