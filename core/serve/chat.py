@@ -12,6 +12,8 @@ from core.serve.tunnel import ChatTunnel
 
 DEFAULT_MAX_TOKENS = 256
 DEFAULT_TIMEOUT_S = 300.0
+# The slowest board with the largest model it holds gives out a token in some seconds.
+_SLOWEST_TOKEN_S = 20.0
 _PATH = "/v1/chat/completions"
 _RUN_SUFFIX = "/run/serving"
 
@@ -66,7 +68,7 @@ def chat(
         timeout_s: longest silence of the runtime; the first token of a long prompt takes its time.
 
     Raises:
-        RKDeckError: `serve.not_running`, `serve.busy`, `serve.no_answer`, `serve.bad_answer`,
+        RKDeckError: `serve.not_running`, `serve.busy`, `serve.no_answer`, `serve.no_end`, `serve.bad_answer`,
             `serve.unauthorized`, `serve.runtime_error`; RefusedError `serve.request_refused`, such as a
             prompt longer than the context.
     """
@@ -80,7 +82,8 @@ def chat(
     }
     if top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": top_logprobs}
-    with ChatTunnel(session, serving.port, token, timeout_s) as tunnel:
+    whole_s = timeout_s + max_tokens * _SLOWEST_TOKEN_S
+    with ChatTunnel(session, serving.port, token, timeout_s, whole_s) as tunnel:
         if on_text is None:
             return _answer(tunnel.call("POST", _PATH, body))
         return _streamed(tunnel, body, on_text)
@@ -88,7 +91,7 @@ def chat(
 
 def models(session: SshSession, serving: Serving, timeout_s: float = 10.0) -> tuple[str, ...]:
     """Return the ids the runtime lists: the health check."""
-    with ChatTunnel(session, serving.port, _token(session, serving), timeout_s) as tunnel:
+    with ChatTunnel(session, serving.port, _token(session, serving), timeout_s, timeout_s) as tunnel:
         listed = tunnel.call("GET", "/v1/models").get("data")
     entries = listed if isinstance(listed, list) else []
     return tuple(str(entry.get("id")) for entry in entries if isinstance(entry, dict))

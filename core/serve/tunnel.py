@@ -1,9 +1,15 @@
-"""HTTP/1.1 to a port of the board's loopback, over a channel of the SSH connection."""
+"""HTTP/1.1 to a port of the board's loopback, over a channel of the SSH connection.
+
+Python's HTTP client waits and reads for ever where a server goes on with interim answers, headers or trailers; so the
+channel under it bounds what comes of one answer: the silences, the whole time, all bytes.
+"""
 
 import http.client
 import io
 import json
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import paramiko
@@ -18,21 +24,59 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_BYTES = 32 << 20
 _MAX_LINE_BYTES = 1 << 20
+# With what HTTP puts around an answer: a token of three letters comes in an event of some 200 bytes.
+_MAX_RAW_BYTES = 4 * MAX_ANSWER_BYTES
+
+
+class _NoEndError(TimeoutError):
+    """The whole time has passed, whatever still comes."""
+
+
+class _Pace:
+    """The bounds of one question and its answer."""
+
+    def __init__(self, silence_s: float, whole_s: float) -> None:
+        self._silence_s = silence_s
+        self._until_s = time.monotonic() + whole_s
+        self._left_bytes = _MAX_RAW_BYTES
+
+    @contextmanager
+    def kept(self, channel: paramiko.Channel) -> Iterator[None]:
+        """What is waited for inside, on this channel, ends in time."""
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0:
+            raise _NoEndError
+        channel.settimeout(min(self._silence_s, left_s))
+        try:
+            yield
+        except TimeoutError as error:
+            if left_s <= self._silence_s:
+                raise _NoEndError from error
+            raise
+
+    def took(self, count: int) -> None:
+        """Count bytes that came."""
+        self._left_bytes -= count
+        if self._left_bytes < 0:
+            raise http.client.HTTPException("it is too long")
 
 
 class _ChannelReader(io.RawIOBase):
     """A channel as a raw stream; paramiko's own file object cannot `peek`, which chunked answers need."""
 
-    def __init__(self, channel: paramiko.Channel) -> None:
+    def __init__(self, channel: paramiko.Channel, pace: _Pace) -> None:
         super().__init__()
         self._channel = channel
+        self._pace = pace
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer)
-        data = self._channel.recv(len(view))
+        with self._pace.kept(self._channel):
+            data = self._channel.recv(len(view))
+        self._pace.took(len(data))
         view[: len(data)] = data
         return len(data)
 
@@ -40,14 +84,18 @@ class _ChannelReader(io.RawIOBase):
 class _ChannelSocket:
     """What http.client uses of a socket."""
 
-    def __init__(self, channel: paramiko.Channel) -> None:
+    def __init__(self, channel: paramiko.Channel, pace: _Pace) -> None:
         self._channel = channel
+        self._pace = pace
 
     def sendall(self, data: bytes) -> None:
-        self._channel.sendall(data)
+        left = data
+        while left:
+            with self._pace.kept(self._channel):
+                left = left[self._channel.send(left) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_ChannelReader(self._channel))
+        return io.BufferedReader(_ChannelReader(self._channel, self._pace))
 
     def close(self) -> None:
         """Do nothing yet: http.client closes a socket while it still reads an answer from it."""
@@ -60,16 +108,14 @@ class _ChannelSocket:
 class _TunnelConnection(http.client.HTTPConnection):
     """A connection whose socket is a channel."""
 
-    def __init__(self, session: SshSession, port: int, timeout_s: float) -> None:
-        super().__init__("127.0.0.1", port, timeout=timeout_s)
+    def __init__(self, session: SshSession, port: int, pace: _Pace) -> None:
+        super().__init__("127.0.0.1", port)
         self._session = session
-        self._timeout_s = timeout_s
+        self._pace = pace
         self._opened: list[_ChannelSocket] = []
 
     def connect(self) -> None:
-        channel = self._session.open_tunnel(self.port)
-        channel.settimeout(self._timeout_s)
-        self.sock = _ChannelSocket(channel)
+        self.sock = _ChannelSocket(self._session.open_tunnel(self.port), self._pace)
         self._opened.append(self.sock)
 
     def end(self) -> None:
@@ -87,12 +133,14 @@ class ChatTunnel:
         port: where the runtime listens.
         token: its bearer token.
         timeout_s: how long to wait for the next bytes.
+        whole_s: for everything together, from now on.
     """
 
-    def __init__(self, session: SshSession, port: int, token: str, timeout_s: float) -> None:
-        self._connection = _TunnelConnection(session, port, timeout_s)
+    def __init__(self, session: SshSession, port: int, token: str, timeout_s: float, whole_s: float) -> None:
+        self._connection = _TunnelConnection(session, port, _Pace(timeout_s, whole_s))
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._timeout_s = timeout_s
+        self._whole_s = whole_s
 
     def __enter__(self) -> "ChatTunnel":
         return self
@@ -104,7 +152,7 @@ class ChatTunnel:
         """Send a request and return the JSON object of its answer.
 
         Raises:
-            RKDeckError: `serve.no_answer`, `serve.bad_answer`, `serve.unauthorized`, `serve.busy`,
+            RKDeckError: `serve.no_answer`, `serve.no_end`, `serve.bad_answer`, `serve.unauthorized`, `serve.busy`,
                 `serve.runtime_error`; RefusedError `serve.request_refused` with the runtime's own words.
         """
         try:
@@ -148,6 +196,8 @@ class ChatTunnel:
         return response
 
     def _lost(self, error: Exception) -> RKDeckError:
+        if isinstance(error, _NoEndError):
+            return RKDeckError("serve.no_end", seconds=self._whole_s)
         if isinstance(error, TimeoutError):
             return RKDeckError("serve.no_answer", seconds=self._timeout_s)
         return RKDeckError("serve.bad_answer", reason=printable(str(error) or type(error).__name__))
