@@ -6,6 +6,7 @@ into files, which may be what is forbidden here. The descriptors named in LEAVE 
 """
 
 import fcntl
+import gc
 import importlib
 import json
 import os
@@ -24,7 +25,11 @@ AT_WORK = ("analyze", "perplexity", "jobs-retry", "selftest")
 
 
 def calls(model: str) -> dict[str, list[str]]:
-    """One call of each verb and of most actions, under a name; none reaches out of this computer."""
+    """One call of each verb and of most actions, under a name; none reaches out of this computer.
+
+    Args:
+        model: the folder of one; a short text lies beside it, of its name and `.txt`.
+    """
     weights, rkllm = f"{model}/model.safetensors", f"{model}/nothing.rkllm"
     plain = {
         "search": ["search", "qwen"],
@@ -56,7 +61,7 @@ def calls(model: str) -> dict[str, list[str]]:
         "jobs-log": ["jobs", "log", JOB],
         "jobs-cancel": ["jobs", "cancel", JOB],
         "analyze": ["analyze", model],
-        "perplexity": ["perplexity", model, "--level", "w8a8"],
+        "perplexity": ["perplexity", model, "--level", "w8a8", "--text", f"{model}.txt"],
         "jobs-retry": ["jobs", "retry", JOB],
         "selftest": ["selftest"],
     }
@@ -92,6 +97,8 @@ def run(home: str, model: str, names: list[str]) -> int | None:
         rooms = (path for room in _ROOMS for path in (ROOT / room).glob("[a-z]*.py"))
         for module in (*_HEAVY, *(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in rooms)):
             importlib.import_module(module)
+    # Each fork ends as Python ends, and would go through all that was imported to free it: most of its time.
+    gc.freeze()
     left = os.environ.get("LEAVE", "").split(",")
     known, report = calls(model), {}
     for name in names:

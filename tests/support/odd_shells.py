@@ -74,6 +74,8 @@ def build_house(folder: Path) -> House:
     """Furnish it."""
     house = House(folder)
     write_random_model(house.model)
+    # Long enough for a figure: the built-in texts take seconds, in each of many shells.
+    house.model.with_name(f"{MODEL}.txt").write_text("The quick brown fox jumps over the lazy dog. " * 10)
     paths = AppPaths(house.home)
     with Services.build(paths) as services:
         host, port = NOWHERE.split(":")
