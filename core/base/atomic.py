@@ -15,6 +15,7 @@ from typing import IO
 from core.base.errors import JsonValue, RKDeckError
 from core.base.locks import lock_descriptor
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 
 _PREFIX, _SUFFIX = ".rkdeck-", ".new"
 
@@ -98,7 +99,7 @@ def read_json(path: Path, max_bytes: int = 16 << 20) -> JsonValue:
     try:
         value: JsonValue = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise RKDeckError("base.bad_json", file=str(path), reason=str(error)) from error
+        raise RKDeckError("base.bad_json", file=str(path), reason=reason_of(error)) from error
     return value
 
 

@@ -14,7 +14,7 @@ from core.base import atomic
 from core.base.errors import CancelledError, RKDeckError
 from core.base.locks import FileLock
 from core.base.schema import MIGRATIONS
-from core.base.trouble import NO_ROOM, is_full
+from core.base.trouble import NO_ROOM, is_full, reason_of
 
 SqlValue = None | int | float | str | bytes
 _BUSY_TIMEOUT_S = 30.0
@@ -71,7 +71,7 @@ class Database:
             self._refuse_damaged(migrations)
         except sqlite3.DatabaseError as error:
             self.close()
-            raise RKDeckError("base.database_broken", file=str(path), reason=str(error)) from error
+            raise RKDeckError("base.database_broken", file=str(path), reason=reason_of(error)) from error
         except (RKDeckError, OSError):
             self.close()
             raise
@@ -128,7 +128,9 @@ class Database:
                 raise
             raise hindrance from error
         except UnicodeDecodeError as error:  # of SQLite's own words, when it quotes a damaged page
-            raise RKDeckError("base.database_broken", file=str(self._path), reason=str(error)) from error
+            raise RKDeckError(
+                "base.database_broken", file=str(self._path), reason=reason_of(error)
+            ) from error
 
     @contextlib.contextmanager
     def _used(self) -> Iterator[sqlite3.Connection]:
@@ -160,7 +162,7 @@ class Database:
         if kind in _DISK_KINDS and is_full(self._path.parent):
             kind = sqlite3.SQLITE_FULL
         code = _HINDRANCES.get(kind)
-        return None if code is None else RKDeckError(code, file=str(self._path), reason=str(error))
+        return None if code is None else RKDeckError(code, file=str(self._path), reason=reason_of(error))
 
     def _is_closed(self) -> bool:
         return self._closed  # another thread may have changed it
@@ -236,5 +238,7 @@ class Database:
         except OSError as error:
             half.unlink(missing_ok=True)
             if error.errno in NO_ROOM:
-                raise RKDeckError("base.database_full", file=str(self._path), reason=str(error)) from error
+                raise RKDeckError(
+                    "base.database_full", file=str(self._path), reason=reason_of(error)
+                ) from error
             raise

@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 
 from core.base.errors import RKDeckError, UsageError
+from core.base.trouble import reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,7 @@ class AppPaths:
             probe.write_bytes(b"")
             probe.unlink(missing_ok=True)
         except OSError as error:
-            raise RKDeckError(
-                "base.home_unusable", folder=str(self.home), reason=error.strerror or str(error)
-            ) from error
+            raise RKDeckError("base.home_unusable", folder=str(self.home), reason=reason_of(error)) from error
 
 
 def resolve_home(option: str | None, environ: Mapping[str, str]) -> Path:

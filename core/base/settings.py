@@ -8,6 +8,7 @@ from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.opening import read_regular
+from core.base.trouble import reason_of
 from core.base.units import MAX_WHOLE
 
 _MAX_BYTES = 1 << 20
@@ -85,7 +86,7 @@ def _read(path: Path) -> dict[str, object]:
         return {}
     # ValueError: also of a number of 5000 digits; RecursionError: of brackets without end.
     except (OSError, ValueError, RecursionError) as error:
-        raise RKDeckError("base.settings_unreadable", file=str(path), reason=str(error)) from error
+        raise RKDeckError("base.settings_unreadable", file=str(path), reason=reason_of(error)) from error
 
 
 def _toml(value: object) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from core.base.errors import RKDeckError
+from core.base.trouble import reason_of
 
 # A shipped file is data that its reader checks member by member, so Any stops at the accessors below.
 Table = Mapping[str, Any]
@@ -23,7 +24,7 @@ def load_toml(name: str) -> Table:
         text = importlib.resources.files("resources").joinpath(name).read_text(encoding="utf-8")
         return tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RKDeckError("estimate.bad_data_file", file=name, problem=str(error)) from error
+        raise RKDeckError("estimate.bad_data_file", file=name, problem=reason_of(error)) from error
 
 
 def text(table: Table, key: str, file: str) -> str:

@@ -1,16 +1,23 @@
 """What the system refuses to any program (no room, no right, no memory, no descriptors) as typed errors.
 
 An outermost frame asks here before it calls something a fault of RKDeck: a full disk is none, and the advice differs.
+Whoever tells it as the reason of an error of his own asks `reason_of`: a code, never the system's English.
 """
 
 import errno
 import os
+import re
 import shutil
 import sys
+import tomllib
+from collections.abc import Iterator
+from json import JSONDecodeError
 from pathlib import Path
 
-from core.base.errors import RKDeckError
+from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
+from core.base.notes import Note, note
+from core.base.opening import NotRegularError
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What `open`, `mkdir` and `rename` answer about a place, not about a program.
@@ -20,6 +27,51 @@ _PLACE = frozenset(
         errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.ETXTBSY, errno.ENOTCONN, errno.EREMOTEIO,
     }
 )  # fmt: skip
+# What the system says by a number, by the code of a note (translations/*/notes.toml).
+REASONS = {
+    errno.ENOENT: "not_there",
+    errno.EACCES: "no_right",
+    errno.EPERM: "no_right",
+    errno.EROFS: "read_only",
+    errno.EISDIR: "is_folder",
+    errno.ENOTDIR: "is_no_folder",
+    errno.EEXIST: "is_there",
+    errno.ENOTEMPTY: "folder_not_empty",
+    errno.EBUSY: "busy_resource",
+    errno.ETXTBSY: "busy_resource",
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EIO: "disk_error",
+    errno.EREMOTEIO: "disk_error",
+    errno.EFBIG: "too_large",
+    errno.ELOOP: "link_ring",
+    errno.ENAMETOOLONG: "name_too_long",
+    errno.EINVAL: "not_taken",
+    errno.ENXIO: "device_gone",
+    errno.ENODEV: "device_gone",
+    errno.ESTALE: "drive_gone",
+    errno.ENOTCONN: "drive_gone",
+    errno.EMFILE: "too_many_open",
+    errno.ENFILE: "too_many_open",
+    errno.ENOMEM: "no_memory",
+    errno.ENOEXEC: "no_program",
+    errno.EBADF: "closed",
+    errno.EPIPE: "other_side_ended",
+    errno.ECONNRESET: "other_side_ended",
+    errno.ECONNABORTED: "other_side_ended",
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ENETDOWN: "no_network",
+    errno.ENETUNREACH: "no_network",
+    errno.EHOSTUNREACH: "no_way_to_host",
+    errno.EHOSTDOWN: "no_way_to_host",
+    errno.EADDRINUSE: "address_in_use",
+    errno.EADDRNOTAVAIL: "address_not_ours",
+    errno.ETIMEDOUT: "no_answer_in_time",
+}
+_MAX_CAUSES = 8
+# tomllib of 3.11 tells the place in its sentence only: "(at line 3, column 5)", or "(at end of document)".
+_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)\Z")
+_MAX_FOREIGN_CHARACTERS = 200
 # SQLite and the pages of a small file want more than a few bytes: below this a disk is as good as full.
 _AS_GOOD_AS_FULL_BYTES = 256 << 10
 
@@ -50,8 +102,22 @@ def system_said(error: BaseException) -> RKDeckError | None:
     if number == errno.ENOENT and error.filename is None:
         return _nowhere(error)
     if number in _PLACE and file is not None:
-        return RKDeckError("base.place_unusable", file=file, reason=error.strerror or str(error))
+        return RKDeckError("base.place_unusable", file=file, reason=reason_of(error))
     return None
+
+
+def reason_of(error: BaseException) -> JsonValue:
+    """Why something failed, as a fact of a typed error: a note's wire form, worded in every language.
+
+    The error itself or what caused it is asked, as a library wraps what the system said. What the system or a library
+    says in its own words is in the fact `text`: shown, and then in quotes, only where there is no code for it.
+    """
+    for cause in _causes(error):
+        found = _reason(cause)
+        if found is not None:
+            return found.to_json()
+    text = printable(str(error) or type(error).__name__, limit=_MAX_FOREIGN_CHARACTERS)
+    return note("in_its_words", text=text).to_json()
 
 
 def is_full(place: Path) -> bool:
@@ -60,6 +126,41 @@ def is_full(place: Path) -> bool:
         return shutil.disk_usage(place).free < _AS_GOOD_AS_FULL_BYTES
     except OSError:
         return False
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    for _ in range(_MAX_CAUSES):
+        if found is None:
+            return
+        yield found
+        found = found.__cause__
+
+
+def _reason(error: BaseException) -> Note | None:
+    if isinstance(error, JSONDecodeError):
+        return note("not_json", line=error.lineno, column=error.colno)
+    if isinstance(error, tomllib.TOMLDecodeError):
+        place = _TOML_LINE.search(str(error))
+        return note("toml_unfinished") if place is None else note("not_toml", line=int(place[1]))
+    if isinstance(error, UnicodeError):
+        return note("not_utf8", text=printable(str(error), limit=_MAX_FOREIGN_CHARACTERS))
+    if isinstance(error, NotRegularError):
+        return note("not_regular", not_file=error.found)
+    if not isinstance(error, OSError):
+        return None
+    text = printable(error.strerror or str(error), limit=_MAX_FOREIGN_CHARACTERS)
+    kind = type(error).__module__, type(error).__name__
+    if kind[0] == "ssl":  # its numbers are OpenSSL's; asked by name, as `ssl` is much to import for a name
+        return note("no_trust" if kind[1] == "SSLCertVerificationError" else "no_tls", text=text)
+    if kind == ("socket", "gaierror"):  # its numbers are the resolver's
+        return note("no_such_name", text=text)
+    if isinstance(error, TimeoutError):
+        return note("no_answer_in_time", text=text)
+    if error.errno in REASONS:
+        return note(REASONS[error.errno], text=text)
+    name = errno.errorcode.get(error.errno or 0)
+    return None if name is None else note("system_code", name=name, text=text)
 
 
 def _named(error: OSError) -> str | None:

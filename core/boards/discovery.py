@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
+from core.base.trouble import reason_of
 
 if TYPE_CHECKING:
     from zeroconf import ServiceInfo, Zeroconf
@@ -97,7 +98,7 @@ def discover(
         network = Zeroconf(interfaces=InterfaceChoice.All if interfaces is None else list(interfaces))
     except OSError as error:
         _close_left_socket(error)
-        raise RKDeckError("boards.no_discovery", reason=error.strerror or str(error)) from error
+        raise RKDeckError("boards.no_discovery", reason=reason_of(error)) from error
     collected = _Collected(network, on_found)
     try:
         browser = ServiceBrowser(network, list(SERVICES), handlers=[collected.on_change])

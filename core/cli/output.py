@@ -13,6 +13,7 @@ from typing import TextIO
 from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import json_text
 from core.base.names import printable
+from core.base.trouble import reason_of
 from core.words import PLAIN, counted, label, word
 
 SCHEMA = 1
@@ -145,7 +146,7 @@ class Output:
             except BrokenPipeError:
                 raise
             except OSError as error:
-                raise RKDeckError("cli.cannot_print", reason=error.strerror or str(error)) from error
+                raise RKDeckError("cli.cannot_print", reason=reason_of(error)) from error
 
     def _say(self, text: str) -> None:
         # Where standard error is closed or full nobody can be told; the exit code still tells.

@@ -14,6 +14,7 @@ from typing import NoReturn
 from core.base.errors import RefusedError
 from core.base.names import printable
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.convert.lengths import SampleLengths
 
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
@@ -127,7 +128,7 @@ def _text(path: Path) -> str:
         with open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise RefusedError("convert.unreadable", file=str(path), reason=error.strerror or "") from error
+        raise RefusedError("convert.unreadable", file=str(path), reason=reason_of(error)) from error
     if len(data) > MAX_BYTES:
         raise RefusedError("convert.dataset_too_large", path=str(path), limit_bytes=MAX_BYTES)
     for mark, encoding in _OTHER_ENCODINGS:

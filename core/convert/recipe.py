@@ -15,7 +15,6 @@ from core.model.shape import ModelShape
 from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
 from core.vendor.platforms import Platform, context_limits, get_platform
 from core.vendor.releases import version_key
-from core.words import note_text
 
 Severity = Literal["error", "warning"]
 # A level without groups is to be near those with the largest ones.
@@ -142,7 +141,7 @@ def _level_problems(recipe: Recipe, shape: ModelShape, target: RecipeTarget) -> 
     if reason is None or shape.weights not in WITH_HEADERS or shape.quantization is not None:
         return []
     error = RefusedError(
-        "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=note_text(reason)
+        "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=reason.to_json()
     )
     return [Problem("error", error, _with_nearest_level(recipe, shape, platform, level))]
 

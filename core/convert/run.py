@@ -11,6 +11,7 @@ from core.base import atomic
 from core.base.digest import sha256_of_open
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import NotRegularError, open_regular
+from core.base.trouble import reason_of
 from core.convert import made
 from core.convert.order import ConvertOrder
 from core.convert.output import ToolkitOutput
@@ -119,9 +120,7 @@ def _convert(context: WorkerContext, order: ConvertOrder, partial: Path) -> None
     try:
         code = run_foreign(python, "convert.py", [str(told)], on_message=heard.take, on_output=on_output)
     except OSError as error:
-        raise RKDeckError(
-            "convert.python_gone", python=str(python), reason=error.strerror or str(error)
-        ) from error
+        raise RKDeckError("convert.python_gone", python=str(python), reason=reason_of(error)) from error
     heard.output.finish()
     _judge(code, heard)
 

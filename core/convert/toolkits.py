@@ -8,6 +8,7 @@ from pathlib import Path
 from core.base.database import Database
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import members
+from core.base.trouble import reason_of
 from core.convert.output import ToolkitOutput
 from core.jobs.foreign import Message, run_foreign
 
@@ -110,7 +111,7 @@ def check_toolkit(python: Path) -> Toolkit:
             timeout_s=_CHECK_TIMEOUT_S,
         )
     except OSError as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        reason = reason_of(error)
         raise RefusedError("convert.python_unusable", python=str(python), reason=reason) from error
     facts = next((message.get("facts") for message in found if message.get("event") == "facts"), None)
     if not isinstance(facts, dict):

@@ -9,6 +9,7 @@ from typing import Protocol
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
 from core.base.settings import Settings
+from core.base.trouble import reason_of
 from core.boards.registry import Board, BoardRegistry
 from core.deploy.activation import activate
 from core.deploy.companions import Companion, find_companions, origin_of
@@ -119,7 +120,7 @@ def _local_model(context: WorkerContext, order: DeployOrder) -> LocalModel:
         size = file.stat().st_size
         digest = sha256_of(file, lambda done: context.progress("hash", done, size))
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
     return LocalModel(file, digest, size, file.stem if order.title is None else order.title)
 

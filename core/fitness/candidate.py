@@ -8,6 +8,7 @@ from typing import Self
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.trouble import reason_of
 from core.library.library import Library, LibraryItem
 from core.model.inspect import Inspection, inspect_file
 from core.model.need import ServedNeed
@@ -89,7 +90,7 @@ def look_at(library: Library, path: Path, *, usual_context: int) -> Candidate:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise RKDeckError("convert.unreadable", file=printable(path.name), reason=reason) from error
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         kind = "folder" if stat.S_ISDIR(status.st_mode) else "no regular file"

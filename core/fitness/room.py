@@ -15,7 +15,6 @@ from core.fitness.candidate import Candidate
 from core.fitness.sight import board_now
 from core.transfer.upload import RESERVE_BYTES
 from core.vendor.platforms import load_platforms
-from core.words import note_text
 
 # Free on the disk after the file arrived, as a share of the whole: less is tight.
 _TIGHT_SHARE = 0.10
@@ -81,7 +80,7 @@ def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     code = (_GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
     shown: Facts = {
         "need": f"{low} .. {high}" if need.guessed else middle,
-        "reason": note_text(need.fit.reason),
+        "reason": need.fit.reason.to_json(),
     }
     yield Finding("model_memory", VERDICT_OF[need.fit.verdict], code, shown)
 

@@ -29,6 +29,7 @@ from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
 from core.base.opening import open_regular
 from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
+from core.base.trouble import reason_of
 from core.hub.addresses import parse_id
 from core.hub.hubs import open_hub
 from core.hub.on_disk import clear_trial, fit_to_disk
@@ -125,7 +126,7 @@ class Download:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                 raise RKDeckError("hub.disk_full", folder=str(self._folder)) from error
             raise RKDeckError(
-                "hub.cannot_write", folder=str(self._folder), reason=error.strerror or str(error)
+                "hub.cannot_write", folder=str(self._folder), reason=reason_of(error)
             ) from error
 
     @contextlib.contextmanager

@@ -20,6 +20,7 @@ from core.base.errors import RKDeckError
 from core.base.locks import FileLock
 from core.base.log import register_secret
 from core.base.signals import usual_signals
+from core.base.trouble import reason_of
 from core.jobs import process
 from core.jobs.inbox import Inbox
 from core.jobs.lanes import Lane
@@ -108,7 +109,7 @@ class Supervisor:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             log.close()
             os.close(events)
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            reason = reason_of(error)
             self._fail(RKDeckError("jobs.worker_not_started", reason=reason))
             return
         finally:

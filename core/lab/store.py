@@ -11,6 +11,7 @@ from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.names import safe_component
 from core.base.opening import read_regular
+from core.base.trouble import reason_of
 from core.lab.analysis import Analysis, Kept, LeftOut
 from core.lab.errors import LevelError, TensorErrors
 from core.model.facts import local_names
@@ -99,7 +100,7 @@ def stamp_of(folder: Path) -> str:
                     f"{name}\0{state.st_size}\0{state.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
                 )
     except OSError as error:
-        raise RKDeckError("lab.unreadable", file=str(folder), problem=error.strerror or "") from error
+        raise RKDeckError("lab.unreadable", file=str(folder), problem=reason_of(error)) from error
     return digest.hexdigest()
 
 
@@ -140,7 +141,7 @@ class TensorJournal:
 
 
 def _cannot_write(path: Path, error: OSError) -> RKDeckError:
-    return RKDeckError("lab.cannot_write", file=str(path), reason=error.strerror or str(error))
+    return RKDeckError("lab.cannot_write", file=str(path), reason=reason_of(error))
 
 
 def _analysis_json(stamp: str, analysis: Analysis) -> dict[str, JsonValue]:

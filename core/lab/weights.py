@@ -13,6 +13,7 @@ import numpy.typing as npt
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.lab.kernel import rows_per_block
 from core.model.facts import ModelFacts, load_local_facts, local_weight_files, why_no_source
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
@@ -126,7 +127,7 @@ def open_folder(folder: Path) -> WeightFolder:
         for name in found.files if found.has_headers else ():
             places.update({place.info.name: place for place in _places(folder / name)})
     except OSError as error:
-        raise RKDeckError("lab.unreadable", file=str(folder), problem=error.strerror or "") from error
+        raise RKDeckError("lab.unreadable", file=str(folder), problem=reason_of(error)) from error
     if not places:
         raise why_no_source(facts) or RKDeckError("lab.no_weights", folder=str(folder))
     return WeightFolder(facts, classify(facts), places)
@@ -227,7 +228,7 @@ def read_bytes(place: Place, start: int, length: int) -> npt.NDArray[np.uint8]:
                     )
                 done += got
     except OSError as error:
-        raise RKDeckError("lab.unreadable", file=str(place.file), problem=error.strerror or "") from error
+        raise RKDeckError("lab.unreadable", file=str(place.file), problem=reason_of(error)) from error
     return data
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
+from core.base.trouble import reason_of
 
 _ROOT = re.compile(r"models--[\w.-]+", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -34,7 +35,7 @@ def snapshot_of(folder: Path) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         return folder
     except OSError as error:
-        raise RKDeckError("estimate.unreadable", file=str(folder), problem=error.strerror or "") from error
+        raise RKDeckError("estimate.unreadable", file=str(folder), problem=reason_of(error)) from error
     usual = folder / "snapshots" / _ref(folder / "refs" / "main")
     if usual in found:
         return usual

@@ -16,6 +16,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import members
 from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
+from core.base.trouble import reason_of
 from core.library.cached import cached_from, check_links, snapshot_of
 from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import CONFIG_NAME, shapeless, weight_files
@@ -237,7 +238,7 @@ class Library:
                 self._delete_files(item)
             except OSError as error:
                 raise RKDeckError(
-                    "library.cannot_delete", path=str(item.path), reason=error.strerror or str(error)
+                    "library.cannot_delete", path=str(item.path), reason=reason_of(error)
                 ) from error
         self._database.execute("DELETE FROM library_items WHERE id = ?", (item_id,))
         return item
@@ -340,5 +341,5 @@ def _check(folder: Path, file: LibraryFile) -> RKDeckError | None:
         if file.sha256 is not None and sha256_of(path) != file.sha256:
             return RKDeckError("library.digest_differs", file=name)
     except OSError as error:
-        return RKDeckError("library.file_unreadable", file=name, reason=error.strerror or str(error))
+        return RKDeckError("library.file_unreadable", file=name, reason=reason_of(error))
     return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.model.files import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -177,7 +178,7 @@ def local_names(folder: Path) -> tuple[str, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
-        raise RKDeckError("estimate.unreadable", file=str(folder), problem=error.strerror or "") from error
+        raise RKDeckError("estimate.unreadable", file=str(folder), problem=reason_of(error)) from error
     found += [entry.name for entry in here if os.path.isfile(entry.path)]
     for entry in here:
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
@@ -300,7 +301,7 @@ def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:
             needed = needed_header_bytes(first)
             return parse_safetensors_header(first + file.read(needed - LENGTH_BYTES), path.stat().st_size)
     except OSError as error:
-        raise RKDeckError("estimate.unreadable", file=str(path), problem=error.strerror or "") from error
+        raise RKDeckError("estimate.unreadable", file=str(path), problem=reason_of(error)) from error
     except RKDeckError as error:
         if error.code == "estimate.lfs_pointer":
             raise RKDeckError(error.code, file=str(path)) from error
@@ -318,4 +319,4 @@ def _read(path: Path, limit_bytes: int) -> bytes:
         with open_regular(path) as file:
             return file.read(limit_bytes + 1)
     except OSError as error:
-        raise RKDeckError("estimate.unreadable", file=str(path), problem=error.strerror or "") from error
+        raise RKDeckError("estimate.unreadable", file=str(path), problem=reason_of(error)) from error

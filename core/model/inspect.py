@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
 from core.vendor.platforms import load_platforms
 from core.vendor.releases import magics, platform_of_code
@@ -85,9 +86,7 @@ def inspect_file(path: Path) -> Inspection:
         with open_regular(path) as file:
             return inspect_open(file, path.name)
     except OSError as error:
-        raise RKDeckError(
-            "convert.unreadable", file=str(path), reason=error.strerror or str(error)
-        ) from error
+        raise RKDeckError("convert.unreadable", file=str(path), reason=reason_of(error)) from error
 
 
 def inspect_open(file: BinaryIO, name: str) -> Inspection:

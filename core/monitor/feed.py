@@ -17,6 +17,7 @@ from typing import Self
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.log import register_secret
 from core.base.paths import AppPaths
+from core.base.trouble import reason_of
 from core.jobs import process
 from core.monitor.sample import BoardSample, down_sample, sample_from_json
 from core.remote.backoff import Backoff
@@ -193,7 +194,7 @@ class MonitorFeed:
         try:
             worker = _Worker(self._home)
         except OSError as error:
-            return RKDeckError("monitor.worker_not_started", reason=error.strerror or str(error))
+            return RKDeckError("monitor.worker_not_started", reason=reason_of(error))
         with self._changed:
             if not self._closed:
                 self._worker = worker

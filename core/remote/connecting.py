@@ -9,6 +9,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.trouble import reason_of
 from core.remote.hostkeys import HostKey
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.target import SshTarget
@@ -32,7 +33,7 @@ def open_socket(target: SshTarget, timeout_s: float) -> socket.socket:
     try:
         link = socket.create_connection((target.reached, port), timeout=timeout_s)
     except (socket.gaierror, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise RKDeckError("remote.unknown_host", host=target.reached, reason=reason) from error
     except ConnectionRefusedError as error:
         raise RKDeckError("remote.refused", host=host, port=port) from error
@@ -43,7 +44,7 @@ def open_socket(target: SshTarget, timeout_s: float) -> socket.socket:
     except OSError as error:
         if error.errno in _NO_ROUTE:
             raise RKDeckError("remote.no_route", host=host, port=port) from error
-        reason = error.strerror or str(error)
+        reason = reason_of(error)
         raise RKDeckError("remote.no_connection", host=host, port=port, reason=reason) from error
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):

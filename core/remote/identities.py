@@ -26,6 +26,7 @@ from paramiko.pkey import UnknownKeyType
 
 from core.base.errors import RefusedError
 from core.base.opening import open_regular, read_regular
+from core.base.trouble import reason_of
 from core.remote.target import SshTarget
 
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -108,7 +109,7 @@ def load_private_key(path: Path, passphrase: str | None) -> paramiko.PKey:
     except FileNotFoundError as error:
         raise RefusedError("remote.identity_missing", file=str(path)) from error
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise RefusedError("remote.identity_unusable", file=str(path), reason=reason) from error
     except (ValueError, paramiko.SSHException, UnknownKeyType) as error:
         raise RefusedError(

@@ -15,8 +15,9 @@ from typing import Self
 
 import paramiko
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.trouble import reason_of
 from core.remote import exchange
 from core.remote.authentication import LOGIN_REFUSED, authenticate
 from core.remote.connecting import end, greet, open_socket
@@ -329,7 +330,7 @@ class SshSession:
             if isinstance(error, paramiko.SSHException) and self.is_open:
                 raise RKDeckError(
                     "remote.no_channel",
-                    reason=printable(str(error)),
+                    reason=reason_of(error),
                     host=self.target.host,
                     port=self.target.port,
                 ) from error
@@ -360,7 +361,7 @@ class SshSession:
                 raise RKDeckError(
                     "remote.tunnel_refused",
                     tunnel_port=port,
-                    reason=printable(str(error)),
+                    reason=reason_of(error),
                     host=self.target.host,
                     port=self.target.port,
                 ) from error
@@ -389,11 +390,14 @@ class SshSession:
 
     def closed_error(self, error: BaseException | None) -> RKDeckError:
         """The error for a connection that ended under a command."""
-        cause = self._transport.farewell or self._transport.get_exception()
-        reason = str(cause or error or "") or "the connection ended"
-        return RKDeckError(
-            "remote.closed", reason=printable(reason), host=self.target.host, port=self.target.port
-        )
+        farewell, cause = self._transport.farewell, self._transport.get_exception() or error
+        reason: JsonValue = "the connection ended"
+        if farewell:
+            reason = printable(farewell)
+        elif str(cause or ""):
+            assert cause is not None
+            reason = reason_of(cause)
+        return RKDeckError("remote.closed", reason=reason, host=self.target.host, port=self.target.port)
 
     def close(self) -> None:
         """End the connection and its thread; harmless when it has ended already."""

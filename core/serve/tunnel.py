@@ -17,6 +17,7 @@ import paramiko
 from core.base.errors import RefusedError, RKDeckError
 from core.base.foreign import read_json
 from core.base.names import printable
+from core.base.trouble import reason_of
 from core.remote.session import SshSession
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class ChatTunnel:
             return RKDeckError("serve.no_end", seconds=self._whole_s)
         if isinstance(error, TimeoutError):
             return RKDeckError("serve.no_answer", seconds=self._timeout_s)
-        return RKDeckError("serve.bad_answer", reason=printable(str(error) or type(error).__name__))
+        return RKDeckError("serve.bad_answer", reason=reason_of(error))
 
 
 def _refusal(status: int, data: bytes) -> RKDeckError:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.remote.session import SshSession
 from core.transfer.pace import Limit
 from core.transfer.receiving import Receiver
@@ -95,7 +96,7 @@ def upload(
     try:
         file = open_regular(local)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise RKDeckError("remote.source_missing", file=str(local), reason=reason) from error
     with file:
         source = SourceFile(file, local, sha256)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.trouble import reason_of
 from core.library.library import LibraryFile, LibraryItem
 from core.model.facts import ModelFacts, load_local_facts, why_no_source
 from core.services import Services
@@ -101,6 +102,4 @@ def local_facts(folder: Path) -> ModelFacts:
     try:
         return load_local_facts(folder)
     except OSError as error:
-        raise RKDeckError(
-            "estimate.unreadable", file=str(folder), problem=error.strerror or str(error)
-        ) from error
+        raise RKDeckError("estimate.unreadable", file=str(folder), problem=reason_of(error)) from error

@@ -26,7 +26,6 @@ from core.services import Services
 from core.usecases.library import local_facts
 from core.vendor.levels import Level, get_level, usual_levels
 from core.vendor.platforms import Platform, context_limits, get_platform, load_platforms
-from core.words import note_text
 
 if TYPE_CHECKING:
     from core.jobs.manager import JobHandle
@@ -300,7 +299,7 @@ def _platform(shape: ModelShape, level: Level, wanted: str | None) -> Platform:
     reason = support_reason(shape, asked, level)
     raise RefusedError(
         "convert.unsupported",
-        dtype=level.name, platform=asked.display_name, reason=note_text(reason) if reason else "",
+        dtype=level.name, platform=asked.display_name, reason=reason.to_json() if reason else None,
     )  # fmt: skip
 
 

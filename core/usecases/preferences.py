@@ -3,6 +3,7 @@
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
 from core.base.settings import save_settings
+from core.base.trouble import reason_of
 from core.services import Services
 
 _WINDOW_FILE = "window.json"
@@ -19,7 +20,7 @@ def keep_settings(services: Services) -> None:
             save_settings(services.paths.settings_file, services.settings)
     except OSError as error:
         raise RKDeckError(
-            "base.not_saved", file=str(services.paths.settings_file), reason=error.strerror or str(error)
+            "base.not_saved", file=str(services.paths.settings_file), reason=reason_of(error)
         ) from error
 
 
@@ -42,4 +43,4 @@ def keep_window_state(services: Services, state: dict[str, JsonValue]) -> None:
     try:
         atomic.write_json(path, state)
     except OSError as error:
-        raise RKDeckError("base.not_saved", file=str(path), reason=error.strerror or str(error)) from error
+        raise RKDeckError("base.not_saved", file=str(path), reason=reason_of(error)) from error

@@ -6,7 +6,10 @@ from typing import Any
 
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.names import printable
+from core.base.notes import KIND as NOTE_KIND
+from core.base.notes import note_from_json
 from core.words.language import PLAIN
+from core.words.notes import note_text
 from core.words.tables import own_table
 from core.words.values import fill_worded
 
@@ -54,10 +57,12 @@ def sentence(error: RKDeckError, language: str = PLAIN) -> str:
 
 
 def _spoken(value: JsonValue, language: str) -> JsonValue:
-    """A fact that is itself an error (`RKDeckError.to_json`), or has some in a list, as their sentences."""
+    """A fact that is itself an error or a note (their `to_json`), or has some in a list, as their sentences."""
     if isinstance(value, list):
         return [_spoken(item, language) for item in value]
     if isinstance(value, dict) and isinstance(value.get("code"), str) and "facts" in value:
+        if value.get("kind") == NOTE_KIND:
+            return note_text(note_from_json(value), language)
         return sentence(error_from_json(value), language).rstrip(".")
     return value
 

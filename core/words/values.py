@@ -1,7 +1,7 @@
 """What the values of a fact are called inside a sentence: states, kinds, causes that RKDeck itself chooses.
 
 Tables: `values.toml`, a section per fact. An entry may be a template: `"exit status {status}" = "código de salida
-{status}"`. An error's `reason` may also be a note's English sentence; it is found again by the note's code.
+{status}"`.
 """
 
 import re
@@ -12,9 +12,8 @@ from functools import cache
 from core.base.errors import JsonValue
 from core.words.filling import fill
 from core.words.language import PLAIN
-from core.words.tables import own_table, table
+from core.words.tables import table
 
-_REASON = "reason"
 _MAX_MATCHED_CHARACTERS = 500
 _FORMATTER = string.Formatter()
 
@@ -61,10 +60,6 @@ def worded_values(language: str) -> Mapping[str, Values]:
         for name, section in table(language, "values").items()
         if isinstance(section, Mapping)
     }
-    if language != PLAIN:
-        own = own_table(language, "notes")
-        notes = {text: own[code] for code, text in own_table(PLAIN, "notes").items() if code in own}
-        sections[_REASON] = {**sections.get(_REASON, {}), **notes}
     return {name: _values(section) for name, section in sections.items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.vendor.releases import release_of_blob
 
 # Releases lie between 4 and 9 MB; what is larger by an order of magnitude is something else.
@@ -82,9 +83,7 @@ def read_library(path: Path) -> LibraryFile:
         with open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise RKDeckError(
-            "doctor.library_unreadable", file=shown, reason=error.strerror or str(error)
-        ) from error
+        raise RKDeckError("doctor.library_unreadable", file=shown, reason=reason_of(error)) from error
     machine = int.from_bytes(content[18:20], "little")
     text = _VERSION.search(content)
     blob = git_blob(content)

@@ -12,6 +12,7 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.opening import read_regular
 from core.base.tasks import CancelToken
+from core.base.trouble import reason_of
 from core.boards.doctor.library_file import MACHINE_NAMES, MAX_BYTES, LibraryFile, git_blob, read_library
 from core.vendor.releases import RuntimeRelease, runtime_releases, version_key
 
@@ -51,7 +52,7 @@ class LibraryShelf:
             raise RKDeckError(
                 "doctor.library_unreadable",
                 file=printable(library.path.name),
-                reason=error.strerror or str(error),
+                reason=reason_of(error),
             ) from error
         self._put(target, content)
         return read_library(target)
@@ -82,7 +83,7 @@ class LibraryShelf:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise RKDeckError(
                 "doctor.library_not_fetched",
-                version=release.version, url=release.url, reason=printable(str(error) or type(error).__name__),
+                version=release.version, url=release.url, reason=reason_of(error),
             ) from error  # fmt: skip
         if git_blob(content) != release.blob:
             raise RKDeckError("doctor.library_other_bytes", version=release.version, url=release.url)
@@ -99,7 +100,7 @@ class LibraryShelf:
             atomic.write_bytes(target, content, mode=0o644)
         except OSError as error:
             raise RKDeckError(
-                "doctor.library_not_kept", folder=str(self._folder), reason=error.strerror or str(error)
+                "doctor.library_not_kept", folder=str(self._folder), reason=reason_of(error)
             ) from error
 
 

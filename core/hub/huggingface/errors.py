@@ -2,7 +2,9 @@
 
 import time
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.notes import note
+from core.base.trouble import reason_of
 from core.hub.errors import http_error
 from core.hub.waiting import told_wait_s
 
@@ -28,15 +30,15 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
 
     if isinstance(error, httpx2.InvalidURL):
         return RKDeckError("hub.strange_answer", what="an impossible address")
-    if isinstance(error, httpx2.HTTPError | errors.OfflineModeIsEnabled):
-        return _unreachable(error, endpoint)
-    return None
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return _unreachable(note("offline").to_json(), endpoint)
+    return _unreachable(reason_of(error), endpoint) if isinstance(error, httpx2.HTTPError) else None
 
 
-def _unreachable(error: Exception, endpoint: str) -> RKDeckError:
+def _unreachable(reason: JsonValue, endpoint: str) -> RKDeckError:
     from core.hub.huggingface.session import proxy_in_use
 
-    reason, proxy = str(error) or type(error).__name__, proxy_in_use(endpoint)
+    proxy = proxy_in_use(endpoint)
     if proxy is None:
         return RKDeckError("hub.unreachable", endpoint=endpoint, reason=reason)
     return RKDeckError(

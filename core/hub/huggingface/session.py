@@ -19,6 +19,7 @@ import httpx2
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.base.trouble import reason_of
 from core.hub.huggingface.environment import EnvironmentProxy, certificates_variable, proxy_for
 
 _until_s: ContextVar[float | None] = ContextVar("until_s", default=None)
@@ -81,7 +82,7 @@ def _client() -> httpx2.Client:
         told = certificates_variable()
         if told is None:
             raise
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise UsageError(
             "hub.bad_certificates", variable=told[0], path=printable(told[1]), reason=reason
         ) from error

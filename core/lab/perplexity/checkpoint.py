@@ -15,6 +15,7 @@ from core.base.names import printable
 from core.base.opening import open_regular, read_regular
 from core.base.rendering._render import TemplateError, render
 from core.base.templates import folder_template
+from core.base.trouble import reason_of
 from core.model.facts import ModelFacts, local_weight_files, parse_config
 from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
 from core.quantization.approximate import bfloat16_to_float32
@@ -178,7 +179,7 @@ def _config_bytes(path: Path) -> bytes:
     try:
         return read_regular(path, _MAX_SMALL_JSON_BYTES)
     except OSError as error:
-        raise RKDeckError("estimate.unreadable", file=str(path), problem=error.strerror or "") from error
+        raise RKDeckError("estimate.unreadable", file=str(path), problem=reason_of(error)) from error
 
 
 def _small_json(path: Path) -> dict[str, Any]:
@@ -187,7 +188,7 @@ def _small_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = reason_of(error)
         raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason=reason) from error
     except (ValueError, RecursionError) as error:
         raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason="not valid JSON") from error

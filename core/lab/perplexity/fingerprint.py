@@ -7,6 +7,7 @@ from core.base.digest import sha256_of
 from core.base.errors import RefusedError
 from core.base.opening import open_regular
 from core.base.templates import NAMED_TEMPLATE, TEMPLATE_JSON, TEMPLATE_NAME
+from core.base.trouble import reason_of
 from core.model.facts import local_names
 from core.model.files import CONFIG_NAME, weight_files
 
@@ -38,7 +39,7 @@ def fingerprint(folder: Path) -> str:
             _add_samples(digest, folder / name)
     except OSError as error:
         raise RefusedError(
-            "perplexity.model_unreadable", path=str(folder), reason=error.strerror or str(error)
+            "perplexity.model_unreadable", path=str(folder), reason=reason_of(error)
         ) from error
     return digest.hexdigest()[:32]
 

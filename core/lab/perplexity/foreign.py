@@ -12,6 +12,7 @@ from typing import Any
 
 from core.base import atomic
 from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_json
+from core.base.trouble import reason_of
 from core.jobs.foreign import Message, run_foreign
 from core.lab.perplexity.checkpoint import load_tokenizer
 from core.lab.perplexity.figures import Answer
@@ -110,7 +111,7 @@ class _Program:
             )
         except OSError as error:
             raise RKDeckError(
-                "perplexity.python_gone", python=str(python), reason=error.strerror or str(error)
+                "perplexity.python_gone", python=str(python), reason=reason_of(error)
             ) from error
         self._judge(python, code)
 

@@ -9,6 +9,7 @@ from typing import Any
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.lab.perplexity.figures import Answer, WindowScore, answer_from_json
 
 _MAX_BYTES = 64 << 20
@@ -67,7 +68,7 @@ class WindowJournal:
                 atomic.fsync_file(file)
         except OSError as error:
             raise RKDeckError(
-                "perplexity.cannot_write", file=str(self._path), reason=error.strerror or str(error)
+                "perplexity.cannot_write", file=str(self._path), reason=reason_of(error)
             ) from error
 
     def _read(self) -> None:

@@ -4,6 +4,7 @@ import os
 from typing import Protocol
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.trouble import reason_of
 from core.jobs.worker import WorkerContext
 from core.lab.perplexity import texts
 from core.lab.perplexity.fingerprint import fingerprint
@@ -52,7 +53,7 @@ def run_perplexity(
         store.add(order.item, order.source, result)
     except OSError as error:
         raise RKDeckError(
-            "perplexity.cannot_write", file=str(store.folder), reason=error.strerror or str(error)
+            "perplexity.cannot_write", file=str(store.folder), reason=reason_of(error)
         ) from error
     return result
 

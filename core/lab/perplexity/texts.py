@@ -9,6 +9,7 @@ from pathlib import Path
 from core.base import tomldata
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 
 _FILE = "lab/texts.toml"
 MAX_TEXT_BYTES = 4 << 20
@@ -119,9 +120,7 @@ def _file_bytes(path: Path) -> bytes:
         with open_regular(path) as file:
             data = file.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
-        raise RefusedError(
-            "perplexity.text_unreadable", path=str(path), reason=error.strerror or str(error)
-        ) from error
+        raise RefusedError("perplexity.text_unreadable", path=str(path), reason=reason_of(error)) from error
     if len(data) > MAX_TEXT_BYTES:
         raise RefusedError("perplexity.text_too_large", text=path.name, limit_bytes=MAX_TEXT_BYTES)
     return data

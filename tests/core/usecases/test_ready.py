@@ -29,6 +29,7 @@ from core.services import Services
 from core.usecases import boards, deployment, fitting, needs, ready
 from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
+from core.words import word
 from tests.core.deploy.models import real_file
 from tests.support.boards import add_demo_board
 from tests.support.hub_fixtures import hub_client
@@ -104,7 +105,7 @@ def test_the_size_and_what_is_free_decide(services: Services) -> None:
     busy = replace(SOLD, facts=replace(SOLD.facts, mem_available_bytes=100 << 20), serving="other")
     found = judged(report, busy)
     assert (found.verdict, found.worst.code) == ("warning", "doctor.model_memory_guess_tight")
-    assert "stop other first" in str(found.worst.facts["reason"])
+    assert "stop other first" in word(found.worst.statement)[0]
     nobody = judged(report, board_sold(get_platform("rk3588"), None))
     assert (nobody.verdict, nobody.worst.code) == ("unknown", "doctor.memory_unknown")
     assert nobody.memory is not None

@@ -1,7 +1,11 @@
 """Words for errors: over the same facts in every language, in a window's terms where it shows them, harmless."""
 
 import ast
+import errno
+import os
 import re
+import socket
+import ssl
 import string
 import tomllib
 from collections.abc import Iterator
@@ -11,9 +15,11 @@ from typing import Any
 
 import pytest
 
-from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.base.errors import JsonValue, RKDeckError, UsageError, error_from_json
+from core.base.notes import note
+from core.base.trouble import reason_of
 from core.jobs.model import JobState
-from core.words import known, languages, messages, word
+from core.words import PLAIN, known, languages, messages, note_text, word
 
 ROOT = Path(__file__).parents[3]
 LANGUAGES = tuple(languages())
@@ -150,10 +156,51 @@ def test_states_and_causes_are_spanish() -> None:
 
 
 def test_a_reason_of_the_estimate_is_spanish_inside_an_error() -> None:
-    reason = "the group size 512 does not divide the 640 outputs of o_proj{x} (SDK manual 1.3.0)"
-    error = RKDeckError("convert.unsupported", dtype="w8a8_g512", platform="RK3588", reason=reason)
-    message, _ = word_error(error, "es")
-    assert "512 no es divisor de 640 (salidas de o_proj{x}" in message
+    reason = note("group", group=512, size=640, dimension="outputs", tensor="o_proj{x}")
+    error = RKDeckError("convert.unsupported", dtype="w8a8_g512", platform="RK3588", reason=reason.to_json())
+    assert "512 no es divisor de 640 (salidas de o_proj{x}" in word_error(error, "es")[0]
+    assert word_error(error_from_json(error.to_json()), "es") == word_error(error, "es")
+
+
+def test_no_reason_is_found_again_by_the_sentence_it_makes() -> None:
+    sentence = note_text(note("no_tokenizer"))
+    error = RKDeckError("convert.unsupported", dtype="w8a8", platform="RK3588", reason=sentence)
+    assert sentence.rstrip(".") in word_error(error, "es")[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_system_says_is_a_reason_in_every_language(language: str) -> None:
+    said: list[BaseException] = [OSError(number, os.strerror(number), "/x") for number in errno.errorcode]
+    # What the system says by no number, what a library says, and what it hides behind its own error.
+    said += [
+        socket.gaierror(-2, "Name or service not known"),
+        TimeoutError("timed out"),
+        ssl.SSLError(1, "[SSL] no"),
+    ]
+    hiding = RuntimeError("All connection attempts failed")
+    hiding.__cause__ = ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    for error in (*said, hiding):
+        told = word_error(
+            RKDeckError("hub.unreachable", endpoint="http://h", reason=reason_of(error)), language
+        )[0]
+        english = getattr(error, "strerror", None) or str(error)
+        assert "Errno" not in told
+        assert language == PLAIN or english not in told
+    unknown = reason_of(ValueError("strange words"))
+    assert (
+        "strange words"
+        in word_error(RKDeckError("hub.unreachable", endpoint="h", reason=unknown), language)[0]
+    )
+
+
+def test_only_one_place_takes_the_words_of_the_system() -> None:
+    takers = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "core").rglob("*.py"))
+        if "strerror" in path.read_text("utf-8") and "demo" not in path.parts
+    ]
+    # The second makes such an error itself; the third writes a line of the log, which is English.
+    assert takers == ["core/base/opening.py", "core/base/trouble.py", "core/hub/facts_cache.py"]
 
 
 def test_why_a_connection_ended_is_spanish() -> None:

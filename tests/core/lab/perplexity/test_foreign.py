@@ -78,7 +78,8 @@ def test_a_broken_package_is_missing_too(services: Services, tmp_path: Path) -> 
 
 def test_a_python_that_is_not_there(services: Services, tmp_path: Path) -> None:
     error = failure(services, tmp_path / "nowhere" / "python")
-    assert (error.code, error.facts["reason"]) == ("perplexity.python_gone", "No such file or directory")
+    assert error.code == "perplexity.python_gone"
+    assert "no such file or folder" in word(error)[0]
 
 
 def test_a_program_that_just_ends(services: Services, tmp_path: Path) -> None:
