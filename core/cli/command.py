@@ -41,7 +41,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One verb; its line in the help is in `core.cli.main`.
+    """One verb; what its help says is in the word tables (`core.cli.parsing`).
 
     Attributes:
         lines: with `--json` it prints JSON lines (events) instead of one document.

@@ -6,10 +6,10 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING
 
 from core.base.descriptors import settle, stand_ready
-from core.base.errors import CancelledError, RKDeckError, UsageError
+from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
 from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
@@ -17,41 +17,40 @@ from core.base.settings import load_settings
 from core.base.trouble import system_said
 from core.cli.command import Command, Context, Tour
 from core.cli.output import Output
+from core.cli.parsing import build, speaking
 from core.hub.pasted import read_model_id
 from core.words import chosen, kind_name
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
     from core.jobs.model import JobRecord
 
-# Verb -> the module of core.cli.commands that has it, and its line in the help. Only the module of the verb
-# that was asked for is imported: `rkdeck estimate` should not wait for an SSH library.
-VERBS: dict[str, tuple[str, str]] = {
-    "demo": ("demo", "the whole path on the built-in hub, board and toolkit stand-in"),
-    "search": ("search", "search models on the Hub"),
-    "estimate": ("estimate", "estimate memory, size and speed per quantization level"),
-    "download": ("download", "download a model from the Hub"),
-    "library": ("library", "list, add, remove or verify the models on this computer"),
-    "toolkit": ("toolkit", "list or add rkllm-toolkit environments"),
-    "convert": ("convert", "convert a model with rkllm-toolkit"),
-    "analyze": ("analyze", "tell what fewer bits do to a model's weights"),
-    "perplexity": ("perplexity", "measure what fewer bits cost a model: perplexity per level"),
-    "inspect": ("inspect", "tell what a model file is, also on the Hub"),
-    "board": ("board", "add, list, probe or remove boards"),
-    "doctor": ("doctor", "tell what a board can run and what to do about the rest"),
-    "deploy": ("deploy", "send a model to boards, verified, and make it live"),
-    "deployments": ("deploy", "list what a board holds"),
-    "rollback": ("deploy", "go back to the version before"),
-    "undeploy": ("deploy", "remove a deployment from a board"),
-    "adopt": ("deploy", "make a model file on a board a deployment without sending it"),
-    "prune": ("deploy", "remove old versions from a board"),
-    "serve": ("serve", "start serving a deployed model"),
-    "stop": ("serve", "stop what a board serves"),
-    "chat": ("serve", "ask the served model"),
-    "monitor": ("monitor", "watch boards: NPU, memory, clocks, temperature"),
-    "jobs": ("jobs", "list, show, follow, cancel, resume or retry jobs"),
-    "selftest": ("selftest", "check this installation"),
+# Verb -> the module of core.cli.commands that has it. Only the module of the verb that was asked for is imported:
+# `rkdeck estimate` should not wait for an SSH library.
+VERBS: dict[str, str] = {
+    "demo": "demo",
+    "search": "search",
+    "estimate": "estimate",
+    "download": "download",
+    "library": "library",
+    "toolkit": "toolkit",
+    "convert": "convert",
+    "analyze": "analyze",
+    "perplexity": "perplexity",
+    "inspect": "inspect",
+    "board": "board",
+    "doctor": "doctor",
+    "deploy": "deploy",
+    "deployments": "deploy",
+    "rollback": "deploy",
+    "undeploy": "deploy",
+    "adopt": "deploy",
+    "prune": "deploy",
+    "serve": "serve",
+    "stop": "serve",
+    "chat": "serve",
+    "monitor": "monitor",
+    "jobs": "jobs",
+    "selftest": "selftest",
 }
 _BROKEN_PIPE_EXIT = 141
 
@@ -102,13 +101,15 @@ class _Call:
             return told.exit_code
 
     def _run(self) -> int:
-        if not self._arguments:
-            _parser(None).print_help(sys.stderr)
-            return 0
-        self._output = Output(as_json=self._output.json, language=terminal_language(None))
+        self._output = Output(as_json=self._output.json, language=terminal_language(_home(self._arguments)))
         verb = next((argument for argument in self._arguments if argument in VERBS), None)
         command = _load(verb) if verb else None
-        options = _parser(command).parse_args(self._arguments)
+        with speaking(self._output.language):
+            parser = build(command, VERBS, self._output.language)
+            if not self._arguments:
+                parser.print_help(sys.stderr)
+                return 0
+            options = parser.parse_args(self._arguments)
         _read_pasted(options)
         assert command is not None  # without a verb the parser has raised or printed its help
         language = terminal_language(getattr(options, "home", None))
@@ -156,6 +157,14 @@ def terminal_language(home: str | None) -> str:
     return chosen(setting, os.environ)
 
 
+def _home(arguments: Sequence[str]) -> str | None:
+    """What `--home` says before anything is parsed: its settings tell the language of the parser."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--home" or argument.startswith("--home="):
+            return argument.partition("=")[2] or following or None
+    return None
+
+
 def _read_pasted(options: argparse.Namespace) -> None:
     """Take the name of a model as people paste it; a path stays as it is."""
     for name in ("model", "repo", "query", "file"):
@@ -192,42 +201,6 @@ def _fault(code: str, error: BaseException) -> RKDeckError:
 
 
 def _load(verb: str) -> Command:
-    module = importlib.import_module(f"core.cli.commands.{VERBS[verb][0]}")
+    module = importlib.import_module(f"core.cli.commands.{VERBS[verb]}")
     commands: Sequence[Command] = module.COMMANDS
     return next(command for command in commands if command.name == verb)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Raises instead of ending the program, so that `--json` gets its error document."""
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the arguments."""
-        # argparse breaks and indents its lines, and a line break in a fact would be shown as what it is written like.
-        usage = " ".join(self.format_usage().removeprefix("usage: ").split())
-        raise UsageError("cli.usage", text=message, usage=usage)
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        # argparse lets Python flush at its end, where nobody can word what goes wrong.
-        Output(as_json=False, out=cast("TextIO | None", file)).text(message.rstrip("\n"))
-
-
-def _parser(command: Command | None) -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="rkdeck",
-        description="From the Hugging Face Hub to a running, watched model on Rockchip boards.",
-    )
-    _common(parser)
-    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, (_, text) in VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
-        _common(verb)
-        if command is not None and command.name == name:
-            command.configure(verb)
-            verb.set_defaults(command=command)
-    return parser
-
-
-def _common(parser: argparse.ArgumentParser) -> None:
-    # SUPPRESS lets the options stand before or after the verb without one default undoing the other.
-    parser.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="RKDeck's home folder")
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")

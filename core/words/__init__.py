@@ -9,15 +9,17 @@ language, `resources/translations/<language>/`:
     values.toml              what the values of a fact are called inside a sentence
     notes.toml               remarks and reasons of estimates, refusals of platforms
     names.toml               kinds, states, phases, verdicts, missing figures: what stands alone
+    help.toml                what the command line's help says of its verbs and arguments
     labels/*.toml            fixed texts of a front end: English text -> translation (English needs none)
 
 What a language lacks is English. A new language is a new folder; no code names one, but English as the last resort.
 Modules: `language` (which there are, which is wanted), `tables` (reading), `filling` (facts into templates), `values`,
-`errors`, `notes`, `names`, `labels`, `telling` (a job's log).
+`errors`, `notes`, `names`, `help`, `labels`, `telling` (a job's log).
 """
 
 from core.words.errors import bare, messages, sentence, word
 from core.words.filling import fill
+from core.words.help import help_text
 from core.words.labels import counted, label
 from core.words.language import PLAIN, chosen, known, languages
 from core.words.names import kind_name, missing_name, phase_name, state_name, verdict_name
@@ -31,6 +33,7 @@ __all__ = [
     "chosen",
     "counted",
     "fill",
+    "help_text",
     "kind_name",
     "known",
     "label",

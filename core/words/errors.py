@@ -62,7 +62,7 @@ def _spoken(value: JsonValue, language: str) -> JsonValue:
         return [_spoken(item, language) for item in value]
     if isinstance(value, dict) and isinstance(value.get("code"), str) and "facts" in value:
         if value.get("kind") == NOTE_KIND:
-            return note_text(note_from_json(value), language)
+            return note_text(note_from_json(value), language).rstrip(".")
         return sentence(error_from_json(value), language).rstrip(".")
     return value
 

@@ -1,6 +1,9 @@
 """Every fixed text of both front ends has its Spanish, with the same facts in it; no translation is left over."""
 
+import argparse
 import ast
+import inspect
+import re
 import string
 import tomllib
 from collections.abc import Iterator
@@ -8,9 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from core.cli.main import run as rkdeck
+
 ROOT = Path(__file__).parents[2]
 FRONT_ENDS = sorted([*(ROOT / "gui").rglob("*.py"), *(ROOT / "core" / "cli").rglob("*.py")])
 SPANISH = sorted((ROOT / "resources" / "translations" / "es" / "labels").glob("*.toml"))
+ARGPARSE = ROOT / "resources" / "translations" / "es" / "labels" / "argparse.toml"
+# What argparse says of a wrong parser, which reaches nobody, and of what RKDeck's parser has not.
+_PROGRAMMERS = (
+    ".__call__()", "conflicting", "cannot merge", "'required' is", "invalid option string", "dest= is",
+    "%r is not callable", "invalid conflict_resolution", "mutually exclusive", "cannot have multiple", 'argument "-"',
+    "can't open", "%(prog)s", "is deprecated", "%(heading)s", "%(default)s", "subcommands", "program's version",
+)  # fmt: skip
 COUNTED = {"tr": 1, "trn": 2}
 
 
@@ -92,8 +104,51 @@ def test_every_text_has_its_spanish() -> None:
     assert not missing
 
 
+def _argparse() -> set[str]:
+    """What argparse of this Python may say to a person."""
+    return {
+        text.value
+        for node in ast.walk(ast.parse(inspect.getsource(argparse)))
+        if isinstance(node, ast.Call) and _called(node) in {"_", "ngettext"}
+        for text in node.args[:2]
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+        if not any(part in text.value for part in _PROGRAMMERS)
+    }
+
+
+def test_a_wrong_command_is_refused_without_a_word_of_english(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LC_ALL", "es_ES.UTF-8")
+    wrong = [
+        ["dance"], ["jobs", "dance"], ["estimate"], ["estimate", "x", "--context", "many"],
+        ["estimate", "x", "--p", "1"],
+        ["estimate", "x", "--context"], ["estimate", "x", "--dance"], ["monitor"], ["deploy", "x", "y", "--limit", "z"],
+        ["estimate", "x", "--board", "b", "--platform", "p"], ["jobs", "--follow=1"], ["prune", "x", "--keep", "z"],
+    ]  # fmt: skip
+    english = [
+        re.sub(r"%\(?\w*\)?[srd]|\{text\}|['\"]", " ", text) for text in _argparse() | set(_parser_texts())
+    ]
+    parts = {part.strip(" :(),") for text in english for part in text.split("  ")} - {""}
+    for arguments in wrong:
+        assert rkdeck([*arguments, "--home", str(tmp_path)]) == 2
+        told = capsys.readouterr().err
+        assert [part for part in parts if len(part.split()) > 1 and part in told] == [], told
+        assert "usage" not in told, told
+
+
+def _parser_texts() -> list[str]:
+    return list(tomllib.loads(ARGPARSE.read_text("utf-8")))
+
+
 def test_no_translation_is_left_over() -> None:
-    assert sorted(set(_spanish()) - set(_used())) == []
+    # What argparse says differs between Pythons.
+    assert sorted(set(_spanish()) - set(_used()) - set(_parser_texts())) == []
+
+
+def test_every_word_of_the_arguments_parser_has_its_spanish() -> None:
+    assert len(_argparse()) > 15
+    assert sorted(_argparse() - set(_parser_texts())) == []
 
 
 def test_translations_say_the_same_facts() -> None:

@@ -139,7 +139,7 @@ def test_every_kind_of_job_has_a_name_and_no_name_is_left_over() -> None:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-@pytest.mark.parametrize("name", ["errors", "errors_in_window", "notes", "names"])
+@pytest.mark.parametrize("name", ["errors", "errors_in_window", "notes", "names", "help"])
 def test_a_shipped_language_lacks_nothing_and_has_nothing_more(language: str, name: str) -> None:
     plain, own = _flat(_document(PLAIN, name)), _flat(_document(language, name))
     assert sorted(set(plain) - set(own)) == [], f"{language}/{name}.toml lacks these"

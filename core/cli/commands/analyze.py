@@ -22,13 +22,11 @@ _SUFFERING = 5
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model", metavar="MODEL", help="a model in the library, a folder starting with ./ or /, or a Hub id"
-    )
-    parser.add_argument("--tensor", metavar="NAME", help="only this tensor, also of a model on the Hub")
-    parser.add_argument("--platform", metavar="P", help="suggest a level for this platform (default: as set)")
-    parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
-    parser.add_argument("--again", action="store_true", help="measure again what was measured before")
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("--tensor", metavar="NAME")
+    parser.add_argument("--platform", metavar="P")
+    parser.add_argument("--revision", metavar="R")
+    parser.add_argument("--again", action="store_true")
 
 
 def _run(context: Context) -> int:

@@ -23,36 +23,28 @@ from core.words import value_word
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS), default="list")
     parser.add_argument("name", nargs="?", metavar="NAME")
-    parser.add_argument(
-        "address", nargs="?", metavar="[USER@]HOST[:PORT]", help="HOST may be a name of ~/.ssh/config"
-    )
-    parser.add_argument("--identity", metavar="F", help="private key file")
+    parser.add_argument("address", nargs="?", metavar="[USER@]HOST[:PORT]")
+    parser.add_argument("--identity", metavar="F")
     parser.add_argument(
         "--password-stdin",
         action="store_true",
-        help="read the password (or the key's passphrase) from standard input",
     )
     parser.add_argument(
         "--new-password-stdin",
         action="store_true",
-        help="when the password has expired, set the one on the second line of standard input",
     )
-    parser.add_argument("--store", metavar="DIR", help="folder for models on the board")
+    parser.add_argument("--store", metavar="DIR")
     parser.add_argument(
         "--accept-host-key",
         metavar="SHA256:...",
         action="append",
-        help="the fingerprint you have compared; probe: also in place of another key, when the hardware is the same",
     )
-    parser.add_argument(
-        "--replaced", action="store_true", help="probe: other hardware bears this name from now on"
-    )
+    parser.add_argument("--replaced", action="store_true")
     parser.add_argument(
         "--seconds",
         type=float,
         default=DEFAULT_SECONDS,
         metavar="S",
-        help="discover: how long to listen (default: %(default)g)",
     )
     parser.add_argument("--sysroot", default="", help=argparse.SUPPRESS)
 

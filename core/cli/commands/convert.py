@@ -11,11 +11,10 @@ from core.words import word
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     from core.vendor.levels import PLAIN_ALGORITHM, load_levels
+    from core.vendor.platforms import load_platforms
 
-    parser.add_argument(
-        "model", metavar="MODEL", help="a model in the library, or a folder starting with ./ or /"
-    )
-    parser.add_argument("--platform", metavar="P", required=True)
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("--platform", metavar="P", required=True, help=", ".join(load_platforms()))
     parser.add_argument(
         "--dtype",
         metavar="D",
@@ -23,19 +22,17 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         help=" ".join(level.name for level in load_levels() if level.kind == "rkllm"),
     )
     parser.add_argument("--algorithm", metavar="A", default=PLAIN_ALGORITHM)
-    parser.add_argument("--context", type=int, metavar="N", help="maximum context in tokens (default 4096)")
-    parser.add_argument("--cores", type=int, metavar="N", help="NPU cores (default: all)")
+    parser.add_argument("--context", type=int, metavar="N")
+    parser.add_argument("--cores", type=int, metavar="N")
     parser.add_argument("--optimization", type=int, choices=(0, 1), default=1)
-    parser.add_argument("--dataset", metavar="F", help="calibration data, the toolkit's JSON form")
+    parser.add_argument("--dataset", metavar="F")
     parser.add_argument("--hybrid-rate", type=float, default=0.0, metavar="X")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--load-dtype", metavar="T", default="float32")
     parser.add_argument("--lora", metavar="DIR")
-    parser.add_argument(
-        "--toolkit", metavar="PYTHON", help="the toolkit's Python (default: the newest added)"
-    )
-    parser.add_argument("--output", metavar="F", help="the file to make (default: in the library)")
-    parser.add_argument("--force", action="store_true", help="start although a check advises against it")
+    parser.add_argument("--toolkit", metavar="PYTHON")
+    parser.add_argument("--output", metavar="F")
+    parser.add_argument("--force", action="store_true")
 
 
 def _path(text: str | None) -> Path | None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--headless", action="store_true", help="no window: print every step")
-    parser.add_argument("--shots", metavar="DIR", help="folder for pictures of the window's pages")
+    parser.add_argument("--headless", action="store_true")
+    parser.add_argument("--shots", metavar="DIR")
 
 
 def _run(context: Context) -> int:

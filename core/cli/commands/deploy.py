@@ -11,6 +11,7 @@ from core.boards.registry import Board
 from core.cli.command import Command, Context
 from core.cli.following import number, run_job
 from core.cli.models import existing_path, is_path
+from core.cli.parsing import tr
 from core.deploy.plan import renaming
 from core.jobs.manager import JobHandle
 from core.usecases import deployment as use
@@ -19,16 +20,15 @@ Outcome = RKDeckError | dict[str, JsonValue]
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a path starting with ./ or /, or a library title or id")
+    parser.add_argument("file", metavar="FILE")
     parser.add_argument("boards", nargs="+", metavar="BOARD")
-    parser.add_argument("--name", metavar="N", help="name of the deployment (default: the model's title)")
-    parser.add_argument("--serve", action="store_true", help="serve it when it has arrived")
-    parser.add_argument("--force", action="store_true", help="override the checks that can be overridden")
+    parser.add_argument("--name", metavar="N")
+    parser.add_argument("--serve", action="store_true")
+    parser.add_argument("--force", action="store_true")
     parser.add_argument(
         "--limit",
         metavar="BYTES_PER_S",
         type=_amount,
-        help="send no faster than this to each board; K, M and G are 1024 steps (default: the settings; 0: no limit)",
     )
 
 
@@ -38,14 +38,18 @@ def _amount(text: str) -> int:
     digits = text[:-1] if factor > 1 else text
     amount = int(digits) * factor if _is_short_number(digits) else MAX_WHOLE + 1
     if amount > MAX_WHOLE:
-        raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of bytes, such as 20M")
+        raise argparse.ArgumentTypeError(
+            tr("{text} is not a number of bytes, such as 20M", text=printable(text))
+        )
     return amount
 
 
 def _versions(text: str) -> int:
     """A number of versions from `--keep`."""
     if not _is_short_number(text):
-        raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of versions, such as 3")
+        raise argparse.ArgumentTypeError(
+            tr("{text} is not a number of versions, such as 3", text=printable(text))
+        )
     return int(text)
 
 
@@ -184,9 +188,7 @@ def _configure_name(parser: argparse.ArgumentParser) -> None:
 
 def _configure_rollback(parser: argparse.ArgumentParser) -> None:
     _configure_name(parser)
-    parser.add_argument(
-        "--version", metavar="V", help="as `rkdeck deployments` lists it (default: the one before)"
-    )
+    parser.add_argument("--version", metavar="V")
 
 
 def _rollback(context: Context) -> int:
@@ -215,10 +217,9 @@ def _configure_adopt(parser: argparse.ArgumentParser) -> None:
         "path",
         nargs="?",
         metavar="PATH",
-        help="a model file on the board, or a folder to look in (default: the store)",
     )
-    parser.add_argument("--name", metavar="N", help="name of the deployment (default: the file's name)")
-    parser.add_argument("--force", action="store_true", help="override the checks that can be overridden")
+    parser.add_argument("--name", metavar="N")
+    parser.add_argument("--force", action="store_true")
 
 
 def _adopt(context: Context) -> int:
@@ -247,13 +248,9 @@ def _adopt(context: Context) -> int:
 
 def _configure_prune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
-    parser.add_argument(
-        "--keep", type=_versions, metavar="N", help="versions of each deployment that stay; 0: all"
-    )
-    parser.add_argument(
-        "--budget", type=_amount, metavar="BYTES", help="for all files; K, M and G are 1024 steps; 0: none"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only tell what would go")
+    parser.add_argument("--keep", type=_versions, metavar="N")
+    parser.add_argument("--budget", type=_amount, metavar="BYTES")
+    parser.add_argument("--dry-run", action="store_true")
 
 
 def _prune(context: Context) -> int:

@@ -20,23 +20,20 @@ _MARK_WIDTH = 8
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="also: would this file run there")
-    parser.add_argument("--context", type=int, metavar="N", help="tokens wanted for it")
+    parser.add_argument("--model", type=Path, metavar="FILE")
+    parser.add_argument("--context", type=int, metavar="N")
     parser.add_argument(
         "--fix",
         metavar="ID",
-        help="carry out one remedy (groups, open_files, performance, library) after showing its commands",
     )
     parser.add_argument(
         "--library",
         metavar="VERSION|FILE",
-        help="with --fix library: a release, or a file (./, ../ or /); without it the matching release",
     )
-    parser.add_argument("--yes", action="store_true", help="with --fix: do not ask")
+    parser.add_argument("--yes", action="store_true")
     parser.add_argument(
         "--sudo-password-stdin",
         action="store_true",
-        help="with --fix: read sudo's password from standard input",
     )
     parser.add_argument("--accept-host-key", metavar="SHA256:...", action="append", help=argparse.SUPPRESS)
 

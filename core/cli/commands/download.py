@@ -11,11 +11,11 @@ from core.words import word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("repo", metavar="REPO", help="a Hub id such as Qwen/Qwen3-0.6B")
-    parser.add_argument("--revision", metavar="R", help="branch, tag or commit")
-    parser.add_argument("--include", metavar="G", action="append", default=[], help="only files that match")
-    parser.add_argument("--exclude", metavar="G", action="append", default=[], help="no files that match")
-    parser.add_argument("--to", metavar="DIR", help="folder instead of the library's own")
+    parser.add_argument("repo", metavar="REPO")
+    parser.add_argument("--revision", metavar="R")
+    parser.add_argument("--include", metavar="G", action="append", default=[])
+    parser.add_argument("--exclude", metavar="G", action="append", default=[])
+    parser.add_argument("--to", metavar="DIR")
 
 
 def _run(context: Context) -> int:

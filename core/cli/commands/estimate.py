@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     from core.vendor.platforms import load_platforms
 
-    parser.add_argument("model", metavar="MODEL", help="a Hub id, or a folder starting with ./ or /")
+    parser.add_argument("model", metavar="MODEL")
     target = parser.add_mutually_exclusive_group()
-    target.add_argument("--platform", metavar="P", help=f"{', '.join(load_platforms())}; default: as set")
-    target.add_argument("--board", metavar="NAME", help="a board you added: its platform and its memory")
-    parser.add_argument("--context", type=int, metavar="N", help="context length in tokens (default 4096)")
-    parser.add_argument("--cores", type=int, metavar="N", help="NPU cores (default: all)")
-    parser.add_argument(
-        "--prompt", type=int, default=128, metavar="N", help="prompt length in tokens for TTFT"
-    )
-    parser.add_argument("--revision", metavar="R", help="branch, tag or commit on the Hub")
+    target.add_argument("--platform", metavar="P", help=", ".join(load_platforms()))
+    target.add_argument("--board", metavar="NAME")
+    parser.add_argument("--context", type=int, metavar="N")
+    parser.add_argument("--cores", type=int, metavar="N")
+    parser.add_argument("--prompt", type=int, default=128, metavar="N")
+    parser.add_argument("--revision", metavar="R")
 
 
 def _run(context: Context) -> int:

@@ -9,9 +9,7 @@ from core.words import value_word
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file", metavar="FILE|REPO/FILE", help="a path starting with ./ or /, or OWNER/NAME/FILE"
-    )
+    parser.add_argument("file", metavar="FILE|REPO/FILE")
 
 
 def _run(context: Context) -> int:

@@ -18,8 +18,8 @@ _ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=_ACTIONS, default="list")
-    parser.add_argument("id", nargs="?", help="a job's id, or the first characters of it")
-    parser.add_argument("--follow", "-f", action="store_true", help="with log: go on until the job ends")
+    parser.add_argument("id", nargs="?")
+    parser.add_argument("--follow", "-f", action="store_true")
 
 
 def _run(context: Context) -> int:

@@ -12,9 +12,7 @@ from core.usecases.library import add_path, list_items, remove_item, verify_item
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=("list", "add", "remove", "verify"), default="list")
-    parser.add_argument(
-        "what", nargs="?", metavar="PATH|ID", help="add: a folder or file; remove, verify: an id"
-    )
+    parser.add_argument("what", nargs="?", metavar="PATH|ID")
 
 
 def _run(context: Context) -> int:

@@ -18,8 +18,8 @@ from core.words import missing_name
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("boards", nargs="+", metavar="BOARD")
-    parser.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between samples")
-    parser.add_argument("--samples", type=int, metavar="N", help="stop after N samples per board")
+    parser.add_argument("--interval", type=float, default=1.0, metavar="S")
+    parser.add_argument("--samples", type=int, metavar="N")
 
 
 def _run(context: Context) -> int:

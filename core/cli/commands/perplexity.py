@@ -14,32 +14,24 @@ from core.cli.output import Output
 def _configure(parser: argparse.ArgumentParser) -> None:
     from core.vendor.levels import usual_levels
 
-    parser.add_argument(
-        "model", metavar="MODEL", help="a model in the library, or a folder starting with ./ or /"
-    )
+    parser.add_argument("model", metavar="MODEL")
     parser.add_argument(
         "--level", metavar="L", action="append", nargs="+",
-        help=f"levels to measure (default: {' '.join(level.name for level in usual_levels())})",
+        help=" ".join(level.name for level in usual_levels()),
     )  # fmt: skip
-    parser.add_argument(
-        "--text", metavar="F", help="en, en-long, es (built in), or a UTF-8 file (default: en)"
-    )
-    parser.add_argument("--window", type=int, metavar="N", help="tokens of a window (default 256)")
-    parser.add_argument(
-        "--stride", type=int, metavar="N", help="tokens between windows (default: the window)"
-    )
-    parser.add_argument("--windows", type=int, metavar="N", help="measure at most N windows")
-    parser.add_argument("--prompt", metavar="TEXT", help="answer this greedily at each level")
+    parser.add_argument("--text", metavar="F")
+    parser.add_argument("--window", type=int, metavar="N")
+    parser.add_argument("--stride", type=int, metavar="N")
+    parser.add_argument("--windows", type=int, metavar="N")
+    parser.add_argument("--prompt", metavar="TEXT")
     parser.add_argument("--answer-tokens", type=int, default=48, metavar="N")
     parser.add_argument("--engine", choices=("auto", "numpy", "torch", "toolkit"), default="auto")
-    parser.add_argument(
-        "--python", metavar="PYTHON", help="a Python with torch and transformers (default: a toolkit's)"
-    )
-    parser.add_argument("--platform", metavar="P", help="with --engine toolkit: what it builds for")
-    parser.add_argument("--dataset", metavar="F", help="with --engine toolkit: its calibration data")
+    parser.add_argument("--python", metavar="PYTHON")
+    parser.add_argument("--platform", metavar="P")
+    parser.add_argument("--dataset", metavar="F")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--force", action="store_true", help="start although memory seems too small")
-    parser.add_argument("--stored", action="store_true", help="only show what was measured before")
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--stored", action="store_true")
 
 
 def _run(context: Context) -> int:

@@ -13,10 +13,8 @@ from core.words import note_text, verdict_name
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("query", help="words to look for; HUB:WORDS asks another hub")
-    parser.add_argument(
-        "--converted", action="store_true", help="only repositories with ready-made .rkllm files"
-    )
+    parser.add_argument("query")
+    parser.add_argument("--converted", action="store_true")
     parser.add_argument(
         "--sort", default="downloads", choices=("downloads", "likes", "updated", "created", "match")
     )
@@ -24,13 +22,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--platform",
         metavar="P",
-        help="say whether each model fits this SoC's boards (as `estimate` names it)",
     )
     parser.add_argument(
         "--max-ram",
         type=float,
         metavar="GIB",
-        help="leave out what needs more memory than a board with so many GiB has",
     )
 
 

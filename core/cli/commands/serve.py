@@ -12,7 +12,7 @@ from core.usecases import serving as use
 
 def _configure_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
-    parser.add_argument("name", metavar="NAME", help="name of the deployment")
+    parser.add_argument("name", metavar="NAME")
 
 
 def _serve(context: Context) -> int:
@@ -56,9 +56,7 @@ def _configure_chat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
     parser.add_argument("prompt", metavar="PROMPT")
     parser.add_argument("--max-tokens", type=int, default=256, metavar="N")
-    parser.add_argument(
-        "--logprobs", type=int, metavar="N", help="with --json: the N likeliest tokens at each place"
-    )
+    parser.add_argument("--logprobs", type=int, metavar="N")
 
 
 def _chat(context: Context) -> int:

@@ -9,7 +9,7 @@ from core.cli.command import Command, Context
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=("list", "add", "remove"), default="list")
-    parser.add_argument("python", nargs="?", metavar="PYTHON", help="the interpreter of the environment")
+    parser.add_argument("python", nargs="?", metavar="PYTHON")
 
 
 def _run(context: Context) -> int:
