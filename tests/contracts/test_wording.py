@@ -26,6 +26,7 @@ TREES = [
     for path in sorted((ROOT / room).rglob("*.py"))
 ]
 ERRORS = {"RKDeckError", "UsageError", "RefusedError", "CancelledError"}
+_PHASES = {"phase", "_phase"}
 OTHERS = [code for code in languages() if code != PLAIN]
 
 
@@ -112,12 +113,87 @@ def test_every_note_has_words_over_its_own_facts_and_no_words_are_left_over() ->
 
 def test_every_phase_has_a_name_and_no_name_is_left_over() -> None:
     names = _document(PLAIN, "names")["phase"]
-    reported = {use.code for use in _uses({"progress"}, method=True) if "cli" not in use.where}
+    reported = {use.code for use in _uses({"progress", "report"}, method=True) if "cli" not in use.where}
+    reported |= {code for _, tree in TREES for code in _named_phases(tree)}
     assert len(reported) > 5
+    assert {"upload", "files", "waiting"} <= reported
     assert sorted(reported - set(names)) == []
     assert (
         sorted(name for name in names if name not in reported and name not in _literals() | _stages()) == []
     )
+
+
+def _named_phases(tree: ast.AST) -> Iterator[str]:
+    """What a name or an attribute called phase is made, with or without an annotation: assigned, by default, given."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {getattr(target, "id", getattr(target, "attr", "")) for target in targets}
+            given = [node.value] if names & _PHASES else []
+        elif isinstance(node, ast.keyword):
+            given = [node.value] if node.arg in _PHASES else []
+        elif isinstance(node, ast.arguments):
+            plain = [*node.posonlyargs, *node.args]
+            defaults = [*zip(plain[len(plain) - len(node.defaults) :], node.defaults, strict=True)]
+            pairs = [*defaults, *zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+            given = [default for argument, default in pairs if argument.arg in _PHASES]
+        else:
+            continue
+        for value in given:
+            yield from _chosen(value)
+
+
+def _chosen(value: ast.expr | None) -> Iterator[str]:
+    """The texts that a value may be, not those it is asked with (`data["phase"]`)."""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
+        yield value.value
+    elif isinstance(value, ast.IfExp | ast.BoolOp):
+        for part in [value.body, value.orelse] if isinstance(value, ast.IfExp) else value.values:
+            yield from _chosen(part)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'phase = "x"', 'phase: str = "x"', 'self._phase = "x"', 'self._phase: str = "x"', 'f(phase="x")',
+        'def f(phase: str = "x"): ...', 'def f(*, phase="x"): ...', 'phase = "x" if y else z',
+    ],
+)  # fmt: skip
+def test_the_search_for_phases_finds_them(source: str) -> None:
+    assert list(_named_phases(ast.parse(source))) == ["x"]
+
+
+def _logged(tree: ast.AST) -> Iterator[int]:
+    """Where a job's log is given a text instead of a code; a program's own log (`_log.info`) has other methods."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant | ast.JoinedStr | ast.BinOp) or _called_on_text(first):
+                yield node.lineno
+
+
+def _called_on_text(node: ast.expr | None) -> bool:
+    """Of `"...".format(...)`, `str(...)` and `repr(...)`."""
+    if not isinstance(node, ast.Call):
+        return False
+    on_text = isinstance(node.func, ast.Attribute) and node.func.attr in {"format", "join"}
+    return on_text or getattr(node.func, "id", "") in {"str", "repr"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'context.log("a")', 'self._context.log(f"a {b}")', 'log.log("a %r" % b)', 'log.log("a".format(b))',
+        "log.log(str(b))",
+    ],
+)  # fmt: skip
+def test_the_search_for_sentences_in_logs_finds_them(source: str) -> None:
+    assert list(_logged(ast.parse(source))) == [1]
+
+
+def test_a_line_of_a_jobs_log_is_a_code_with_facts() -> None:
+    found = [f"{path.relative_to(ROOT)}:{line}" for path, tree in TREES for line in _logged(tree)]
+    assert found == [], "tell it by `core.words.tell`: every front end shows it in its language then"
 
 
 def _stages() -> set[str]:

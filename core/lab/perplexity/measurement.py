@@ -126,10 +126,6 @@ class Measurement:
         self._journal.add_answer(answer)
         self._reporter.step("answer", **answer.to_json())
 
-    def log(self, text: str) -> None:
-        """Something about the run worth reading."""
-        self._reporter.log(text)
-
     def warn(self, error: RKDeckError) -> None:
         """Something that went another way than was asked."""
         tell(self._reporter.log, error, "warning")
