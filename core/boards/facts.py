@@ -96,9 +96,9 @@ class BoardFacts:
     missing_tools: tuple[str, ...]
 
     @property
-    def title(self) -> str:
-        """The best name there is for it."""
-        return self.name or self.model or "unknown board"
+    def title(self) -> str | None:
+        """The best name there is for it; None when it tells none."""
+        return self.name or self.model
 
     def mount_of(self, path: str) -> Mount | None:
         """The file system a folder lies on."""

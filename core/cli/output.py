@@ -14,7 +14,7 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import json_text
 from core.base.names import printable
 from core.base.trouble import reason_of
-from core.words import PLAIN, counted, label, word
+from core.words import PLAIN, counted, field_name, label, word
 
 SCHEMA = 1
 
@@ -121,6 +121,13 @@ class Output:
                 self.event("error", **data, error=document)
             else:
                 self.document({"error": document})
+
+    def members(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Print members of a document, each with its name (`core.words.field_name`) on the left."""
+        names = [field_name(name, self.language) for name, _ in rows]
+        width = max(map(len, names), default=0)
+        for name, (_, value) in zip(names, rows, strict=True):
+            self.text(f"{name:>{width}}  {value}")
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
         """Print aligned columns; those numbered in `right` are aligned to the right; the header is translated."""

@@ -22,7 +22,7 @@ from core.words.filling import fill
 from core.words.help import help_text
 from core.words.labels import counted, label
 from core.words.language import PLAIN, chosen, known, languages
-from core.words.names import kind_name, missing_name, phase_name, state_name, verdict_name
+from core.words.names import field_name, kind_name, missing_name, phase_name, state_name, verdict_name
 from core.words.notes import note_text
 from core.words.telling import tell
 from core.words.values import value_word
@@ -32,6 +32,7 @@ __all__ = [
     "bare",
     "chosen",
     "counted",
+    "field_name",
     "fill",
     "help_text",
     "kind_name",

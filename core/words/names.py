@@ -36,6 +36,11 @@ def missing_name(reason: str, language: str = PLAIN) -> str:
     return _name("missing", reason, language)
 
 
+def field_name(field: str, language: str = PLAIN) -> str:
+    """What a member of a document is called where people read it."""
+    return _name("field", field, language)
+
+
 def _name(section: str, code: str, language: str, facts: Mapping[str, JsonValue] | None = None) -> str:
     template = table(language, "names")[section].get(code)
     if template is None:

@@ -210,6 +210,18 @@ def test_states_verdicts_and_missing_figures_have_names_and_no_name_is_left_over
     assert set(names["verdict"]) == {*get_args(Fits), "unknown"}
 
 
+def test_every_member_that_people_are_shown_has_a_name_and_no_name_is_left_over() -> None:
+    shown = {
+        text.value
+        for verb in ("inspect", "jobs", "selftest")
+        for text in ast.walk(
+            ast.parse((ROOT / "core" / "cli" / "commands" / f"{verb}.py").read_text("utf-8"))
+        )
+        if isinstance(text, ast.Constant)
+    }
+    assert sorted(set(_document(PLAIN, "names")["field"]) - shown) == []
+
+
 def test_every_kind_of_job_has_a_name_and_no_name_is_left_over() -> None:
     assert set(_document(PLAIN, "names")["kind"]) == {order.kind.name for order in ORDERS}
 

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from core.base.errors import JsonValue
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.remedies import join_groups
 from core.vendor.board_limits import board_limits
-from core.vendor.platforms import get_platform
+from core.vendor.platforms import get_platform, load_platforms
 from core.vendor.releases import version_key
 
 Flavour = Literal["vendor", "vendor driver on a newer kernel", "mainline", "unknown"]
@@ -26,7 +27,14 @@ def soc(seen: Examination) -> Iterator[Finding]:
         yield finding("simulated", "ok", "doctor.simulated", text=facts.simulated_text)
     if facts.soc is None:
         if facts.compatibles:
-            yield finding("soc", "failed", "doctor.soc_unsupported", compatibles=", ".join(facts.compatibles))
+            known: list[JsonValue] = [platform.display_name for platform in load_platforms().values()]
+            yield finding(
+                "soc",
+                "failed",
+                "doctor.soc_unsupported",
+                compatibles=", ".join(facts.compatibles),
+                socs=known,
+            )
         else:
             yield finding("soc", "unknown", "doctor.soc_unreadable")
         return

@@ -11,7 +11,7 @@ from core.cli.following import follow
 from core.cli.models import existing_path, is_path
 from core.cli.output import Output
 from core.lab.analysis import Analysis
-from core.lab.errors import TensorErrors
+from core.lab.errors import LevelError, TensorErrors
 from core.lab.suggest import Suggestion
 from core.lab.summary import Gain
 from core.library.library import LibraryItem
@@ -86,8 +86,8 @@ def _run_tensor(context: Context, source: LibraryItem | Path | None) -> int:
     )
     rows = [
         (
-            level.dtype, f"{level.mse:.4g}", _db(level.sqnr_db), _cosine(level.cosine), f"{level.max_abs_error:.4g}",
-            "-" if level.worst_channel is None else f"{level.worst_channel} ({_db(level.worst_channel_sqnr_db)} dB)",
+            level.dtype, f"{level.mse:.4g}", _db(level.sqnr_db, out), _cosine(level.cosine),
+            f"{level.max_abs_error:.4g}", _worst(level, out),
         )
         for level in tensor.levels
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
         price = prices.get(level.dtype)
         rows.append(
             (
-                level.dtype, f"{level.mse:.4g}", _db(level.sqnr_db), _cosine(level.cosine),
+                level.dtype, f"{level.mse:.4g}", _db(level.sqnr_db, out), _cosine(level.cosine),
                 f"{level.max_abs_error:.4g}",
                 "-" if price is None or price.ram_bytes is None else f"{price.ram_bytes / MIB:.0f}",
                 "-" if price is None or price.tokens_per_s is None else f"{price.tokens_per_s:.1f}",
@@ -194,10 +194,16 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
         )
 
 
+def _worst(level: LevelError, out: Output) -> str:
+    if level.worst_channel is None:
+        return "-"
+    return f"{level.worst_channel} ({_db(level.worst_channel_sqnr_db, out)} dB)"
+
+
 def _named(tensor: TensorErrors, level: str, out: Output) -> str:
     error = tensor.level(level)
     place = "" if tensor.layer is None else out.tr("layer {n}", n=tensor.layer) + " "
-    return f"{place}{printable(tensor.kind)} {_db(error.sqnr_db if error else None)} dB"
+    return f"{place}{printable(tensor.kind)} {_db(error.sqnr_db if error else None, out)} dB"
 
 
 def _gain(gain: Gain, out: Output) -> str:
@@ -207,8 +213,8 @@ def _gain(gain: Gain, out: Output) -> str:
     )
 
 
-def _db(value: float | None) -> str:
-    return "exact" if value is None else f"{value:.2f}"
+def _db(value: float | None, out: Output) -> str:
+    return out.tr("exact") if value is None else f"{value:.2f}"
 
 
 def _cosine(value: float | None) -> str:

@@ -63,12 +63,18 @@ def _list(context: Context) -> int:
         (
             board.name,
             f"{board.user}@{board.host}:{board.port}",
-            board.facts.title if board.facts else context.output.tr("not probed yet"),
+            _title(board.facts, context.output),
         )
         for board in boards
     ]
     context.output.table(("NAME", "ADDRESS", "BOARD"), rows)
     return 0
+
+
+def _title(facts: BoardFacts | None, output: Output) -> str:
+    if facts is None:
+        return output.tr("not probed yet")
+    return facts.title or output.tr("unknown board")
 
 
 def _name(context: Context) -> str:
@@ -249,7 +255,7 @@ def describe(board: Board, facts: BoardFacts, output: Output) -> list[str]:
         )
     runtimes = ", ".join(f"{one.name} {one.version}" for one in facts.runtimes) or tr("none found")
     return [
-        f"{board.name}: {facts.title}{simulated}",
+        f"{board.name}: {_title(facts, output)}{simulated}",
         tr(
             "  SoC {soc}, {cores} NPU cores, driver {driver}",
             soc=facts.soc or unknown,

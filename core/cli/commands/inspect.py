@@ -1,11 +1,18 @@
 """`rkdeck inspect`: what a .rkllm file is, from its first and last bytes, also on the Hub."""
 
 import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from core.base.errors import JsonValue
 from core.base.units import format_bytes
 from core.cli.command import Command, Context
 from core.cli.models import existing_path, is_path
+from core.cli.output import Output
 from core.words import value_word
+
+if TYPE_CHECKING:
+    from core.model.inspect import Inspection
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -20,21 +27,25 @@ def _run(context: Context) -> int:
     inspection = (
         inspect_file(existing_path(text)) if is_path(text) else inspect_on_hub(context.services, text)
     )
-    document, tr = inspection.to_json(), context.output.tr
+    document = inspection.to_json()
     context.output.document(document)
-    fields = document["fields"]
-    for key in ("kind", "architecture", "platform", "dtype", "max_context", "npu_cores", "toolkit_version"):
-        value, basis = document[key], fields.get(key, "") if isinstance(fields, dict) else ""
-        context.output.text(
-            f"{key:>16}  {tr('unknown') if value is None else value}" + (f"  ({basis})" if basis else "")
-        )
-    context.output.text(f"{tr('size'):>16}  {format_bytes(inspection.size_bytes)}")
-    problems = document["problems"]
-    for problem in problems if isinstance(problems, list) else []:
-        context.output.text(
-            f"{tr('problem'):>16}  {value_word('problems', problem, context.output.language)}"
-        )
+    context.output.members(_shown(inspection, document, context.output))
     return 0
+
+
+def _shown(
+    inspection: "Inspection", document: Mapping[str, JsonValue], output: Output
+) -> list[tuple[str, str]]:
+    rows = []
+    for key in ("kind", "architecture", "platform", "dtype", "max_context", "npu_cores", "toolkit_version"):
+        value, basis = document[key], inspection.fields.get(key)
+        told = output.tr("unknown") if value is None else str(value_word(key, value, output.language))
+        rows.append(
+            (key, told if basis is None else f"{told} ({value_word('basis', basis, output.language)})")
+        )
+    rows.append(("size", format_bytes(inspection.size_bytes)))
+    problems = (str(value_word("problems", problem, output.language)) for problem in inspection.problems)
+    return rows + [("problem", problem) for problem in problems]
 
 
 COMMANDS = (Command("inspect", _configure, _run),)

@@ -11,7 +11,7 @@ from core.cli.following import progress_line, report, run_job
 from core.cli.output import Output
 from core.jobs.model import JobRecord
 from core.usecases import jobs as use
-from core.words import kind_name, state_name
+from core.words import kind_name, state_name, value_word
 
 _ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
 
@@ -70,23 +70,30 @@ def _started(record: JobRecord) -> str:
 def _show(context: Context, record: JobRecord) -> int:
     document = record.to_json()
     context.output.document(document)
-    for key, value in {**document, **_in_words(record, context.output)}.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        context.output.text(f"{key:>15}  {printable(shown, limit=2000)}")
+    context.output.members(
+        [(name, printable(text, limit=2000)) for name, text in _shown(record, context.output).items() if text]
+    )
     return 0
 
 
-def _in_words(record: JobRecord, output: Output) -> dict[str, JsonValue]:
-    """The members of a job that are codes, as people call them."""
-    words: dict[str, JsonValue] = {
+def _shown(record: JobRecord, output: Output) -> dict[str, str | None]:
+    """The members of a job in words; None for what it has not."""
+    return {
+        "job": record.spec.id,
         "kind": kind_name(record.spec.kind, output.language),
+        "title": record.spec.title,
+        "lane": record.spec.lane,
+        "board": record.spec.board,
         "state": state_name(record.state, output.language),
+        "reason": None
+        if record.reason is None
+        else str(value_word("reason", record.reason, output.language)),
+        "resumable": output.tr("yes") if record.spec.resumable else output.tr("no"),
+        "created": _started(record),
+        "progress": progress_line(record.progress.to_json(), output) if record.progress is not None else None,
+        "result": json.dumps(record.result, ensure_ascii=False) if record.result is not None else None,
+        "error": output.sentence(error_from_json(record.error)) if record.error is not None else None,
     }
-    if record.progress is not None:
-        words["progress"] = progress_line(record.progress.to_json(), output)
-    if record.error is not None:
-        words["error"] = output.sentence(error_from_json(record.error))
-    return words
 
 
 def _log(context: Context, record: JobRecord) -> int:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.base.errors import RKDeckError
+from core.base.log import redact
 from core.base.paths import AppPaths
 from core.base.trouble import system_said
 from core.cli.command import Command, Context
+from core.cli.output import Output
+from core.words import field_name
 
 _ROOMS = (
     "core.hub.huggingface.client", "core.estimate.table", "core.convert.run", "core.boards.probe", "core.deploy.run",
@@ -30,13 +33,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     """No options."""
 
 
-def _imports() -> str:
+def _imports(output: Output) -> str:
     for name in _ROOMS:
         importlib.import_module(name)
-    return f"{len(_ROOMS)} rooms"
+    return output.tr("{n} rooms", n=len(_ROOMS))
 
 
-def _data() -> str:
+def _data(output: Output) -> str:
     from importlib import resources
 
     from core.vendor.levels import load_levels
@@ -44,20 +47,22 @@ def _data() -> str:
 
     for name in _DATA:
         (resources.files("resources") / name).read_bytes()
-    return f"{len(load_platforms())} platforms, {len(load_levels())} levels"
+    return output.tr(
+        "{platforms} platforms, {levels} levels", platforms=len(load_platforms()), levels=len(load_levels())
+    )
 
 
-def _database() -> str:
+def _database(output: Output) -> str:
     from core.base.database import Database
 
     with tempfile.TemporaryDirectory(prefix="rkdeck-selftest-") as folder:
         database = Database(Path(folder) / "test.sqlite3")
         tables = database.query("SELECT name FROM sqlite_master WHERE type = 'table'")
         database.close()
-    return f"{len(tables)} tables"
+    return output.tr("{n} tables", n=len(tables))
 
 
-def _worker() -> str:
+def _worker(output: Output) -> str:
     from core.jobs.manager import JobManager
     from core.jobs.selftest import SelftestOrder
 
@@ -67,12 +72,12 @@ def _worker() -> str:
         jobs = JobManager(paths)
         try:
             result = jobs.submit(SelftestOrder()).result(timeout_s=30)
-            return f"worker process {result['pid']} answered"
+            return output.tr("process {pid} answered", pid=result["pid"])
         finally:
             jobs.close()
 
 
-_CHECKS: dict[str, Callable[[], str]] = {
+_CHECKS: dict[str, Callable[[Output], str]] = {
     "imports": _imports, "data": _data, "database": _database, "worker": _worker,
 }  # fmt: skip
 
@@ -81,15 +86,21 @@ def _run(context: Context) -> int:
     results, failed = {}, []
     for name, check in _CHECKS.items():
         try:
-            results[name] = check()
+            results[name] = check(context.output)
         except Exception as error:  # noqa: BLE001  # whatever is broken is the answer
             known = error if isinstance(error, RKDeckError) else system_said(error)
-            told = f"{type(error).__name__}: {error}" if known is None else context.output.sentence(known)
+            known = known or RKDeckError(
+                "cli.fault_outside", fault=type(error).__name__, text=redact(str(error))[:500]
+            )
+            told = context.output.sentence(known).rstrip(".")
             results[name] = context.output.tr("FAILED: {what}", what=told)
             failed.append(name)
-        context.output.text(f"{name:>10}  {results[name]}")
+    context.output.members(list(results.items()))
     if failed:
-        raise RKDeckError("cli.selftest_failed", failed=", ".join(failed))
+        raise RKDeckError(
+            "cli.selftest_failed",
+            failed=", ".join(field_name(name, context.output.language) for name in failed),
+        )
     context.output.document({"ok": True, "checks": dict(results)})
     return 0
 

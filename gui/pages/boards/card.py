@@ -185,7 +185,9 @@ class BoardCard(QFrame):
         self.refresh.setEnabled(not view.visiting)
         self.refresh.setIcon(icon("refresh", "muted"))
         soc = facts.soc.upper() if facts is not None and facts.soc else tr("unknown SoC")
-        title = f"{printable(facts.title, 80)} · {soc}" if facts is not None else tr("not visited yet")
+        title = tr("not visited yet")
+        if facts is not None:
+            title = f"{printable(facts.title or tr('unknown board'), 80)} · {soc}"
         error = view.error
         self.model.setText(f"{title}\n{word_error(error)[0]}" if error is not None else title)
         reach_remedy = remedy_for(error)

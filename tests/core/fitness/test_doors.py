@@ -24,7 +24,7 @@ from core.usecases.deployment import judge_drop
 from core.usecases.doctor import said_of
 from core.usecases.ready import ReadyReport, judge_ready
 from core.vendor.platforms import get_platform
-from core.words import messages
+from core.words import messages, word
 from tests.core.estimate.samples import facts as model_facts
 from tests.support.needs import need_of_bytes
 
@@ -332,7 +332,7 @@ def test_what_stands_in_the_way_now_is_named() -> None:
     where = Board("desk", "host", store="/srv/store", facts=busy.facts)
     now = judge_drop(FILE, where, BoardStatus(where, (), None, (), None, (), 0.0, busy))
     assert (now.verdict, now.refusals) == ("warning", ())
-    assert "stop Other-7B first, it holds 6.0 GiB" in str(now.worst.facts["reason"])
+    assert "stop Other-7B first, it holds 6.0 GiB" in word(now.worst.statement)[0]
 
 
 @pytest.mark.parametrize(
