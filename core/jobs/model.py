@@ -107,13 +107,16 @@ def spec_from_json(value: JsonValue) -> JobSpec:
     """Read a stored intent; what its params mean is its order's affair.
 
     Raises:
-        RKDeckError: `jobs.bad_spec` when a member is missing or is not what it should be.
+        RKDeckError: `jobs.other_schema` for a form that a later RKDeck writes, `jobs.bad_spec` when a member is
+            missing or is not what it should be.
     """
     if not isinstance(value, dict):
         raise RKDeckError("jobs.bad_spec", member="schema")
     members = Members("", value)
     try:
-        members.whole("schema", SCHEMA, SCHEMA)
+        schema = members.whole("schema", SCHEMA)
+        if schema != SCHEMA:
+            raise RKDeckError("jobs.other_schema", schema=schema, known=SCHEMA)
         worker = members.inner("worker")
         return JobSpec(
             id=members.text("id"),
@@ -131,6 +134,8 @@ def spec_from_json(value: JsonValue) -> JobSpec:
             grace_s=members.number("grace_s"),
         )
     except RKDeckError as error:
+        if "member" not in error.facts:
+            raise
         raise RKDeckError("jobs.bad_spec", member=error.facts["member"]) from error
 
 

@@ -25,6 +25,7 @@ from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.locks import FileLock, lock_is_held
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
 from core.jobs import process
 from core.jobs.leaves import LEAVES_NAME
 from core.jobs.model import (
@@ -247,12 +248,23 @@ class JobStore:
         return _record(self.folder(job_id))
 
     def list(self) -> list[JobRecord]:
-        """All readable jobs, the newest first; a damaged folder does not hide the others."""
-        records = []
+        """All readable jobs, the newest first; `survey` tells of the others."""
+        return [*self.survey()[0]]
+
+    def survey(self) -> tuple[tuple[JobRecord, ...], dict[str, RKDeckError]]:
+        """All readable jobs, the newest first, and why the others cannot be read, by their ids."""
+        records, unreadable = [], {}
         for folder in self._folders():
-            with contextlib.suppress(RKDeckError, OSError):
+            try:
                 records.append(_record(folder))
-        return sorted(records, key=lambda record: record.spec.created_unix_s, reverse=True)
+            except RKDeckError as error:
+                unreadable[folder.id] = error
+            except FileNotFoundError:
+                continue  # it was removed meanwhile
+            except OSError as error:
+                unreadable[folder.id] = RKDeckError("jobs.unreadable", reason=reason_of(error))
+        records.sort(key=lambda record: record.spec.created_unix_s, reverse=True)
+        return tuple(records), unreadable
 
     def marks(self) -> dict[str, tuple[int, ...]]:
         """Every job's id with a mark that changes when its history does; reads no file."""

@@ -35,9 +35,14 @@ def _run(context: Context) -> int:
 
 
 def _list(context: Context) -> int:
-    records = context.services.jobs.store.list()
-    context.output.document({"jobs": [record.to_json() for record in records]})
-    if not records:
+    records, unreadable = context.services.jobs.store.survey()
+    context.output.document(
+        {
+            "jobs": [record.to_json() for record in records],
+            "unreadable": [{"job": job, "error": error.to_json()} for job, error in unreadable.items()],
+        }
+    )
+    if not records and not unreadable:
         context.output.text(
             context.output.tr("No jobs yet. Downloads, conversions and deployments appear here.")
         )
@@ -51,6 +56,10 @@ def _list(context: Context) -> int:
             record.spec.title,
         )
         for record in records
+    ]
+    rows += [
+        (job, "-", context.output.tr("cannot be read"), "-", context.output.sentence(error))
+        for job, error in unreadable.items()
     ]
     context.output.table(("JOB", "KIND", "STATE", "CREATED", "WHAT"), rows)
     return 0
