@@ -31,7 +31,7 @@ from core.base.settings import Settings
 from core.cli.output import Output
 from core.services import Services
 from core.usecases import preferences
-from core.words import PLAIN, known
+from core.words import PLAIN, known, unusable_words
 from gui.crash import CrashHooks
 from gui.desk import Desk
 from gui.gc_guard import GcGuard
@@ -95,7 +95,11 @@ _start_messages: list[str] = []
 
 def choose_language(wanted: str) -> str:
     """The language to show: the setting, else the system's when there is a translation, else English."""
-    return known(wanted or QLocale.system().name())
+    return known(_wanted(wanted))
+
+
+def _wanted(setting: str) -> str:
+    return setting or QLocale.system().name()
 
 
 def install_language(application: QApplication, code: str) -> None:
@@ -185,6 +189,7 @@ class Shell(QObject):
         self.window.restore(preferences.window_state(self._services))
         self.window.show()
         self.desk.start()
+        self._tell_words()
         signal.signal(signal.SIGINT, _leave)
         signal.signal(signal.SIGTERM, _leave)
         self._signal_timer.start(_SIGNAL_POLL_MS)
@@ -231,8 +236,14 @@ class Shell(QObject):
             self.window = self._make_window("settings")
             self.window.setGeometry(former.geometry())
             self.window.show()
+            self._tell_words()
             former.hide()
             former.deleteLater()
+
+    def _tell_words(self) -> None:
+        """Say which words are English because the language's own cannot be used."""
+        for error in unusable_words(_wanted(self._services.settings.language)):
+            self.desk.report(error)
 
     @Slot()
     def _on_signal_tick(self) -> None:

@@ -17,6 +17,7 @@ def use_language(code: str) -> None:
     """Choose the language of all texts made from now on."""
     _Language.code = words.known(code)
     # Read now, 40 ms before there is a window, what else the first error would read while the user waits.
+    words.read_words(_Language.code)
     words.messages(_Language.code, window=True)
     words.value_word("reason", "", _Language.code)
 

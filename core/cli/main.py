@@ -19,7 +19,7 @@ from core.cli.command import Command, Context, Tour
 from core.cli.output import Output
 from core.cli.parsing import build, speaking
 from core.hub.pasted import read_model_id
-from core.words import chosen, kind_name
+from core.words import PLAIN, kind_name, known, unusable_words, wanted_language, word
 
 if TYPE_CHECKING:
     from core.jobs.model import JobRecord
@@ -84,6 +84,7 @@ class _Call:
         self._arguments = arguments
         self._tour = tour
         self._output = Output(as_json="--json" in arguments)
+        self._wanted = PLAIN
 
     def run(self) -> int:
         """Run it.
@@ -99,9 +100,17 @@ class _Call:
             told = _worded(error)
             self._output.error(told)
             return told.exit_code
+        finally:
+            self._tell_words()
+
+    def _tell_words(self) -> None:
+        """Say which words are English because the language's own cannot be used."""
+        for error in () if self._output.json else unusable_words(self._wanted):
+            self._output.note("rkdeck: " + " ".join(word(error, self._output.language)))
 
     def _run(self) -> int:
-        self._output = Output(as_json=self._output.json, language=terminal_language(_home(self._arguments)))
+        self._wanted = _wanted(_home(self._arguments))
+        self._output = Output(as_json=self._output.json, language=known(self._wanted))
         verb = next((argument for argument in self._arguments if argument in VERBS), None)
         command = _load(verb) if verb else None
         with speaking(self._output.language):
@@ -112,8 +121,10 @@ class _Call:
             options = parser.parse_args(self._arguments)
         _read_pasted(options)
         assert command is not None  # without a verb the parser has raised or printed its help
-        language = terminal_language(getattr(options, "home", None))
-        self._output = Output(as_json=getattr(options, "json", False), lines=command.lines, language=language)
+        self._wanted = _wanted(getattr(options, "home", None))
+        self._output = Output(
+            as_json=getattr(options, "json", False), lines=command.lines, language=known(self._wanted)
+        )
         return self._execute(command, options)
 
     def _execute(self, command: Command, options: argparse.Namespace) -> int:
@@ -150,11 +161,15 @@ def terminal_language(home: str | None) -> str:
     Args:
         home: as `--home` gives it.
     """
+    return known(_wanted(home))
+
+
+def _wanted(home: str | None) -> str:
     try:
         setting = load_settings(AppPaths(resolve_home(home, os.environ)).settings_file).language
     except (RKDeckError, OSError):
         setting = ""  # the command itself tells what is wrong with the file
-    return chosen(setting, os.environ)
+    return wanted_language(setting, os.environ)
 
 
 def _home(arguments: Sequence[str]) -> str | None:

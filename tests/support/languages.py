@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.words import language as one_language
-from core.words import languages, messages, tables
+from core.words import messages, tables
 from core.words.values import worded_values
 
 SHIPPED = Path(str(resources.files("resources") / "translations"))
@@ -18,7 +18,9 @@ PLURAL = "[{ mod10 = [1], not_mod100 = [11] }, { mod10 = [2, 3, 4], not_mod100 =
 
 def forget() -> None:
     """Forget what was read, so that a changed folder is read anew."""
-    for cached in (languages, tables.own_table, tables.table, tables.labels, messages, worded_values):
+    one_language.forget()
+    tables.forget()
+    for cached in (messages, worded_values):
         cached.cache_clear()
 
 

@@ -13,7 +13,21 @@ import pytest
 
 from core.base.errors import RKDeckError, error_from_json
 from core.base.notes import Note
-from core.words import PLAIN, chosen, counted, known, label, languages, note_text, tell, word
+from core.words import (
+    PLAIN,
+    chosen,
+    counted,
+    kind_name,
+    known,
+    label,
+    languages,
+    note_text,
+    phase_name,
+    read_words,
+    tell,
+    unusable_words,
+    word,
+)  # fmt: skip
 from core.words.language import Language
 from core.words.tables import own_table
 from tests.support.languages import SHIPPED, forget, third_language
@@ -52,15 +66,22 @@ def test_the_setting_wins_and_then_the_locale(setting: str, environ: dict[str, s
 
 
 def test_the_shipped_languages_tell_their_names() -> None:
-    assert [(language.code, language.name) for language in languages().values()] == [
-        ("en", "English"),
-        ("es", "Español"),
-    ]
+    shipped = {path.parent.name for path in SHIPPED.glob("*/language.toml")}
+    assert set(languages()) == shipped > {PLAIN}
+    assert next(iter(languages())) == PLAIN
+    assert languages()[PLAIN].name == "English"
+    assert all(language.name.strip() for language in languages().values())
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_shipped_file_can_be_used(language: str) -> None:
+    read_words(language)
+    assert unusable_words(language) == ()
 
 
 @pytest.mark.usefixtures("third")
 def test_a_third_language_is_one_folder() -> None:
-    assert [language.name for language in languages().values()] == ["English", "Español", "Xxish"]
+    assert languages()["xx"].name == "Xxish"
     assert known("xx_YY.UTF-8") == "xx"
     error = RKDeckError("jobs.unknown", job="j")
     assert word(error, "xx", window=True) == word(error, "es", window=True) != word(error, window=True)
@@ -91,11 +112,60 @@ def test_a_language_counts_by_its_own_rule(third: Path) -> None:
 
 @pytest.mark.expects_log
 @pytest.mark.parametrize("text", ["", "name = ", 'name = "X"', 'name = "X"\nplural = [1]', "\xff"])
-def test_a_half_made_language_is_left_out(third: Path, text: str) -> None:
+def test_a_half_made_language_is_left_out_and_told(third: Path, text: str) -> None:
     (third / "xx" / "language.toml").write_text(text, "latin-1")
     forget()
-    assert set(languages()) == {"en", "es"}
-    assert known("xx_YY") == "en"
+    assert "xx" not in languages()
+    assert known("xx_YY") == PLAIN
+    (error,) = unusable_words("xx_YY.UTF-8")
+    assert error.code == "words.language_unusable"
+    assert "xx/language.toml" in word(error)[0]
+    assert unusable_words("es_ES") == unusable_words("C") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("names", '[kind]\ndownload = "x"\nconvert = \n', "not valid TOML (line 3)"),
+        ("names", '[kind]\ndownload = "x', "it ends in the middle"),
+        ("names", 'kind = "x"\n', "kind is no section (line 1)"),
+        ("names", "[kind]\n\ndownload = 5\n", "download is no text (line 3)"),
+        ("names", '[phase]\nwait_hub = "{seconds:d}"\n', "wait_hub has a place that nothing fills (line 2)"),
+        ("names", '[phase]\nwait_hub = "{"\n', "wait_hub has a place that nothing fills (line 2)"),
+        ("names", "\xff", "not UTF-8"),
+        ("names", "a = " + "[" * 5000, "names.toml"),
+        ("notes", '["no_tokenizer"]\nx = "y"\n', "no_tokenizer is no text (line 1)"),
+        ("values", 'reason = "x"\n', "reason is no section (line 1)"),
+        ("errors", '"jobs.unknown" = "x"\n', "jobs.unknown is no section (line 1)"),
+        ("errors", '["jobs.nobody"]\nmessage = "{}"\n', "message has a place that nothing fills (line 2)"),
+        ("errors", '"nobody.knows" = "x"\n', "nobody.knows is no section (line 1)"),
+        ("errors", '["a.b"]\nhint = "x"\n["a.c"]\nhint = "{"\n', "hint has a place that nothing fills (line 4)"),
+        ("errors_in_window", '["jobs.unknown"]\nhint = []\n', "hint is no text (line 2)"),
+        ("help", "[estimate]\nmodel = true\n", "model is no text (line 2)"),
+        ("labels/cli", '"Run this?" = "{strange}"\n', "Run this? has a place that nothing fills (line 1)"),
+        ("labels/cli", '"Run this?" = []\n', "Run this? is no text (line 1)"),
+        ("labels/argparse", '"unrecognized arguments: %s" = "x"\n', "has a place that nothing fills (line 1)"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_used_is_told_and_english_stands_in(
+    third: Path, name: str, text: str, told: str
+) -> None:
+    (third / "xx" / f"{name}.toml").write_text(text, "latin-1")
+    forget()
+    read_words("xx")
+    (error,) = unusable_words("xx_YY")
+    assert error.code == "words.file_unusable"
+    assert f"xx/{name}.toml" in word(error)[0]
+    assert told in word(error)[0]
+    assert "xx" in languages()
+    unknown = RKDeckError("jobs.unknown", job="j")
+    if name == "errors":
+        assert word(unknown, "xx") == word(unknown)
+    else:
+        assert word(unknown, "xx") == word(unknown, "es")
+    language = PLAIN if name == "names" else "es"
+    assert kind_name("download", "xx") == kind_name("download", language)
+    assert phase_name("wait_hub", {"seconds": 3}, "xx") == phase_name("wait_hub", {"seconds": 3}, language)
 
 
 def test_a_language_without_plural_forms_has_one() -> None:
@@ -149,6 +219,13 @@ def test_the_command_line_speaks_the_language_of_setting_or_locale(tmp_path: Pat
     assert "`rkdeck jobs` las muestra." in failed.stderr
     program = rkdeck(home, "jobs", "show", "nothing", "--json", LANG="es_ES.UTF-8")
     assert json.loads(program.stdout)["error"]["message"] == "There is no job nothing."
+    (tree / "resources" / "translations" / "xx" / "labels" / "cli.toml").write_text('"a" = \n')
+    broken_words = rkdeck(home, "board", tree=tree, LANG="xx_XX.UTF-8")
+    assert "No boards yet." in broken_words.stdout
+    assert "labels/cli.toml" in broken_words.stderr
+    assert "(línea 1)" in broken_words.stderr
+    assert (broken_words.returncode, "Traceback" in broken_words.stderr) == (0, False)
+    assert rkdeck(home, "board", "--json", tree=tree, LANG="xx_XX.UTF-8").stderr == ""
     (home / "settings.toml").write_text('language = "es"\n')
     assert "Aún no hay placas." in rkdeck(home, "board", LANG="C").stdout
     (home / "settings.toml").write_text("language = [\n")
