@@ -10,8 +10,8 @@ _EXPORTING = "Exporting model"
 _BARS = ("Loading checkpoint shards", "Building model", "Optimizing model", "Converting model")
 # What the toolkit calls its stages; a job's phase while it is in one (translations/*/names.toml, `phase`).
 STAGES = (*_BARS, _EXPORTING)
-_BAR = re.compile(rf"^({'|'.join(_BARS)}):\s+\d+%\|.*?\|\s*(\d+)/(\d+)")
-_EXPORT_BAR = re.compile(r"\[[=> ]+\]\s*(\d+)/(\d+)\s*\(\d+%\)")
+_BAR = re.compile(rf"^({'|'.join(_BARS)}):\s+\d+%\|.*?\|\s*(\d{{1,15}})/(\d{{1,15}})")
+_EXPORT_BAR = re.compile(r"\[[=> ]+\]\s*(\d{1,15})/(\d{1,15})\s*\(\d+%\)")
 _ERROR = re.compile(r"\bERROR:\s*(.+)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _MAX_LINE_CHARACTERS = 2000

@@ -7,12 +7,11 @@ more than one core, a bare percentage on the others.
 import re
 from collections.abc import Iterable, Mapping
 
-_CORE_LOAD = re.compile(r"Core\s*(\d{1,2})\s*:\s*(\d+)\s*%")
-_SINGLE_LOAD = re.compile(r"NPU\s+load\s*:\s*(\d+)\s*%", re.IGNORECASE)
+_CORE_LOAD = re.compile(r"Core\s*(\d{1,2})\s*:\s*(\d{1,18})\d*\s*%")
+_SINGLE_LOAD = re.compile(r"NPU\s+load\s*:\s*(\d{1,18})\d*\s*%", re.IGNORECASE)
 _VERSION = re.compile(r"(\d{1,4}\.\d{1,4}(?:\.\d{1,6})?)")
 _NPU_NAME = re.compile(r"([0-9a-f]{4,16})\.npu\b")
-_HARDWARE_LINE = re.compile(r"^\s*\d+:((?:\s+\d+)*)\s+\S*GIC\S*\s+(\d+)\s", re.IGNORECASE)
-_DIGITS = 9
+_HARDWARE_LINE = re.compile(r"^\s*\d+:((?:\s+\d{1,20})*)\s+\S*GIC\S*\s+(\d{1,9})\s", re.IGNORECASE)
 MAX_CORES = 16
 
 
@@ -31,7 +30,7 @@ def parse_npu_load(lines: Iterable[str]) -> tuple[int, ...] | None:
 
 
 def _percent(digits: str) -> int:
-    return 100 if len(digits.lstrip("0")) > _DIGITS else min(100, int(digits))
+    return min(100, int(digits))
 
 
 def parse_npu_interrupts(lines: Iterable[str]) -> tuple[int, ...] | None:

@@ -11,6 +11,8 @@ from core.base import tomldata
 from core.base.errors import RKDeckError
 
 _FILE = "runtimes.toml"
+# Of a version somebody else wrote; Python refuses to read more than 4,300 digits (sys.set_int_max_str_digits).
+_NUMBERS = re.compile(r"\d{1,18}")
 # The vendor's words for processors its runtime is published for.
 ARCHES = ("aarch64", "armhf")
 
@@ -34,7 +36,7 @@ class Magic:
 
 def version_key(version: str) -> tuple[int, ...]:
     """Order versions: `1.2.1b1` sorts with 1.2.1, `1.3.0+simulated` with 1.3.0; odd text comes first."""
-    return tuple(int(number) for number in re.findall(r"\d+", re.split(r"[+a-z]", version, maxsplit=1)[0]))
+    return tuple(map(int, _NUMBERS.findall(re.split(r"[+a-z]", version, maxsplit=1)[0])))
 
 
 def toolkit_arguments(version: str) -> ToolkitArguments:

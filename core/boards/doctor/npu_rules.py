@@ -17,7 +17,7 @@ from core.vendor.platforms import get_platform, load_platforms
 from core.vendor.releases import version_key
 
 Flavour = Literal["vendor", "vendor driver on a newer kernel", "mainline", "unknown"]
-_RELEASE = re.compile(r"(\d+)\.(\d+)")
+_RELEASE = re.compile(r"(\d{1,9})\.(\d{1,9})")
 
 
 def soc(seen: Examination) -> Iterator[Finding]:

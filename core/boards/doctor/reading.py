@@ -41,7 +41,7 @@ _GOVERNOR = re.compile(r"[a-z_]{1,32}")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _INITIALIZED = re.compile(r"Initialized (rknpu|rocket|RKNPU driver:) v?(\d+(?:\.\d+)+)")
 _FAN = re.compile(r"fan", re.IGNORECASE)
-_SWAP = re.compile(r"(\S+)\s+(partition|file)\s+(\d+)\s")
+_SWAP = re.compile(r"(\S+)\s+(partition|file)\s+(\d{1,15})\s")
 _MAX_TENANTS = 16
 
 Files = Mapping[str, str]

@@ -20,7 +20,7 @@ _STALL_S = 60.0
 _ZEROS_BYTES = 1 << 20
 _FACTS_ONLY = "This repository holds facts only: there are no weights to download."
 _CONTROL = frozenset({"/__faults__", "/__requests__"})
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _MODEL = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.+))?)?")
 _RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 _DATA = re.compile(r"/data/([^/]+/[^/]+)/(.+)")

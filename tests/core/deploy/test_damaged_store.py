@@ -10,7 +10,7 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.cli.output import Output
-from core.deploy.deployments import list_versions, read_store, resolve, rollback, undeploy
+from core.deploy.deployments import bytes_there, list_versions, read_store, resolve, rollback, undeploy
 from core.deploy.layout import Deployment
 from core.deploy.pruning import prune
 from core.remote.hostkeys import HostKeys
@@ -144,3 +144,21 @@ def test_a_store_that_cannot_be_entered_is_not_empty(session: SshSession, store:
     assert caught.value.code == "deploy.list_failed"
     (store / "deployments").unlink()
     assert list_versions(session, str(store)) == []
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "9" * 400, "-5", "\u0663"])
+def test_a_size_that_is_none_is_nothing_there(tmp_path: Path, host_keys: HostKeys, size: str) -> None:
+    tools, store = tmp_path / "tools", tmp_path / "store"
+    tools.mkdir()
+    (store / "blobs").mkdir(parents=True)
+    (store / f"blobs/{'0' * 64}.rkllm").touch()
+    (tools / "ls").write_text(f'#!/bin/sh\necho - 1 0 0 "{size}" x\n')
+    (tools / "ls").chmod(0o755)
+    login = tmp_path / "login.sh"
+    login.write_text(f'#!/bin/sh\nPATH={tools}:$PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    login.chmod(0o755)
+    with (
+        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        server.connect(host_keys) as session,
+    ):
+        assert bytes_there(session, str(store), "0" * 64) == 0
