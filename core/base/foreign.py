@@ -7,12 +7,15 @@ A JSON document may hold a number of 400 digits, NaN or 1e999: `isinstance(value
 import json
 import math
 import re
+import sys
+from typing import TypeVar
 
 from core.base.errors import JsonValue
 from core.base.names import printable
 
 # What JSON readers everywhere keep exactly (RFC 8259, section 6).
 MAX_WHOLE = (1 << 53) - 1
+MAX_REAL = sys.float_info.max  # bounds of measured figures of whatever size, which are finite
 # An exbibyte: more than any disk, and sums of many fit into 64 bits.
 MAX_BYTES = 1 << 60
 # The end of the year 9999, where calendars end (datetime.MAXYEAR), in seconds since 1970.
@@ -21,6 +24,7 @@ MAX_PID = 1 << 22  # Linux PID_MAX_LIMIT (proc(5), pid_max)
 MAX_PORT = 65535
 _DIGITS = re.compile(r"\s*(-?[0-9]{1,18})\s*", re.ASCII)
 _MAX_TEXT = 200
+_Found = TypeVar("_Found")
 
 
 def whole(value: object, low: int = 0, high: int = MAX_WHOLE) -> int | None:
@@ -59,6 +63,17 @@ def text(value: object, limit: int = _MAX_TEXT) -> str | None:
     return (printable(value, limit=limit) or None) if isinstance(value, str) else None
 
 
+def required(found: _Found | None, what: str) -> _Found:
+    """What a reader found, where a record cannot do without it.
+
+    Raises:
+        ValueError: it is unknown; the error's text says that it is not `what`.
+    """
+    if found is None:
+        raise ValueError(f"not {what}")
+    return found
+
+
 def read_json(data: str | bytes) -> JsonValue:
     """A JSON document whose numbers can be written and added again; None when it is none.
 
@@ -76,6 +91,21 @@ def members(data: str | bytes | None) -> dict[str, JsonValue]:
     """The members of a JSON object; empty for anything else."""
     value = None if data is None else read_json(data)
     return value if isinstance(value, dict) else {}
+
+
+def can_be_told(value: object) -> bool:
+    """Whether all numbers in a document are finite and of 64 bits, so that every reader of JSON takes them alike."""
+    rest = [value]  # no recursion: a parser goes deeper than a function of ours could
+    while rest:
+        item = rest.pop()
+        if isinstance(item, dict | list):
+            rest += item.values() if isinstance(item, dict) else item
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                return False
+        elif isinstance(item, int) and not -(1 << 63) <= item < 1 << 64:
+            return False
+    return True
 
 
 def json_text(value: JsonValue) -> str:

@@ -1,9 +1,9 @@
 """What a board said about itself: frozen records and their JSON form. None is unknown."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from core.base.errors import JsonValue
+from core.base.records import record
 from core.vendor.platforms import load_platforms
 
 
@@ -122,21 +122,13 @@ def unknown_facts() -> BoardFacts:
 
 
 def facts_from_json(value: JsonValue) -> BoardFacts | None:
-    """Rebuild facts that were stored; None when they have another shape (an older RKDeck wrote them)."""
-    if not isinstance(value, dict):
-        return None
-    given: dict[str, Any] = dict(value)
+    """Rebuild facts that were stored; None when they have another shape (an older RKDeck wrote them, or nobody)."""
     try:
-        given["mounts"] = tuple(Mount(**entry) for entry in given["mounts"])
-        given["runtimes"] = tuple(RuntimeInfo(**entry) for entry in given["runtimes"])
-        given["libraries"] = tuple(Library(**entry) for entry in given["libraries"])
-        for key in ("compatibles", "groups", "missing_tools"):
-            given[key] = tuple(given[key])
-        if given["soc"] not in load_platforms():  # a later RKDeck knew it: to this one it is no platform
-            given["soc"] = None
-        return BoardFacts(**given)
-    except (KeyError, TypeError):
+        facts = record(BoardFacts, value)
+    except ValueError:
         return None
+    # A later RKDeck knew it: to this one it is no platform.
+    return facts if facts.soc in load_platforms() else replace(facts, soc=None)
 
 
 def _lies_in(path: str, folder: str) -> bool:

@@ -7,10 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.foreign import number
 from core.base.units import format_bytes, format_duration, format_rate
 from core.boards.registry import Board
 from core.cli.command import Context
-from core.cli.following import follow, number
+from core.cli.following import follow
 from core.cli.models import model_facts
 from core.convert.plan import plan_conversion
 from core.convert.recipe import Recipe

@@ -1,6 +1,7 @@
 """Following a job to its end: events become JSON lines or a progress line; Ctrl+C cancels the job."""
 
 from core.base.errors import CancelledError, JsonValue, RKDeckError, error_from_json
+from core.base.foreign import number
 from core.base.names import printable
 from core.base.units import format_bytes, format_duration, format_rate
 from core.cli.output import Output
@@ -113,8 +114,3 @@ class HubCountdown:
 
 def _whole_seconds(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < _MINUTE_S else format_duration(seconds)
-
-
-def number(value: JsonValue) -> float | None:
-    """A JSON number as it is, anything else as unknown."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

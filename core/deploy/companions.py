@@ -5,12 +5,11 @@ from the Hub: also the files of its repository that a server or a lawyer asks fo
 """
 
 import hashlib
-import json
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import JsonValue
+from core.base.foreign import members
 from core.base.names import printable
 from core.base.opening import open_regular, read_regular
 from core.base.templates import JSON_NAMES, NAMED_TEMPLATE, TEMPLATE_NAME, chat_template, read_small
@@ -55,7 +54,7 @@ def origin_of(
 ) -> Origin:
     """What the files tell: recipe, licence, chat template; what the library knows comes first."""
     paths = {companion.file.name: companion.path for companion in companions}
-    recipe_file = _json(paths.get(RECIPE_NAME))
+    recipe_file = members(_text(paths.get(RECIPE_NAME)))
     recipe = recipe_file.get("recipe")
     template = chat_template(lambda name: read_small(paths[name]) if name in paths else None)
     return Origin(
@@ -100,14 +99,6 @@ def _text(path: Path | None) -> str:
         return read_regular(path, _MAX_TEXT_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def _json(path: Path | None) -> dict[str, JsonValue]:
-    try:
-        value = json.loads(_text(path) or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _word(value: object) -> str | None:

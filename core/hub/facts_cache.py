@@ -7,12 +7,11 @@ import json
 import logging
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from core.base import atomic
 from core.base.opening import open_regular
+from core.base.records import record
 from core.model.facts import ModelFacts
-from core.model.headers import TensorInfo
 
 _SCHEMA = 4  # 4: packed and unmerged weights, and tokenizers; older entries say nothing of them
 _MAX_FILES = 500
@@ -31,12 +30,11 @@ class FactsCache:
         path = self._path(endpoint, repo, commit)
         try:
             with open_regular(path) as packed, gzip.open(packed) as file:
-                value: Any = json.loads(file.read(_MAX_BYTES))
-            facts = _facts(value)
+                facts = _facts(json.loads(file.read(_MAX_BYTES)))
             path.touch()  # used last: goes last
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, EOFError, ValueError, RecursionError) as error:
             # Damaged, or written by another version: it is read anew, and this file replaced.
             _log.info("facts of %s are read anew: %s", repo, type(error).__name__)
             return None
@@ -64,13 +62,7 @@ class FactsCache:
                 path.unlink()
 
 
-def _facts(value: Any) -> ModelFacts:  # noqa: ANN401  # JSON of ours
-    if not isinstance(value, dict) or value.pop("schema") != _SCHEMA:
+def _facts(value: object) -> ModelFacts:
+    if not isinstance(value, dict) or value.get("schema") != _SCHEMA:
         raise ValueError("another schema")
-    tensors = tuple(
-        TensorInfo(**{**tensor, "shape": tuple(tensor["shape"])}) for tensor in value.pop("tensors")
-    )
-    members: dict[str, Any] = {
-        key: tuple(item) if isinstance(item, list) else item for key, item in value.items()
-    }
-    return ModelFacts(tensors=tensors, **members)
+    return record(ModelFacts, value)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from core.base.errors import JsonValue, RKDeckError, error_from_json
-from core.base.foreign import members
+from core.base.foreign import members, unix_s
 from core.base.log import redact
 from core.jobs.store import EventWriter
 
@@ -120,6 +120,6 @@ def _parse(line: bytes) -> tuple[str, dict[str, JsonValue]] | None:
         return None
     for name in _RESERVED:
         value.pop(name, None)
-    if not isinstance(value.get("t_unix_s"), int | float):
+    if unix_s(value.get("t_unix_s")) is None:
         value.pop("t_unix_s", None)
     return event, value

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from core.base import foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.base.units import MAX_WHOLE
@@ -48,18 +49,17 @@ class Members:
 
     def whole(self, name: str, minimum: int = 0, maximum: int = MAX_WHOLE) -> int:
         """Return a whole number within bounds, both included."""
-        value = self._get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        found = foreign.whole(self._get(name), minimum, maximum)
+        if found is None:
             raise self._bad(name)
-        return value
+        return found
 
     def number(self, name: str, minimum: float = 0.0, maximum: float = MAX_WHOLE) -> float:
         """Return a finite number within bounds, both included."""
-        value = self._get(name)
-        # The comparison comes before `float`: an integer of 400 digits is none, and NaN is in no bounds.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+        found = foreign.number(self._get(name), minimum, maximum)
+        if found is None:
             raise self._bad(name)
-        return float(value)
+        return found
 
     def path(self, name: str) -> Path:
         """Return a path that the system can be asked about."""
@@ -97,9 +97,9 @@ class Members:
         )
 
     def json(self, name: str) -> dict[str, JsonValue]:
-        """Return an object as it is: what only another program reads."""
+        """Return an object as it is: what only another program reads, in numbers that every program can."""
         value = self._get(name)
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not foreign.can_be_told(value):
             raise self._bad(name)
         return value
 
@@ -107,7 +107,7 @@ class Members:
         """Return a list of objects as they are."""
         found: list[dict[str, JsonValue]] = []
         for value in self._list(name):
-            if not isinstance(value, dict):
+            if not isinstance(value, dict) or not foreign.can_be_told(value):
                 raise self._bad(name)
             found.append(value)
         return tuple(found)

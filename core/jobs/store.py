@@ -23,6 +23,7 @@ from pathlib import Path
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.base.foreign import members, unix_s
 from core.base.locks import FileLock, lock_is_held
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -142,11 +143,9 @@ class JobFolder:
 def _event(line: bytes) -> JobEvent | None:
     if not line.strip() or len(line) > _MAX_LINE_BYTES:
         return None
-    try:
-        value = json.loads(line)
-        return JobEvent(float(value.pop("t_unix_s")), str(value.pop("event")), value)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        return None
+    value = members(line)
+    t_unix_s, event = unix_s(value.pop("t_unix_s", None)), value.pop("event", None)
+    return None if t_unix_s is None or not isinstance(event, str) else JobEvent(t_unix_s, event, value)
 
 
 class EventWriter:

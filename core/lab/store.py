@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.base import atomic
+from core.base import atomic, foreign
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.names import safe_component
 from core.base.opening import read_regular
+from core.base.records import record
 from core.base.trouble import reason_of
 from core.lab.analysis import Analysis, Kept, LeftOut
 from core.lab.errors import LevelError, TensorErrors
@@ -66,7 +67,15 @@ class AnalysisStore:
             return _analysis(value)
         except FileNotFoundError:
             return None
-        except (AssertionError, KeyError, TypeError, ValueError, OSError, RKDeckError) as error:
+        except (
+            AssertionError,
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            OSError,
+            RKDeckError,
+        ) as error:
             reason = str(error) or "wrong type"
             raise RKDeckError("lab.bad_result", file=str(path), reason=reason[:200]) from error
 
@@ -122,7 +131,7 @@ class TensorJournal:
                 value = json.loads(line)
                 if value["stamp"] == self._stamp and value["schema"] == SCHEMA:
                     yield _tensor(value["tensor"])
-            except (ValueError, KeyError, TypeError, AssertionError):
+            except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
                 continue
 
     def add(self, tensor: TensorErrors) -> None:
@@ -171,9 +180,9 @@ def _analysis(value: dict[str, Any]) -> Analysis:
         kept=tuple(
             Kept(kept["name"], kept["role"], kept["kind"], tuple(kept["shape"])) for kept in value["kept"]
         ),
-        weights=int(value["weights"]),
-        bytes_read=int(value["bytes_read"]),
-        seconds=float(value["seconds"]),
+        weights=_whole(value["weights"]),
+        bytes_read=_whole(value["bytes_read"]),
+        seconds=foreign.required(foreign.number(value["seconds"]), "a number"),
     )
 
 
@@ -193,15 +202,13 @@ def _tensor_json(tensor: TensorErrors) -> dict[str, JsonValue]:
 
 def _tensor(value: dict[str, Any]) -> TensorErrors:
     rms, lowest, highest, outliers = (_real(figure) for figure in value["figures"])
-    layer = value["layer"]
-    assert layer is None or isinstance(layer, int)
     return TensorErrors(
         name=str(value["name"]),
         kind=str(value["kind"]),
-        layer=layer,
-        shape=tuple(int(size) for size in value["shape"]),
+        layer=None if value["layer"] is None else _whole(value["layer"]),
+        shape=tuple(_whole(size) for size in value["shape"]),
         dtype=str(value["dtype"]),
-        weights=int(value["weights"]),
+        weights=_whole(value["weights"]),
         rms=rms,
         lowest=lowest,
         highest=highest,
@@ -219,22 +226,15 @@ def _level_json(level: LevelError) -> list[JsonValue]:
 
 
 def _level(value: Sequence[Any]) -> LevelError:
-    dtype, weights, signal, noise, cross, largest, channel, channel_db = value
-    assert isinstance(weights, int)
-    assert weights > 0
-    assert channel is None or isinstance(channel, int)
-    return LevelError(
-        str(dtype),
-        weights,
-        float(signal),
-        float(noise),
-        float(cross),
-        float(largest),
-        channel,
-        _real(channel_db),
-    )
+    level = record(LevelError, dict(zip(LevelError.__slots__, value, strict=True)))
+    assert level.weights > 0
+    return level
+
+
+def _whole(value: object) -> int:
+    return foreign.required(foreign.size_bytes(value), "a whole number")
 
 
 def _real(value: object) -> float | None:
-    assert value is None or isinstance(value, int | float)
-    return None if value is None else float(value)
+    found = foreign.number(value, -foreign.MAX_REAL, foreign.MAX_REAL)
+    return None if value is None else foreign.required(found, "a number")

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from core.base import foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -122,12 +123,12 @@ def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> 
     return Inspection(
         kind=kind,
         size_bytes=size_bytes,
-        toolkit_version=_text(found.get("toolkit_version")),
-        platform=_text(found.get("platform")),
-        dtype=_text(found.get("dtype")),
-        max_context=_number(found.get("max_context")),
-        npu_cores=_number(found.get("npu_cores")),
-        architecture=_text(found.get("architecture")),
+        toolkit_version=foreign.text(found.get("toolkit_version")),
+        platform=foreign.text(found.get("platform")),
+        dtype=foreign.text(found.get("dtype")),
+        max_context=foreign.whole(found.get("max_context")),
+        npu_cores=foreign.whole(found.get("npu_cores")),
+        architecture=foreign.text(found.get("architecture")),
         fields=fields,
         problems=tuple(problems),
     )
@@ -201,11 +202,3 @@ def _name_platform() -> re.Pattern[str]:
     # The longest first, so that a name that begins another one does not hide it.
     names = sorted(load_platforms(), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, names)), re.IGNORECASE)
-
-
-def _text(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: JsonValue) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

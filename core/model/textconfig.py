@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.base.errors import JsonValue
+from core.base.foreign import whole
 from core.base.names import printable
 
 # Where models of several parts keep the language part's own configuration.
@@ -115,8 +116,8 @@ def stated_model_type(config: Mapping[str, JsonValue]) -> str | None:
 
 def _size(table: Mapping[str, JsonValue], *keys: str) -> int | None:
     for key in keys:
-        value = table.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST:
+        value = whole(table.get(key), 1, _LARGEST)
+        if value is not None:
             return value
     return None
 

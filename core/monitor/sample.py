@@ -90,17 +90,11 @@ def _one_of(*allowed: str) -> Callable[[JsonValue], str]:
 
 
 def _whole(value: JsonValue) -> int:
-    found = foreign.whole(value, -foreign.MAX_WHOLE)
-    if found is None:
-        raise ValueError("not a whole number")
-    return found
+    return foreign.required(foreign.whole(value, -foreign.MAX_WHOLE), "a whole number")
 
 
 def _number(value: JsonValue) -> float:
-    found = foreign.number(value)
-    if found is None:
-        raise ValueError("not a number")
-    return found
+    return foreign.required(foreign.number(value), "a number")
 
 
 def _policy(value: JsonValue) -> CpuPolicy:

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.foreign import number
 from core.base.names import printable
 from core.base.units import MAX_WHOLE, format_bytes, format_duration, format_rate
 from core.boards.registry import Board
 from core.cli.command import Command, Context
-from core.cli.following import number, run_job
+from core.cli.following import run_job
 from core.cli.models import existing_path, is_path
 from core.cli.parsing import tr
 from core.deploy.plan import renaming

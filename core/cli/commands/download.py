@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 
 from core.base.errors import error_from_json
+from core.base.foreign import number
 from core.base.units import format_bytes, format_duration
 from core.cli.command import Command, Context
-from core.cli.following import number, run_job
+from core.cli.following import run_job
 from core.words import word
 
 

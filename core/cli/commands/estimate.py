@@ -3,10 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from core.base.foreign import number
 from core.base.names import printable
 from core.base.units import GIB, format_count
 from core.cli.command import Command, Context
-from core.cli.following import number
 from core.cli.output import Output
 from core.words import note_text, value_word
 

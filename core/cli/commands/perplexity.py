@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 
 from core.base.errors import JsonValue
+from core.base.foreign import number
 from core.base.names import printable
 from core.base.units import format_duration
 from core.cli.command import Command, Context
-from core.cli.following import number, run_job
+from core.cli.following import run_job
 from core.cli.output import Output
 
 

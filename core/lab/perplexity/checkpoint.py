@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.foreign import whole
 from core.base.names import printable
 from core.base.opening import open_regular, read_regular
 from core.base.rendering._render import TemplateError, render
@@ -170,8 +171,8 @@ def _end_tokens(*documents: Mapping[str, Any]) -> frozenset[int]:
     for document in documents:
         value = document.get("eos_token_id")
         for token in value if isinstance(value, list) else [value]:
-            if isinstance(token, int) and not isinstance(token, bool):
-                found.add(token)
+            if (number := whole(token)) is not None:
+                found.add(number)
     return frozenset(found)
 
 

@@ -14,7 +14,7 @@ window by window, on the same tokens, which is far more certain than either perp
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.base.errors import JsonValue, RKDeckError, UsageError
@@ -189,58 +189,3 @@ def _interval(mean: float, error: float | None) -> tuple[float | None, float | N
     if error is None or mean + _Z_95 * error > _MAX_MEAN_NLL:
         return None, None
     return math.exp(mean - _Z_95 * error), math.exp(mean + _Z_95 * error)
-
-
-def result_from_json(value: Mapping[str, JsonValue]) -> PerplexityResult:
-    """Read a stored result.
-
-    Raises:
-        KeyError, TypeError, ValueError: when it is none.
-    """
-    return PerplexityResult(
-        level=_text(value["level"]),
-        perplexity=_number(value["perplexity"]),
-        low=_maybe(value.get("low")),
-        high=_maybe(value.get("high")),
-        mean_nll=_number(value["mean_nll"]),
-        standard_error=_maybe(value.get("standard_error")),
-        tokens=int(_number(value["tokens"])),
-        windows=int(_number(value["windows"])),
-        seconds=_number(value["seconds"]),
-        simulated_activations=value["simulated_activations"] is True,
-        reference=None if value.get("reference") is None else _text(value["reference"]),
-        ratio=_maybe(value.get("ratio")),
-        ratio_low=_maybe(value.get("ratio_low")),
-        ratio_high=_maybe(value.get("ratio_high")),
-    )
-
-
-def answer_from_json(value: Mapping[str, JsonValue]) -> Answer:
-    """Read a stored answer.
-
-    Raises:
-        KeyError, TypeError, ValueError: when it is none.
-    """
-    return Answer(
-        level=_text(value["level"]),
-        text=_text(value["text"]),
-        tokens=int(_number(value["tokens"])),
-        seconds=_number(value["seconds"]),
-        ended=value["ended"] is True,
-    )
-
-
-def _text(value: JsonValue) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
-
-
-def _number(value: JsonValue) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError("not a number")
-    return float(value)
-
-
-def _maybe(value: JsonValue) -> float | None:
-    return None if value is None else _number(value)

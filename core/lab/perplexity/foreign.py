@@ -12,6 +12,7 @@ from typing import Any
 
 from core.base import atomic
 from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_json
+from core.base.foreign import number, required, whole
 from core.base.trouble import reason_of
 from core.jobs.foreign import Message, run_foreign
 from core.lab.perplexity.checkpoint import load_tokenizer
@@ -132,7 +133,7 @@ class _Program:
         elif event in {"prepared", "window", "answer"}:
             try:
                 self._take(str(event), message)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, ValueError) as error:
                 raise RKDeckError("perplexity.engine_fault", what=f"a bad {event} message") from error
 
     def _take(self, event: str, message: Message) -> None:
@@ -187,12 +188,8 @@ def _loss(value: JsonValue) -> float:
 
 
 def _whole(value: JsonValue) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("not a whole number")
-    return value
+    return required(whole(value), "a whole number")
 
 
 def _number(value: JsonValue) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("not a number")
-    return float(value)
+    return required(number(value), "a number")

@@ -1,16 +1,17 @@
 """A run's finished windows on disk, one line each: what a killed job has done is done."""
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
+from core.base.foreign import members
 from core.base.opening import open_regular
+from core.base.records import record
 from core.base.trouble import reason_of
-from core.lab.perplexity.figures import Answer, WindowScore, answer_from_json
+from core.lab.perplexity.figures import Answer, WindowScore
 
 _MAX_BYTES = 64 << 20
 
@@ -84,8 +85,8 @@ class WindowJournal:
             os.truncate(self._path, end)
         for number, line in enumerate(data[:end].splitlines(), 1):
             try:
-                self._take(json.loads(line))
-            except (AssertionError, KeyError, TypeError, ValueError, RecursionError) as error:
+                self._take(members(line))
+            except (AssertionError, KeyError, ValueError) as error:
                 raise RKDeckError("perplexity.bad_journal", file=str(self._path), line=number) from error
 
     def _take(self, value: dict[str, Any]) -> None:
@@ -94,14 +95,11 @@ class WindowJournal:
             assert isinstance(value["facts"], dict)
             self.begun = value["facts"]
         elif kind == "window":
-            score = WindowScore(
-                int(value["index"]), float(value["nll"]), int(value["tokens"]), float(value["seconds"])
-            )
-            assert math.isfinite(score.nll)
+            score = record(WindowScore, value)
             assert score.tokens > 0
             self.scores.setdefault(str(value["level"]), {}).setdefault(score.index, score)
         elif kind == "answer":
-            answer = answer_from_json(value)
+            answer = record(Answer, value)
             self.answers.setdefault(answer.level, answer)
         else:
             raise ValueError(kind)

@@ -5,11 +5,12 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base import atomic
+from core.base import atomic, foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.base.locks import FileLock
 from core.base.names import safe_component
-from core.lab.perplexity.figures import Answer, PerplexityResult, answer_from_json, result_from_json
+from core.base.records import record
+from core.lab.perplexity.figures import Answer, PerplexityResult
 
 SCHEMA = 1
 _MAX_RUNS = 50
@@ -108,7 +109,7 @@ class PerplexityStore:
         """
         found = []
         for run in self._read(self._path(item, source)):
-            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            with contextlib.suppress(KeyError, ValueError):
                 found.append(_run(run, fingerprint))
         return tuple(found)
 
@@ -154,16 +155,16 @@ def _with_missing(new: JsonValue, old: JsonValue) -> list[JsonValue]:
 
 
 def _created(run: dict[str, JsonValue]) -> float:
-    value = run.get("created_unix_s")
-    return float(value) if isinstance(value, int | float) else 0.0
+    # Sorts last where it is unknown; who reads the run leaves such a one out.
+    return foreign.unix_s(run.get("created_unix_s")) or 0.0
 
 
 def _run(value: dict[str, JsonValue], fingerprint: str | None) -> PerplexityRun:
     text, levels, answers = value["text"], value["levels"], value.get("answers") or []
     facts = value.get("engine_facts")
     if not isinstance(text, dict) or not isinstance(levels, list) or not isinstance(answers, list):
-        raise TypeError("not a run")
-    tokens, revision, prompt = (value.get(name) for name in ("text_tokens", "revision", "prompt"))
+        raise ValueError("not a run")  # noqa: TRY004  # a damaged run is one kind of error, whatever it holds
+    revision, prompt = (value.get(name) for name in ("revision", "prompt"))
     language = text.get("language")
     return PerplexityRun(
         title=str(value["title"]),
@@ -174,18 +175,16 @@ def _run(value: dict[str, JsonValue], fingerprint: str | None) -> PerplexityRun:
         window=_whole(value["window"]),
         stride=_whole(value["stride"]),
         windows=_whole(value["windows"]),
-        text_tokens=tokens if isinstance(tokens, int) else None,
+        text_tokens=foreign.whole(value.get("text_tokens")),
         engine=str(value["engine"]),
-        engine_facts=facts if isinstance(facts, dict) else {},
-        results=tuple(result_from_json(entry) for entry in levels if isinstance(entry, dict)),
+        engine_facts=facts if isinstance(facts, dict) and foreign.can_be_told(facts) else {},
+        results=tuple(record(PerplexityResult, entry) for entry in levels if isinstance(entry, dict)),
         prompt=prompt if isinstance(prompt, str) else None,
-        answers=tuple(answer_from_json(entry) for entry in answers if isinstance(entry, dict)),
+        answers=tuple(record(Answer, entry) for entry in answers if isinstance(entry, dict)),
         created_unix_s=_created(value),
         current=fingerprint is not None and value.get("fingerprint") == fingerprint,
     )
 
 
 def _whole(value: JsonValue) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("not a whole number")
-    return value
+    return foreign.required(foreign.whole(value), "a whole number")

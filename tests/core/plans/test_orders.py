@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.base import atomic
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.left_out import LeftOut
 from core.base.paths import AppPaths
@@ -43,7 +44,11 @@ PATH = st.builds(
 MAYBE = st.none() | TEXT
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 LEAF: st.SearchStrategy[JsonValue] = (
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | TEXT
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT
 )
 OBJECT: st.SearchStrategy[dict[str, JsonValue]] = st.dictionaries(TEXT, LEAF, max_size=3)
 FILE = st.builds(RepoFile, TEXT, WHOLE, MAYBE, MAYBE)
@@ -171,6 +176,34 @@ def test_foreign_numbers_are_told_with_their_place(kind: str, foreign: str) -> N
         assert len(message) < 250
         assert advice
         json.dumps(caught.value.to_json())
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 10**400, -(1 << 64)], ids=range(5))
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("recipe", "hybrid_rate"),
+        ("recipe", "later"),
+        ("calls", 0, "arguments", "x"),
+        ("warnings", 0, "facts"),
+    ],
+)
+def test_a_stored_recipe_holds_only_numbers_that_every_program_reads_alike(
+    place: tuple[str | int, ...], number: float, tmp_path: Path
+) -> None:
+    # As a worker meets it: through the file.
+    file = tmp_path / "spec.json"
+    params: dict[str, JsonValue] = {**stored_spec("convert").params, "warnings": [{"code": "x"}]}
+    file.write_text(json.dumps(_with(params, place, [{"deep": number}])))
+    stored = atomic.read_json(file)
+    assert isinstance(stored, dict)
+    with pytest.raises(RKDeckError) as caught:
+        ConvertOrder.from_json(stored)
+    assert caught.value.code == "jobs.bad_order"
+    assert str(caught.value.facts["member"]).startswith(str(place[0]))
+    message, advice = word(caught.value)
+    assert advice
+    assert len(message) < 250
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "selftest"])

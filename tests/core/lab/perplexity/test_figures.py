@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.base.errors import RKDeckError, UsageError
+from core.base.records import record
 from core.demo.checkpoint import forward_at
 from core.demo.corpus import load_corpus
 from core.lab.perplexity.checkpoint import load_checkpoint
-from core.lab.perplexity.figures import Span, WindowScore, result_from_json, spans, summarize
+from core.lab.perplexity.figures import PerplexityResult, Span, WindowScore, spans, summarize
 from core.lab.perplexity.own_engine import span_loss
 from core.quantization.forward import perplexity, window_losses
 
@@ -69,7 +70,7 @@ def test_the_number_and_its_interval() -> None:
     assert result.standard_error == pytest.approx(error)
     assert result.low == pytest.approx(math.exp(80 / 30 - 1.959964 * error))
     assert result.high == pytest.approx(math.exp(80 / 30 + 1.959964 * error))
-    assert result_from_json(result.to_json()) == result
+    assert record(PerplexityResult, result.to_json()) == result
     alone = summarize("fp16", scores[:1], simulated_activations=True)
     assert (alone.low, alone.high, alone.standard_error) == (None, None, None)
 

@@ -17,11 +17,12 @@ from safetensors.numpy import load_file, save_file
 
 from core.base.errors import CancelledError, JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.paths import AppPaths
+from core.base.records import record
 from core.base.settings import Settings
 from core.jobs import process
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobState
-from core.lab.perplexity.figures import result_from_json
+from core.lab.perplexity.figures import PerplexityResult
 from core.lab.perplexity.journal import WindowJournal
 from core.services import Services
 from core.usecases import library
@@ -74,7 +75,7 @@ def wait_for_windows(services: Services, handle: JobHandle, count: int) -> None:
 def figures(result: dict[str, JsonValue]) -> dict[str, tuple[float, int, int]]:
     levels = result["levels"]
     assert isinstance(levels, list)
-    read = [result_from_json(level) for level in levels if isinstance(level, dict)]
+    read = [record(PerplexityResult, level) for level in levels if isinstance(level, dict)]
     return {level.level: (level.perplexity, level.tokens, level.windows) for level in read}
 
 
