@@ -10,7 +10,7 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.cli.output import Output
-from core.deploy.deployments import bytes_there, list_versions, read_store, resolve, rollback, undeploy
+from core.deploy.deployments import list_versions, read_held, read_store, resolve, rollback, undeploy
 from core.deploy.layout import Deployment
 from core.deploy.pruning import prune
 from core.remote.hostkeys import HostKeys
@@ -152,7 +152,8 @@ def test_a_size_that_is_none_is_nothing_there(tmp_path: Path, host_keys: HostKey
     tools.mkdir()
     (store / "blobs").mkdir(parents=True)
     (store / f"blobs/{'0' * 64}.rkllm").touch()
-    (tools / "ls").write_text(f'#!/bin/sh\necho - 1 0 0 "{size}" x\n')
+    (store / "deployments").mkdir()
+    (tools / "ls").write_text(f'#!/bin/sh\necho - 1 0 0 "{size}" x {"0" * 64}.rkllm\n')
     (tools / "ls").chmod(0o755)
     login = tmp_path / "login.sh"
     login.write_text(f'#!/bin/sh\nPATH={tools}:$PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
@@ -161,4 +162,6 @@ def test_a_size_that_is_none_is_nothing_there(tmp_path: Path, host_keys: HostKey
         openssh(tmp_path / "server", f"ForceCommand {login}") as server,
         server.connect(host_keys) as session,
     ):
-        assert bytes_there(session, str(store), "0" * 64) == 0
+        held = read_held(session, str(store))
+        assert held is not None
+        assert held.whole == held.parts == {}
