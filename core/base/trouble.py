@@ -70,7 +70,7 @@ REASONS = {
 }
 _MAX_CAUSES = 8
 # tomllib of 3.11 tells the place in its sentence only: "(at line 3, column 5)", or "(at end of document)".
-_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)\Z")
+_TOML_LINE = re.compile(r"\(at line (\d{1,18}), column \d+\)\Z")
 _MAX_FOREIGN_CHARACTERS = 200
 # SQLite and the pages of a small file want more than a few bytes: below this a disk is as good as full.
 _AS_GOOD_AS_FULL_BYTES = 256 << 10
