@@ -19,7 +19,8 @@ from core.base.settings import Settings, load_settings
 if TYPE_CHECKING:
     from core.base.secrets import SecretStore
     from core.boards.doctor.shelf import LibraryShelf
-    from core.boards.registry import Board, BoardRegistry
+    from core.boards.records import Board
+    from core.boards.registry import BoardRegistry
     from core.convert.toolkits import ToolkitRegistry
     from core.hub.facts_cache import FactsCache
     from core.hub.hubs import Hubs

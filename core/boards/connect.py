@@ -1,7 +1,7 @@
 """From a board of the registry to a verified, logged-in session."""
 
 from core.base.secrets import SecretStore
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.remote.sshconfig import with_config

@@ -9,13 +9,13 @@ from pathlib import Path
 from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import number
 from core.base.units import format_bytes, format_duration, format_rate
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.cli.command import Context
 from core.cli.following import follow
 from core.cli.models import model_facts
 from core.convert.plan import plan_conversion
 from core.convert.recipe import Recipe
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.estimate.table import estimate_model
 from core.hub.download import plan_download
 from core.hub.order import library_download

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.base.errors import UsageError
 from core.hub.addresses import usual_id
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, load_local_facts
 from core.services import Services
 

@@ -20,7 +20,8 @@ from core.convert.order import ConvertOrder
 from core.convert.plan import output_folder
 from core.jobs.leaves import forget_leaves, read_leaves, write_leaves
 from core.jobs.mark import job_mark
-from core.library.library import Library, LibraryFile
+from core.library.library import Library
+from core.library.records import LibraryFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from core.base.names import safe_component
 from core.convert.host import host_problems, measure_host, needed
 from core.convert.order import ConvertOrder, UsedToolkit
 from core.convert.recipe import Problem, Recipe, RecipeTarget, source_problems, validate
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.estimate.ready import need_of
 from core.jobs.manager import JobHandle
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.model.facts import load_local_facts
 from core.model.shape import build_shape
 from core.vendor.releases import toolkit_arguments

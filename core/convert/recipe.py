@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.calibration import check_calibration
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.estimate.table import support_reason
 from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.files import WITH_HEADERS

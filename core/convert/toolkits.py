@@ -2,44 +2,18 @@
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.database import Database
-from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.foreign import members
 from core.base.trouble import reason_of
 from core.convert.output import ToolkitOutput
+from core.convert.records import Toolkit
 from core.jobs.foreign import Message, run_foreign
 
 # Importing torch and transformers from a slow disk takes its time.
 _CHECK_TIMEOUT_S = 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class Toolkit:
-    """An environment with rkllm-toolkit.
-
-    Attributes:
-        python: its interpreter (not resolved: a venv's link is what makes it the venv's).
-        version: of the distribution, such as `1.3.0`.
-        simulated: whether it is RKDeck's stand-in.
-        facts: what the check found besides.
-    """
-
-    python: Path
-    version: str
-    simulated: bool
-    facts: dict[str, JsonValue]
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the document of `rkdeck toolkit --json`."""
-        return {
-            "python": str(self.python),
-            "version": self.version,
-            "simulated": self.simulated,
-            "facts": self.facts,
-        }
 
 
 class ToolkitRegistry:

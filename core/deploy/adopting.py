@@ -2,10 +2,9 @@
 
 import posixpath
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import RefusedError, RKDeckError
 from core.base.foreign import MAX_BYTES, digits
 from core.base.names import printable
 from core.boards.doctor.examination import Examination
@@ -13,6 +12,7 @@ from core.deploy import scripts
 from core.deploy.activation import activate
 from core.deploy.layout import Deployment, Origin
 from core.deploy.plan import LocalModel, plan_deployment
+from core.deploy.records import FoundFile
 from core.fitness.candidate import Candidate
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 from core.remote.session import RemoteResult, SshSession
@@ -22,18 +22,6 @@ _TIMEOUT_S = 60.0
 _SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
 _MAX_LIST_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A model file on a board; `path` is hostile text until it was made printable."""
-
-    path: str
-    size_bytes: int
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """The member of `rkdeck adopt --json`."""
-        return {"path": self.path, "size_bytes": self.size_bytes}
 
 
 def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:

@@ -3,60 +3,17 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from core.base.errors import JsonValue, RKDeckError
+from core.base.errors import RKDeckError
 from core.base.foreign import MAX_BYTES, digits
 from core.deploy import scripts
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment
+from core.deploy.records import Blob, Pruning
 from core.remote.session import SshSession
 
 _BLOB = re.compile(r"(([0-9a-f]{64})\.(?:rkllm|file))(\.gone\.[0-9]+)?")
 _TIMEOUT_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """A file of the store.
-
-    Attributes:
-        size_bytes: on the disk; 0 for one that also lies elsewhere on the board, since removing it frees nothing.
-        settled: nobody wrote to it for an hour, so no deployment is about to refer to it.
-        aside: somebody who tidied up was killed at it, or is at it now; it is brought back before anything goes.
-    """
-
-    name: str
-    sha256: str
-    size_bytes: int
-    settled: bool
-    aside: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Pruning:
-    """What is, or would be, removed.
-
-    Attributes:
-        versions: of deployments, never one in use.
-        blobs: files nobody refers to then.
-        freed_bytes: on the board's disk.
-        kept_bytes: of the store's files that stay.
-    """
-
-    versions: tuple[Deployment, ...]
-    blobs: tuple[Blob, ...]
-    freed_bytes: int
-    kept_bytes: int
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """The document of `rkdeck prune --json`."""
-        return {
-            "versions": [{"name": entry.name, "version": entry.version} for entry in self.versions],
-            "blobs": [blob.name for blob in self.blobs],
-            "freed_bytes": self.freed_bytes,
-            "kept_bytes": self.kept_bytes,
-        }
 
 
 def plan_pruning(

@@ -10,7 +10,8 @@ from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
 from core.base.settings import Settings
 from core.base.trouble import reason_of
-from core.boards.registry import Board, BoardRegistry
+from core.boards.records import Board
+from core.boards.registry import BoardRegistry
 from core.deploy.activation import activate
 from core.deploy.companions import Companion, find_companions, origin_of
 from core.deploy.deployments import read_held

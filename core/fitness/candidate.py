@@ -9,7 +9,8 @@ from typing import Self
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.trouble import reason_of
-from core.library.library import Library, LibraryItem
+from core.library.library import Library
+from core.library.records import LibraryItem
 from core.model.inspect import Inspection, inspect_file
 from core.model.need import ServedNeed
 

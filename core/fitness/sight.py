@@ -5,7 +5,7 @@ from dataclasses import replace
 from core.boards.doctor.examination import Examination, RuntimeLibrary, StorePlace
 from core.boards.doctor.reading import examine_board
 from core.boards.facts import BoardFacts, unknown_facts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.estimate.fit import BoardNow
 from core.monitor.sample import BoardSample
 from core.remote.session import SshSession

@@ -1,30 +1,12 @@
 """Reading a job's log in bounded pieces, while it grows."""
 
-from dataclasses import dataclass
-
 from core.base.names import printable
 from core.base.opening import open_regular
+from core.jobs.model import LogChunk
 from core.jobs.store import JobStore
 
 CHUNK_BYTES = 256 << 10
 _MAX_LINE = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class LogChunk:
-    """Whole lines from a byte offset on.
-
-    Attributes:
-        lines: printable text (a toolkit's or board's words are a stranger's).
-        next_offset: where the next piece begins.
-        skipped_bytes: left out at the front because the log is longer than was asked for.
-        complete: whether this reaches the end of the file as it is now.
-    """
-
-    lines: tuple[str, ...]
-    next_offset: int
-    skipped_bytes: int
-    complete: bool
 
 
 def read_log(

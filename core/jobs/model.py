@@ -218,3 +218,29 @@ class JobRecord:
             "result": self.result,
             "error": self.error,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Whole lines from a byte offset on.
+
+    Attributes:
+        lines: printable text (a toolkit's or board's words are a stranger's).
+        next_offset: where the next piece begins.
+        skipped_bytes: left out at the front because the log is longer than was asked for.
+        complete: whether this reaches the end of the file as it is now.
+    """
+
+    lines: tuple[str, ...]
+    next_offset: int
+    skipped_bytes: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobsSeen:
+    """What differs from the last look: new or changed jobs (newest first), and ids that are gone."""
+
+    changed: tuple[JobRecord, ...]
+    gone: tuple[str, ...]
+    first: bool = False

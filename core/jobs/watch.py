@@ -3,25 +3,15 @@
 import contextlib
 import logging
 import threading
-from dataclasses import dataclass
 
 from core.base.errors import RKDeckError
 from core.base.events import EventHub
-from core.jobs.model import JobRecord
+from core.jobs.model import JobRecord, JobsSeen
 from core.jobs.store import JobStore
 
 _log = logging.getLogger(__name__)
 _BUSY_S = 0.2
 _QUIET_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class JobsSeen:
-    """What differs from the last look: new or changed jobs (newest first), and ids that are gone."""
-
-    changed: tuple[JobRecord, ...]
-    gone: tuple[str, ...]
-    first: bool = False
 
 
 class JobWatcher:

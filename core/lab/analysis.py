@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.lab.errors import LevelError, Measurer, TensorErrors
+from core.lab.records import TensorRef
 from core.lab.scheme import analysed_levels, scheme_of
-from core.lab.weights import TensorRef, WeightFolder
+from core.lab.weights import WeightFolder
 from core.model.facts import why_no_source
 from core.vendor.levels import Level
 

@@ -13,8 +13,9 @@ from typing import Self
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
 from core.lab.kernel import Sums, Workspace, measure_rows, rows_per_block
+from core.lab.records import TensorRef
 from core.lab.scheme import Scheme, scheme_of
-from core.lab.weights import Place, TensorRef, blocks, check_readable, read_rows
+from core.lab.weights import Place, blocks, check_readable, read_rows
 from core.vendor.levels import Level
 
 # More threads wait for Python's lock longer than they compute (`python -m tests.bench quantization`).

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.lab.kernel import LARGEST
+from core.lab.records import TensorRef
 from core.lab.scheme import Scheme
-from core.lab.weights import Place, TensorRef, check_readable, read_rows
+from core.lab.weights import Place, check_readable, read_rows
 from core.quantization.affine import Float32, dequantize, integer_range, quantize_linear
 from core.quantization.approximate import round_to_bfloat16
 from core.quantization.storage import widen_into

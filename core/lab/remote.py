@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.base import atomic
@@ -10,14 +9,8 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
-from core.lab.weights import (
-    Place,
-    TensorRef,
-    check_readable,
-    classify,
-    find_tensor,
-    places_in_header,
-)
+from core.lab.records import TensorRef
+from core.lab.weights import Place, check_readable, classify, find_tensor, places_in_header
 from core.model.facts import ModelFacts, why_no_source
 from core.model.files import MAX_INDEX_BYTES, shard_by_tensor, weight_files
 from core.model.headers import LENGTH_BYTES, needed_header_bytes
@@ -29,14 +22,6 @@ _PIECE_BYTES = 8 << 20
 _FIRST_BYTES = 64 << 10
 
 Advance = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class HubModel:
-    """A model on the Hub; revision None is the newest."""
-
-    repo: str
-    revision: str | None = None
 
 
 class HubWeights:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +14,18 @@ from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
 from core.lab.kernel import rows_per_block
+from core.lab.records import HEAD_KIND, Role, TensorRef
 from core.model.facts import ModelFacts, load_local_facts, local_weight_files, why_no_source
 from core.model.headers import LENGTH_BYTES, TensorInfo, needed_header_bytes, parse_safetensors_header
 from core.model.tensors import LinearLayer, sort_tensors
 from core.model.textconfig import read_text_config
 from core.quantization.storage import FLOAT_BYTES, Stored, as_stored
 
-Role = Literal["linear", "embedding", "norm", "other"]
 # One row of float32 in 16 MiB; the widest real layer (Llama 3.1 405B) has 53,248 inputs.
 MAX_INPUTS = 1 << 22
 # An expert stored (inputs, outputs) is read whole, to be turned around.
 MAX_TURNED_BYTES = 128 << 20
 _LAYER_WORDS = ("layers", "h", "blocks")
-HEAD_KIND = "lm_head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +35,6 @@ class Place:
     file: Path
     offset: int
     info: TensorInfo
-
-
-@dataclass(frozen=True, slots=True)
-class TensorRef:
-    """One tensor of a model.
-
-    Attributes:
-        role: "linear" is quantized by the toolkit; the others stay in 16 bits or more.
-        kind: what it does: `q_proj`, `down_proj`, `lm_head`, `embed_tokens`, ...
-        layer: number of its block, None outside of them.
-        outputs, inputs, modules: of a linear weight; `modules` matrices in one tensor (experts); 0 of others.
-    """
-
-    name: str
-    role: Role
-    kind: str
-    layer: int | None
-    shape: tuple[int, ...]
-    dtype: str
-    outputs: int = 0
-    inputs: int = 0
-    modules: int = 0
-
-    @property
-    def elements(self) -> int:
-        """Number of weights."""
-        return int(np.prod(self.shape, dtype=object)) if self.shape else 1
-
-    @property
-    def turned(self) -> bool:
-        """Whether matrices are stored (inputs, outputs), as experts in one tensor are."""
-        return len(self.shape) == 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
 from core.hub.order import DownloadOrder
-from core.library.library import Library, LibraryFile
+from core.library.library import Library
+from core.library.records import LibraryFile
 from core.model.facts import load_local_facts, why_no_source
 from core.model.files import weight_files
 

@@ -5,9 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from uuid import uuid4
 
 from core.base.database import Database
@@ -18,89 +16,9 @@ from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
 from core.base.trouble import reason_of
 from core.library.cached import cached_from, check_links, snapshot_of
+from core.library.records import FORMERLY, Kind, LibraryFile, LibraryItem
 from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import CONFIG_NAME, shapeless, weight_files
-
-Kind = Literal["source", "rkllm"]
-_FORMERLY = "formerly"
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryFile:
-    """One file of an item; `name` is relative to the item's folder, `sha256` None while unknown."""
-
-    name: str
-    size_bytes: int
-    sha256: str | None
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the document's member."""
-        return {"name": self.name, "size_bytes": self.size_bytes, "sha256": self.sha256}
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryItem:
-    """A model on this computer.
-
-    Attributes:
-        path: a folder (kind "source") or a file (kind "rkllm").
-        provenance: where it came from and how it was made.
-    """
-
-    id: str
-    kind: Kind
-    title: str
-    repo: str | None
-    revision: str | None
-    path: Path
-    size_bytes: int
-    created_unix_s: float
-    provenance: dict[str, JsonValue]
-    files: tuple[LibraryFile, ...]
-
-    @property
-    def former_repos(self) -> tuple[str, ...]:
-        """What its repository was called before; it is found under these names too."""
-        names = self.provenance.get(_FORMERLY)
-        return tuple(str(name) for name in names) if isinstance(names, list) else ()
-
-    def is_of(self, repo: str | None) -> bool:
-        """Whether it came from that repository, under its present name or an earlier one."""
-        return repo is not None and repo in {self.repo, *self.former_repos}
-
-    def is_called(self, text: str) -> bool:
-        """Whether text is its id, title or path, or a name of its repository."""
-        return text in {self.id, str(self.path), self.title} or self.is_of(text)
-
-    @property
-    def folder(self) -> Path:
-        """Where the files are."""
-        return self.path if self.kind == "source" else self.path.parent
-
-    @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """Files of the model that are not in the item, for their names."""
-        rows = self.provenance.get("left_out")
-        return tuple(
-            LeftOut(str(row["name"]), str(row["why"]))
-            for row in (rows if isinstance(rows, list) else ())
-            if isinstance(row, dict) and row.keys() >= {"name", "why"}
-        )
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return the document of `rkdeck library --json`."""
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "title": self.title,
-            "repo": self.repo,
-            "revision": self.revision,
-            "path": str(self.path),
-            "size_bytes": self.size_bytes,
-            "created_unix_s": self.created_unix_s,
-            "provenance": self.provenance,
-            "files": [file.to_json() for file in self.files],
-        }
 
 
 class Library:
@@ -160,7 +78,7 @@ class Library:
             if earlier is not None and earlier.former_repos and repo is not None and earlier.is_of(repo):
                 # A job that was ordered under the earlier name does not bring it back.
                 repo = earlier.repo
-                provenance = {**(provenance or {}), _FORMERLY: list(earlier.former_repos)}
+                provenance = {**(provenance or {}), FORMERLY: list(earlier.former_repos)}
             connection.execute("DELETE FROM library_items WHERE id = ?", (item_id,))
             connection.execute(
                 "INSERT INTO library_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -182,7 +100,7 @@ class Library:
                 formerly = [name for name in (*item.former_repos, earlier) if name != present]
                 self._database.execute(
                     "UPDATE library_items SET repo = ?, provenance = ? WHERE id = ?",
-                    (present, json.dumps({**item.provenance, _FORMERLY: formerly}), item.id),
+                    (present, json.dumps({**item.provenance, FORMERLY: formerly}), item.id),
                 )
 
     def add_source_folder(self, path: Path) -> LibraryItem:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from core.base.errors import RKDeckError
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.monitor.sample import BoardSample, down_sample
 from core.monitor.sampler import BoardSampler, ShellSource
 from core.remote.backoff import Backoff

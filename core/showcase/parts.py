@@ -15,8 +15,8 @@ from core.base.errors import JsonValue, RKDeckError
 from core.showcase.models import READY_REPO, write_known_models, write_ready_files
 
 if TYPE_CHECKING:
-    from core.boards.registry import Board
-    from core.convert.toolkits import Toolkit
+    from core.boards.records import Board
+    from core.convert.records import Toolkit
     from core.services import Services
 
 DEMO_REPO = "rkdeck-demo/wonderland-1m"

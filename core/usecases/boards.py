@@ -16,7 +16,7 @@ from core.boards.doctor.findings import Finding
 from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
-from core.boards.registry import DEFAULT_PORT, DEFAULT_USER, Board
+from core.boards.records import DEFAULT_PORT, DEFAULT_USER, Board
 from core.deploy.deployments import read_store
 from core.deploy.layout import Deployment, StoreListing, UnreadableManifest
 from core.fitness.candidate import Holdings

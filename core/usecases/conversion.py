@@ -8,10 +8,10 @@ from core.base.errors import RKDeckError, UsageError
 from core.convert.host import Host, Need, host_problems, measure_host, needed
 from core.convert.plan import output_folder, plan_conversion
 from core.convert.recipe import Problem, Recipe, source_problems, validate
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.estimate.records import Estimate, Fit, LevelEstimate
 from core.estimate.table import estimate_model
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.model.facts import ModelFacts
 from core.model.shape import ModelShape, build_shape
 from core.services import Services

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.deploy import deployments
-from core.deploy.adopting import FoundFile, find_files
 from core.deploy.adopting import adopt as adopt_file
+from core.deploy.adopting import find_files
 from core.deploy.deployments import read_held
 from core.deploy.layout import Deployment, StoreListing
 from core.deploy.order import DeployOrder
-from core.deploy.pruning import Pruning
 from core.deploy.pruning import prune as remove_old
+from core.deploy.records import FoundFile, Pruning
 from core.fitness.candidate import Candidate, look_at
 from core.fitness.judge import Judgement, judge
 from core.fitness.rules import is_a_model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.base.errors import JsonValue, RKDeckError
 from core.base.tasks import CancelToken
 from core.boards.discovery import DEFAULT_SECONDS, Candidate, discover
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.remote.sshconfig import settings_for
 from core.services import Services
 

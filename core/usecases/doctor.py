@@ -7,14 +7,15 @@ from pathlib import Path
 
 from core.base.errors import RefusedError
 from core.base.tasks import CancelToken
-from core.boards.doctor.applying import Way, run_commands, way_of
+from core.boards.doctor.applying import run_commands
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, Verdict, overall
-from core.boards.doctor.library_file import LibraryFile, read_library
-from core.boards.doctor.remedies import Remedy, library_remedy
+from core.boards.doctor.library_file import read_library
+from core.boards.doctor.records import LibraryFile
+from core.boards.doctor.remedies import Remedy, Way, library_remedy, way_of
 from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import arch_of, matching_release
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.deploy.deployments import read_held
 from core.fitness.candidate import Candidate, look_at
 from core.fitness.rules import check_model

@@ -11,7 +11,7 @@ from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.hub.addresses import parse_id
 from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source
 from core.model.inspect import Inspection
 from core.model.shape import ModelShape, build_shape

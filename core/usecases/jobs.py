@@ -1,8 +1,8 @@
 """Jobs as a front end uses them: open the job service, watch, stop, run again."""
 
-from core.jobs.joblog import CHUNK_BYTES, LogChunk
+from core.jobs.joblog import CHUNK_BYTES
 from core.jobs.joblog import read_log as _read_log
-from core.jobs.model import JobRecord
+from core.jobs.model import JobRecord, LogChunk
 from core.jobs.order import JobSecrets
 from core.jobs.watch import JobWatcher
 from core.plans.kinds import read_order

@@ -10,12 +10,13 @@ from core.lab.analysis import Analysis
 from core.lab.errors import Measurer, TensorErrors
 from core.lab.order import AnalyzeOrder
 from core.lab.picture import TensorPicture, draw
-from core.lab.remote import HubModel, HubWeights
+from core.lab.records import HubModel, TensorRef
+from core.lab.remote import HubWeights
 from core.lab.scheme import Scheme, analysed_levels
 from core.lab.store import folder_key, item_key, stamp_of
 from core.lab.suggest import Suggestion, suggest
-from core.lab.weights import Place, TensorRef, open_folder
-from core.library.library import LibraryItem
+from core.lab.weights import Place, open_folder
+from core.library.records import LibraryItem
 from core.model.facts import why_no_source
 from core.services import Services
 from core.usecases.fitting import cached_facts

@@ -6,9 +6,9 @@ from core.base.errors import RKDeckError
 from core.lab.analysis import Analysis
 from core.lab.errors import LevelError
 from core.lab.perplexity.figures import PerplexityResult
-from core.lab.perplexity.store import PerplexityRun
+from core.lab.perplexity.records import PerplexityRun
 from core.lab.suggest import Price, Suggestion
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import lab, perplexity
 

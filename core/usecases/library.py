@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.trouble import reason_of
-from core.library.library import LibraryFile, LibraryItem
+from core.library.records import LibraryFile, LibraryItem
 from core.model.facts import ModelFacts, load_local_facts, why_no_source
 from core.services import Services
 from core.usecases.hub import ModelReport

@@ -17,9 +17,9 @@ from core.lab.perplexity import texts
 from core.lab.perplexity.figures import DEFAULT_WINDOW, PerplexityResult, spans
 from core.lab.perplexity.fingerprint import fingerprint
 from core.lab.perplexity.order import Engine, PerplexityOrder
-from core.lab.perplexity.store import PerplexityRun
+from core.lab.perplexity.records import PerplexityRun
 from core.lab.perplexity.texts import LabText, text_file
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.shape import ModelShape, build_shape
 from core.services import Services

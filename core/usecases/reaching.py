@@ -9,7 +9,7 @@ from core.boards.address import read_address
 from core.boards.connect import connect, target_of
 from core.boards.identity import Match, compare
 from core.boards.probe import probe_board
-from core.boards.registry import DEFAULT_PORT, Board
+from core.boards.records import DEFAULT_PORT, Board
 from core.remote.expired import change_expired_password
 from core.remote.hostkeys import HostKey, HostKeys, host_name
 from core.remote.session import SshSession

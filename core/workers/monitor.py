@@ -15,7 +15,7 @@ from core.base.log import log_to_stderr
 from core.base.paths import AppPaths
 from core.base.signals import usual_signals
 from core.boards.connect import connect
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.jobs.protocol._wire import Wire, WireClosed
 from core.monitor.sample import BoardSample
 from core.monitor.watching import Watcher

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QFormLayout, QLineEdit, QVBoxLayout, 
 
 from core.base.names import safe_component
 from core.base.tasks import CancelToken
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.usecases import boards as use
 from core.usecases.boards import BoardDraft
 from core.usecases.discovery import Found

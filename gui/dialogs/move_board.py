@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.usecases import boards
 from core.usecases import reaching as use
 from core.usecases.boards import BoardDraft

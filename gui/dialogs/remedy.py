@@ -15,8 +15,7 @@ from PySide6.QtWidgets import (
 from core.base.errors import CancelledError, RKDeckError
 from core.base.names import printable
 from core.base.tasks import CancelToken
-from core.boards.doctor.applying import Way
-from core.boards.doctor.remedies import Remedy
+from core.boards.doctor.remedies import Remedy, Way
 from core.usecases import doctor as use
 from gui.bridge import Task
 from gui.desk import Desk

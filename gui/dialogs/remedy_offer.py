@@ -2,9 +2,8 @@
 
 from PySide6.QtWidgets import QWidget
 
-from core.boards.doctor.applying import way_of
 from core.boards.doctor.examination import Examination
-from core.boards.doctor.remedies import Remedy
+from core.boards.doctor.remedies import Remedy, way_of
 from gui.desk import Desk
 from gui.dialogs.remedy import RemedyDialog
 from gui.dialogs.runtime_library import LibraryDialog

@@ -18,7 +18,7 @@ from core.base.names import printable
 from core.base.tasks import CancelToken
 from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
-from core.boards.doctor.library_file import LibraryFile
+from core.boards.doctor.records import LibraryFile
 from core.boards.doctor.remedies import Remedy
 from core.usecases import doctor as use
 from core.usecases.doctor import LibraryOffer

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from core.base.errors import CancelledError, RKDeckError
 from core.base.observable import ObservableList
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import Makes
 from core.monitor.sample import BoardSample

@@ -6,8 +6,8 @@ from PySide6.QtCore import QObject, Signal
 
 from core.base.errors import RKDeckError
 from core.base.observable import ObservableList
-from core.jobs.model import JobRecord
-from core.jobs.watch import JobsSeen, JobWatcher
+from core.jobs.model import JobRecord, JobsSeen
+from core.jobs.watch import JobWatcher
 from core.services import Services
 from core.usecases import jobs as use
 from gui.bridge import Bridge

@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import Makes
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.plans.kinds import makes
 from core.services import Services
 from core.usecases import library as use

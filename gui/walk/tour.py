@@ -44,7 +44,7 @@ from core.hub.order import DownloadOrder
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import JobOrder
 from core.lab.order import AnalyzeOrder
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.showcase.parts import BOARD_NAME, DEMO_REPO, DemoParts, prepare
 from core.words import PLAIN, languages

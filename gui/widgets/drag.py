@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QDrag, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from core.base.names import printable
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from gui.icons import pixmap
 from gui.theme import colour
 

@@ -7,8 +7,7 @@ from PySide6.QtGui import QFontDatabase, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from core.base.units import format_bytes
-from core.jobs.joblog import LogChunk
-from core.jobs.model import JobRecord
+from core.jobs.model import JobRecord, LogChunk
 from core.usecases import jobs as use
 from gui.bridge import Task
 from gui.desk import Desk

@@ -14,18 +14,18 @@ from core.boards.discovery import Candidate as Neighbour
 from core.boards.doctor.findings import Finding
 from core.boards.doctor.remedies import Remedy
 from core.boards.facts import BoardFacts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.convert.recipe import Problem
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.deploy.layout import Deployment
-from core.deploy.pruning import Pruning
+from core.deploy.records import Pruning
 from core.fitness.badge import Badge
 from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement, Refusal
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchPage
 from core.jobs.model import JobRecord, JobState, Progress
 from core.lab.summary import HeatMap
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.monitor.sample import BoardSample
 from core.services import Services
 from core.usecases.boards import BoardStatus

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.base.paths import AppPaths
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.services import Services
 from core.usecases.library import add_path
 from core.words import messages

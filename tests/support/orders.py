@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from core.base.errors import JsonValue
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.convert.plan import plan_conversion
 from core.convert.recipe import Recipe
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.deploy.order import DeployOrder
 from core.hub.download import DownloadPlan, Patience, library_place
 from core.hub.order import DownloadOrder

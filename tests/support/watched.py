@@ -7,7 +7,8 @@ from pathlib import Path
 from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
-from core.boards.registry import Board, BoardRegistry
+from core.boards.records import Board
+from core.boards.registry import BoardRegistry
 from core.demo.board.main import DemoBoard
 from core.monitor.feed import MonitorFeed
 from core.monitor.sample import UP, BoardSample

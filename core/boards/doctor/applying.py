@@ -5,24 +5,13 @@ sudo is asked whether it wants a password (`sudo -n true`) before one is sent. T
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.log import register_secret
-from core.boards.doctor.examination import Examination
 from core.remote.session import RemoteResult, SshSession
 
-Way = Literal["direct", "sudo", "sudo_password", "impossible"]
 _TIMEOUT_S = 60.0
 _MAX_OUTPUT_BYTES = 64 << 10
-
-
-def way_of(seen: Examination, *, as_root: bool) -> Way:
-    """How commands can be run by what the examination found: without asking, with a password, or not at all."""
-    if not as_root or seen.is_root:
-        return "direct"
-    ways: dict[str, Way] = {"passwordless": "sudo", "password": "sudo_password"}
-    return ways.get(seen.facts.sudo, "impossible")
 
 
 def run_commands(

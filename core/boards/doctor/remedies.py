@@ -14,6 +14,7 @@ from core.remote.quoting import remote_command, write_line
 from core.vendor.board_limits import board_limits
 
 RemedyId = Literal["groups", "open_files", "performance", "library"]
+Way = Literal["direct", "sudo", "sudo_password", "impossible"]
 LIMITS_FILE = "/etc/security/limits.d/90-rkdeck.conf"
 FULL_SPEED = "performance"
 
@@ -131,3 +132,11 @@ def library_remedy(store: str, version: str, size_bytes: int) -> Remedy:
             "version": version, "size_bytes": size_bytes, "path": RUNTIME_LIBRARY.path(store, version),
         },
     )  # fmt: skip
+
+
+def way_of(seen: Examination, *, as_root: bool) -> Way:
+    """How commands can be run by what the examination found: without asking, with a password, or not at all."""
+    if not as_root or seen.is_root:
+        return "direct"
+    ways: dict[str, Way] = {"passwordless": "sudo", "password": "sudo_password"}
+    return ways.get(seen.facts.sudo, "impossible")

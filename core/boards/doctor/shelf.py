@@ -13,7 +13,8 @@ from core.base.names import printable
 from core.base.opening import read_regular
 from core.base.tasks import CancelToken
 from core.base.trouble import reason_of
-from core.boards.doctor.library_file import MACHINE_NAMES, MAX_BYTES, LibraryFile, git_blob, read_library
+from core.boards.doctor.library_file import MAX_BYTES, git_blob, read_library
+from core.boards.doctor.records import MACHINE_NAMES, LibraryFile
 from core.vendor.releases import RuntimeRelease, runtime_releases, version_key
 
 _TIMEOUT_S = 20.0

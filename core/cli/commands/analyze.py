@@ -14,7 +14,7 @@ from core.lab.analysis import Analysis
 from core.lab.errors import LevelError, TensorErrors
 from core.lab.suggest import Suggestion
 from core.lab.summary import Gain
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.words import word
 
@@ -61,7 +61,7 @@ def _run(context: Context) -> int:
 
 
 def _run_tensor(context: Context, source: LibraryItem | Path | None) -> int:
-    from core.lab.remote import HubModel
+    from core.lab.records import HubModel
     from core.usecases.lab import analyze_tensor
 
     options, out = context.options, context.output

@@ -10,7 +10,7 @@ from core.base.secrets import Place
 from core.base.units import format_bytes
 from core.boards.discovery import DEFAULT_SECONDS
 from core.boards.facts import BoardFacts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.cli.asking import accepting, logging_in, read_secret, wants_new_key
 from core.cli.command import Command, Context
 from core.cli.output import Output

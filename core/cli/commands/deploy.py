@@ -8,7 +8,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.foreign import number
 from core.base.names import printable
 from core.base.units import MAX_WHOLE, format_bytes, format_duration, format_rate
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.cli.command import Command, Context
 from core.cli.following import run_job
 from core.cli.models import existing_path, is_path

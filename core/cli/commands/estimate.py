@@ -12,7 +12,7 @@ from core.words import note_text, value_word
 
 if TYPE_CHECKING:
     from core.estimate.records import Estimate, LevelEstimate
-    from core.lab.perplexity.store import PerplexityRun
+    from core.lab.perplexity.records import PerplexityRun
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

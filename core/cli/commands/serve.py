@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.cli.command import Command, Context
 from core.cli.output import Output
 from core.serve.records import Serving

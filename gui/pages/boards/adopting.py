@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.units import format_bytes
-from core.deploy.adopting import FoundFile
 from core.deploy.layout import Deployment
+from core.deploy.records import FoundFile
 from core.usecases import deployment as use
 from gui.desk import Desk
 from gui.text import tr, word_error

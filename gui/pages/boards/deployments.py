@@ -11,7 +11,7 @@ from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
 from core.deploy.layout import Deployment, UnreadableManifest
-from core.deploy.pruning import Pruning
+from core.deploy.records import Pruning
 from core.usecases import deployment as use
 from gui.desk import Desk
 from gui.feeds.boards import BoardView

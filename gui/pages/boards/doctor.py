@@ -12,9 +12,8 @@ from PySide6.QtWidgets import (
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
-from core.boards.doctor.applying import way_of
 from core.boards.doctor.findings import Finding, Verdict, overall
-from core.boards.doctor.remedies import Remedy
+from core.boards.doctor.remedies import Remedy, way_of
 from core.usecases import doctor as use
 from core.usecases.boards import BoardStatus
 from gui.bridge import Task

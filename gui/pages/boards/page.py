@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from core.base.names import printable
 from core.boards.doctor.remedies import Remedy
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import Makes
 from core.plans.kinds import makes

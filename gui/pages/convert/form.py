@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QSpinBox, QVBoxLayout, QWidget
 
 from core.base.names import printable
 from core.convert.recipe import Recipe
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.vendor.levels import load_levels
 from core.vendor.platforms import context_limits, get_platform, load_platforms
 from gui.desk import Desk

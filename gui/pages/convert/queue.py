@@ -8,7 +8,7 @@ from core.base.errors import error_from_json
 from core.base.observable import ObservableList
 from core.convert.order import ConvertOrder
 from core.jobs.model import JobRecord, JobState
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from gui.desk import Desk
 from gui.models.list_model import RecordModel
 from gui.pages.convert.queue_view import QueueView, queue_columns

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.usecases import conversion as use
 from gui.bridge import Task
 from gui.desk import Desk

@@ -10,7 +10,7 @@ from core.hub.order import DownloadOrder
 from core.hub.records import ModelSummary, RepoFile
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import order_in
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.usecases import hub as use
 from core.usecases.hub import ModelReport
 from gui.bridge import Task

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import (
 )
 
 from core.base.names import printable
+from core.lab.records import HEAD_KIND
 from core.lab.summary import HeatMap
-from core.lab.weights import HEAD_KIND
 from gui.text import tr
 from gui.theme import colour, number_font
 from gui.widgets.plain import plain_tip

@@ -16,7 +16,7 @@ from core.base.names import printable
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import order_in
 from core.lab.order import AnalyzeOrder
-from core.lab.remote import HubModel
+from core.lab.records import HubModel
 from core.usecases import lab, lab_view
 from core.usecases.lab_view import LabView
 from gui.bridge import Task

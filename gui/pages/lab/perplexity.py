@@ -24,8 +24,8 @@ from core.jobs.model import JobRecord, JobState
 from core.jobs.order import order_in
 from core.lab.perplexity.figures import PerplexityResult
 from core.lab.perplexity.order import PerplexityOrder
-from core.lab.perplexity.store import PerplexityRun
-from core.library.library import LibraryItem
+from core.lab.perplexity.records import PerplexityRun
+from core.library.records import LibraryItem
 from core.usecases import perplexity as use
 from core.usecases.perplexity import PerplexityOptions
 from core.vendor.levels import comparable_levels, usual_levels

@@ -8,8 +8,8 @@ from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.base.units import format_bytes, format_count
 from core.lab.picture import Grid, TensorPicture, Walk
+from core.lab.records import TensorRef
 from core.lab.scheme import Scheme, scheme
-from core.lab.weights import TensorRef
 from core.usecases import lab as use
 from core.usecases.lab import ModelSource, OpenTensor
 from core.vendor.levels import group_sizes

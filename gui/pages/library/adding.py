@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.usecases import library as use
 from gui.desk import Desk
 from gui.text import tr, trn

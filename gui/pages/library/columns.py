@@ -7,7 +7,7 @@ from typing import Any
 from core.base.errors import JsonValue
 from core.base.names import printable
 from core.base.units import format_bytes
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from gui.models.list_model import Column
 from gui.phrases import ago_text
 from gui.text import tr

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu, QMessageBox, QWidget
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.fitness.judge import Judgement
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.usecases import deployment as use
 from gui.desk import Desk, Destination
 from gui.feeds.boards import BoardView

@@ -5,7 +5,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from core.base.errors import RKDeckError
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.usecases import library as use
 from gui.bridge import Task
 from gui.desk import Desk

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVB
 from core.base.errors import JsonValue
 from core.base.names import printable
 from core.base.units import format_bytes
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from gui.icons import icon
 from gui.pages.library.columns import kind_text, level_text, platform_text
 from gui.phrases import ago_text

@@ -5,7 +5,7 @@ from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QS
 from PySide6.QtWidgets import QComboBox, QLineEdit, QMenu, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from core.base.observable import ObservableList
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from gui.desk import Desk
 from gui.models.list_model import RecordModel
 from gui.pages.library.adding import Adder

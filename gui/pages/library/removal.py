@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from core.base.units import format_bytes
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.usecases import library as use
 from gui.desk import Desk
 from gui.pages.library.columns import plain_title

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from gui.models.list_model import RECORD_ROLE
 from gui.pages.library.columns import EXPENDABLE, TITLE, WIDTHS, is_simulated, plain_title
 from gui.text import tr

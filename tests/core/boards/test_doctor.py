@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RefusedError, RKDeckError
-from core.boards.doctor.applying import run_commands, way_of
+from core.boards.doctor.applying import run_commands
 from core.boards.doctor.examination import DeviceNode, Examination, RuntimeLibrary, Tenant
 from core.boards.doctor.findings import Finding, finding, overall
 from core.boards.doctor.library_file import read_library
 from core.boards.doctor.reading import examine_board
+from core.boards.doctor.remedies import way_of
 from core.boards.doctor.rules import check_board
 from core.boards.facts import Mount, RuntimeInfo
 from core.remote.session import SshSession

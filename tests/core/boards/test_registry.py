@@ -15,7 +15,8 @@ from core.boards.connect import connect, target_of
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import facts_of, parse_lines
-from core.boards.registry import Board, BoardRegistry
+from core.boards.records import Board
+from core.boards.registry import BoardRegistry
 from core.boards.store import check_store_path, propose_store
 from core.remote.hostkeys import HostKeys
 from core.vendor.boards import board_name

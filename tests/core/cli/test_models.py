@@ -6,7 +6,8 @@ import pytest
 
 from core.base.errors import UsageError
 from core.cli.models import local_source
-from core.library.library import Library, LibraryItem
+from core.library.library import Library
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import library as use
 from tests.support.models import write_random_model

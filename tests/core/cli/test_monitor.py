@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.base.paths import AppPaths
-from core.boards.registry import Board
+from core.boards.records import Board
 from tests.support.sshd import ROOT
 from tests.support.watched import Place, boards_in
 

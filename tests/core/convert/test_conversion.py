@@ -18,7 +18,8 @@ from core.base.errors import CancelledError, JsonValue, RefusedError, RKDeckErro
 from core.base.paths import AppPaths
 from core.convert.plan import start_warnings
 from core.convert.recipe import Recipe
-from core.convert.toolkits import Toolkit, ToolkitRegistry
+from core.convert.records import Toolkit
+from core.convert.toolkits import ToolkitRegistry
 from core.demo.container import read_container
 from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
@@ -270,7 +271,7 @@ import sys, time
 from pathlib import Path
 from core.base.paths import AppPaths
 from core.convert.recipe import Recipe
-from core.convert.toolkits import Toolkit
+from core.convert.records import Toolkit
 from core.jobs.manager import JobManager
 from tests.support.orders import start_conversion
 home, model, python = map(Path, sys.argv[1:])

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core.base.database import Database
 from core.base.paths import AppPaths
-from core.boards.registry import Board, BoardRegistry
+from core.boards.records import Board
+from core.boards.registry import BoardRegistry
 from core.deploy.deployments import list_deployments
 from core.jobs.manager import JobManager
 from core.remote.hostkeys import HostKeys

@@ -11,7 +11,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.boards.facts import BoardFacts, Library
 from core.boards.probe import probe_board
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.deploy.adopting import adopt, check_remote_path, find_files
 from core.deploy.deployments import list_deployments, undeploy
 from core.deploy.layout import Deployment

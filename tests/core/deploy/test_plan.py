@@ -7,7 +7,7 @@ import pytest
 
 from core.base.errors import RefusedError, UsageError
 from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_facts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.deploy.plan import DeployPlan, LocalModel, plan_deployment, renaming
 from core.fitness.candidate import Candidate
 from core.fitness.sight import board_seen

@@ -10,7 +10,8 @@ import pytest
 from core.base.paths import AppPaths
 from core.deploy.deployments import list_versions, undeploy
 from core.deploy.layout import DeployedFile, Deployment, Origin
-from core.deploy.pruning import Blob, plan_pruning, prune
+from core.deploy.pruning import plan_pruning, prune
+from core.deploy.records import Blob
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.deploy.test_deployments import deploy

@@ -15,7 +15,8 @@ import pytest
 from core.base.database import Database
 from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
-from core.boards.registry import Board, BoardRegistry
+from core.boards.records import Board
+from core.boards.registry import BoardRegistry
 from core.demo.runtime.install import install_runtime
 from core.deploy.deployments import list_deployments, list_versions
 from core.jobs.model import JobState

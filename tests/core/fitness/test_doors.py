@@ -10,7 +10,7 @@ from core.base.errors import RefusedError
 from core.boards.doctor.examination import Examination, RuntimeLibrary, StorePlace, Tenant
 from core.boards.doctor.findings import Verdict, overall
 from core.boards.facts import Library, Mount, RuntimeInfo, unknown_facts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.deploy.plan import LocalModel, plan_deployment
 from core.estimate.ready import need_of
 from core.estimate.table import estimate_model

@@ -14,7 +14,8 @@ from core.hub.download import DownloadPlan, Patience, plan_download
 from core.hub.huggingface.client import HubClient
 from core.hub.records import RepoFile
 from core.jobs.manager import JobHandle, JobManager
-from core.library.library import Library, LibraryItem
+from core.library.library import Library
+from core.library.records import LibraryItem
 from tests.support.odd_hub import OddHub, reply
 from tests.support.orders import start_download
 

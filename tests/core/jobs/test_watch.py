@@ -13,8 +13,8 @@ from core.base.events import EventHub
 from core.base.paths import AppPaths
 from core.jobs.joblog import read_log
 from core.jobs.manager import JobHandle, JobManager
-from core.jobs.model import JobRecord, JobState, WorkerCommand
-from core.jobs.watch import JobsSeen, JobWatcher
+from core.jobs.model import JobRecord, JobsSeen, JobState, WorkerCommand
+from core.jobs.watch import JobWatcher
 from tests.support.orders import made_up
 from tests.support.processes import command_of
 from tests.support.waiting import wait_until

@@ -11,7 +11,8 @@ import pytest
 from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
-from core.library.library import Library, LibraryFile, LibraryItem
+from core.library.library import Library
+from core.library.records import LibraryFile, LibraryItem
 from tests.support.hub_fixtures import digest, small_repo
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.base.left_out import LeftOut
-from core.library.library import Library, LibraryFile
+from core.library.library import Library
+from core.library.records import LibraryFile
 from tests.support.hub_fixtures import small_repo
 
 

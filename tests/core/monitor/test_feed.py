@@ -17,7 +17,7 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.demo.board.main import DemoBoard
 from core.monitor.feed import MonitorFeed
 from core.monitor.sample import UP, BoardSample, CpuPolicy, ServingFigures, down_sample, sample_from_json

@@ -15,7 +15,7 @@ from core.base.log import redact
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.remote.session import RemoteResult, SshSession
 from core.services import Services
 from core.usecases import boards as use

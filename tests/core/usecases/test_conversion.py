@@ -20,7 +20,7 @@ from core.convert.plan import start_warnings
 from core.convert.recipe import Problem, Recipe
 from core.demo.toolkit_env import create_toolkit_env
 from core.estimate.table import estimate_model
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.model.inspect import inspect_file
 from core.services import Services
 from core.usecases import conversion as use

@@ -16,7 +16,7 @@ from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.boards.facts import BoardFacts, Library, Mount, RuntimeInfo, unknown_facts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.deploy.plan import LocalModel, plan_deployment
 from core.estimate.constants import estimate_limits
 from core.fitness.candidate import Candidate, Holdings

@@ -9,7 +9,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.base.tasks import CancelToken
 from core.boards.probe import facts_of, parse_lines
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.services import Services
 from core.usecases.discovery import Found, discover_boards
 from tests.core.boards.test_discovery import LOOPBACK, SERVICES, announced

@@ -18,7 +18,7 @@ from core.base.settings import Settings
 from core.demo.hub.server import DemoHub
 from core.jobs.manager import JobHandle
 from core.jobs.model import JobState
-from core.lab.remote import HubModel
+from core.lab.records import HubModel
 from core.lab.scheme import level_scheme
 from core.services import Services
 from core.usecases import lab as use

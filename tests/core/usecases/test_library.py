@@ -11,7 +11,7 @@ from core.base.errors import RKDeckError, UsageError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.estimate.table import estimate_model
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import library as use
 from core.vendor.platforms import get_platform

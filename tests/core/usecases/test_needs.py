@@ -10,7 +10,7 @@ import pytest
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.boards.facts import Library, unknown_facts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.demo.hub.repos import NOTES
 from core.demo.hub.server import DemoHub
 from core.deploy.plan import LocalModel, plan_deployment

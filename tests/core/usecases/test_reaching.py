@@ -9,7 +9,7 @@ import pytest
 from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.remote.hostkeys import HostKey, HostKeys
 from core.services import Services
 from core.usecases import boards as use

@@ -14,7 +14,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.boards.doctor.examination import Examination
 from core.boards.facts import Library, unknown_facts
-from core.boards.registry import Board
+from core.boards.records import Board
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
 from core.deploy.order import DeployOrder

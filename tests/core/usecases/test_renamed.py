@@ -10,7 +10,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.demo.hub.server import DemoHub
 from core.hub.records import ModelDetail, ModelSummary
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import hub as use
 from tests.support.hub_fixtures import small_repo

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from core.base.units import GIB
 from core.convert.recipe import Recipe
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import conversion, library
 from core.vendor.platforms import get_platform

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from core.convert.order import ConvertOrder, UsedToolkit
 from core.jobs.model import JobRecord, JobSpec, JobState, Progress, WorkerCommand
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import conversion as use
 from gui.desk import Desk, Destination

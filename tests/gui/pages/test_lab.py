@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from core.base.paths import AppPaths
 from core.demo.hub.server import DemoHub
 from core.jobs.model import JobState
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import library
 from core.vendor.levels import comparable_levels, usual_levels

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from core.base.errors import JsonValue
 from core.base.paths import AppPaths
-from core.library.library import LibraryFile, LibraryItem
+from core.library.records import LibraryFile, LibraryItem
 from core.services import Services
 from core.usecases import library as use
 from gui.desk import Desk, Destination

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
 from core.jobs.model import JobState
-from core.library.library import LibraryItem
+from core.library.records import LibraryItem
 from core.services import Services
 from core.usecases import boards as boards_use
 from core.usecases import library as use

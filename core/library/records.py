@@ -1,0 +1,89 @@
+"""What the library knows of a model and of its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from core.base.errors import JsonValue
+from core.base.left_out import LeftOut
+
+Kind = Literal["source", "rkllm"]
+FORMERLY = "formerly"
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFile:
+    """One file of an item; `name` is relative to the item's folder, `sha256` None while unknown."""
+
+    name: str
+    size_bytes: int
+    sha256: str | None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the document's member."""
+        return {"name": self.name, "size_bytes": self.size_bytes, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryItem:
+    """A model on this computer.
+
+    Attributes:
+        path: a folder (kind "source") or a file (kind "rkllm").
+        provenance: where it came from and how it was made.
+    """
+
+    id: str
+    kind: Kind
+    title: str
+    repo: str | None
+    revision: str | None
+    path: Path
+    size_bytes: int
+    created_unix_s: float
+    provenance: dict[str, JsonValue]
+    files: tuple[LibraryFile, ...]
+
+    @property
+    def former_repos(self) -> tuple[str, ...]:
+        """What its repository was called before; it is found under these names too."""
+        names = self.provenance.get(FORMERLY)
+        return tuple(str(name) for name in names) if isinstance(names, list) else ()
+
+    def is_of(self, repo: str | None) -> bool:
+        """Whether it came from that repository, under its present name or an earlier one."""
+        return repo is not None and repo in {self.repo, *self.former_repos}
+
+    def is_called(self, text: str) -> bool:
+        """Whether text is its id, title or path, or a name of its repository."""
+        return text in {self.id, str(self.path), self.title} or self.is_of(text)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self.path if self.kind == "source" else self.path.parent
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Files of the model that are not in the item, for their names."""
+        rows = self.provenance.get("left_out")
+        return tuple(
+            LeftOut(str(row["name"]), str(row["why"]))
+            for row in (rows if isinstance(rows, list) else ())
+            if isinstance(row, dict) and row.keys() >= {"name", "why"}
+        )
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the document of `rkdeck library --json`."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "title": self.title,
+            "repo": self.repo,
+            "revision": self.revision,
+            "path": str(self.path),
+            "size_bytes": self.size_bytes,
+            "created_unix_s": self.created_unix_s,
+            "provenance": self.provenance,
+            "files": [file.to_json() for file in self.files],
+        }
