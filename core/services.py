@@ -14,7 +14,8 @@ from core.base.database import Database
 from core.base.events import EventHub
 from core.base.log import setup_logging
 from core.base.paths import AppPaths
-from core.base.settings import Settings, load_settings
+from core.base.settings import Settings
+from core.base.settings_file import load_settings
 
 if TYPE_CHECKING:
     from core.base.secrets import SecretStore

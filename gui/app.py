@@ -30,7 +30,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.cli.output import Output
 from core.services import Services
-from core.usecases import preferences
+from core.usecases import jobs, preferences
 from core.words import PLAIN, known, unusable_words
 from gui.crash import CrashHooks
 from gui.desk import Desk
@@ -127,7 +127,7 @@ def run_window(paths: AppPaths, options: WindowOptions | None = None) -> int:
     faulthandler.enable(all_threads=True)
     application = make_application(sys.argv[:1])
     paths.ensure()
-    lock = claim(paths)
+    give_back = claim(paths)
     hooks = CrashHooks(application)
     hooks.install()
     guard = GcGuard(application)
@@ -145,7 +145,7 @@ def run_window(paths: AppPaths, options: WindowOptions | None = None) -> int:
     finally:
         guard.stop()
         hooks.remove()
-        lock.release()
+        give_back()
     return 0
 
 
@@ -210,7 +210,7 @@ class Shell(QObject):
             steps.callback(self._delete)
             if self.window.stop_everything:
                 for job_id in running:
-                    steps.callback(self._services.jobs.cancel, job_id)
+                    steps.callback(jobs.cancel, self._services, job_id)
             steps.callback(self.desk.close)
             steps.callback(preferences.keep_window_state, self._services, self.window.state())
 

@@ -6,14 +6,15 @@ brings its window to the front. A socket left by a killed window is replaced.
 
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from core.base.errors import RKDeckError
-from core.base.locks import FileLock
 from core.base.paths import AppPaths
+from core.usecases.preferences import take_window
 
 _WAIT_MS = 1500
 # A window that is still opening, or closing, hears nothing yet, or no more.
@@ -23,22 +24,21 @@ _RAISE = b"raise\n"
 _LONGEST_PATH = 100  # unix(7): 108 with its end
 
 
-def claim(paths: AppPaths) -> FileLock:
+def claim(paths: AppPaths) -> Callable[[], None]:
     """Become the one window of a home folder, or raise the other; called before the event loop runs.
 
     Returns:
-        the lock to hold as long as the window is there.
+        what to call when the window is gone.
 
     Raises:
         RKDeckError: `window.already_open`.
     """
-    lock = FileLock(paths.locks / "window")
     deadline = time.monotonic() + _PATIENCE_S
-    while not lock.try_acquire():
+    while (give_back := take_window(paths)) is None:
         if _raise_other(paths.home) or time.monotonic() > deadline:
             raise RKDeckError("window.already_open", home=str(paths.home))
         time.sleep(_POLL_S)
-    return lock
+    return give_back
 
 
 def _raise_other(home: Path) -> bool:

@@ -13,7 +13,7 @@ from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
 from core.base.names import printable
 from core.base.paths import AppPaths, resolve_home
-from core.base.settings import load_settings
+from core.base.settings_file import load_settings
 from core.base.trouble import system_said
 from core.cli.command import Command, Context, Tour
 from core.cli.output import Output

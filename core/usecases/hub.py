@@ -99,6 +99,11 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files, shape)
 
 
+def stop_waiting(services: Services) -> None:
+    """Nobody wants to wait any longer for a hub that asked to; whoever waits gets the hub's error."""
+    services.hubs.stop_waiting()
+
+
 def model_card(services: Services, repo: str, commit: str) -> str:
     """Read the README.md of a model without its YAML head, at most 256 KiB; empty when there is none.
 

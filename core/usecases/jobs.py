@@ -1,5 +1,7 @@
 """Jobs as a front end uses them: open the job service, watch, stop, run again."""
 
+from typing import Protocol
+
 from core.jobs.joblog import CHUNK_BYTES
 from core.jobs.joblog import read_log as _read_log
 from core.jobs.model import JobRecord, LogChunk
@@ -9,7 +11,23 @@ from core.plans.kinds import read_order
 from core.services import Services
 
 
-def open_jobs(services: Services) -> tuple[JobWatcher, tuple[JobRecord, ...]]:
+class JobsWatch(Protocol):
+    """The watch over the jobs, as a front end holds it; what it sees is published as `core.jobs.model.JobsSeen`."""
+
+    def start(self) -> None:
+        """Begin to look."""
+        ...
+
+    def look_now(self) -> None:
+        """Do not wait for the next look: a job was just started."""
+        ...
+
+    def close(self) -> None:
+        """Stop looking."""
+        ...
+
+
+def open_jobs(services: Services) -> tuple[JobsWatch, tuple[JobRecord, ...]]:
     """Build the job service; returns a watcher that was not started yet, and what was found interrupted."""
     watcher = JobWatcher(services.jobs.store, services.events)
     return watcher, services.interrupted

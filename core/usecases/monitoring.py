@@ -1,10 +1,27 @@
 """Watching boards: the feed of live samples for a front end."""
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from core.monitor.feed import MonitorFeed
 from core.monitor.sample import BoardSample
 from core.services import Services
+
+
+class LiveSamples(Protocol):
+    """Live samples of the watched boards, as the window holds them."""
+
+    def watch(self, boards: Iterable[str]) -> None:
+        """Watch exactly these boards."""
+        ...
+
+    def retry(self, board: str) -> None:
+        """Try a board again now."""
+        ...
+
+    def close(self) -> None:
+        """End the worker."""
+        ...
 
 
 def open_feed(

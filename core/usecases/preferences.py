@@ -1,8 +1,12 @@
-"""The user's settings and the state of the window, kept in the home folder."""
+"""The user's settings, the state of the window and that there is one, kept in the home folder."""
+
+from collections.abc import Callable
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
-from core.base.settings import save_settings
+from core.base.locks import FileLock
+from core.base.paths import AppPaths
+from core.base.settings_file import save_settings
 from core.base.trouble import reason_of
 from core.services import Services
 
@@ -22,6 +26,12 @@ def keep_settings(services: Services) -> None:
         raise RKDeckError(
             "base.not_saved", file=str(services.paths.settings_file), reason=reason_of(error)
         ) from error
+
+
+def take_window(paths: AppPaths) -> Callable[[], None] | None:
+    """Become the one window of a home folder; returns what gives that up, None while another one has it."""
+    lock = FileLock(paths.locks / "window")
+    return lock.release if lock.try_acquire() else None
 
 
 def window_state(services: Services) -> dict[str, JsonValue]:

@@ -7,9 +7,9 @@ from PySide6.QtCore import QObject, Signal
 from core.base.errors import RKDeckError
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobsSeen
-from core.jobs.watch import JobWatcher
 from core.services import Services
 from core.usecases import jobs as use
+from core.usecases.jobs import JobsWatch
 from gui.bridge import Bridge
 
 
@@ -36,7 +36,7 @@ class JobsFeed(QObject):
         self.records: ObservableList[JobRecord] = ObservableList()
         self._services = services
         self._bridge = bridge
-        self._watcher: JobWatcher | None = None
+        self._watcher: JobsWatch | None = None
         self._asked: dict[str, _Asking] = {}
         bridge.listen(services.events, JobsSeen, self._on_seen)
 
@@ -87,7 +87,7 @@ class JobsFeed(QObject):
             asking = self._asked[job_id] = _Asking(job_id, self)
             asking.start(function, self._services, self._bridge)
 
-    def _on_opened(self, opened: tuple[JobWatcher, tuple[JobRecord, ...]]) -> None:
+    def _on_opened(self, opened: tuple[JobsWatch, tuple[JobRecord, ...]]) -> None:
         self._watcher, interrupted = opened
         self._watcher.start()
         if interrupted:

@@ -10,8 +10,8 @@ from core.services import Services
 from gui.bridge import Bridge
 
 if TYPE_CHECKING:
-    from core.monitor.feed import MonitorFeed
     from core.monitor.history import History
+    from core.usecases.monitoring import LiveSamples
 
 
 class MonitorHub(QObject):
@@ -32,7 +32,7 @@ class MonitorHub(QObject):
         self._services = services
         self._bridge = bridge
         self._sink: Callable[[BoardSample], None] = bridge.sink(self._on_sample)
-        self._feed: MonitorFeed | None = None
+        self._feed: LiveSamples | None = None
         self._opening = False
         self._wanted: tuple[str, ...] = ()
 
@@ -63,7 +63,7 @@ class MonitorHub(QObject):
         if self._feed is not None:
             self._feed.close()
 
-    def _on_opened(self, feed: "MonitorFeed") -> None:
+    def _on_opened(self, feed: "LiveSamples") -> None:
         self._feed = feed
         feed.watch(self._wanted)
 

@@ -150,6 +150,18 @@ def test_the_window_does_no_io(path: Path) -> None:
             assert not opens, f"{_name(path)}:{node.lineno} calls {called}(); {cure}"
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.is_relative_to(ROOT / "gui")], ids=_name)
+def test_the_window_asks_use_cases_and_no_service(path: Path) -> None:
+    # Which settings are in use, which folders there are, what happened: known without asking anybody.
+    known = {"settings", "paths", "events"}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            owner = getattr(node.value, "attr", getattr(node.value, "id", ""))
+            assert owner not in {"services", "_services"} or node.attr in known, (
+                f"{_name(path)}:{node.lineno} asks the service {node.attr} itself: add it to core/usecases"
+            )
+
+
 def test_data_files_are_found_as_package_resources() -> None:
     for name in (
         "platforms.toml",

@@ -198,7 +198,7 @@ class DiscoverPage(Page):
     def _ask(self) -> None:
         if self._task is not None:
             self._task.drop()
-            self.desk.services.hubs.stop_waiting()
+            use.stop_waiting(self.desk.services)
         assert self._query is not None
         self.status.setText(tr("Searching ..."))
         self._task = self.desk.bridge.run(

@@ -13,7 +13,8 @@ from core.base.database import Database
 from core.base.errors import RKDeckError
 from core.base.locks import FileLock, lock_is_held
 from core.base.schema import MIGRATIONS
-from core.base.settings import Settings, load_settings, save_settings
+from core.base.settings import Settings
+from core.base.settings_file import load_settings, save_settings
 
 
 def test_write_replaces_whole_and_keeps_private(tmp_path: Path) -> None:

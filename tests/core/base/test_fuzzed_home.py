@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.base import atomic
 from core.base.database import Database
 from core.base.errors import JsonValue, RKDeckError
-from core.base.settings import Settings, load_settings
+from core.base.settings import Settings
+from core.base.settings_file import load_settings
 from core.boards.registry import BoardRegistry
 from core.convert.toolkits import ToolkitRegistry
 from core.jobs.store import JobStore

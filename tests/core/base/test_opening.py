@@ -14,7 +14,7 @@ from core.base import atomic
 from core.base.digest import sha256_of
 from core.base.errors import RKDeckError
 from core.base.opening import NotRegularError, open_regular, read_regular, remove_any
-from core.base.settings import load_settings
+from core.base.settings_file import load_settings
 from core.lab.perplexity.checkpoint import load_checkpoint
 from core.model.inspect import inspect_file
 

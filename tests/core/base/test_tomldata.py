@@ -9,7 +9,8 @@ import pytest
 
 from core.base import tomldata
 from core.base.errors import RKDeckError
-from core.base.settings import Settings, load_settings, save_settings
+from core.base.settings import Settings
+from core.base.settings_file import load_settings, save_settings
 from core.lab.perplexity import texts
 from core.vendor import board_limits, levels, platforms, releases
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.base.paths import AppPaths
-from core.base.settings import Settings, load_settings, save_settings
+from core.base.settings import Settings
+from core.base.settings_file import load_settings, save_settings
 from core.services import Services
 from core.usecases import preferences
 
