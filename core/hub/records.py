@@ -92,12 +92,14 @@ class ModelDetail:
 
     Attributes:
         repo: as it was asked for.
+        base: id, on the same hub, of the model its files were made from; None where it does not say.
     """
 
     repo: str
     commit: str
     summary: ModelSummary
     files: tuple[RepoFile, ...]
+    base: str | None = None
 
     @property
     def present_repo(self) -> str:

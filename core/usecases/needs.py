@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from core.base.errors import RKDeckError, UsageError
+from core.base.errors import RKDeckError
 from core.estimate.ready import need_of
-from core.hub.addresses import ModelId, parse_id
 from core.hub.records import ModelDetail, RepoFile
 from core.model.facts import ModelFacts
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
@@ -13,7 +12,6 @@ from core.services import Services
 from core.usecases.fitting import cached_facts
 from core.vendor.platforms import load_platforms
 
-_BASE_TAG = "base_model:"
 _READY = ".rkllm"
 # Of a repository with more of them the need of the others stays unknown: each costs two requests before the download.
 _MOST_FILES = 32
@@ -30,19 +28,6 @@ def inspect_repo_file(services: Services, detail: ModelDetail, file: RepoFile) -
     start = max(0, file.size_bytes - TAIL_BYTES)
     tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
     return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
-
-
-def base_model(detail: ModelDetail) -> str | None:
-    """The model a repository says its files were made from: `base_model:ID` or `base_model:quantized:ID`."""
-    for tag in sorted(detail.summary.tags, key=len, reverse=True):
-        if tag.startswith(_BASE_TAG):
-            try:  # on the same hub as the files
-                base = str(parse_id(str(ModelId(parse_id(detail.repo).hub, tag.rpartition(":")[2]))))
-            except UsageError:
-                continue
-            if base != detail.repo:
-                return base
-    return None
 
 
 def base_facts(services: Services, base: str | None) -> ModelFacts | None:
@@ -80,7 +65,7 @@ def need_of_ready(
 
 def needs_of(services: Services, detail: ModelDetail, files: Iterable[RepoFile]) -> dict[str, ServedNeed]:
     """What the ready-made ones of some files of a repository need, by their paths, as far as that can be known."""
-    ready, base = [file for file in files if file.path.lower().endswith(_READY)], base_model(detail)
+    ready, base = [file for file in files if file.path.lower().endswith(_READY)], detail.base
     facts = base_facts(services, base) if ready else None
     if facts is None:
         return {}

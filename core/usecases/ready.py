@@ -12,7 +12,7 @@ from core.model.need import ServedNeed
 from core.services import Services
 from core.usecases.deployment import deploy_order
 from core.usecases.hub import order_into_library
-from core.usecases.needs import base_facts, base_model, inspect_repo_file, need_of_ready
+from core.usecases.needs import base_facts, inspect_repo_file, need_of_ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,9 @@ def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> Re
         RKDeckError: as the Hub answers for the file itself; a base that cannot be read is left out.
     """
     inspection = inspect_repo_file(services, detail, file)
-    base = base_model(detail)
     context = services.settings.default_context
-    need = need_of_ready(base_facts(services, base), inspection, usual_context=context)
-    return ReadyReport(detail.repo, detail.commit, file, inspection, base, need, context)
+    need = need_of_ready(base_facts(services, detail.base), inspection, usual_context=context)
+    return ReadyReport(detail.repo, detail.commit, file, inspection, detail.base, need, context)
 
 
 def judge_ready(

@@ -9,8 +9,9 @@ from typing import TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from core.base import foreign
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.names import printable
+from core.hub.addresses import parse_id
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.model.facts import FLOATS, packing_of, stated_quantization
 from core.model.files import WeightsKind
@@ -24,7 +25,8 @@ _MAX_CURSOR_CHARACTERS = 4096
 _NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?\s*(?:[;,]|$)')
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ADAPTER_TAG = "base_model:adapter:"
+_BASE_TAG = "base_model:"
+_ADAPTER_TAG = f"{_BASE_TAG}adapter:"
 _FORM_TAGS: tuple[tuple[str, WeightsKind], ...] = (("pytorch", "pickle"), ("gguf", "gguf"), ("onnx", "onnx"))
 _Kind = TypeVar("_Kind")
 _log = logging.getLogger(__name__)
@@ -154,7 +156,23 @@ def parse_detail(repo: str, value: object, told: Mapping[str, RepoFile] | None =
     files = tuple(_file(repo, _checked("siblings", sibling, dict), told or {}) for sibling in siblings)
     if sum(file.size_bytes for file in files) > foreign.MAX_BYTES:
         raise RefusedError("hub.impossible_size", repo=repo, file=printable(files[0].path))
-    return ModelDetail(repo, commit, summary, files)
+    return ModelDetail(repo, commit, summary, files, base_of(repo, summary.tags))
+
+
+def base_of(repo: str, tags: tuple[str, ...]) -> str | None:
+    """The model a repository's tags say it was made from: `base_model:ID` or `base_model:quantized:ID`.
+
+    The longer tag says it more exactly. What can be no id, and the repository itself, say nothing.
+    """
+    for tag in sorted(tags, key=len, reverse=True):
+        if tag.startswith(_BASE_TAG):
+            try:
+                base = str(parse_id(tag.rpartition(":")[2]))
+            except UsageError:
+                continue
+            if base != repo:
+                return base
+    return None
 
 
 def parse_commit(value: object) -> str:

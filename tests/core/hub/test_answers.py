@@ -9,7 +9,7 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.demo.hub.server import DemoHub
 from core.fitness.target import FitTarget
-from core.hub.huggingface.answers import parse_summary
+from core.hub.huggingface.answers import parse_detail, parse_summary
 from core.hub.records import SearchQuery
 from core.services import Services
 from core.usecases import fitting
@@ -46,6 +46,22 @@ def test_a_search_result_tells_the_form_of_the_weights(
 ) -> None:
     summary = parse_summary({"id": "a/b", **told})
     assert (summary.weights, summary.quantization) == (weights, quantization)
+
+
+@pytest.mark.parametrize(
+    ("tags", "base"),
+    [
+        (("base_model:Qwen/Qwen3-0.6B",), "Qwen/Qwen3-0.6B"),
+        (("base_model:Qwen/Qwen3-0.6B", "base_model:quantized:Qwen/Qwen3-0.6B"), "Qwen/Qwen3-0.6B"),
+        (("rkllm", "base_model:some/made"), None),
+        (("base_model:../../etc",), None),
+        (("base_model:$(reboot)/x",), None),
+        ((), None),
+    ],
+)
+def test_the_base_is_what_the_tags_say_when_that_can_be_one(tags: tuple[str, ...], base: str | None) -> None:
+    told = {"id": "some/made", "sha": "c" * 40, "tags": list(tags), "siblings": []}
+    assert parse_detail("some/made", told).base == base
 
 
 def _pack(folder: Path) -> Path:

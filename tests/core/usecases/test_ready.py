@@ -22,11 +22,10 @@ from core.fitness.judge import Judgement
 from core.fitness.runtime import match_versions
 from core.fitness.sight import board_seen, board_sold
 from core.fitness.target import FitTarget
-from core.hub.records import ModelDetail, ModelSummary
 from core.jobs.order import JobOrder
 from core.plans.order import RunOrder
 from core.services import Services
-from core.usecases import boards, deployment, fitting, needs, ready
+from core.usecases import boards, deployment, fitting, ready
 from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
 from core.words import word
@@ -144,29 +143,13 @@ def test_a_runtime_too_old_for_the_file_is_no_with_what_to_do(services: Services
     assert found.refusals[0].error.facts["release"] == "1.2.3"
 
 
-@pytest.mark.parametrize(
-    ("tags", "base"),
-    [
-        (("base_model:Qwen/Qwen3-0.6B",), "Qwen/Qwen3-0.6B"),
-        (("base_model:Qwen/Qwen3-0.6B", "base_model:quantized:Qwen/Qwen3-0.6B"), "Qwen/Qwen3-0.6B"),
-        (("rkllm", "base_model:some/made"), None),
-        (("base_model:../../etc",), None),
-        (("base_model:$(reboot)/x",), None),
-        ((), None),
-    ],
-)
-def test_the_base_is_what_the_tags_say_when_that_can_be_one(tags: tuple[str, ...], base: str | None) -> None:
-    summary = ModelSummary("some/made", None, None, None, None, None, False, tags)
-    assert needs.base_model(ModelDetail("some/made", "c" * 40, summary, ())) == base
-
-
 def test_a_base_that_is_not_there_is_left_out(services: Services) -> None:
     detail = services.hub.details("some/made")
-    tagged = replace(detail, summary=replace(detail.summary, tags=("base_model:no/such",)))
+    tagged = replace(detail, base="no/such")
     (file,) = (file for file in detail.files if file.path == NAME)
     report = ready.inspect_ready(services, tagged, file)
     assert (report.base, report.need) == ("no/such", None)
-    tagged = replace(detail, summary=replace(detail.summary, tags=("base_model:some/base",)))
+    tagged = replace(detail, base="some/base")
     known = ready.inspect_ready(services, tagged, file)
     assert known.base == "some/base"
 
