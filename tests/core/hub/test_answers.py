@@ -100,8 +100,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
 @pytest.mark.parametrize(
     ("repo", "verdict", "reason"),
     [
-        ("some/plain", "yes", None), ("some/unnamed", "yes", None), ("some/packed", "no", "quantized"),
-        ("some/gguf", "no", "weights_gguf"), ("some/adapter", "no", "weights_adapter"),
+        ("some/plain", "ok", None), ("some/unnamed", "ok", None), ("some/packed", "failed", "quantized"),
+        ("some/gguf", "failed", "weights_gguf"), ("some/adapter", "failed", "weights_adapter"),
     ],
 )  # fmt: skip
 def test_the_badge_says_the_same_before_and_after_the_headers(
