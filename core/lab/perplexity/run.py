@@ -38,8 +38,8 @@ def run_perplexity(
     measurement = Measurement(order, WindowJournal(context.job_dir / "windows.jsonl"), context)
     if order.engine == "numpy":
         # Before numpy is imported. More threads gain nothing on matrices this small, and on a busy computer they
-        # wait for each other (measured: 50 times slower).
-        os.environ["OPENBLAS_NUM_THREADS"] = "2"
+        # wait for each other (measured on two busy cores: two threads take 15 to 22 times as long as one).
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
         from core.lab.perplexity.own_engine import run_numpy
 
         run_numpy(measurement, words)

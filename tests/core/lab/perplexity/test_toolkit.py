@@ -33,7 +33,7 @@ def toolkit_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def services(paths: AppPaths, toolkit_python: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     # On a busy computer many threads wait for each other.
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     with Services(paths, Settings()) as services:
         add_toolkit(services, toolkit_python)
         yield services

@@ -44,7 +44,7 @@ PYTHON = Path(sys.executable)
 @pytest.fixture
 def services(paths: AppPaths, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     # On a busy computer many threads wait for each other.
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with Services(paths, Settings()) as services:
         yield services
 
