@@ -1,5 +1,6 @@
 """Rules for every test: no unexpected warnings in the log, no process or thread left behind."""
 
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,26 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) == signal.SIG_IGN:  # as under nohup and in the background of a shell
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     config.pluginmanager.register(CrashReport())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Half as many again as there are processors: most tests wait for processes, servers and clocks."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None  # xdist's own answer reads it
+    return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with tests marked `slow` begin first, so that no worker is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: a look for cycles after each test of the window need not go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
