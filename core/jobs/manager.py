@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from core.base.errors import CancelledError, JsonValue, RKDeckError, UsageError, error_from_json
 from core.base.locks import FileLock
@@ -102,6 +103,13 @@ class JobHandle:
             self._store.folder(self.id).cancel_file.touch(mode=0o600)
 
 
+class _Supervisor(NamedTuple):
+    """One that was started here, and whether its job goes on without us: the folder may be gone when that is asked."""
+
+    process: "subprocess.Popen[bytes]"
+    survives: bool
+
+
 class JobManager:
     """Starts supervisors and keeps the pipes that tell them this front end lives."""
 
@@ -109,7 +117,7 @@ class JobManager:
         self._paths = paths
         self.store = JobStore(paths.jobs)
         self._lock = threading.Lock()
-        self._supervisors: dict[str, subprocess.Popen[bytes]] = {}
+        self._supervisors: dict[str, _Supervisor] = {}
 
     def submit(self, order: JobOrder, secrets: JobSecrets = NO_SECRETS) -> JobHandle:
         """Write the intent, then start the job's supervisor.
@@ -154,9 +162,11 @@ class JobManager:
     def cancel_started(self) -> None:
         """Ask the jobs that this front end started to stop, those that would go on without it excepted."""
         with self._lock:
-            started = list(self._supervisors)
+            started = [job_id for job_id, supervisor in self._supervisors.items() if not supervisor.survives]
         for job_id in started:
-            if not self.store.folder(job_id).read_spec().survives_front_end:
+            with contextlib.suppress(
+                UsageError
+            ):  # its folder was taken away meanwhile, and it ends of itself
                 self.cancel(job_id)
 
     def resume(self, job_id: str, secrets: JobSecrets = NO_SECRETS) -> JobHandle:
@@ -177,13 +187,12 @@ class JobManager:
         """Let go: jobs that end with the front end are interrupted and waited for; the others go on."""
         with self._lock:
             supervisors, self._supervisors = self._supervisors, {}
-        for job_id, supervisor in supervisors.items():
+        for supervisor, survives in supervisors.values():
             _close_pipe(supervisor)
-            spec = self.store.folder(job_id).read_spec()
-            if spec.survives_front_end:
+            if survives:
                 process.disown(supervisor)
         deadline = time.monotonic() + timeout_s
-        for supervisor in supervisors.values():
+        for supervisor, _ in supervisors.values():
             if supervisor.returncode is None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     supervisor.wait(max(0.1, deadline - time.monotonic()))
@@ -206,11 +215,12 @@ class JobManager:
 
     def _start(self, folder: JobFolder, secrets: JobSecrets) -> None:
         self._wait_for_former(folder.id)
+        survives = folder.read_spec().survives_front_end
         argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]
         with folder.log_file.open("ab") as log:
             supervisor = process.start_detached(argv, cwd=_ROOT, log=log)
         with self._lock:
-            self._supervisors[folder.id] = supervisor
+            self._supervisors[folder.id] = _Supervisor(supervisor, survives)
         assert supervisor.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             supervisor.stdin.write(secrets.to_line().encode() + b"\n")
@@ -228,15 +238,16 @@ class JobManager:
         with self._lock:
             former = self._supervisors.pop(job_id, None)
         if former is not None:
-            _close_pipe(former)
+            _close_pipe(former.process)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                former.wait(_START_TIMEOUT_S)
+                former.process.wait(_START_TIMEOUT_S)
 
     def _see_out(self, job_id: str, supervisor: subprocess.Popen[bytes]) -> None:
         supervisor.wait()
         _close_pipe(supervisor)
         with self._lock:
-            if self._supervisors.get(job_id) is supervisor:
+            known = self._supervisors.get(job_id)
+            if known is not None and known.process is supervisor:
                 del self._supervisors[job_id]
 
 

@@ -199,6 +199,20 @@ def test_close_interrupts_and_waits(paths: AppPaths) -> None:
     again.close()
 
 
+def test_close_waits_for_the_others_when_the_folder_of_one_was_taken_away(paths: AppPaths) -> None:
+    jobs = JobManager(paths)
+    worker = WorkerCommand(script=str(WORKER))
+    gone, other = (jobs.submit(made_up(worker, {"mode": "hang"}, lane=lane, grace_s=1.0)) for lane in "ab")
+    for handle in (gone, other):
+        wait_until((paths.home / f"started-{handle.id}").exists, SLACK_S)
+    folder = gone.folder
+    shutil.rmtree(folder)
+    jobs.cancel_started()
+    jobs.close()
+    assert other.record().state in {JobState.CANCELLED, JobState.INTERRUPTED}
+    wait_until(lambda: not process.marked(folder), SLACK_S)
+
+
 def test_supervisor_told_to_end_interrupts(paths: AppPaths) -> None:
     started, job_id = front_end(paths, "hang", survives=True)
     supervisor = psutil.Process(int((paths.home / f"started-{job_id}").read_text())).parent()
