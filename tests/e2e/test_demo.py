@@ -4,9 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
 ROOT = Path(__file__).parents[2]
 STEPS = [
@@ -29,10 +32,25 @@ def _demo(home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_demo_walks_the_whole_path_and_leaves_nothing_running(tmp_path: Path) -> None:
-    done = _demo(tmp_path / "home", "--json")
+@dataclass(frozen=True)
+class Walked:
+    """A walk with everything that can be asked of it: what it printed, and the pictures."""
+
+    folder: Path
+    lines: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    folder = tmp_path_factory.mktemp("walked")
+    done = _demo(folder / "home", "--json", "--shots", str(folder / "shots"))
     assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return Walked(folder, [json.loads(line) for line in done.stdout.splitlines()])
+
+
+@pytest.mark.slow
+def test_demo_walks_the_whole_path_and_leaves_nothing_running(walked: Walked) -> None:
+    lines = walked.lines
     assert all(line["schema"] == 1 and line["t_unix_s"] > 1e9 for line in lines)
     steps = [line for line in lines if line["event"] == "step" and line.get("step") in STEPS]
     assert list(dict.fromkeys(step["step"] for step in steps)) == STEPS
@@ -48,7 +66,7 @@ def test_demo_walks_the_whole_path_and_leaves_nothing_running(tmp_path: Path) ->
     left = [
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if str(tmp_path) in " ".join(process.info["cmdline"] or ())
+        if str(walked.folder) in " ".join(process.info["cmdline"] or ())
     ]
     assert left == []
 
@@ -73,16 +91,14 @@ def test_a_window_without_a_display_is_refused_in_words() -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_the_demo_takes_the_window_along_and_draws_every_page(tmp_path: Path) -> None:
-    done = _demo(tmp_path / "home", "--json", "--shots", str(tmp_path / "shots"))
-    assert done.returncode == 0, done.stderr
-    steps = [json.loads(line) for line in done.stdout.splitlines()]
-    window = [step for step in steps if step.get("step") == "window"]
+def test_the_demo_takes_the_window_along_and_draws_every_page(walked: Walked) -> None:
+    window = [step for step in walked.lines if step.get("step") == "window"]
     assert any("of memory free after" in step.get("verdict", "") for step in window)
     (last,) = (step for step in window if "longest_block_ms" in step)
     assert last["longest_work_ms"] < 250
     # A wait for a disk or network is no work; on a busy machine an empty loop is held up as well.
     assert last["longest_block_ms"] < 1000 + 2 * last["empty_loop_ms"]
-    pictures = sorted(path.name for path in (tmp_path / "shots").iterdir())
+    shots = walked.folder / "shots"
+    pictures = sorted(path.name for path in shots.iterdir())
     assert len(pictures) == 8 * 2 * 2 + 1
-    assert all((tmp_path / "shots" / name).stat().st_size > 5000 for name in pictures)
+    assert all((shots / name).stat().st_size > 5000 for name in pictures)

@@ -213,6 +213,7 @@ SHELLS: dict[str, Shell] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHELLS)
 def test_every_verb_in(name: str, house: House, usual: Mapping[str, Told], tmp_path: Path) -> None:
     shell = SHELLS[name]
