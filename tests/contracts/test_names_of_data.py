@@ -8,19 +8,13 @@ first) the file is listed here with the reason.
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from core.vendor.levels import load_levels
 from core.vendor.platforms import load_platforms
+from tests.contracts.sources import trees
 
-ROOT = Path(__file__).parents[2]
-TREES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8"))
-    for room in ("core", "gui")
-    for path in sorted((ROOT / room).rglob("*.py"))
-}
 NAMES = {level.name for level in load_levels()} | set(load_platforms())
 # Beginnings and pieces of names: w4, a16, w8a8, _g, g128, rk, rk35, rv1126.
 PIECE = re.compile(r"(?:w\d*)?(?:a\d+)?_?(?:g\d*)?|rk\d*|rv\d*[a-z]?", re.IGNORECASE)
@@ -74,18 +68,20 @@ def names_in(tree: ast.AST) -> list[str]:
 
 
 def test_a_dtype_and_a_platform_are_asked_for_their_properties() -> None:
-    rules = {file: found for file, tree in TREES.items() if (found := list(rules_by_name(tree)))}
+    rules = {file: found for file, tree in trees().items() if (found := list(rules_by_name(tree)))}
     assert not rules, f"ask the Level or the Platform for a property (resources/*.toml) instead: {rules}"
 
 
 def test_a_choice_of_a_dtype_or_a_platform_stands_in_data() -> None:
-    choices = {file: found for file, tree in TREES.items() if file not in NAMED and (found := names_in(tree))}
+    choices = {
+        file: found for file, tree in trees().items() if file not in NAMED and (found := names_in(tree))
+    }
     assert not choices, f"put the choice into data, or list the file above with its reason: {choices}"
 
 
 def test_the_list_of_files_with_names_has_no_more_than_it_needs() -> None:
     for name in NAMED:
-        assert names_in(TREES[name]), f"{name} needs no exemption any more"
+        assert names_in(trees()[name]), f"{name} needs no exemption any more"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -18,13 +17,8 @@ from core.monitor.sample import Missing
 from core.plans.kinds import ORDERS
 from core.vendor.platforms import load_platforms
 from core.words import PLAIN, languages, messages, word
+from tests.contracts.sources import trees
 
-ROOT = Path(__file__).parents[2]
-TREES = [
-    (path, ast.parse(path.read_text("utf-8")))
-    for room in ("core", "gui")
-    for path in sorted((ROOT / room).rglob("*.py"))
-]
 ERRORS = {"RKDeckError", "UsageError", "RefusedError", "CancelledError"}
 _PHASES = {"phase", "_phase"}
 OTHERS = [code for code in languages() if code != PLAIN]
@@ -45,7 +39,7 @@ def _document(language: str, name: str) -> dict[str, Any]:
 
 
 def _uses(functions: set[str], *, method: bool = False) -> Iterator[Use]:
-    for path, tree in TREES:
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
@@ -58,7 +52,7 @@ def _uses(functions: set[str], *, method: bool = False) -> Iterator[Use]:
                 facts = (
                     None if None in names else frozenset(name for name in names if name and name != "hint")
                 )
-                yield Use(first.value, facts, f"{path.relative_to(ROOT)}:{node.lineno}")
+                yield Use(first.value, facts, f"{path}:{node.lineno}")
 
 
 def _fields(template: str) -> set[str]:
@@ -69,7 +63,7 @@ def _literals() -> set[str]:
     """Every text written in the code, f-strings as their first part."""
     return {
         node.value
-        for _, tree in TREES
+        for tree in trees().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -79,14 +73,17 @@ def test_codes_are_found_at_all() -> None:
     assert len({found.code for found in _uses(ERRORS)}) > 10
 
 
-@pytest.mark.parametrize("found", list(_uses(ERRORS)), ids=lambda found: f"{found.code}@{found.where}")
-def test_code_has_words_over_its_own_facts(found: Use) -> None:
-    for window in (False, True):
-        known = messages(window=window)
-        assert found.code in known, f"{found.where}: no words for {found.code}"
-        message, advice = known[found.code]
-        if found.facts is not None:
-            assert _fields(message) | _fields(advice) <= found.facts, found.where
+@pytest.mark.parametrize("window", [False, True])
+def test_every_code_has_words_over_its_own_facts(window: bool) -> None:
+    known, complaints = messages(window=window), []
+    for found in _uses(ERRORS):
+        if found.code not in known:
+            complaints.append(f"{found.where}: no words for {found.code}")
+        elif found.facts is not None and (
+            unknown := set().union(*map(_fields, known[found.code])) - found.facts
+        ):
+            complaints.append(f"{found.where}: {found.code} is not given {sorted(unknown)}")
+    assert complaints == []
 
 
 def test_no_words_are_left_over_for_errors() -> None:
@@ -114,7 +111,7 @@ def test_every_note_has_words_over_its_own_facts_and_no_words_are_left_over() ->
 def test_every_phase_has_a_name_and_no_name_is_left_over() -> None:
     names = _document(PLAIN, "names")["phase"]
     reported = {use.code for use in _uses({"progress", "report"}, method=True) if "cli" not in use.where}
-    reported |= {code for _, tree in TREES for code in _named_phases(tree)}
+    reported |= {code for tree in trees().values() for code in _named_phases(tree)}
     assert len(reported) > 5
     assert {"upload", "files", "waiting"} <= reported
     assert sorted(reported - set(names)) == []
@@ -192,7 +189,7 @@ def test_the_search_for_sentences_in_logs_finds_them(source: str) -> None:
 
 
 def test_a_line_of_a_jobs_log_is_a_code_with_facts() -> None:
-    found = [f"{path.relative_to(ROOT)}:{line}" for path, tree in TREES for line in _logged(tree)]
+    found = [f"{path}:{line}" for path, tree in trees().items() for line in _logged(tree)]
     assert found == [], "tell it by `core.words.tell`: every front end shows it in its language then"
 
 
@@ -214,9 +211,7 @@ def test_every_member_that_people_are_shown_has_a_name_and_no_name_is_left_over(
     shown = {
         text.value
         for verb in ("inspect", "jobs", "selftest")
-        for text in ast.walk(
-            ast.parse((ROOT / "core" / "cli" / "commands" / f"{verb}.py").read_text("utf-8"))
-        )
+        for text in ast.walk(trees()[f"core/cli/commands/{verb}.py"])
         if isinstance(text, ast.Constant)
     }
     assert sorted(set(_document(PLAIN, "names")["field"]) - shown) == []
