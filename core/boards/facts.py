@@ -38,10 +38,16 @@ class RuntimeInfo:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A librkllmrt.so on the board; the version is the one in its text, if it has one."""
+    """A librkllmrt.so on the board.
+
+    Attributes:
+        version: the exact release where the doctor looked, else the one in its text, if it has one.
+        bits: 32 or 64; None is unknown, as it is to who only probes.
+    """
 
     path: str
     version: str | None
+    bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

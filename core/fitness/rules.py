@@ -117,7 +117,9 @@ def _versions(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     inspection = candidate.inspection
     if seen.depth == "none" or (inspection.simulated and not seen.facts.simulated):
         return  # nobody looked which ones there are, or nothing there would run it
-    found: list[str | None] = [entry.version for entry in seen.rkllm_libraries]
+    # Where all are of the wrong width, the doctor of the board says so; their age is looked at all the same.
+    libraries = seen.loadable_libraries or seen.rkllm_libraries
+    found: list[str | None] = [entry.version for entry in libraries]
     if inspection.simulated:  # a stand-in runtime serves it, and needs no library
         found = [runtime.version for runtime in seen.facts.runtimes if runtime.simulated]
     match = match_versions(found, inspection.toolkit_version)

@@ -61,7 +61,7 @@ def board_now(seen: Examination) -> BoardNow | None:
 
 def _remembered(facts: BoardFacts, store: str | None) -> Examination:
     libraries = tuple(
-        RuntimeLibrary(entry.path, None, bits=None, blob=None, release=None, text_version=entry.version)
+        RuntimeLibrary(entry.path, None, bits=entry.bits, blob=None, release=None, text_version=entry.version)
         for entry in facts.libraries
     )
     return Examination(facts, libraries=libraries, store=_place(facts, store), depth="probe")

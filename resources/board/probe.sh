@@ -64,6 +64,6 @@ for d in "$R"/usr/local/lib/rkdeck/runtimes/*; do
  v runtime "$d	$($t "$d" describe 2>/dev/null </dev/null | head -c 4096 | tr '\n\t' '  ')"
 done
 for d in "$R"/usr/lib/librkllmrt.so "$R"/usr/lib/aarch64-linux-gnu/librkllmrt.so "$R"/usr/lib/arm-linux-gnueabihf/librkllmrt.so "$R"/usr/local/lib/librkllmrt.so \
- ${2:+"$2"/lib/*/librkllmrt.so}; do
- [ -f "$d" ] && [ -r "$d" ] && v rkllm "$d	$(head -c 67108864 "$d" 2>/dev/null | grep -ao 'RKLLM SDK (version: [^ )|]*' | head -n 1)"
+ "$R"/lib/librkllmrt.so "$R"/opt/*/lib/librkllmrt.so ${2:+"$2"/lib/*/librkllmrt.so}; do
+ [ ! -L "${d%/*}" ] && [ -f "$d" ] && [ -r "$d" ] && v rkllm "$d	$(head -c 67108864 "$d" 2>/dev/null | grep -ao 'RKLLM SDK (version: [^ )|]*' | head -n 1)"
 done

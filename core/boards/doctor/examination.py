@@ -8,6 +8,8 @@ from core.boards.facts import BoardFacts, Mount
 
 TenantSign = Literal["maps", "name"]
 Depth = Literal["none", "probe", "doctor"]
+# Of the programs a system for that processor runs.
+_BITS = {"aarch64": 64, "armv7l": 32, "armv8l": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +178,11 @@ class Examination:
     def rkllm_libraries(self) -> tuple[RuntimeLibrary, ...]:
         """The libraries that run language models."""
         return tuple(library for library in self.libraries if library.is_rkllm)
+
+    @property
+    def loadable_libraries(self) -> tuple[RuntimeLibrary, ...]:
+        """Those of them the board's programs can load: one of the other width beside the right one is no matter."""
+        bits = _BITS.get(self.facts.machine or "")
+        return tuple(
+            library for library in self.rkllm_libraries if bits is None or library.bits in {None, bits}
+        )

@@ -22,7 +22,7 @@ from core.boards.doctor.examination import (
     TenantSign,
     ThermalZone,
 )
-from core.boards.facts import BoardFacts
+from core.boards.facts import BoardFacts, Library
 from core.boards.probe import Lines, ask, facts_of, probe_script
 from core.remote.session import SshSession
 from core.vendor.releases import release_of_blob
@@ -69,14 +69,21 @@ def examine_board(
 def examination_of(lines: Lines, sysroot: str = "", store: str | None = None) -> Examination:
     """Turn an answer's lines into an examination; what is absent or makes no sense is unknown."""
     boot_words = tuple(printable(text.strip(), limit=200) for text in lines["dmesg"][:2])
-    facts = _with_boot_words(facts_of(lines), boot_words)
+    libraries = _libraries(lines["library"], sysroot)
+    # A board is remembered by its facts: they tell of the libraries what the doctor judges by, not what a probe saw.
+    facts = replace(
+        _with_boot_words(facts_of(lines), boot_words),
+        libraries=tuple(
+            Library(entry.path, entry.version, entry.bits) for entry in libraries if entry.is_rkllm
+        ),
+    )
     files = _files(lines["file"], sysroot)
     serving_pids = {pid for text in lines["serving"][:1] if (pid := digits(text, 1, MAX_PID)) is not None}
     return Examination(
         facts=facts,
         nodes=_nodes(lines["devnode"]),
         groups=frozenset({"render", "video"} & set(lines["group"])),
-        libraries=_libraries(lines["library"], sysroot),
+        libraries=libraries,
         clocks=_clocks(files, {path.removeprefix(sysroot) for path in lines["writable"]}),
         zones=_zones(files),
         throttled=_throttled(files),

@@ -8,8 +8,6 @@ from core.boards.doctor.remedies import copy_library, raise_open_files
 from core.vendor.board_limits import board_limits
 from core.vendor.releases import version_key
 
-_BITS = {"aarch64": 64, "armv7l": 32, "armv8l": 32}
-
 
 def library(seen: Examination) -> Iterator[Finding]:
     """librkllmrt.so: there, of which version, and just one of it."""
@@ -23,13 +21,13 @@ def library(seen: Examination) -> Iterator[Finding]:
         if not seen.facts.simulated:
             yield finding("library", "warning", "doctor.library_none").with_remedy(copy_library(None))
         return
-    bits = _BITS.get(seen.facts.machine or "")
-    wrong = [entry for entry in found if bits is not None and entry.bits not in {None, bits}]
-    if wrong:
+    loadable = seen.loadable_libraries
+    if not loadable:
         yield finding(
             "library", "failed", "doctor.library_wrong_bits",
-            path=wrong[0].path, bits=wrong[0].bits, machine=seen.facts.machine,
+            path=found[0].path, bits=found[0].bits, machine=seen.facts.machine,
         ).with_remedy(copy_library(None))  # fmt: skip
+    found = loadable or found
     versions = {entry.version for entry in found}
     if len(versions) > 1:
         shown = ", ".join(f"{entry.path} ({entry.version or 'unknown version'})" for entry in found)

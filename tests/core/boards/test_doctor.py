@@ -15,7 +15,7 @@ from core.boards.doctor.library_file import read_library
 from core.boards.doctor.reading import examine_board
 from core.boards.doctor.remedies import way_of
 from core.boards.doctor.rules import check_board
-from core.boards.facts import Mount, RuntimeInfo
+from core.boards.facts import Library, Mount, RuntimeInfo, facts_from_json
 from core.remote.session import SshSession
 from core.words import messages, word
 from tests.core.boards.test_doctor_table import OWN, examine
@@ -122,6 +122,39 @@ def test_libraries_are_told_apart(tmp_path: Path) -> None:
     assert found(on_64, "library").code == "doctor.library_wrong_bits"
     vision = replace(known, path="/usr/lib/librknnrt.so")
     assert found(replace(seen, libraries=(vision,)), "library").code == "doctor.library_none"
+
+
+def test_a_library_of_the_other_width_beside_the_right_one_is_no_matter(tmp_path: Path) -> None:
+    right = RuntimeLibrary("/usr/lib/aarch64-linux-gnu/librkllmrt.so", 7, 64, "0" * 40, "1.1.4", None)
+    other = RuntimeLibrary("/usr/lib/arm-linux-gnueabihf/librkllmrt.so", 7, 32, "1" * 40, "1.2.3", None)
+    seen = examine(orange_pi(tmp_path))
+    both = replace(seen, libraries=(right, other), facts=replace(seen.facts, machine="aarch64"))
+    assert found(both, "library").facts == {"version": "1.1.4", "path": right.path}
+    assert both.loadable_libraries == (right,)
+    on_32 = replace(both, facts=replace(both.facts, machine="armv7l"))
+    assert on_32.loadable_libraries == (other,)
+
+
+def test_a_board_remembers_the_libraries_the_doctor_saw(tmp_path: Path) -> None:
+    """The probe looks into fewer places and knows neither exact release nor width: that is what would be remembered."""
+    tree = write_tree(
+        orange_pi(tmp_path),
+        {
+            "opt/rkllm/lib/librkllmrt.so": library_bytes("1.2.3"),
+            "usr/lib/arm-linux-gnueabihf/librkllmrt.so": library_bytes("1.1.4", machine=40, bits=1),
+            "usr/lib/librknnrt.so": library_bytes(None),
+            "home/me/librkllmrt.so": library_bytes("1.2.2"),
+            "proc/77/maps": f"7f00-7f01 r-xp 0 00:00 0   {tmp_path}/home/me/librkllmrt.so\n",
+        },
+    )
+    seen = examine(tree)
+    assert set(seen.facts.libraries) == {
+        Library(entry.path, entry.version, entry.bits) for entry in seen.rkllm_libraries
+    }
+    assert {(entry.version, entry.bits) for entry in seen.facts.libraries} == {
+        ("1.2.3", 64), ("1.1.4", 32), ("1.2.2", 64),
+    }  # fmt: skip
+    assert facts_from_json(seen.facts.to_json()) == seen.facts
 
 
 def test_blob_ids_name_releases_exactly(tmp_path: Path) -> None:

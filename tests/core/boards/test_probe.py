@@ -139,6 +139,16 @@ def test_library_version_is_read_from_its_text(session: SshSession, tmp_path: Pa
     assert [library.version for library in found] == ["1.2.3", None]
 
 
+def test_libraries_are_looked_for_where_the_doctor_looks(session: SshSession, tmp_path: Path) -> None:
+    content = b"\x7fELF\0\0RKLLM SDK (version: 1.2.3 | target: Linux)\0"
+    tree = write_tree(tmp_path, {"usr/lib/librkllmrt.so": content, "opt/rkllm/lib/librkllmrt.so": content})
+    (tree / "lib").symlink_to("usr/lib")
+    found = probe_board(session, str(tree)).libraries
+    assert {library.path.removeprefix(str(tree)) for library in found} == {
+        "/usr/lib/librkllmrt.so", "/opt/rkllm/lib/librkllmrt.so",
+    }  # fmt: skip
+
+
 def test_account_without_a_shell(tmp_path: Path, host_keys: HostKeys) -> None:
     login = tmp_path / "nologin"
     login.write_text("#!/bin/sh\nprintf 'This account is \\033[31mnot available\\n' >&2\nexit 1\n")

@@ -64,6 +64,19 @@ def board(*libraries: str | None, free_bytes: int = 50 * GIB, **facts: object) -
 BOARD = board("1.3.0")
 
 
+def both_widths(right: str, other: str) -> Examination:
+    """A system for two processors: a library of 64 bits, and one of 32."""
+    seen = board(right, other)
+    kinds = [(entry, bits) for entry, bits in zip(seen.libraries, (64, 32), strict=True)]
+    return replace(
+        seen,
+        libraries=tuple(replace(entry, bits=bits) for entry, bits in kinds),
+        facts=replace(
+            seen.facts, libraries=tuple(Library(entry.path, entry.version, bits) for entry, bits in kinds)
+        ),
+    )
+
+
 def model(**inspection: object) -> Candidate:
     return replace(FILE, inspection=replace(INSPECTION, **inspection))  # type: ignore[arg-type]
 
@@ -168,6 +181,12 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
     "a level the SoC cannot run": (unknown_need(dtype="w4a16"), BOARD, "failed", "doctor.model_dtype_refused"),
     "no librkllmrt at all": (unknown_need(), board(), "failed", "doctor.model_no_library"),
     "a librkllmrt too old": (unknown_need(), board("1.2.3"), "failed", "doctor.model_runtime_old"),
+    "a library of the other width beside the right one": (
+        unknown_need(size_bytes=GIB), both_widths("1.3.0", "1.3.0"), "ok", None,
+    ),
+    "the right one too old, that of the other width new": (
+        unknown_need(), both_widths("1.2.3", "1.3.0"), "failed", "doctor.model_runtime_old",
+    ),
     "9 GiB and a need nobody knows": (
         unknown_need(size_bytes=9 * GIB), BOARD, "warning", None,
     ),
