@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import JsonValue, RKDeckError
 from core.base.left_out import LeftOut, left_out_json
 from core.hub.addresses import parse_id
 from core.hub.download import DownloadPlan
@@ -15,6 +15,8 @@ from core.model.facts import load_local_facts, why_no_source
 from core.model.files import weight_files
 
 _CONVERTED = ".rkllm"
+# Told of files that are not there, which may be because they were not wanted.
+_ABSENT = frozenset({"estimate.no_config", "estimate.missing_shard"})
 
 
 def enter_download(
@@ -56,15 +58,13 @@ def enter_download(
         )  # fmt: skip
 
 
-def arrived_problem(folder: Path) -> RefusedError | None:
+def arrived_problem(folder: Path) -> RKDeckError | None:
     """Why what a download brought is no model to convert, as any other door says it; None for one, and for parts."""
     try:
         return why_no_source(load_local_facts(folder))
-    except RefusedError as error:
-        return error
-    except RKDeckError:
-        # Some files of a model were wanted, not all: that is no fault of the model's.
-        return None
+    except RKDeckError as error:
+        # What came and cannot be read is the model's fault; what did not come may never have been wanted.
+        return None if error.code in _ABSENT else error
 
 
 def _earlier_files(

@@ -355,6 +355,48 @@ def test_a_download_says_of_what_it_brought_what_every_door_says(services: Servi
     assert (problem["code"] if isinstance(problem, dict) else problem) == CASES[case][1]
 
 
+def _two_shards(folder: Path, second: bytes) -> None:
+    """The weights in two files, and the index that names them."""
+    (folder / "model.safetensors").rename(folder / SHARDS[0])
+    (folder / SHARDS[1]).write_bytes(second)
+    (folder / INDEX).write_text(json.dumps({"weight_map": {"x": SHARDS[0], "y": SHARDS[1]}}))
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (_lfs_pointer, "estimate.lfs_pointer"),
+        (lambda folder: _two_shards(folder, POINTER), "estimate.lfs_pointer"),
+        (lambda folder: _two_shards(folder, b"0123456789"), "estimate.bad_file"),
+        (lambda folder: (folder / "config.json").write_text("{"), "estimate.bad_config"),
+    ],
+    ids=["pointer", "a shard that is a pointer", "a shard that is none", "config"],
+)
+def test_a_download_says_that_what_came_cannot_be_read(
+    paths: AppPaths, tmp_path: Path, change: Callable[[Path], None], code: str
+) -> None:
+    folder = write_random_model(tmp_path / "model")
+    change(folder)
+    with (
+        DemoHub({"some/unsound": folder}) as hub,
+        Services(paths, Settings(hub_endpoint=hub.url)) as services,
+    ):
+
+        def brings(*include: str) -> object:
+            handle, _ = hub_use.download(
+                services, "some/unsound", revision=None, include=include, exclude=(), to=None
+            )
+            return handle.result(120.0)["problem"]
+
+        assert brings("tokenizer*") is None, "nobody asked for the model"
+        problem = brings()
+        assert isinstance(problem, dict)
+        assert problem["code"] == code
+
+
 def test_shards_without_an_index_are_measured_but_not_given_to_the_toolkit(
     services: Services, tmp_path: Path
 ) -> None:
