@@ -9,23 +9,32 @@ from core.hub.hubs import HUBS
 
 _AROUND = " \t\r\n\f\v\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>\u201c\u201d\u2018\u2019\u00ab\u00bb,;"
 _HOSTS = re.compile(
-    r"hf://|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/", re.IGNORECASE
+    r"hf://|git@hf\.co:|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/", re.IGNORECASE
 )
 _PARTS = re.compile(r"[\w-][\w.-]{0,95}", re.ASCII)
 # Files that are models by themselves; of all others the page means the repository.
 _MODEL_FILES = (".rkllm", ".gguf", ".onnx", ".rknn")
+# What a page of the Hub says under "Use this model": a command whose one word is the model.
+_COMMANDS = re.compile(
+    r"(?:\$ *)?(?:(?:GIT_LFS_SKIP_SMUDGE=1 +)?git +clone|(?:hf|huggingface-cli) +download) +(?P<model>[^\s-]\S*)"
+    r"(?: +--local-dir +\S+)?"
+)
 _MAX_PASTED = 2000
 
 
 def read_model_id(text: str) -> str:
     """`OWNER/NAME`, or `OWNER/NAME/FILE` for the page of one model file; anything else only without blanks around.
 
-    A page of another revision than `main` stays as it is: its id alone would mean another model. What is no id is left
-    to who asks the Hub for it.
+    Of a command that the Hub's pages show (`git clone`, `hf download`) it is the model named there. A page of another
+    revision than `main` stays as it is: its id alone would mean another model. What is no id is left to who asks the
+    Hub for it.
     """
     bare = text.strip(_AROUND)
     if len(bare) > _MAX_PASTED:
         return bare
+    command = _COMMANDS.fullmatch(bare)
+    if command is not None:
+        bare = command["model"].strip(_AROUND)
     host = _HOSTS.match(bare)
     path = bare[host.end() :] if host is not None else _path_at_endpoint(bare)
     if path is None:  # no page of the Hub
