@@ -17,9 +17,12 @@ _AROUND = " \t\r\n\f\v\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>\u201c\u201d\u20
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SSH_SCHEMES = frozenset({"ssh", "sftp", "scp"})
 _WEB_SCHEMES = frozenset({"http", "https"})
-# Of ssh(1): what takes a word and says who and where; everything else is no address.
-_OPTIONS = {"-p": "port", "-l": "user"}
-_COMMANDS = frozenset({"ssh", "sftp"})
+# Of ssh(1), sftp(1) and ssh-copy-id(1): what takes a word and says who and where.
+_SAYS_WHERE = {
+    "ssh": {"-p": "port", "-l": "user"}, "sftp": {"-P": "port"}, "ssh-copy-id": {"-p": "port"},
+}  # fmt: skip
+# What they take without a word: how a session talks, not with whom. Everything else is no address.
+_SAYS_HOW = re.compile(r"-[46AaCfgKkMNnqTtVvXxYy]+")
 _MAX_PASTED = 1000
 
 
@@ -34,15 +37,18 @@ class Address(NamedTuple):
 def read_address(text: str) -> Address:
     """Read what somebody typed or pasted.
 
-    `USER@HOST:PORT`, `ssh://USER@HOST:PORT/`, `ssh USER@HOST -p PORT`, `[IPV6]:PORT`, `fe80::1%eth0`, the address of a
-    page (whose port is not SSH's), with blanks, line ends and quotes around.
+    `USER@HOST:PORT`, `ssh://USER@HOST:PORT/`, `ssh USER@HOST -p PORT` (also without `ssh`), `[IPV6]:PORT`,
+    `fe80::1%eth0`, the address of a page (whose port is not SSH's), with blanks, line ends and quotes around.
 
     Raises:
         UsageError: as `split_address`; `boards.password_in_address`.
     """
     bare = text[:_MAX_PASTED].strip(_AROUND)
-    words = bare.split(maxsplit=1)
-    return _of_command(bare) if len(words) > 1 and words[0] in _COMMANDS else _of_place(bare)
+    first, *rest = bare.split() or [""]
+    is_command = bool(rest) and (
+        first in _SAYS_WHERE or (not first.startswith("-") and rest[0] in {"-p", "-l"})
+    )
+    return _of_command(bare) if is_command else _of_place(bare)
 
 
 def split_address(text: str) -> Address:
@@ -83,17 +89,20 @@ def _of_url(text: str, scheme: str) -> Address:
 
 
 def _of_command(text: str) -> Address:
-    """The words of `ssh` that say where; others (a key, a command) are refused, not left out."""
+    """The words of `ssh` that say where, without those that say how; others (a key, a command) are refused."""
     bad = UsageError("boards.bad_address", address=printable(text))
     try:
-        words = shlex.split(text)[1:]
+        words = shlex.split(text)
     except ValueError as error:
         raise bad from error
+    options = _SAYS_WHERE[words.pop(0) if words[0] in _SAYS_WHERE else "ssh"]
     given: dict[str, str] = {}
     place: str | None = None
     while words:
         word = words.pop(0)
-        name = _OPTIONS.get(word[:2]) if word.startswith("-") else None
+        name = options.get(word[:2]) if word.startswith("-") else None
+        if _SAYS_HOW.fullmatch(word):
+            continue
         if name is not None and (value := word[2:] or (words.pop(0) if words else "")):
             given[name] = value
         elif place is None and not word.startswith("-"):

@@ -24,6 +24,12 @@ PASTED = {
     "ssh  pi@h  -p 2222": ("pi", "h", 2222),
     "ssh -p2222 -l pi h": ("pi", "h", 2222),
     "ssh -p 2222 ssh://pi@h": ("pi", "h", 2222),
+    "ssh -4 -p 2222 pi@h": ("pi", "h", 2222),
+    "ssh -vvv -tA pi@h -p2222": ("pi", "h", 2222),
+    "pi@h -p 2222": ("pi", "h", 2222),
+    "h -l pi": ("pi", "h", None),
+    "sftp -P 2222 pi@h": ("pi", "h", 2222),
+    "ssh-copy-id -p 2222 pi@h": ("pi", "h", 2222),
     "pi@h:": ("pi", "h", None),
     "pi@h:/home/pi": ("pi", "h", None),
     "pi@h:~/models": ("pi", "h", None),
@@ -49,7 +55,8 @@ def test_what_is_pasted_is_understood(text: str) -> None:
     "text",
     [
         "", " ", "\n", "pi@h\npi@g", "a b", "ssh pi@h reboot", "ssh -i key pi@h", "ssh -oProxyCommand=x h", "ssh -p",
-        "ssh -p x h", "ssh -p 99999 h", "ssh -p 1 h:2", "ssh 'h", "-oProxyCommand=x", "ssh://-oProxyCommand=x",
+        "ssh -p x h", "pi@h -p 22 reboot", "pi@h -i key", "sftp -p 22 h", "ssh -4", "ssh -vi key pi@h", "h -p",
+        "ssh -p 99999 h", "ssh -p 1 h:2", "ssh 'h", "-oProxyCommand=x", "ssh://-oProxyCommand=x",
         "ssh://", "http:///x", "ftp://h", "h:99999", "pi@", "@h", "a@b@c", "ssh://[::1", "x" * 5000, "h;reboot",
     ],
 )  # fmt: skip
