@@ -48,6 +48,9 @@ _EXPIRED_PASSWORD = re.compile(
     rb"password has expired|password change required|required to change your password", re.IGNORECASE
 )
 _PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED (RFC 4254, 5.1)
+_NO_PLACE = frozenset({2, 4})  # SSH_OPEN_CONNECT_FAILED, which is OpenSSH's, and SSH_OPEN_RESOURCE_SHORTAGE
+_FREED_WITHIN_S = 1.0
+_LOOK_AGAIN_S = 0.02
 Link = socket.socket | paramiko.Channel
 
 
@@ -321,7 +324,7 @@ class SshSession:
     def _open_session(self, begin: Callable[[paramiko.Channel], None]) -> paramiko.Channel:
         channel: paramiko.Channel | None = None
         try:
-            channel = self._transport.open_session(timeout=CONNECT_TIMEOUT_S)
+            channel = self._take_place()
             channel.settimeout(CONNECT_TIMEOUT_S)
             begin(channel)
         except (paramiko.SSHException, EOFError, OSError) as error:
@@ -336,6 +339,17 @@ class SshSession:
                 ) from error
             raise self.closed_error(error) from error
         return channel
+
+    def _take_place(self) -> paramiko.Channel:
+        """Open a channel. A server of few places (`MaxSessions 1`) frees one a moment after it was left."""
+        deadline = time.monotonic() + _FREED_WITHIN_S
+        while True:
+            try:
+                return self._transport.open_session(timeout=CONNECT_TIMEOUT_S)
+            except paramiko.ChannelException as error:
+                if error.code not in _NO_PLACE or time.monotonic() > deadline:
+                    raise
+            time.sleep(_LOOK_AGAIN_S)
 
     def open_terminal(self) -> paramiko.Channel:
         """Start the account's login shell (or what the server runs in its place) on a terminal.

@@ -290,3 +290,30 @@ class TestTunnel:
             session.open_tunnel(free_port())
         assert caught.value.code == "remote.tunnel_refused"
         assert session.succeeds(["true"])
+
+
+class TestAServerWithOnePlace:
+    """OpenSSH with `MaxSessions 1`."""
+
+    @pytest.fixture
+    def narrow(self, tmp_path: Path, host_keys: HostKeys) -> Iterator[SshSession]:
+        with openssh(tmp_path / "narrow", "MaxSessions 1") as server, server.connect(host_keys) as session:
+            yield session
+
+    def test_commands_and_shells_follow_each_other_at_once(self, narrow: SshSession) -> None:
+        for number in range(20):
+            assert narrow.run(["echo", str(number)]).text == f"{number}\n"
+            shell = narrow.open_shell()
+            shell.send(b"echo here\n")
+            assert shell.receive(10) == b"here\n"
+            shell.close()
+
+    def test_a_second_at_the_same_time_is_told_and_the_first_goes_on(self, narrow: SshSession) -> None:
+        shell = narrow.open_shell()
+        with pytest.raises(RKDeckError) as caught:
+            narrow.run(["true"])
+        assert caught.value.code == "remote.no_channel"
+        shell.send(b"echo here\n")
+        assert shell.receive(10) == b"here\n"
+        shell.close()
+        assert narrow.succeeds(["true"])
