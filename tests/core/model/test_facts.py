@@ -48,6 +48,20 @@ def test_reads_a_single_file_and_ignores_its_neighbours(tmp_path: Path) -> None:
     assert len(load_local_facts(tmp_path).tensors) == len(tensors(CONFIGS["Qwen2-0.5B"]))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_a_configuration_says_beside_the_model_changes_nothing(folder: Path, encoding: str) -> None:
+    sound = build_shape(load_local_facts(folder))
+    odd = {
+        "head_dim": None,
+        "rope_scaling": None,
+        "sliding_window": None,
+        "time_step_limit": [0.0, float("inf")],
+    }
+    config = {"x": float("nan"), **odd, **CONFIGS["Qwen3-4B"]}
+    (folder / "config.json").write_text(json.dumps(config), encoding)
+    assert build_shape(load_local_facts(folder)) == sound
+
+
 def test_without_weights_only_the_configuration_is_known(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(CONFIGS["Qwen2-0.5B"]))
     facts = load_local_facts(tmp_path)

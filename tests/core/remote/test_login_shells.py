@@ -112,6 +112,15 @@ def test_a_shell_that_runs_nothing_is_told_from_a_broken_connection(
         assert all(said in " ".join(word(error)) for error in found)
 
 
+def test_a_restricted_shell_is_named(tmp_path: Path, host_keys: HostKeys) -> None:
+    with account(tmp_path, host_keys, as_shell("bash --restricted")) as session:
+        with pytest.raises(RKDeckError) as caught:
+            session.run("true")
+        assert session.is_open
+    assert caught.value.code == "remote.no_shell"
+    assert "restricted" in word(caught.value)[0]
+
+
 def test_what_is_loaded_runs_only_when_it_arrived_whole(tmp_path: Path) -> None:
     mark = "rkdeck-0"
     text = loaded("echo ran; cat", ["a\nb"], mark)
