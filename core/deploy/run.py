@@ -163,13 +163,13 @@ class _Sender:
 
 def _belongings(library: Library, file: Path) -> tuple[tuple[Companion, ...], Origin]:
     """The small files that go with a model file, and what is known of its origin."""
-    item = library.find(str(file))
-    if item is None or item.kind != "rkllm":
+    item = library.model_at(file)
+    if item is None:
         companions = find_companions(file, of_a_repository=False)
         return companions, origin_of(companions)
     # Only a download has a folder of its own that holds its repository and nothing else.
     downloaded = item.repo is not None and item.provenance.get("commit") is not None
-    companions = find_companions(file, of_a_repository=downloaded)
+    companions = find_companions(item.path, of_a_repository=downloaded)
     return companions, origin_of(companions, item.repo, item.revision)
 
 

@@ -10,7 +10,6 @@ from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.trouble import reason_of
 from core.library.library import Library
-from core.library.records import LibraryItem
 from core.model.inspect import Inspection, inspect_file
 from core.model.need import ServedNeed
 
@@ -97,7 +96,7 @@ def look_at(library: Library, path: Path, *, usual_context: int) -> Candidate:
         kind = "folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
         raise RefusedError("deploy.not_a_file", file=printable(path.name), kind=kind)
     inspection = inspect_file(path)
-    item = _item_at(library, path, inspection.size_bytes)
+    item = library.model_at(path)
     return Candidate(
         name=path.name,
         inspection=inspection,
@@ -106,12 +105,3 @@ def look_at(library: Library, path: Path, *, usual_context: int) -> Candidate:
         usual_context=usual_context,
         sha256=item.files[0].sha256 if item is not None else None,
     )
-
-
-def _item_at(library: Library, path: Path, size_bytes: int) -> LibraryItem | None:
-    """What the library knows of a file, unless another one lies in its place by now."""
-    place = path.absolute()
-    for item in library.list():
-        if item.kind == "rkllm" and item.path == place and len(item.files) == 1:
-            return item if item.files[0].size_bytes == size_bytes else None
-    return None

@@ -1,6 +1,7 @@
 """The library: items are sets of files with provenance, listed in the database, kept where they are."""
 
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -51,6 +52,22 @@ class Library:
         """
         found = (item for item in self.list() if item.is_called(text) and kind in {None, item.kind})
         return next(found, None)
+
+    def model_at(self, path: Path) -> LibraryItem | None:
+        """The converted file that lies there, whichever way leads to it (a link, `..`, a second name).
+
+        None also when another file lies in its place by now.
+        """
+        there = _status(path)
+        if there is None:
+            return None
+        for item in self.list():
+            # Only those of this size are looked at: asking for every item would wait for every disk.
+            if item.kind == "rkllm" and [file.size_bytes for file in item.files] == [there.st_size]:
+                status = _status(item.path)
+                if status is not None and os.path.samestat(status, there):
+                    return item
+        return None
 
     def register(
         self,
@@ -205,6 +222,13 @@ class Library:
             provenance=members(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (OSError, ValueError):  # ValueError: a name with a NUL
+        return None
 
 
 def _missing(names: tuple[str, ...]) -> str | None:

@@ -279,6 +279,31 @@ def test_the_library_knows_more_about_its_own(services: Services, tmp_path: Path
     assert (other.title, other.need, other.sha256) == ("tiny", None, None)
 
 
+def test_the_library_knows_its_own_by_whatever_way_leads_to_it(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    path = write_tiny_model(tmp_path / "models" / "tiny.rkllm")
+    gone = write_tiny_model(tmp_path / "models" / "gone.rkllm")
+    item = add_path(services, path)
+    add_path(services, gone)
+    gone.unlink()
+    (tmp_path / "link.rkllm").symlink_to(path)
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "models")
+    (tmp_path / "second.rkllm").hardlink_to(path)
+    monkeypatch.chdir(tmp_path / "models")
+    for way in (
+        tmp_path / "link.rkllm",
+        tmp_path / "elsewhere" / "tiny.rkllm",
+        tmp_path / "second.rkllm",
+        Path("../models/tiny.rkllm"),
+        Path("tiny.rkllm"),
+    ):
+        assert use.inspect_for_drop(services, way).sha256 == item.files[0].sha256, way
+    copy = shutil.copy(path, tmp_path / "copy.rkllm")
+    assert use.inspect_for_drop(services, Path(copy)).sha256 is None
+
+
 @pytest.mark.parametrize("value", [True, "12345", 0, -1, 1.5, None])
 def test_a_need_that_is_no_number_of_bytes_is_unknown(
     services: Services, tmp_path: Path, value: bool | str | float | None
