@@ -15,7 +15,7 @@ from core.base.errors import RefusedError
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
-from core.convert.lengths import SampleLengths
+from core.convert.lengths import tokens_of_long
 
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
 MAX_BYTES = 64 << 20
@@ -86,13 +86,13 @@ def _lengths(
     """What is longer than the context, and what may be."""
     if context is None:
         return (), ()
-    lengths = SampleLengths(context, folder)
-    found = {number: lengths.too_long(prompt + answer) for number, (prompt, answer) in samples.items()}
-    long = [number for number, is_long in found.items() if is_long]
-    unknown = [number for number, is_long in found.items() if is_long is None]
+    texts = {number: prompt + answer for number, (prompt, answer) in samples.items()}
+    tokens = tokens_of_long(texts, context, folder)
+    long = {number: count for number, count in tokens.items() if count is not None and count > context}
+    unknown = [number for number, count in tokens.items() if count is None]
     error = RefusedError(
         "convert.dataset_entry_long",
-        entries=_named(long), count=len(long), context=context, longest=lengths.longest,
+        entries=_named(list(long)), count=len(long), context=context, longest=max(long.values(), default=0),
     )  # fmt: skip
     warning = RefusedError(
         "convert.dataset_maybe_long", entries=_named(unknown), count=len(unknown), context=context

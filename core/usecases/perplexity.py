@@ -22,6 +22,7 @@ from core.lab.perplexity.texts import LabText, text_file
 from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.shape import ModelShape, build_shape
+from core.model.tokenizing import ModelTokenizer
 from core.services import Services
 from core.usecases.library import local_facts
 from core.vendor.levels import Level, get_level, usual_levels
@@ -254,12 +255,10 @@ def _with_toolkit(
     services: Services, order: PerplexityOrder, options: PerplexityOptions, shape: ModelShape
 ) -> PerplexityOrder:
     """The order with the toolkit's calls for each level."""
-    from core.lab.perplexity.checkpoint import load_tokenizer
-
     if options.prompt is not None:
         raise UsageError("perplexity.bad_option", option="prompt", value="toolkit")
     toolkit = services.toolkits.choose(None if options.python is None else str(options.python))
-    _, prefix = load_tokenizer(order.source)
+    prefix = ModelTokenizer(order.source).prefix()
     limits = context_limits()
     steps = math.ceil((order.window + len(prefix)) / limits.multiple)
     context = max(limits.min, steps * limits.multiple)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.foreign import whole
@@ -19,12 +18,12 @@ from core.base.templates import folder_template
 from core.base.trouble import reason_of
 from core.model.facts import ModelFacts, local_weight_files, parse_config
 from core.model.headers import LENGTH_BYTES, needed_header_bytes, parse_safetensors_header
+from core.model.tokenizing import TOKENIZER_NAME, ModelTokenizer
 from core.quantization.approximate import bfloat16_to_float32
 from core.quantization.forward import ForwardError, read_shape
 
 # Above this the numpy forward pass takes minutes a window, and torch does not.
 MAX_NUMPY_PARAMETERS = 30_000_000
-TOKENIZER_NAME = "tokenizer.json"
 _KINDS: Mapping[str, type[np.generic]] = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 _MAX_SMALL_JSON_BYTES = 16 << 20
 
@@ -42,7 +41,7 @@ class Checkpoint:
 
     config: dict[str, Any]
     weights: dict[str, npt.NDArray[np.float32]]
-    tokenizer: Tokenizer
+    tokenizer: ModelTokenizer
     prefix: tuple[int, ...]
     end_tokens: frozenset[int]
     template: str | None
@@ -69,11 +68,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         RKDeckError: `perplexity.weights_not_finite` with the tensor, `perplexity.bad_tokenizer`,
-            `estimate.*` for damaged files.
+            `perplexity.tokenizer_beyond`, `estimate.*` for damaged files.
     """
     config = parse_config(_config_bytes(folder / "config.json"))
     settings = _small_json(folder / "tokenizer_config.json")
-    tokenizer, prefix = load_tokenizer(folder)
+    tokenizer = ModelTokenizer(folder)
     words = {
         key: str(value.get("content", "") if isinstance(value, dict) else value)
         for key, value in settings.items()
@@ -83,21 +82,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         config=dict(config),
         weights=dict(_tensors(folder)),
         tokenizer=tokenizer,
-        prefix=prefix,
+        prefix=tokenizer.prefix(),
         end_tokens=_end_tokens(config, _small_json(folder / "generation_config.json")),
         template=folder_template(folder),
         words=words,
     )
-
-
-def load_tokenizer(folder: Path) -> tuple[Tokenizer, tuple[int, ...]]:
-    """Return a model's tokenizer, and the tokens it puts before any text by itself.
-
-    Raises:
-        RefusedError: `perplexity.bad_tokenizer`.
-    """
-    tokenizer = _tokenizer(folder / TOKENIZER_NAME)
-    return tokenizer, _prefix(tokenizer)
 
 
 def render_chat(checkpoint: Checkpoint, prompt: str) -> str | None:
@@ -144,26 +133,6 @@ def _tensors(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
                 if bad:
                     raise RKDeckError("perplexity.weights_not_finite", tensor=tensor.name, count=bad)
                 yield tensor.name, values
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    try:
-        # The library raises plain Exception for whatever is wrong with the file.
-        return Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise RefusedError(
-            "perplexity.bad_tokenizer", file=path.name, reason=printable(str(error), limit=200)
-        ) from error
-
-
-def _prefix(tokenizer: Tokenizer) -> tuple[int, ...]:
-    """What the tokenizer puts before a text: the difference special tokens make."""
-    plain = tokenizer.encode("a", add_special_tokens=False).ids
-    full = tokenizer.encode("a", add_special_tokens=True).ids
-    for start in range(len(full) - len(plain) + 1):
-        if full[start : start + len(plain)] == plain:
-            return tuple(full[:start])
-    return ()
 
 
 def _end_tokens(*documents: Mapping[str, Any]) -> frozenset[int]:

@@ -15,10 +15,10 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, error_from_js
 from core.base.foreign import number, required, whole
 from core.base.trouble import reason_of
 from core.jobs.foreign import Message, run_foreign
-from core.lab.perplexity.checkpoint import load_tokenizer
 from core.lab.perplexity.figures import Answer
 from core.lab.perplexity.measurement import Measurement
 from core.lab.perplexity.order import PerplexityOrder
+from core.model.tokenizing import ModelTokenizer
 from core.quantization.affine import is_symmetric
 from core.vendor.levels import Level
 
@@ -66,8 +66,8 @@ def run_toolkit(measurement: Measurement, words: str, job_dir: Path, on_output: 
         RKDeckError: `perplexity.toolkit_failed`, and as `run_torch`.
     """
     order = measurement.order
-    tokenizer, prefix = load_tokenizer(order.source)
-    ids: list[int] = tokenizer.encode(words, add_special_tokens=False).ids
+    tokenizer = ModelTokenizer(order.source)
+    prefix, ids = tokenizer.prefix(), tokenizer.ids(words)
     windows = measurement.prepared(len(ids), None, dict(order.toolkit))
     for level in order.levels:
         todo: list[JsonValue] = []

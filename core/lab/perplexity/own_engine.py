@@ -33,7 +33,7 @@ def run_numpy(measurement: Measurement, words: str) -> None:
     order = measurement.order
     model = load_checkpoint(order.source)
     try:
-        ids = np.asarray(model.tokenizer.encode(words, add_special_tokens=False).ids, np.int64)
+        ids = np.asarray(model.tokenizer.ids(words), np.int64)
         context = read_shape(model.config).positions - len(model.prefix)
         windows = measurement.prepared(len(ids), context, {"numpy": np.__version__})
         asked = None if order.prompt is None else _asked(measurement, model, order.prompt)
@@ -82,8 +82,8 @@ def _asked(measurement: Measurement, model: Checkpoint, prompt: str) -> list[int
     except TemplateError as error:
         measurement.warn(template_failed(error))
     if chat is None:
-        return [*model.prefix, *model.tokenizer.encode(prompt, add_special_tokens=False).ids]
-    return list(model.tokenizer.encode(chat, add_special_tokens=False).ids)
+        return [*model.prefix, *model.tokenizer.ids(prompt)]
+    return model.tokenizer.ids(chat)
 
 
 def _answer(forward: Forward, model: Checkpoint, level: str, ids: list[int], limit: int) -> Answer:
@@ -100,5 +100,5 @@ def _answer(forward: Forward, model: Checkpoint, level: str, ids: list[int], lim
             tokens.append(token)
             if len(tokens) < room:
                 scores = forward.step(token)
-    text = model.tokenizer.decode(tokens, skip_special_tokens=True)
+    text = model.tokenizer.text(tokens)
     return Answer(level, text, len(tokens), time.monotonic() - began_s, ended)

@@ -117,7 +117,7 @@ def test_a_window_against_plain_arithmetic() -> None:
     """One token at a time, each probability by itself in double precision."""
     model = load_checkpoint(MODEL)
     forward = forward_at(model.weights, "w4a16_g32")
-    ids = np.asarray(model.tokenizer.encode(load_corpus().held_out[:400]).ids, np.int64)
+    ids = np.asarray(model.tokenizer.ids(load_corpus().held_out[:400]), np.int64)
     span = Span(3, 40, 9)
     loss = 0.0
     for place in range(span.first, span.end):
@@ -135,7 +135,7 @@ def test_a_window_against_plain_arithmetic() -> None:
 def test_separate_windows_are_those_of_the_forward_pass(window: int) -> None:
     model = load_checkpoint(MODEL)
     forward = forward_at(model.weights, "fp16")
-    ids = np.asarray(model.tokenizer.encode(load_corpus().held_out[:900]).ids, np.int64)
+    ids = np.asarray(model.tokenizer.ids(load_corpus().held_out[:900]), np.int64)
     ours = [span_loss(forward, (), ids, span) for span in spans(len(ids), window)]
     assert ours == list(window_losses(forward, ids, window))
     scores = [WindowScore(index, *loss, 0.0) for index, loss in enumerate(ours)]
