@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.base.errors import RefusedError
+from core.base.errors import JsonValue, RefusedError
 from core.base.names import printable
 from core.base.opening import read_regular
+from core.base.trouble import reason_of
 
 TOKENIZER_NAME = "tokenizer.json"
 # The largest known ones (256,000 tokens and their merges) have some 35 MB and take 1 GiB.
@@ -39,7 +40,7 @@ class ModelTokenizer:
         try:
             self._file = read_regular(folder / TOKENIZER_NAME, _MAX_FILE_BYTES)
         except OSError as error:
-            raise _bad(error.strerror or type(error).__name__) from error
+            raise _bad(reason_of(error)) from error
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, with those the tokenizer puts around it."""
@@ -86,12 +87,12 @@ class ModelTokenizer:
             bound = "time" if program.returncode in _TIME_SIGNALS else "memory"
             raise RefusedError("perplexity.tokenizer_beyond", file=TOKENIZER_NAME, bound=bound) from error
         if why:
-            raise _bad(why)
+            raise _bad(printable(why, limit=200))
         return answer
 
 
-def _bad(reason: str) -> RefusedError:
-    return RefusedError("perplexity.bad_tokenizer", file=TOKENIZER_NAME, reason=printable(reason, limit=200))
+def _bad(reason: JsonValue) -> RefusedError:
+    return RefusedError("perplexity.bad_tokenizer", file=TOKENIZER_NAME, reason=reason)
 
 
 def main() -> None:
