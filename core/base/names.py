@@ -20,6 +20,8 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # No script needs more marks on one letter; a hundred of them grow over the lines above and below.
 _COMBINING = {"Mn", "Me"}
 _MOST_COMBINING = 4
+# What moves a terminal's cursor, turns its writing, or is no text at all; line ends and tabs are a text's own.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters by their category, and nothing on the screen
 
 
@@ -95,6 +97,11 @@ def printable(text: str, limit: int = 200) -> str:
         shown.append(character if seen else _escape(character))
     line = "".join(shown)
     return line if len(line) <= limit else line[:limit] + "…"
+
+
+def without_steering(text: str) -> str:
+    """Text of any length and any number of lines for a terminal: what would steer it is written out."""
+    return _STEERING.sub(lambda found: _escape(found[0]), text)
 
 
 def _is_invisible(character: str) -> bool:

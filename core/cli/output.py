@@ -1,5 +1,7 @@
 """What the command line prints: results on stdout, everything else on stderr.
 
+Nothing printed here steers the terminal, whoever wrote it; names on one line are also made visible where they are told.
+
 With `--json` stdout carries one JSON document, or JSON lines for the verbs that report events.
 """
 
@@ -12,7 +14,7 @@ from typing import TextIO
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import json_text
-from core.base.names import printable
+from core.base.names import printable, without_steering
 from core.base.trouble import reason_of
 from core.words import PLAIN, counted, field_name, label, word
 
@@ -69,13 +71,13 @@ class Output:
     def piece(self, text: str) -> None:
         """Print a part of a line of a result for people, as it comes; nothing with `--json`."""
         if not self.json:
-            self._print_result(text)
+            self._print_result(without_steering(text))
 
     def note(self, line: str) -> None:
         """Print a message on stderr."""
         with self._lock:
             self._clear_bar()
-            self._say(line + "\n")
+            self._say(without_steering(line) + "\n")
 
     def document(self, value: JsonValue) -> None:
         """Print the one JSON document; nothing without `--json`."""
@@ -97,7 +99,7 @@ class Output:
         """Show progress on stderr: redrawn in place on a terminal, silent elsewhere."""
         if self._err.isatty():
             with self._lock:
-                self._say(f"\r\x1b[K{line}")
+                self._say(f"\r\x1b[K{without_steering(line)}")
                 self._bar_shown = True
 
     def error(self, error: RKDeckError, /, **data: JsonValue) -> None:

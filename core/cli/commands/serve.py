@@ -1,11 +1,9 @@
 """`rkdeck serve`, `stop` and `chat`: a deployed model answers."""
 
 import argparse
-from collections.abc import Callable
 
 from core.boards.records import Board
 from core.cli.command import Command, Context
-from core.cli.output import Output
 from core.serve.records import Serving
 from core.usecases import serving as use
 
@@ -68,7 +66,7 @@ def _chat(context: Context) -> int:
         [{"role": "user", "content": options.prompt}],
         max_tokens=options.max_tokens,
         top_logprobs=options.logprobs,
-        on_text=None if output.json or options.logprobs is not None else _harmless(output),
+        on_text=None if output.json or options.logprobs is not None else output.piece,
     )
     output.document({"board": board.name, "serving": serving.to_json(), **answer.to_json()})
     if options.logprobs is not None:
@@ -82,15 +80,6 @@ def _chat(context: Context) -> int:
     told = tr("{n} tokens, {speed}, first after {time}", n=tokens, speed=speed, time=first)
     output.note(f"[{told}{simulated}]")
     return 0
-
-
-def _harmless(output: Output) -> Callable[[str], None]:
-    """A printer of a model's words, which are a stranger's: what would steer the terminal is left out."""
-
-    def write(text: str) -> None:
-        output.piece("".join(character for character in text if character.isprintable() or character == "\n"))
-
-    return write
 
 
 COMMANDS = (

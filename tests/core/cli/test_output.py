@@ -97,3 +97,21 @@ def test_a_job_is_shown_to_people_in_words(paths: AppPaths, capsys: pytest.Captu
     assert sentence(error_from_json(record.error)) in told
     assert rkdeck(["jobs", "show", job, "--json", "--home", str(paths.home)]) == 0
     assert json.loads(capsys.readouterr().out) == record.to_json()
+
+
+def test_nothing_a_stranger_wrote_steers_the_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    hostile = "a\x1b[2J\x9bK\r\x08\x07\u202e\ud800\x7f\u2028b\n\tc \u200d\U0001f469 ñ"
+    out, err = Terminal(), Terminal()
+    output = Output(as_json=False, out=out, err=err)
+    for say in (output.text, output.piece, output.note, output.progress):
+        say(hostile)
+    output.error(RKDeckError("hub.unreachable", endpoint=hostile, reason=hostile))
+    own = err.getvalue().replace("\r\x1b[K", "")
+    for printed in (out.getvalue(), own):
+        printed.encode()  # half a UTF-16 pair is no text
+        assert not {"\x1b", "\x9b", "\r", "\x08", "\x07", "\u202e", "\x7f", "\u2028"} & set(printed)
+    assert "\n\tc \u200d\U0001f469 ñ" in out.getvalue()
