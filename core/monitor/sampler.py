@@ -14,7 +14,7 @@ from core.base.errors import RKDeckError
 from core.monitor.builder import SampleBuilder
 from core.monitor.frames import Frame, FrameReader
 from core.monitor.identity import Identity, parse_identity
-from core.monitor.sample import DOWN, BoardSample, Missing
+from core.monitor.sample import DOWN, BoardSample, Missing, down_sample
 from core.remote.quoting import remote_command
 from core.remote.scripts import board_script
 
@@ -123,7 +123,10 @@ class BoardSampler:
                 if isinstance(error, TimeoutError) or not (had_shell or refused_root):
                     raise
                 return self._tick_once_more(as_user=refused_root)
-        except (OSError, EOFError, RKDeckError) as error:
+        except RKDeckError as error:
+            self.close()
+            return down_sample(self._board, self._clock(), error)
+        except (OSError, EOFError) as error:
             self.close()
             return BoardSample(self._board, self._clock(), DOWN, missing={"link": _why(error)})
 
@@ -217,6 +220,4 @@ def script_text() -> bytes:
 def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return Missing.NO_ANSWER
-    if isinstance(error, RKDeckError):
-        return error.code
     return Missing.SHELL_ENDED if isinstance(error, EOFError) else Missing.CONNECTION_LOST

@@ -7,12 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.base.errors import error_from_json
 from core.base.paths import AppPaths
 from core.monitor.sample import DOWN, UP
 from core.monitor.sampler import BoardSampler
 from core.remote.hostkeys import HostKeys
 from tests.core.monitor.shells import OWN_TREES
-from tests.support.sshd import SERVERS, SshServer
+from tests.support.sshd import SERVERS, SshServer, openssh
 from tests.support.waiting import wait_until
 
 
@@ -67,3 +68,19 @@ def test_no_shell_stays_when_the_link_goes(server: SshServer, paths: AppPaths) -
     assert shells
     session.close()
     wait_until(lambda: not any(process.is_running() for process in shells), what=f"{shells}")
+
+
+@pytest.mark.parametrize(
+    ("shell", "code"), [("exit 0", "remote.no_shell"), ("echo hm", "remote.unexpected_answer")]
+)
+def test_a_shell_that_runs_nothing_is_told_in_the_words_of_every_other_verb(
+    tmp_path: Path, paths: AppPaths, shell: str, code: str
+) -> None:
+    with (
+        openssh(tmp_path / "server", f"ForceCommand {shell}") as server,
+        server.connect(HostKeys(paths.known_hosts)) as session,
+    ):
+        sample = BoardSampler(session, board="desk", sudo=True).sample()
+    assert (sample.link, sample.missing["link"]) == (DOWN, code)
+    assert sample.link_error is not None
+    assert error_from_json(sample.link_error).facts["host"] == "127.0.0.1"
