@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 ONLY_IN = {
     "huggingface_hub": ("core.hub.huggingface",),
     # The runtime libraries of the vendor are no model of a hub.
-    "httpx2": ("core.hub.huggingface", "core.boards.doctor.shelf"),
+    "httpx2": ("core.base.network", "core.hub.huggingface", "core.boards.doctor.shelf"),
     "keyring": ("core.base.secrets", "core.usecases.environment"),
     "zeroconf": ("core.boards.discovery",),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.base import atomic
 from core.base.errors import RKDeckError
+from core.base.foreign import digits
 from core.base.names import printable
 from core.base.opening import read_regular
 from core.base.tasks import CancelToken
@@ -17,7 +18,8 @@ from core.boards.doctor.library_file import MAX_BYTES, git_blob, read_library
 from core.boards.doctor.records import MACHINE_NAMES, LibraryFile
 from core.vendor.releases import RuntimeRelease, runtime_releases, version_key
 
-_TIMEOUT_S = 20.0
+# Of one wait, and of all together: 9 MB at 16 KB/s.
+_TIMEOUT_S, _WHOLE_S = 20.0, 600.0
 _OK = 200
 _ARCHES = {"aarch64": "aarch64", "armv7l": "armhf", "armv8l": "armhf"}
 
@@ -131,18 +133,22 @@ def matching_release(arch: str, toolkit_version: str | None) -> RuntimeRelease |
 def _download(url: str, token: CancelToken, on_progress: Callable[[int, int | None], None] | None) -> bytes:
     import httpx2
 
+    from core.base.network import Deadline, keep_deadlines
+
     data = bytearray()
-    with httpx2.stream("GET", url, follow_redirects=True, timeout=_TIMEOUT_S) as response:
-        if response.status_code != _OK:
-            raise httpx2.HTTPError(f"HTTP status {response.status_code}")
-        length = response.headers.get("Content-Length", "")
-        total = int(length) if length.isascii() and length.isdecimal() else None
-        for piece in response.iter_bytes():
-            token.raise_if_cancelled()
-            data += piece
-            if len(data) > MAX_BYTES:
-                raise httpx2.HTTPError("an endless file")
-            if on_progress is not None:
-                on_progress(len(data), total)
+    with httpx2.Client(follow_redirects=True, timeout=_TIMEOUT_S) as client, Deadline(_WHOLE_S).kept():
+        keep_deadlines(client)
+        # Unpacked by nobody: a packed answer may be a thousand times what came.
+        with client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
+            if response.status_code != _OK:
+                raise httpx2.HTTPError(f"HTTP status {response.status_code}")
+            total = digits(response.headers.get("Content-Length"), high=MAX_BYTES)
+            for piece in response.iter_raw():
+                token.raise_if_cancelled()
+                data += piece
+                if len(data) > MAX_BYTES:
+                    raise httpx2.HTTPError("an endless file")
+                if on_progress is not None:
+                    on_progress(len(data), total)
     token.raise_if_cancelled()
     return bytes(data)

@@ -10,7 +10,7 @@ import httpx2
 from core.base.errors import RKDeckError
 from core.base.foreign import digits
 from core.base.names import printable
-from core.hub.huggingface.session import Deadline
+from core.base.network import Deadline
 
 # 20,000 files, the most that is read of a repository, make 6 MB. JSON of empty lists takes 24 times its size in memory.
 MAX_DOCUMENT_BYTES = 8 << 20

@@ -14,7 +14,7 @@ from core.base.names import printable
 if TYPE_CHECKING:
     import httpx2
 
-    from core.hub.huggingface.session import Deadline
+    from core.base.network import Deadline
 
 Params = list[tuple[str, str]]
 _MAX_REDIRECTS = 5
@@ -155,7 +155,7 @@ class Transport:
         raise RKDeckError("hub.strange_answer", what="too many redirects")
 
     def _deadline(self, length: int = 0) -> "Deadline":
-        from core.hub.huggingface.session import Deadline
+        from core.base.network import Deadline
 
         return Deadline(_PATIENCE * self._timeout_s + length / _LEAST_BYTES_PER_S)
 

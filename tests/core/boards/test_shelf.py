@@ -1,7 +1,11 @@
 """Runtime libraries on this computer: which release matches, how it comes, and what is never kept."""
 
+import contextlib
+import gzip
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -140,3 +144,37 @@ def test_a_place_that_cannot_be_written(release: RuntimeRelease, tmp_path: Path)
     with pytest.raises(RKDeckError) as caught:
         LibraryShelf(tmp_path / "file").fetch(release)
     assert caught.value.code == "doctor.library_not_kept"
+
+
+def drip(handler: BaseHTTPRequestHandler, first: bytes, again: bytes) -> None:
+    with contextlib.suppress(OSError):
+        handler.wfile.write(first)
+        while True:
+            handler.wfile.write(again)
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", b"x"), (b"", b"H")],
+    ids=["a slow body", "slow headers"],
+)
+def test_a_server_that_never_comes_to_an_end_is_left(
+    shelf: LibraryShelf, release: RuntimeRelease, vendor: OddHub, monkeypatch: pytest.MonkeyPatch,
+    first: bytes, again: bytes,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("core.boards.doctor.shelf._WHOLE_S", 1.0)
+    vendor.answer = lambda handler: drip(handler, first, again)
+    with pytest.raises(RKDeckError) as caught:
+        shelf.fetch(release)
+    assert caught.value.code == "doctor.library_not_fetched"
+
+
+def test_a_packed_answer_is_not_unpacked(
+    shelf: LibraryShelf, release: RuntimeRelease, vendor: OddHub
+) -> None:
+    vendor.answer = reply(200, gzip.compress(CONTENT), Content_Encoding="gzip")
+    with pytest.raises(RKDeckError) as caught:
+        shelf.fetch(release)
+    assert caught.value.code == "doctor.library_other_bytes"
+    assert [headers["accept-encoding"] for _, headers in vendor.asked] == ["identity"]
