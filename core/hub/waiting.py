@@ -38,12 +38,11 @@ class HubWait:
     left_s: int
 
 
-def told_wait_s(headers: Mapping[str, str], now_unix_s: float) -> float | None:
+def told_wait_s(headers: Mapping[str, str]) -> float | None:
     """How long an answer asks to wait, in seconds; None when it does not, or in no sensible number.
 
     Args:
         headers: of an answer: `RateLimit` where nothing remains, else `Retry-After`, seconds or a date.
-        now_unix_s: the time of the answer.
     """
     limits = _LIMIT.findall(headers.get("RateLimit", "")[:_MAX_HEADER_CHARACTERS])
     spent = [int(seconds) for remaining, seconds in limits if int(remaining) == 0]
@@ -53,11 +52,20 @@ def told_wait_s(headers: Mapping[str, str], now_unix_s: float) -> float | None:
     seconds = digits(after, 0, _MAX_TOLD_S)
     if seconds is not None or not after.endswith("GMT"):
         return seconds
+    until_unix_s = _unix_s(after)
+    if until_unix_s is None:
+        return None
+    # From the hub's clock to the hub's clock: ours may be hours off.
+    now_unix_s = _unix_s(headers.get("Date", "").strip()[:_MAX_HEADER_CHARACTERS])
+    left_s = until_unix_s - (time.time() if now_unix_s is None else now_unix_s)
+    return float(max(0, math.ceil(left_s))) if left_s <= _MAX_TOLD_S else None
+
+
+def _unix_s(date: str) -> float | None:
     try:
-        left_s = parsedate_to_datetime(after).timestamp() - now_unix_s
+        return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None
-    return float(max(0, math.ceil(left_s))) if left_s <= _MAX_TOLD_S else None
 
 
 def asked_wait_s(error: RKDeckError) -> float | None:

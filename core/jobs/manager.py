@@ -214,6 +214,10 @@ class JobManager:
         return self.attach(job_id)
 
     def _start(self, folder: JobFolder, secrets: JobSecrets) -> None:
+        with FileLock(folder.starting_file):
+            self._start_locked(folder, secrets)
+
+    def _start_locked(self, folder: JobFolder, secrets: JobSecrets) -> None:
         self._wait_for_former(folder.id)
         survives = folder.read_spec().survives_front_end
         argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]

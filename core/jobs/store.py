@@ -6,7 +6,7 @@ HOME/jobs/deploy-261128-183000-0a1b2c/
                 (`core.jobs.order`): {..., "kind": "deploy", "params": {"board": "desk", "keep": 3, ...}, ...}
   events.jsonl  the history, only ever added to, lines like
                 {"schema": 1, "t_unix_s": 1795890600.31, "event": "state", "state": "running", "reason": "started"}
-  log.txt, lock, cancel, and what a stage keeps between its runs
+  log.txt, lock, starting, cancel, and what a stage keeps between its runs
 ```
 
 docs/job-folder.md draws it whole.
@@ -44,7 +44,7 @@ _MAX_LINE_BYTES = 32 << 20
 _TAIL_BYTES = 4 << 10
 # How the writer writes a progress line; hours of work leave tens of thousands of them.
 _PROGRESS = b'"event": "progress"'
-# A supervisor needs a moment between the intent and its lock.
+# Between the intent and the lock of who starts it lie two system calls; the rest is for a slow disk.
 _STARTING_S = 10.0
 _KILL_TIMEOUT_S = 5.0
 
@@ -80,6 +80,11 @@ class JobFolder:
     def cancel_file(self) -> Path:
         """Its presence asks for cancellation."""
         return self.path / "cancel"
+
+    @property
+    def starting_file(self) -> Path:
+        """Held (`flock`) by a front end from the intent until the supervisor has the lock."""
+        return self.path / "starting"
 
     @property
     def leaves_file(self) -> Path:
@@ -330,9 +335,10 @@ def _interrupt_if_dead(folder: JobFolder) -> bool:
     if state is not None and state.is_terminal:
         return False
     touched_s = max(folder.spec_file.stat().st_mtime, _mtime(folder.events_file))
-    # Both ways: a clock that was set back must not keep a dead job waiting.
-    starting = abs(time.time() - touched_s) < _STARTING_S
-    if state in {None, JobState.QUEUED} and starting:
+    # Both ways: a clock that was set back must not keep a dead job waiting. One that is set while a supervisor
+    # starts must not end its job either, so who starts it holds a lock meanwhile.
+    young = abs(time.time() - touched_s) < _STARTING_S
+    if state in {None, JobState.QUEUED} and (young or lock_is_held(folder.starting_file)):
         return False
     lock = FileLock(folder.lock_file)
     if not lock.try_acquire():

@@ -1,7 +1,5 @@
 """huggingface_hub's and the HTTP client's exceptions as RKDeck's errors."""
 
-import time
-
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.notes import note
 from core.base.trouble import reason_of
@@ -23,7 +21,7 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
         return RKDeckError("hub.file_not_found", what=what)
     if isinstance(error, errors.HfHubHTTPError):
         response = error.response
-        return http_error(response.status_code, told_wait_s(response.headers, time.time()), endpoint, what)
+        return http_error(response.status_code, told_wait_s(response.headers), endpoint, what)
     if isinstance(error, errors.HFValidationError):
         return RKDeckError("hub.not_found", what=what)
     import httpx2

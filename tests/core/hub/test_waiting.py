@@ -57,12 +57,19 @@ def odd() -> Iterator[OddHub]:
     ],
 )
 def test_what_a_hub_says_about_waiting(headers: dict[str, str], seconds: float | None) -> None:
-    assert told_wait_s(headers, NOW) == seconds
+    # The hub's clock counts, by its own `Date`; this computer's is of another year.
+    assert told_wait_s({"Date": formatdate(NOW, usegmt=True), **headers}) == seconds
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_any_header_is_seconds_within_bounds_or_none(limit: str, after: str) -> None:
-    found = told_wait_s({"RateLimit": limit, "Retry-After": after}, NOW)
+def test_a_date_without_the_hubs_own_is_taken_by_this_computers_clock() -> None:
+    found = told_wait_s({"Retry-After": formatdate(time.time() + 4000, usegmt=True), "Date": "soon"})
+    assert found is not None
+    assert 3000 < found <= 4001
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=300))
+def test_any_header_is_seconds_within_bounds_or_none(limit: str, after: str, date: str) -> None:
+    found = told_wait_s({"RateLimit": limit, "Retry-After": f"{after}GMT", "Date": date})
     assert found is None or 0 <= found <= 1_000_000_000
 
 
