@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
 from core.base.paths import AppPaths, resolve_home
+from core.base.temporary import temporary_folder
 from core.base.trouble import system_said
 from core.cli.main import terminal_language
 from core.cli.output import Output
@@ -79,8 +79,8 @@ def _open_demo(home: str | None) -> int:
     _check_qt()
     if home is not None:
         return _open_demo_in(Path(home).expanduser().absolute())
-    with tempfile.TemporaryDirectory(prefix="rkdeck-demo-") as folder:
-        return _open_demo_in(Path(folder))
+    with temporary_folder("demo") as folder:
+        return _open_demo_in(folder)
 
 
 def _open_demo_in(home: Path) -> int:

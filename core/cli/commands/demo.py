@@ -1,12 +1,12 @@
 """`rkdeck demo --headless`: one model through all stages, on the built-in parts, each step with its figures."""
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import RKDeckError, UsageError
 from core.base.paths import AppPaths
+from core.base.temporary import temporary_folder
 from core.cli.command import Command, Context
 from core.words import word
 
@@ -25,8 +25,8 @@ def _run(context: Context) -> int:
     home = getattr(context.options, "home", None)
     if home is not None:
         return _walk_in(context, Path(home).expanduser().absolute())
-    with tempfile.TemporaryDirectory(prefix="rkdeck-demo-") as folder:
-        return _walk_in(context, Path(folder))
+    with temporary_folder("demo") as folder:
+        return _walk_in(context, folder)
 
 
 def _walk_in(context: Context, home: Path) -> int:

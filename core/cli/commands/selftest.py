@@ -2,13 +2,12 @@
 
 import argparse
 import importlib
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from core.base.errors import RKDeckError
 from core.base.log import redact
 from core.base.paths import AppPaths
+from core.base.temporary import temporary_folder
 from core.base.trouble import system_said
 from core.cli.command import Command, Context
 from core.cli.output import Output
@@ -55,8 +54,8 @@ def _data(output: Output) -> str:
 def _database(output: Output) -> str:
     from core.base.database import Database
 
-    with tempfile.TemporaryDirectory(prefix="rkdeck-selftest-") as folder:
-        database = Database(Path(folder) / "test.sqlite3")
+    with temporary_folder("selftest") as folder:
+        database = Database(folder / "test.sqlite3")
         tables = database.query("SELECT name FROM sqlite_master WHERE type = 'table'")
         database.close()
     return output.tr("{n} tables", n=len(tables))
@@ -66,8 +65,8 @@ def _worker(output: Output) -> str:
     from core.jobs.manager import JobManager
     from core.jobs.selftest import SelftestOrder
 
-    with tempfile.TemporaryDirectory(prefix="rkdeck-selftest-") as folder:
-        paths = AppPaths(Path(folder) / "home")
+    with temporary_folder("selftest") as folder:
+        paths = AppPaths(folder / "home")
         paths.ensure()
         jobs = JobManager(paths)
         try:

@@ -105,3 +105,36 @@ def test_every_verb_in_a_home_on_a_disk_that_may_only_be_read(tmp_path: Path) ->
         for name in ("board", "library", "jobs", "download", "monitor"):
             assert says(told[name], "base.home_unusable"), told[name]
         assert house.boards() == ["desk"]
+
+
+@pytest.mark.parametrize("free_bytes", [0, 32 << 10])
+def test_every_verb_beside_a_full_folder_for_temporary_files(tmp_path: Path, free_bytes: int) -> None:
+    """None of them needs it but the self-test, whose words name it; without a byte the system's next one is taken."""
+    house = build_house(tmp_path / "house")
+    usual = call_all(house.copy(tmp_path / "usual"), tuple(calls("")))
+    with disk(tmp_path / "disk", "size=1m") as folder:
+        full = fill(folder)
+        os.truncate(full, full.stat().st_size - free_bytes)
+        told = call_all(house, tuple(calls("")), environ={"TMPDIR": str(folder)})
+        assert list(folder.iterdir()) == [full]
+    for name, call in told.items():
+        assert "Traceback" not in f"{call.out}{call.err}", f"{name} {call}"
+        if name != "selftest":
+            assert call.code == usual[name].code, f"{name} {call}"
+    said = f"{folder}, lies on a disk that is full."
+    assert (said in f"{told['selftest'].out}{told['selftest'].err}") == (free_bytes > 0), told["selftest"]
+    assert (told["selftest"].code == 0) == (free_bytes == 0)
+
+
+def test_a_demo_without_room_for_it_names_the_folder_and_what_helps(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "size=3m") as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "gui.main", "demo", "--headless"],
+            cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert list(folder.iterdir()) == []
+    assert done.returncode == 1
+    assert done.stderr.count("rkdeck: ") == 1
+    assert f"rkdeck: The folder for temporary files, {folder}, lies on a disk that is full." in done.stderr
+    assert "set TMPDIR" in done.stderr
+    assert "report" not in done.stderr
