@@ -84,7 +84,7 @@ def adopt(
     )
     candidate = Candidate(base, inspection, usual_context=usual_context, there_bytes=size)
     # The checks first: hashing takes a while. The digest only names the places in the store.
-    unknown = LocalModel(Path(base), "0" * 64, size, base.removesuffix(".rkllm"))
+    unknown = LocalModel(Path(base), "0" * 64, size, posixpath.splitext(base)[0])
     plan_deployment(candidate, unknown, seen, board=board, name=name, force=force)
     model = LocalModel(unknown.path, _digest(session, path, size), size, unknown.title)
     plan = plan_deployment(candidate, model, seen, board=board, name=name, force=force)

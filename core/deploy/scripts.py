@@ -139,7 +139,7 @@ sync
 # $1 folder. Prints SIZE, a tab and the path of every model file in it and in the two levels below.
 FIND = r"""
 [ -d "$1" ] || exit 75
-find "$1" -maxdepth 3 -type f -name '*.rkllm' 2>/dev/null | while IFS= read -r f; do
+find "$1" -maxdepth 3 -type f -iname '*.rkllm' 2>/dev/null | while IFS= read -r f; do
  [ -f "$f" ] && ls -ln "$f" | { read -r _ _ _ _ b _; printf '%s\t%s\n' "$b" "$f"; }
 done
 exit 0

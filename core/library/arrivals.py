@@ -12,9 +12,8 @@ from core.hub.order import DownloadOrder
 from core.library.library import Library
 from core.library.records import LibraryFile
 from core.model.facts import load_local_facts, why_no_source
-from core.model.files import weight_files
+from core.model.files import is_ready_made, weight_files
 
-_CONVERTED = ".rkllm"
 # Told of files that are not there, which may be because they were not wanted.
 _ABSENT = frozenset({"estimate.no_config", "estimate.missing_shard"})
 
@@ -35,11 +34,11 @@ def enter_download(
         "hub": parse_id(plan.repo).hub, "endpoint": order.endpoint, "repo": plan.repo, "commit": plan.commit,
         **({"left_out": left_out_json(left_out)} if left_out else {}),
     }  # fmt: skip
-    converted = [file for file in fetched if file.name.endswith(_CONVERTED)]
+    converted = [file for file in fetched if is_ready_made(file.name)]
     others = [
         LibraryFile(file.name, file.size_bytes, file.sha256)
         for file in fetched
-        if not file.name.endswith(_CONVERTED)
+        if not is_ready_made(file.name)
     ]
     earlier = _earlier_files(library, folder, plan, {file.name for file in others})
     is_source = weight_files(file.name for file in others).is_source
@@ -77,5 +76,5 @@ def _earlier_files(
     return tuple(
         file
         for file in item.files
-        if file.name not in names and not file.name.endswith(_CONVERTED) and (folder / file.name).is_file()
+        if file.name not in names and not is_ready_made(file.name) and (folder / file.name).is_file()
     )

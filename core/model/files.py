@@ -257,6 +257,11 @@ def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
     return _choose_below(listed, here) or _choose_form(listed) or WeightFiles("none")
 
 
+def is_ready_made(name: str) -> bool:
+    """Whether a file by its name is one a board runs: the rule of every list, download and door."""
+    return name.lower().endswith(".rkllm")
+
+
 def _choose_form(names: list[str]) -> WeightFiles | None:
     """The converted files among some, of the kind that is nearest to a board."""
     forms: tuple[WeightsKind, ...] = ("rkllm", "gguf", "onnx")

@@ -13,6 +13,7 @@ from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source
+from core.model.files import is_ready_made
 from core.model.inspect import Inspection
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
@@ -80,7 +81,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     from core.hub.download import plan_download
 
     detail = services.hubs.of(repo).details(repo, revision)
-    rkllm_files = tuple(file for file in detail.files if file.path.lower().endswith(".rkllm"))
+    rkllm_files = tuple(file for file in detail.files if is_ready_made(file.path))
     facts: ModelFacts | None = None
     download_bytes: int | None = None
     problem: RKDeckError | None = None

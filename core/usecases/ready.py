@@ -1,7 +1,7 @@
 """Ready-made .rkllm files on the Hub: looked at before the download, judged for a board, sent there in one step."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from core.boards.doctor.examination import Examination
 from core.fitness.candidate import Candidate, Holdings
@@ -61,11 +61,11 @@ def judge_ready(
         board: its name, or what people call one of the catalogue.
         held: which files are there; None where nobody looked.
     """
-    name = report.file.path.rpartition("/")[2]
+    name = PurePosixPath(report.file.path)
     candidate = Candidate(
-        name,
+        name.name,
         report.inspection,
-        title=name.removesuffix(".rkllm"),
+        title=name.stem,
         need=report.need,
         usual_context=report.usual_context,
         sha256=report.file.sha256,

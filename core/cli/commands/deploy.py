@@ -15,6 +15,7 @@ from core.cli.models import existing_path, is_path
 from core.cli.parsing import tr
 from core.deploy.plan import renaming
 from core.jobs.manager import JobHandle
+from core.model.files import is_ready_made
 from core.usecases import deployment as use
 
 Outcome = RKDeckError | dict[str, JsonValue]
@@ -226,7 +227,7 @@ def _configure_adopt(parser: argparse.ArgumentParser) -> None:
 def _adopt(context: Context) -> int:
     options, services, tr = context.options, context.services, context.output.tr
     board = services.boards.get(options.board)
-    if options.path is not None and options.path.endswith(".rkllm"):
+    if options.path is not None and is_ready_made(options.path):
         context.output.note(tr("the board is computing the file's checksum ..."))
         now = use.adopt(services, board.name, options.path, name=options.name, force=options.force)
         renamed = renaming(options.name, now.name)

@@ -30,6 +30,7 @@ from tests.support.models import write_random_model
 
 MIB = 1 << 20
 NAME = "Tiny_W8A8_RK3588_ctx256.rkllm"
+LOUD = "Tiny_W8A8_RK3588_ctx256_again.RKLLM"
 OTHER = "Huge_W8A8_RK3588.rkllm"
 TAGS = ["rkllm", "base_model:some/base"]
 
@@ -43,6 +44,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHub]:
     size = next(row.file_bytes for row in rows if row.dtype == "w8a8")
     assert size is not None
     real_file(made / NAME, size - 32)
+    real_file(made / LOUD, size - 32)
     real_file(made / OTHER, 3 * size)
     (made / NOTES).write_text(json.dumps({"tags": TAGS}))
     with DemoHub({"some/made": made, "some/base": base}) as hub:
@@ -55,11 +57,11 @@ def services(paths: AppPaths, address: DemoHub) -> Iterator[Services]:
         yield services
 
 
-def bring(services: Services) -> Path:
+def bring(services: Services, name: str = NAME) -> Path:
     """The file as a download leaves it in the library."""
-    job = hub.start_model_download(services, "some/made", include=[NAME])
+    job = hub.start_model_download(services, "some/made", include=[name])
     result = services.jobs.attach(job).result(60)
-    return Path(str(result["path"])) / NAME
+    return Path(str(result["path"])) / name
 
 
 @pytest.mark.parametrize("mib", [512, 1000, 1300, 1700, 4096])
@@ -88,9 +90,19 @@ def test_a_file_is_judged_alike_before_and_after_it_came(services: Services, mib
     assert plan_deployment(found, model, seen, board="desk", force=True).judgement.memory == before.memory
 
 
+def test_a_file_is_ready_made_in_capitals_too(services: Services) -> None:
+    path = bring(services, LOUD)
+    assert [(item.kind, item.path) for item in library.list_items(services)] == [("rkllm", path)]
+    detail = services.hub.details("some/made")
+    (file,) = (file for file in detail.files if file.path == LOUD)
+    report = ready.inspect_ready(services, detail, file)
+    assert report.need is not None
+    assert deployment.inspect_for_drop(services, path).need == report.need
+
+
 def test_a_file_that_cannot_be_made_of_its_base_is_guessed(services: Services) -> None:
     detail = services.hub.details("some/made")
-    assert set(needs_of(services, detail, detail.files)) == {NAME}
+    assert set(needs_of(services, detail, detail.files)) == {NAME, LOUD}
 
 
 def test_without_ready_made_files_the_hub_is_asked_nothing_more(services: Services, address: DemoHub) -> None:
