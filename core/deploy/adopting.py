@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
@@ -14,7 +15,10 @@ from core.deploy.layout import Deployment, Origin
 from core.deploy.plan import LocalModel, plan_deployment
 from core.deploy.records import FoundFile
 from core.fitness.candidate import Candidate
+from core.library.library import Library
+from core.library.records import LibraryItem
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
+from core.model.need import ServedNeed
 from core.remote.session import RemoteResult, SshSession
 
 _GONE = 75
@@ -53,6 +57,7 @@ def adopt(
     board: str,
     name: str | None = None,
     force: bool = False,
+    library: Library,
     usual_context: int,
 ) -> Deployment:
     """Hash a model file on the board, give it a place in the store and make it current.
@@ -67,6 +72,7 @@ def adopt(
         board: its name, for messages.
         name: of the deployment; None: made from the file's name.
         force: go on where a check can be overridden.
+        library: what is known of the files on this computer, one of which this may be.
         usual_context: of the user's, in tokens, for a file that does not tell its own.
 
     Raises:
@@ -83,17 +89,27 @@ def adopt(
         base,
     )
     candidate = Candidate(base, inspection, usual_context=usual_context, there_bytes=size)
-    # The checks first: hashing takes a while. The digest only names the places in the store.
+    maybe = library.models_of(size)
     unknown = LocalModel(Path(base), "0" * 64, size, posixpath.splitext(base)[0])
-    plan_deployment(candidate, unknown, seen, board=board, name=name, force=force)
+    if not maybe:
+        # The checks first: hashing takes a while. Where this may be a file of the library, only the digest tells
+        # whether its need is known.
+        plan_deployment(candidate, unknown, seen, board=board, name=name, force=force)
     model = LocalModel(unknown.path, _digest(session, path, size), size, unknown.title)
-    plan = plan_deployment(candidate, model, seen, board=board, name=name, force=force)
+    same = tuple(item for item in maybe if item.files[0].sha256 == model.sha256)
+    plan = plan_deployment(_as(candidate, same), model, seen, board=board, name=name, force=force)
     result = session.run(scripts.LINK, [path, plan.blob], timeout_s=_TIMEOUT_S)
     if result.exit_status == _GONE:
         raise _no_such_file(session, path)
     if result.exit_status:
         raise _failed(session, path, result)
-    return activate(session, plan, Origin())
+    return activate(session, plan, Origin(repo=same[0].repo, revision=same[0].revision) if same else Origin())
+
+
+def _as(candidate: Candidate, items: tuple[LibraryItem, ...]) -> Candidate:
+    """The file as one of the library's, with the first need that is known."""
+    needs = (ServedNeed.read(item.provenance) for item in items)
+    return replace(candidate, need=next((need for need in needs if need is not None), None))
 
 
 def check_remote_path(path: str) -> str:

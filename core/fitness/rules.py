@@ -77,7 +77,8 @@ def _kind(candidate: Candidate, seen: Examination, board: str) -> Iterator[Findi
         )
     place = seen.store
     is_fat = place is not None and place.mount is not None and place.mount.filesystem in _FAT
-    if place is not None and is_fat and candidate.size_bytes > _FAT_LIMIT_BYTES:
+    # What is on the board already (on another disk, when it is adopted) is not written to this one.
+    if place is not None and is_fat and candidate.size_bytes > _FAT_LIMIT_BYTES and not candidate.is_there:
         yield finding(
             "model_file", "failed", "deploy.file_too_large_for_fat", file=shown, board=board, store=place.path
         )

@@ -61,13 +61,20 @@ class Library:
         there = _status(path)
         if there is None:
             return None
-        for item in self.list():
-            # Only those of this size are looked at: asking for every item would wait for every disk.
-            if item.kind == "rkllm" and [file.size_bytes for file in item.files] == [there.st_size]:
-                status = _status(item.path)
-                if status is not None and os.path.samestat(status, there):
-                    return item
+        # Only those of this size are looked at: asking for every item would wait for every disk.
+        for item in self.models_of(there.st_size):
+            status = _status(item.path)
+            if status is not None and os.path.samestat(status, there):
+                return item
         return None
+
+    def models_of(self, size_bytes: int) -> tuple[LibraryItem, ...]:
+        """The converted files of that size, the newest first; the digest of each is its only file's."""
+        return tuple(
+            item
+            for item in self.list()
+            if item.kind == "rkllm" and [file.size_bytes for file in item.files] == [size_bytes]
+        )
 
     def register(
         self,

@@ -221,7 +221,7 @@ def adopt(
         seen = look_over(session, found)
         found = services.boards.remember(found.name, seen.facts)
         return adopt_file(
-            session, seen, path, board=board, name=name, force=force,
+            session, seen, path, board=board, name=name, force=force, library=services.library,
             usual_context=services.settings.default_context,
         )  # fmt: skip
 

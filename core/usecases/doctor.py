@@ -85,10 +85,10 @@ def diagnose(
         ended_by(cancel or CancelToken(), session),
     ):
         seen = look_over(session, board)
+        board = services.boards.remember(name, seen.facts)
         if candidate is not None:
             candidate = candidate.held_by(read_held(session, board.store))
     seconds = time.monotonic() - began_s
-    board = services.boards.remember(name, seen.facts)
     return Diagnosis(board, seen, said_of(seen, candidate, board=name), model, seconds, time.time())
 
 

@@ -5,6 +5,7 @@ import getpass
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, UsageError
+from core.base.foreign import digits
 from core.base.names import printable
 from core.boards.doctor.findings import Finding
 from core.boards.doctor.remedies import Remedy, copy_library
@@ -21,7 +22,7 @@ _MARK_WIDTH = 8
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
     parser.add_argument("--model", type=Path, metavar="FILE")
-    parser.add_argument("--context", type=int, metavar="N")
+    parser.add_argument("--context", type=_tokens, metavar="N")
     parser.add_argument(
         "--fix",
         metavar="ID",
@@ -36,6 +37,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
     )
     parser.add_argument("--accept-host-key", metavar="SHA256:...", action="append", help=argparse.SUPPRESS)
+
+
+def _tokens(text: str) -> int:
+    """A number of tokens from `--context`; argparse words what is wrong."""
+    tokens = digits(text, 1)
+    if tokens is None:
+        raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of tokens, such as 4096")
+    return tokens
 
 
 def _run(context: Context) -> int:

@@ -61,6 +61,19 @@ def test_document(home: Path, tmp_path: Path) -> None:
     assert len(clocks["fix"]["commands"]) == len(clocks["fix"]["undo"]) == 3
 
 
+@pytest.mark.parametrize("tokens", ["0", "-5", "1e3", "4096 tokens"])
+def test_a_context_is_a_number_of_tokens(tmp_path: Path, tokens: str) -> None:
+    done = subprocess.run(
+        program(tmp_path, "doctor", "lab", f"--context={tokens}"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert f"{tokens} is not a number of tokens" in done.stderr
+
+
 def test_words(home: Path) -> None:
     done = subprocess.run(
         program(home, "doctor", "lab"), cwd=ROOT, capture_output=True, text=True, timeout=60

@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from core.base.database import Database
+from core.base.digest import sha256_of
 from core.base.errors import RefusedError, RKDeckError
 from core.base.paths import AppPaths
 from core.boards.facts import BoardFacts, Library
@@ -16,10 +19,12 @@ from core.deploy.adopting import adopt, check_remote_path, find_files
 from core.deploy.deployments import list_deployments, undeploy
 from core.deploy.layout import Deployment
 from core.fitness.sight import board_seen
+from core.library import library as models
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.boards.trees import write_tree
 from tests.core.deploy.models import real_file, simulated_file
+from tests.support.needs import need_of_bytes
 from tests.support.sshd import SERVERS, SshServer
 
 
@@ -44,7 +49,9 @@ def facts(session: SshSession, tmp_path: Path) -> BoardFacts:
 
 def take(session: SshSession, facts: BoardFacts, store: Path, path: Path, **options: object) -> Deployment:
     seen = board_seen(Board("bench", "host", store=str(store), facts=facts))
-    return adopt(session, seen, str(path), board="bench", usual_context=4096, **options)  # type: ignore[arg-type]
+    with closing(Database(path.parent / "rkdeck.sqlite")) as database:
+        known = models.Library(database, path.parent / "library")
+        return adopt(session, seen, str(path), board="bench", library=known, usual_context=4096, **options)  # type: ignore[arg-type]
 
 
 def test_file_becomes_a_deployment_without_a_second_copy(
@@ -94,6 +101,28 @@ def test_same_checks_as_for_sending(session: SshSession, facts: BoardFacts, tmp_
         assert caught.value.code == code
     assert not store.exists()
     assert take(session, facts, store, tmp_path / "m_w4a16_rk3576.rkllm", force=True).platform == "rk3576"
+
+
+def test_a_file_of_the_library_is_judged_as_when_it_is_sent(
+    session: SshSession, facts: BoardFacts, tmp_path: Path
+) -> None:
+    """Its need is known there; a file of the same size with other bytes is not it."""
+    (tmp_path / "board").mkdir()
+    file, other = tmp_path / "board/m_w8a8_rk3588.rkllm", tmp_path / "board/other_w8a8_rk3588.rkllm"
+    real_file(file)
+    real_file(other)
+    facts = replace(facts, mem_total_bytes=8 << 30)
+    with closing(Database(tmp_path / "board/rkdeck.sqlite")) as database:
+        models.Library(database, tmp_path / "board/library").register(
+            kind="rkllm", title="M", path=tmp_path / "here.rkllm", repo="some/made", revision="c" * 40,
+            files=(models.LibraryFile("here.rkllm", file.stat().st_size, sha256_of(file)),),
+            provenance=need_of_bytes(20 << 30).to_json(),
+        )  # fmt: skip
+    with pytest.raises(RefusedError, match=r"doctor\.model_memory_no"):
+        take(session, facts, tmp_path / "store", file)
+    found = take(session, facts, tmp_path / "store", file, force=True)
+    assert (found.origin.repo, found.origin.revision) == ("some/made", "c" * 40)
+    assert take(session, facts, tmp_path / "store", other).origin.repo is None
 
 
 def test_what_is_not_there(session: SshSession, facts: BoardFacts, tmp_path: Path) -> None:

@@ -141,3 +141,14 @@ def test_a_real_looking_file(tmp_path: Path) -> None:
         "model_platform": "ok", "model_dtype": "ok", "model_runtime": "warning", "model_context": "unknown",
         "model_npu": "ok", "model_memory": "ok", "model_disk": "ok",
     }  # fmt: skip
+
+
+def test_what_is_there_already_is_not_written_to_a_fat_disk() -> None:
+    """A file on the board's other disk is adopted: the store refers to it."""
+    fat = Mount("/srv", "/dev/mmcblk0p1", "vfat", "sd", True, 64 << 30, 32 << 30)
+    seen = replace(BOARD, store=StorePlace("/srv/store", True, fat, 32 << 30, 64 << 30))
+    large = replace(MODEL, inspection=replace(MODEL.inspection, size_bytes=5 << 30))
+    refused = "deploy.file_too_large_for_fat"
+    assert refused in {entry.code for entry in check(large, seen)}
+    there = replace(large, there_bytes=large.size_bytes)
+    assert refused not in {entry.code for entry in check(there, seen)}
