@@ -21,7 +21,7 @@ class DeployOrder:
         board: its name in the registry.
         file: a model file on this computer.
         name: of the deployment; None: made from the title.
-        title: what people call the model; None: the file's name without its ending.
+        title: what people call the model; None: the library's, else the file's name without its ending.
         force: override the checks that can be.
         limit_bytes_per_s: send no faster than this; None or 0: as fast as the line.
         keep: newest versions of each deployment that stay on the board; 0: all.

@@ -75,7 +75,7 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
         facts = seen.facts
         found = parts.boards.remember(board.name, facts)
         context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
-        model = _local_model(context, order)
+        model = _local_model(context, order, candidate.title)
         plan = plan_deployment(
             replace(candidate, sha256=model.sha256).held_by(read_held(link.session, found.store)),
             model,
@@ -114,8 +114,8 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
     }
 
 
-def _local_model(context: WorkerContext, order: DeployOrder) -> LocalModel:
-    """The file with its digest; `upload` notices when it changes afterwards."""
+def _local_model(context: WorkerContext, order: DeployOrder, title: str) -> LocalModel:
+    """The file with its digest, under its own title where the order has none; `upload` notices when it changes."""
     file = order.file
     try:
         size = file.stat().st_size
@@ -123,7 +123,7 @@ def _local_model(context: WorkerContext, order: DeployOrder) -> LocalModel:
     except OSError as error:
         reason = reason_of(error)
         raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
-    return LocalModel(file, digest, size, file.stem if order.title is None else order.title)
+    return LocalModel(file, digest, size, title if order.title is None else order.title)
 
 
 class _Sender:

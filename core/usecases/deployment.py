@@ -90,7 +90,7 @@ def start_deploys(
         services: the core.
         path: the file.
         boards: their names; one named twice counts once.
-        title: what people call the model; None: the file's name without its ending.
+        title: what people call the model; None: the library's, else the file's name without its ending.
         name: of the deployment; None: made from the title.
         force: go on where a check can be overridden.
         limit_bytes_per_s: for each board; None: what the settings say, 0: as fast as the line.
@@ -128,7 +128,7 @@ def deploy_order(
         services: the core.
         path: the file, where it is or will be when it is sent; absolute.
         board: its name.
-        title: what people call the model; None: the file's name without its ending.
+        title: what people call the model; None: the library's, else the file's name without its ending.
         name: of the deployment; None: made from the title.
         force: go on where a check can be overridden.
         limit_bytes_per_s: None: what the settings say, 0: as fast as the line.

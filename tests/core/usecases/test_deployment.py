@@ -495,6 +495,19 @@ def test_what_the_plan_refuses_the_job_refuses_and_force_overrides(desk: Service
     assert desk.jobs.attach(forced).result(60)["board"] == "desk"
 
 
+def test_a_file_of_the_library_has_one_name_on_every_road(desk: Services, tmp_path: Path) -> None:
+    """Dropped it is called by its title; a path on the command line names the same file, and no second deployment."""
+    path = write_tiny_model(tmp_path / "tiny.rkllm")
+    item = add_path(desk, path)
+    desk.library.register(kind="rkllm", title="Tiny one", path=path, files=item.files)
+    link = tmp_path / "link.rkllm"
+    link.symlink_to(path)
+    for way, title in ((path, use.inspect_for_drop(desk, path).title), (path, None), (link, None)):
+        (job_id,) = use.start_deploys(desk, way, ["desk"], title=title)
+        desk.jobs.attach(job_id).result(60)
+    assert {version.name for version in use.list_versions(desk, "desk")} == {"Tiny-one"}
+
+
 def test_an_unknown_board_starts_no_job_at_all(desk: Services, tmp_path: Path) -> None:
     path = write_tiny_model(tmp_path / "alice.rkllm")
     with pytest.raises(UsageError, match=r"boards\.unknown"):
