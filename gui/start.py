@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import logging
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def open_window(arguments: Sequence[str]) -> int:
     # Without a handler Python would print records to the terminal; the home's log is opened with the services.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
-        return _guarded(options)
+        return _guarded(options, output)
     except RKDeckError as error:
         with contextlib.suppress(OSError):  # a closed terminal: there is nobody to tell, the exit code stays
             output.error(error)
@@ -38,12 +39,12 @@ def open_window(arguments: Sequence[str]) -> int:
         return 0 if error.code == "window.already_open" else error.exit_code
 
 
-def _guarded(options: argparse.Namespace) -> int:
+def _guarded(options: argparse.Namespace, output: Output) -> int:
     """Open the window and stay; what nobody expected, on the way in or out, goes to the log, and out in words."""
     try:
         _check_display()
         if options.verb == "demo":
-            return _open_demo(options.home)
+            return _open_demo(options.home, output)
         return _open(AppPaths(resolve_home(options.home, os.environ)))
     except RKDeckError:
         raise
@@ -75,15 +76,15 @@ def _open(paths: AppPaths) -> int:
     return run_window(paths)
 
 
-def _open_demo(home: str | None) -> int:
+def _open_demo(home: str | None, output: Output) -> int:
     _check_qt()
     if home is not None:
-        return _open_demo_in(Path(home).expanduser().absolute())
+        return _open_demo_in(Path(home).expanduser().absolute(), output)
     with temporary_folder("demo") as folder:
-        return _open_demo_in(folder)
+        return _open_demo_in(folder, output)
 
 
-def _open_demo_in(home: Path) -> int:
+def _open_demo_in(home: Path, output: Output) -> int:
     from core.services import Services
     from core.showcase.parts import isolate_demo, prepare, running_parts
     from gui.app import WindowOptions, run_window
@@ -92,6 +93,8 @@ def _open_demo_in(home: Path) -> int:
     paths.ensure()
     with running_parts(home / "demo") as parts:
         isolate_demo(parts)
+        beside = f"HF_ENDPOINT={parts.hub_url} rkdeck search wonderland --home {shlex.quote(str(home))}"
+        output.note(output.tr("For the command line beside this window: {command}", command=beside))
 
         def ready(services: Services) -> None:
             prepare(services, parts)

@@ -11,6 +11,7 @@ from core.convert.recipe import Problem, Recipe, RecipeTarget, source_problems, 
 from core.convert.records import Toolkit
 from core.estimate.ready import need_of
 from core.jobs.manager import JobHandle
+from core.library.cached import folder_title
 from core.library.records import LibraryItem
 from core.model.facts import load_local_facts
 from core.model.shape import build_shape
@@ -38,7 +39,7 @@ def plan_conversion(
     problems = source_problems(facts) + validate(recipe, shape, toolkit, folder)
     _refuse(problems, force=force)
     making = recipe.target()
-    title = item.title if item else folder.resolve().name
+    title = item.title if item else folder_title(folder)
     target = output or _free_name(output_folder(library_folder), title, making)
     if target.exists() and not force:
         raise RefusedError("convert.output_exists", path=str(target))

@@ -1,7 +1,7 @@
 """What to change when a level of a model does not fit a board."""
 
 from core.base.notes import Note, note
-from core.base.units import GIB
+from core.base.units import format_bytes
 from core.estimate.records import Estimate, Fits, LevelEstimate
 from core.vendor.levels import get_level
 
@@ -18,7 +18,7 @@ def advise(estimate: Estimate, row: LevelEstimate) -> tuple[Note, ...]:
         advice.append(note("shorter_context", context=largest))
     other = _better_level(estimate, row)
     if other is not None and other.ram is not None:
-        advice.append(note("other_level", dtype=other.dtype, need=f"{other.ram.value / GIB:.1f}"))
+        advice.append(note("other_level", dtype=other.dtype, need=format_bytes(other.ram.value)))
     if row.supported and row.fit is not None and row.fit.verdict == "no" and row.fits is not None:
         sizes = [int(size) for size, verdict in row.fits.items() if verdict != "no"]
         if sizes:

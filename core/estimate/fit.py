@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from core.base.names import printable
 from core.base.notes import Note, note
-from core.base.units import GIB
+from core.base.units import GIB, format_bytes
 from core.estimate.constants import estimate_limits
 from core.estimate.records import Fit, Fits
 from core.vendor.platforms import context_limits
@@ -67,16 +67,16 @@ def fit_board(
         shown = "fits_now" if ram_high_bytes <= now.free_bytes and verdict == "yes" else "tight_now"
         reason = note(
             shown,
-            need=_gib(ram_high_bytes if shown == "fits_now" else ram_bytes),
-            free=_gib(now.free_bytes),
-            have=_gib(board_ram_bytes),
+            need=format_bytes(ram_high_bytes if shown == "fits_now" else ram_bytes),
+            free=format_bytes(now.free_bytes),
+            have=format_bytes(board_ram_bytes),
         )
         return Fit("yes" if shown == "fits_now" else "tight", reason, _largest_context(room, ram_at))
     known = estimate_limits()
     shown = {"yes": "fits", "tight": "tight", "no": "does_not_fit"}[verdict]
     need = ram_high_bytes if verdict == "yes" else ram_bytes
     system = known.os_desktop_bytes if verdict == "yes" else known.os_headless_bytes
-    reason = note(shown, need=_gib(need), os=_gib(system), have=_gib(board_ram_bytes))
+    reason = note(shown, need=format_bytes(need), os=format_bytes(system), have=format_bytes(board_ram_bytes))
     return Fit(verdict, reason, _largest_context(room, ram_at))
 
 
@@ -91,13 +91,13 @@ def judge_memory(ram_bytes: int, ram_high_bytes: int, have_bytes: int) -> Fits:
 
 
 def _busy(ram_bytes: int, board_ram_bytes: int, now: BoardNow) -> Note:
-    need, free, have = _gib(ram_bytes), _gib(now.free_bytes), _gib(board_ram_bytes)
+    need, free, have = format_bytes(ram_bytes), format_bytes(now.free_bytes), format_bytes(board_ram_bytes)
     if now.served is None:
         return note("busy", need=need, free=free, have=have)
     served = printable(now.served, 60)
     if now.served_bytes is None:
         return note("busy_serving", need=need, free=free, have=have, model=served)
-    held = _gib(now.served_bytes)
+    held = format_bytes(now.served_bytes)
     return note("busy_serving_holds", need=need, free=free, have=have, model=served, held=held)
 
 
@@ -113,7 +113,3 @@ def _largest_context(room_bytes: int, ram_at: Callable[[int], int]) -> int | Non
         else:
             high = middle - 1
     return low * bounds.multiple
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / GIB:.1f}"

@@ -136,11 +136,15 @@ def other_weights(weights: WeightsKind | None, quantization: str | None) -> Note
 def _group_reason(shape: ModelShape, group_size: int) -> Note | None:
     inputs = estimate_limits().groups_divide_inputs
     layer = shape.indivisible_by(group_size, inputs=inputs)
-    if layer is None:
+    return None if layer is None else group_refusal(layer.name, layer.outputs, layer.inputs, group_size)
+
+
+def group_refusal(tensor: str, outputs: int, inputs: int, group_size: int) -> Note | None:
+    """Return why the toolkit makes no groups of this size of a linear weight (outputs, inputs); None when it does."""
+    size, dimension = (inputs, "inputs") if estimate_limits().groups_divide_inputs else (outputs, "outputs")
+    if size % group_size == 0:
         return None
-    size, dimension = (layer.inputs, "inputs") if inputs else (layer.outputs, "outputs")
-    tensor = printable(layer.name)
-    return note("group", group=group_size, size=size, dimension=dimension, tensor=tensor)
+    return note("group", group=group_size, size=size, dimension=dimension, tensor=printable(tensor))
 
 
 def _row(question: _Question, level: Level) -> LevelEstimate:

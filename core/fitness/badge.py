@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.base.notes import Note, note
-from core.base.units import GIB
+from core.base.units import format_bytes
 from core.boards.doctor.findings import Verdict
 from core.estimate.constants import guess_constants
 from core.estimate.fit import judge_memory
@@ -133,5 +133,5 @@ def _guess(parameters: int, level: Level, context: int, board_ram_bytes: int | N
     if board_ram_bytes is not None:
         at_best, at_worst = judge_memory(low, low, board_ram_bytes), judge_memory(high, high, board_ram_bytes)
         verdict = at_best if at_best == at_worst else None
-    reason = note("guess", low=f"{low / GIB:.1f}", high=f"{high / GIB:.1f}")
+    reason = note("guess", low=format_bytes(low), high=format_bytes(high))
     return Badge(verdict, level.name, middle, low, high, False, reason)

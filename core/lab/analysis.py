@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.names import printable
+from core.estimate.table import group_refusal
 from core.lab.errors import LevelError, Measurer, TensorErrors
 from core.lab.records import TensorRef
 from core.lab.scheme import analysed_levels, scheme_of
@@ -20,7 +21,11 @@ Done = Callable[[TensorErrors], None]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A level that some tensor cannot take, and why: `lab.group_does_not_fit` or `lab.beyond_float16`."""
+    """A level that some tensor cannot take, and why.
+
+    Attributes:
+        problem: `lab.toolkit_refuses`, `lab.group_does_not_fit` or `lab.beyond_float16`.
+    """
 
     dtype: str
     problem: RKDeckError
@@ -178,6 +183,11 @@ def why_not(ref: TensorRef, level: Level) -> RKDeckError:
     scheme, name = scheme_of(level), printable(ref.name)
     if scheme is None or scheme.divides(ref.inputs):
         return RKDeckError("lab.beyond_float16", tensor=name, level=level.name)
+    assert scheme.group_size is not None
+    # What the toolkit refuses as well is told as the estimate tells it; the lab's own bound is another dimension.
+    refused = group_refusal(ref.name, ref.outputs, ref.inputs, scheme.group_size)
+    if refused is not None:
+        return RKDeckError("lab.toolkit_refuses", reason=refused.to_json())
     return RKDeckError("lab.group_does_not_fit", tensor=name, group_size=scheme.group_size, inputs=ref.inputs)
 
 

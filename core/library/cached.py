@@ -54,6 +54,12 @@ def cached_from(folder: Path) -> tuple[str | None, str | None]:
     return root.removeprefix("models--").replace("--", "/", 1), commit
 
 
+def folder_title(folder: Path) -> str:
+    """What a model in a folder is called: a snapshot's folder has a commit's name, and is called as its repository."""
+    repo, _ = cached_from(folder.resolve())
+    return folder.resolve().name if repo is None else repo.rpartition("/")[2]
+
+
 def check_links(snapshot: Path, files: Iterable[Path]) -> None:
     """Check that a snapshot's links stay in its repository's cache folder; other folders may link where they want.
 

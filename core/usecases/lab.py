@@ -15,7 +15,8 @@ from core.lab.remote import HubWeights
 from core.lab.scheme import Scheme, analysed_levels
 from core.lab.store import folder_key, item_key, stamp_of
 from core.lab.suggest import Suggestion, suggest
-from core.lab.weights import Place, open_folder
+from core.lab.weights import Place, TensorRef, open_folder
+from core.library.cached import folder_title
 from core.library.records import LibraryItem
 from core.model.facts import why_no_source
 from core.services import Services
@@ -63,7 +64,7 @@ def analyse_model(services: Services, source: LibraryItem | Path) -> "JobHandle"
     refusal = why_no_source(weights.facts)
     if refusal is not None:
         raise refusal
-    title = source.title if isinstance(source, LibraryItem) else folder.resolve().name
+    title = source.title if isinstance(source, LibraryItem) else folder_title(folder)
     return services.submit(AnalyzeOrder(folder, key, title))
 
 

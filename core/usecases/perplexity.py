@@ -12,13 +12,14 @@ from core.convert.calibration import check_calibration
 from core.convert.host import measure_host
 from core.convert.plan import calls
 from core.convert.recipe import Recipe
-from core.estimate.table import support_reason
+from core.estimate.table import group_refusal, support_reason
 from core.lab.perplexity import texts
 from core.lab.perplexity.figures import DEFAULT_WINDOW, PerplexityResult, spans
 from core.lab.perplexity.fingerprint import fingerprint
 from core.lab.perplexity.order import Engine, PerplexityOrder
 from core.lab.perplexity.records import PerplexityRun
 from core.lab.perplexity.texts import LabText, text_file
+from core.library.cached import folder_title
 from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.shape import ModelShape, build_shape
@@ -120,7 +121,7 @@ def measure(
     order = PerplexityOrder(
         source=folder.absolute(),
         item=item.id if item else None,
-        title=item.title if item else folder.resolve().name,
+        title=item.title if item else folder_title(folder),
         revision=item.revision if item else None,
         fingerprint=fingerprint(folder),
         text_name=text.name,
@@ -200,6 +201,10 @@ def _check_levels(facts: ModelFacts, shape: ModelShape, levels: tuple[Level, ...
     for level in levels:
         bad = shape.indivisible_by(level.group_size, inputs=True) if level.group_size else None
         if bad is not None:
+            assert level.group_size is not None
+            refused = group_refusal(bad.name, bad.outputs, bad.inputs, level.group_size)
+            if refused is not None:
+                raise RefusedError("lab.toolkit_refuses", reason=refused.to_json())
             raise RefusedError(
                 "perplexity.group_size",
                 tensor=bad.name, group_size=level.group_size, inputs=bad.inputs,

@@ -115,7 +115,7 @@ def show_estimate(context: Context, estimate: "Estimate", measured: "PerplexityR
 def _row(out: Output, row: "LevelEstimate", measured: "PerplexityRun | None") -> tuple[str, ...]:
     level = row.to_json()
     refused = ""
-    if not row.supported and row.kind != "reference":
+    if not row.supported:
         refused = note_text(row.reason, out.language) if row.reason else out.tr("not supported")
     return (
         row.dtype,

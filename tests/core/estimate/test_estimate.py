@@ -276,7 +276,7 @@ def test_fit_on_boards() -> None:
     large = row("Qwen3-4B", "w8a8", board_ram_bytes=4 * GIB)
     assert large.fits == {"4": "no", "8": "yes", "16": "yes", "32": "yes"}
     assert (known(large.fit).verdict, known(large.fit).largest_context) == ("no", None)
-    assert "4.0 GiB on the board" in note_text(known(large.fit).reason)
+    assert "4.00 GiB on the board" in note_text(known(large.fit).reason)
     assert row("Qwen3-4B", "w8a8").fit is None
     refused = known(row("Qwen3-4B", "w4a16", board_ram_bytes=32 * GIB).fit)
     assert (refused.verdict, refused.reason.code) == ("no", "toolkit_refuses")

@@ -351,7 +351,7 @@ def test_what_stands_in_the_way_now_is_named() -> None:
     where = Board("desk", "host", store="/srv/store", facts=busy.facts)
     now = judge_drop(FILE, where, BoardStatus(where, (), None, (), None, (), 0.0, busy))
     assert (now.verdict, now.refusals) == ("warning", ())
-    assert "stop Other-7B first, it holds 6.0 GiB" in word(now.worst.statement)[0]
+    assert "stop Other-7B first, it holds 6.00 GiB" in word(now.worst.statement)[0]
 
 
 @pytest.mark.parametrize(

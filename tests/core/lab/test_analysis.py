@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from core.base.errors import RKDeckError
+from core.estimate.table import estimate_model
 from core.lab.analysis import Analysis, analyse
 from core.lab.energy import energy_per_bit, token_energy
 from core.lab.errors import LevelError, TensorErrors
@@ -20,7 +21,7 @@ from core.model.shape import build_shape
 from core.quantization.approximate import approximate, measure
 from core.vendor.levels import get_level
 from core.vendor.platforms import get_platform
-from core.words import word
+from core.words import note_text, word
 from tests.support.checkpoints import Q_PROJ, normal, write_model
 
 DEMO = Path(__file__).parents[3] / "resources" / "demo" / "wonderland-1m"
@@ -56,7 +57,16 @@ def test_the_whole_is_the_sum_over_all_linear_weights(demo: Analysis) -> None:
 
 def test_levels_whose_groups_do_not_fit_are_left_out_with_the_tensor(demo: Analysis) -> None:
     assert [left.dtype for left in demo.left_out] == ["w8a8_g256", "w8a8_g512"]
-    assert all("384 inputs" in word(left.problem)[0] for left in demo.left_out)
+    assert all("mlp.down_proj.weight" in word(left.problem)[0] for left in demo.left_out)
+
+
+def test_a_level_that_the_toolkit_refuses_is_refused_with_the_reason_of_the_estimate(demo: Analysis) -> None:
+    estimate = estimate_model(load_local_facts(DEMO), get_platform("rk3588"), context=512)
+    for left in demo.left_out:
+        row = estimate.row(left.dtype)
+        assert row is not None
+        assert row.reason is not None
+        assert note_text(row.reason) in word(left.problem)[0]
 
 
 def test_what_groups_buy_grows_as_they_shrink(demo: Analysis) -> None:

@@ -259,7 +259,7 @@ def test_results_of_other_weights_are_marked(services: Services, tmp_path: Path)
         (PerplexityOptions(prompt="  "), "perplexity.bad_option"),
         (PerplexityOptions(prompt="x" * 9000), "perplexity.bad_option"),
         (PerplexityOptions(answer_tokens=0), "perplexity.bad_option"),
-        (PerplexityOptions(("w8a8_g512",)), "perplexity.group_size"),
+        (PerplexityOptions(("w8a8_g512",)), "lab.toolkit_refuses"),
         (PerplexityOptions(engine="torch"), "perplexity.no_python"),
     ],
 )
