@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import RefusedError
-from core.base.units import GIB
 from core.convert.recipe import Problem
 from core.estimate.memory import convert_host_ram_bytes, file_bytes
 from core.model.shape import ModelShape
@@ -68,13 +67,11 @@ def host_problems(host: Host, need: Need, folder: Path) -> tuple[Problem, ...]:
     problems = []
     disk, free = need.disk_bytes, host.disk_free_bytes
     if disk is not None and free is not None and disk > free:
-        error = RefusedError(
-            "convert.disk_short", folder=str(folder), needed_gib=_gib(disk), free_gib=_gib(free)
-        )
+        error = RefusedError("convert.disk_short", folder=str(folder), needed_bytes=disk, free_bytes=free)
         problems.append(Problem("error", error))
     ram, available = need.ram_bytes, host.ram_available_bytes
     if ram is not None and available is not None and ram > available:
-        error = RefusedError("convert.host_ram_short", needed_gib=_gib(ram), available_gib=_gib(available))
+        error = RefusedError("convert.host_ram_short", needed_bytes=ram, available_bytes=available)
         problems.append(Problem("warning", error))
     return tuple(problems)
 
@@ -88,7 +85,3 @@ def _free_bytes(folder: Path) -> int | None:
         except OSError:
             return None
     return None
-
-
-def _gib(size_bytes: int) -> float:
-    return round(size_bytes / GIB, 2)

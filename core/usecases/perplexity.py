@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
-from core.base.units import GIB
 from core.convert.calibration import check_calibration
 from core.convert.host import measure_host
 from core.convert.plan import calls
@@ -313,6 +312,6 @@ def _check_memory(services: Services, shape: ModelShape) -> None:
     if available_bytes is not None and available_bytes < needed_bytes:
         raise RefusedError(
             "perplexity.not_enough_memory",
-            needed_gib=round(needed_bytes / GIB, 1),
-            available_gib=round(available_bytes / GIB, 1),
+            needed_bytes=needed_bytes,
+            available_bytes=available_bytes,
         )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from core.base.errors import JsonValue
+from core.base.units import format_bytes
 from core.words.filling import fill
 from core.words.language import PLAIN
 from core.words.tables import table
@@ -49,7 +50,19 @@ def value_word(fact: str, value: JsonValue, language: str = PLAIN) -> JsonValue:
 def fill_worded(template: str, facts: Mapping[str, JsonValue], language: str) -> str:
     """Put facts into a template, their values in the language's words."""
     worded = {name: value_word(name, value, language) for name, value in facts.items()}
-    return fill(template, worded, unknown_word(language))
+    return fill(template, {**worded, **_sizes(facts)}, unknown_word(language))
+
+
+def _sizes(facts: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The facts that are sizes (their names end in `_bytes`) as people read them; exact where they would look alike."""
+    sizes = {
+        name: value
+        for name, value in facts.items()
+        if name.endswith("_bytes") and isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    shown = {name: format_bytes(size) for name, size in sizes.items()}
+    alike = len(set(shown.values())) < len(set(sizes.values()))
+    return {name: f"{size} B" if alike else shown[name] for name, size in sizes.items()}
 
 
 @cache

@@ -252,14 +252,15 @@ def test_what_is_unknown_stays_unknown(ready: Services, item: LibraryItem) -> No
     assert forecast(cores=1).tokens_per_s is None
 
 
-def test_a_host_too_small_is_told_in_gib(paths: AppPaths) -> None:
+def test_a_host_too_small_is_told_with_sizes(paths: AppPaths) -> None:
     need = Need(ram_bytes=33 * GIB, disk_bytes=9 * GIB)
     small = Host(ram_bytes=16 * GIB, ram_available_bytes=12 * GIB, disk_free_bytes=5 * GIB)
     disk, ram = host_problems(small, need, paths.library)
     assert (disk.severity, disk.error.code) == ("error", "convert.disk_short")
-    assert disk.error.facts == {"folder": str(paths.library), "needed_gib": 9.0, "free_gib": 5.0}
+    assert disk.error.facts == {"folder": str(paths.library), "needed_bytes": 9 * GIB, "free_bytes": 5 * GIB}
     assert (ram.severity, ram.error.code) == ("warning", "convert.host_ram_short")
-    assert ram.error.facts == {"needed_gib": 33.0, "available_gib": 12.0}
+    assert "9.00 GiB" in word(disk.error)[0]
+    assert ram.error.facts == {"needed_bytes": 33 * GIB, "available_bytes": 12 * GIB}
     assert (disk.remedy, ram.remedy) == (None, None)
     assert host_problems(Host(33 * GIB, 33 * GIB, 9 * GIB), need, paths.library) == ()
     assert host_problems(Host(None, None, None), need, paths.library) == ()

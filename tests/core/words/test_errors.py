@@ -203,6 +203,21 @@ def test_only_one_place_takes_the_words_of_the_system() -> None:
     assert takers == ["core/base/opening.py", "core/base/trouble.py", "core/hub/facts_cache.py"]
 
 
+def test_sizes_are_told_in_the_unit_that_fits_and_exactly_where_they_would_look_alike() -> None:
+    def told(needed: int, free: int) -> str:
+        return word(RKDeckError("convert.disk_short", folder="/x", needed_bytes=needed, free_bytes=free))[0]
+
+    assert told(3 << 30, 40 << 20) == "The file will have 3.00 GiB; /x has 40.0 MiB free."
+    assert told(50 << 10, 0) == "The file will have 50.0 KiB; /x has 0 B free."
+    assert told(1 << 30, (1 << 30) - 1) == "The file will have 1073741824 B; /x has 1073741823 B free."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_names_a_unit_behind_a_size(language: str) -> None:
+    for code, message, hint in _texts(language):
+        assert not re.search(r"_(?:bytes|gib)\} (?:bytes|[KMGT]iB)", message + hint), code
+
+
 def test_why_a_connection_ended_is_spanish() -> None:
     reason = "nothing came from it for 60 s"
     error = RKDeckError("remote.closed", host="h", port=22, reason=reason)
