@@ -138,6 +138,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> Note | None:
+    noted = getattr(error, "noted", None)  # an exception of ours that a library carries on
+    if isinstance(noted, Note):
+        return noted
     if isinstance(error, JSONDecodeError):
         return note("not_json", line=error.lineno, column=error.colno)
     if isinstance(error, tomllib.TOMLDecodeError):

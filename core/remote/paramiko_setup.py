@@ -11,6 +11,8 @@ import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
+from core.base.notes import note
+
 LOG_CHANNEL = "rkdeck.ssh"
 _MAX_GREETING_BYTES = 32 << 10
 _GREETING_SHOWN_BYTES = 200
@@ -20,6 +22,18 @@ _FIRST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
 # A question takes less than this; a way that has no room for it is stuck or busy, and hears of its end otherwise.
 _ROOM_BYTES = 4096
+
+
+class SilenceError(EOFError):
+    """Nothing came from the other side for too long; paramiko takes it for the end of the connection.
+
+    Attributes:
+        noted: the same as a code with facts (`core.base.trouble.reason_of`).
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"nothing came for {seconds:g} s")
+        self.noted = note("silence", seconds=f"{seconds:g}")
 
 
 @dataclass(slots=True)
@@ -104,7 +118,7 @@ class DeadlinePacketizer(Packetizer):
         if watch is None or now < watch.due_s:
             return
         if watch.asked >= watch.most:
-            raise EOFError(f"nothing came from it for {watch.interval_s * (watch.most + 1):g} s")
+            raise SilenceError(watch.interval_s * (watch.most + 1))
         watch.asked, watch.due_s = watch.asked + 1, now + watch.interval_s
         watch.ask()
 

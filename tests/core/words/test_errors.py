@@ -219,7 +219,7 @@ def test_no_sentence_names_a_unit_behind_a_size(language: str) -> None:
 
 
 def test_why_a_connection_ended_is_spanish() -> None:
-    reason = "nothing came from it for 60 s"
+    reason = note("silence", seconds="60").to_json()
     error = RKDeckError("remote.closed", host="h", port=22, reason=reason)
     assert "no llegó nada durante 60 s" in word_error(error, "es")[0]
 
