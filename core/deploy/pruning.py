@@ -3,15 +3,18 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from core.base.errors import RKDeckError
 from core.base.foreign import MAX_BYTES, digits
 from core.deploy import scripts
 from core.deploy.deployments import list_versions
-from core.deploy.layout import Deployment
-from core.deploy.records import Blob, Pruning
+from core.deploy.layout import Deployment, partial_path
+from core.deploy.records import Blob, Part, Pruning
 from core.remote.session import SshSession
+from core.transfer.discard import discard_part
 
+_PART = re.compile(r"([0-9a-f]{64})\.partial")
 _BLOB = re.compile(r"(([0-9a-f]{64})\.(?:rkllm|file))(\.gone\.[0-9]+)?")
 _TIMEOUT_S = 120.0
 
@@ -56,14 +59,27 @@ def plan_pruning(
 def prune(
     session: SshSession, store: str, keep: int, budget_bytes: int = 0, *, dry_run: bool = False
 ) -> Pruning:
-    """Remove what `plan_pruning` chooses; the board checks again that nobody needs it.
+    """Remove what `plan_pruning` chooses, and old parts; the board checks again that nobody needs them.
 
     Returns:
         What was removed, or with `dry_run` would be.
 
     Raises:
-        RKDeckError: `deploy.list_failed`, `deploy.prune_failed`.
+        RKDeckError: `deploy.list_failed`, `deploy.prune_failed`, and what removing a part raises
+            (`core.transfer.discard`).
     """
+    parts = _old_parts(session, store)
+    if not dry_run:
+        parts = tuple(
+            part for part in parts if discard_part(session, partial_path(store, part.sha256), part.size_bytes)
+        )
+    done = _prune_whole(session, store, keep, budget_bytes, dry_run=dry_run)
+    freed = done.freed_bytes + sum(part.size_bytes for part in parts)
+    return replace(done, parts=parts, freed_bytes=freed)
+
+
+def _prune_whole(session: SshSession, store: str, keep: int, budget_bytes: int, *, dry_run: bool) -> Pruning:
+    """`prune`, as far as versions and whole files go."""
     blobs = _blobs(session, store)
     plan = plan_pruning(list_versions(session, store), blobs, keep, budget_bytes)
     if dry_run or not (plan.versions or plan.blobs or any(blob.aside for blob in blobs)):
@@ -116,3 +132,14 @@ def _blobs(session: SshSession, store: str) -> list[Blob]:
             size = 0 if words[4] == "link" or links > 1 else size
             found.append(Blob(match[1], match[2], size, words[3] == "old", match[3] is not None))
     return found
+
+
+def _old_parts(session: SshSession, store: str) -> tuple[Part, ...]:
+    result = session.run(scripts.OLD_PARTS, [store], timeout_s=_TIMEOUT_S)
+    found = []
+    for line in result.text.splitlines():
+        name, _, told = line.partition("\t")
+        match, size = _PART.fullmatch(name), digits(told, high=MAX_BYTES)
+        if match is not None and size is not None:
+            found.append(Part(match[1], size))
+    return tuple(found)

@@ -36,6 +36,14 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a broken-off upload left, and nobody went on with for a week by the board's clock."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pruning:
     """What is, or would be, removed.
 
@@ -44,18 +52,26 @@ class Pruning:
         blobs: files nobody refers to then.
         freed_bytes: on the board's disk.
         kept_bytes: of the store's files that stay.
+        parts: of uploads that nobody goes on with.
     """
 
     versions: tuple[Deployment, ...]
     blobs: tuple[Blob, ...]
     freed_bytes: int
     kept_bytes: int
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to remove."""
+        return not (self.versions or self.blobs or self.parts)
 
     def to_json(self) -> dict[str, JsonValue]:
         """The document of `rkdeck prune --json`."""
         return {
             "versions": [{"name": entry.name, "version": entry.version} for entry in self.versions],
             "blobs": [blob.name for blob in self.blobs],
+            "parts": [part.sha256 for part in self.parts],
             "freed_bytes": self.freed_bytes,
             "kept_bytes": self.kept_bytes,
         }

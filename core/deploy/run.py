@@ -182,5 +182,5 @@ def _tidy(context: WorkerContext, session: SshSession, store: str, order: Deploy
     except RKDeckError as error:
         tell(context.log, RKDeckError("deploy.not_tidied", cause=error.to_json()), "warning")
         return
-    if done.versions or done.blobs:
+    if not done.is_empty:
         context.step("pruned", versions=len(done.versions), freed_bytes=done.freed_bytes)

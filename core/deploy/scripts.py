@@ -111,6 +111,16 @@ for f in *; do
 done
 """
 
+# $1 STORE. Prints NAME and SIZE of the parts that nobody wrote to for a week, by the board's own clock, with a tab.
+OLD_PARTS = r"""
+LC_ALL=C; export LC_ALL
+cd "$1/incoming" 2>/dev/null || exit 0
+for f in *.partial; do
+ [ -f "$f" ] && [ ! -L "$f" ] && [ -n "$(find "./$f" -mmin +10080 2>/dev/null)" ] || continue
+ ls -ln "./$f" | { read -r _ _ _ _ b _; printf '%s\t%s\n' "$f" "$b"; }
+done
+"""
+
 # $1 STORE, then v:NAME/VERSION for versions and b:FILE for blobs. What is current and what somebody needs stays,
 # whatever is asked for: it may have changed meanwhile. Prints what was removed.
 PRUNE = (

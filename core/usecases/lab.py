@@ -15,7 +15,7 @@ from core.lab.remote import HubWeights
 from core.lab.scheme import Scheme, analysed_levels
 from core.lab.store import folder_key, item_key, stamp_of
 from core.lab.suggest import Suggestion, suggest
-from core.lab.weights import Place, TensorRef, open_folder
+from core.lab.weights import Place, open_folder
 from core.library.cached import folder_title
 from core.library.records import LibraryItem
 from core.model.facts import why_no_source

@@ -266,7 +266,7 @@ def _prune(context: Context) -> int:
         context.output.text(f"{entry.name} {entry.version}")
     tr = context.output.tr
     facts = {
-        "versions": len(done.versions), "files": len(done.blobs), "board": board.name,
+        "versions": len(done.versions), "files": len(done.blobs) + len(done.parts), "board": board.name,
         "size": format_bytes(done.freed_bytes),
     }  # fmt: skip
     context.output.text(

@@ -152,7 +152,7 @@ class DeploymentsPanel(QWidget):
     def _on_counted(self, pruning: Pruning) -> None:
         self._counting = False
         self._on_selected()
-        if not pruning.versions and not pruning.blobs:
+        if pruning.is_empty:
             self._desk.notice(tr("Nothing on {board} is old enough to go.", board=self.board))
             return
         names = ", ".join(sorted({printable(version.name, 60) for version in pruning.versions}))

@@ -14,8 +14,11 @@ from core.deploy.pruning import plan_pruning, prune
 from core.deploy.records import Blob
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
+from core.transfer.discard import discard_part
+from core.transfer.receiving import Receiver
 from tests.core.deploy.test_deployments import deploy
 from tests.support.sshd import SERVERS, SshServer
+from tests.support.waiting import wait_until
 
 GIB = 1 << 30
 
@@ -150,3 +153,63 @@ def test_what_is_live_stays_while_two_tidy_up_at_once(
     assert errors == []
     assert list_versions(session, str(tmp_path)) == [live]
     assert [path.name for path in (tmp_path / "blobs").iterdir()] == [f"{live.sha256}.rkllm"]
+
+
+WEEK_S = 7 * 86400
+
+
+def _part(store: Path, letter: str, age_s: float) -> Path:
+    part = store / "incoming" / f"{letter * 64}.partial"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(b"x" * 1000)
+    os.utime(part, (part.stat().st_mtime - age_s,) * 2)
+    return part
+
+
+def test_parts_that_nobody_went_on_with_for_a_week_go(session: SshSession, tmp_path: Path) -> None:
+    store = tmp_path / "a $(touch owned) store"
+    old, young = _part(store, "a", WEEK_S + 3600), _part(store, "b", WEEK_S - 3600)
+    dead = Path(f"{_part(store, 'c', 2 * WEEK_S)}.lock")  # its sender was killed with the connection
+    dead.mkdir()
+    (dead / "owner").write_text("999999 1 somebody\n")
+    notes = store / "incoming" / "notes.partial"
+    notes.write_text("somebody's own")
+    os.utime(notes, (1, 1))
+    before = sorted(store.rglob("*"))
+    plan = prune(session, str(store), 0, dry_run=True)
+    assert sorted(store.rglob("*")) == before
+    done = prune(session, str(store), 0)
+    assert done == plan
+    assert ([part.sha256[0] for part in done.parts], done.freed_bytes) == (["a", "c"], 2000)
+    assert sorted((store / "incoming").iterdir()) == [young, notes]
+    assert not old.exists()
+    assert prune(session, str(store), 0).is_empty
+    assert not list(tmp_path.rglob("owned"))
+
+
+def test_a_part_that_another_computer_is_sending_stays_however_old_it_looks(
+    session: SshSession, server: SshServer, paths: AppPaths, tmp_path: Path
+) -> None:
+    """A board without a battery wakes up years ago: what arrives before its clock is set looks old."""
+    store, part = tmp_path, _part(tmp_path, "d", 0)
+    with server.connect(HostKeys(paths.known_hosts)) as other:
+        arguments = [str(part), "5000", "d" * 64, "0", "", "other"]
+        sender = Receiver(other, str(part), "receive.sh", arguments)
+        have = sender.have(5000)
+        assert have is not None
+        sender.begin(have.size_bytes)
+        os.utime(part, (1, 1))
+        assert [found.size_bytes for found in prune(session, str(store), 0, dry_run=True).parts] == [1000]
+        done = prune(session, str(store), 0)
+        assert done.is_empty
+        assert part.read_bytes() == b"x" * 1000
+        sender.close()
+
+
+def test_a_part_that_grew_since_it_was_listed_stays(session: SshSession, tmp_path: Path) -> None:
+    part = _part(tmp_path, "e", 2 * WEEK_S)
+    assert not discard_part(session, str(part), 999)
+    assert part.read_bytes() == b"x" * 1000
+    wait_until(lambda: list(part.parent.iterdir()) == [part], what="the script lets go of the part")
+    assert discard_part(session, str(part), 1000)
+    assert list(part.parent.iterdir()) == []
