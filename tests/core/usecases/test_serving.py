@@ -243,6 +243,26 @@ def test_a_silent_runtime_is_left_at_once(demo_desk: Desk) -> None:
         assert time.monotonic() - began < 1
 
 
+_TRICKLE = r"""
+c.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+for _ in range(400):
+    c.sendall(b": still here\n\n")
+    time.sleep(0.05)
+"""
+
+
+def test_a_runtime_that_only_keeps_the_line_open_is_left_when_it_is_called_off(demo_desk: Desk) -> None:
+    asked = Path(demo_desk.listener(_TRICKLE).state_file + ".asked")
+    token, heard = CancelToken(), list[str]()
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(use.ask, demo_desk.services, "desk", HELLO, on_text=heard.append, cancel=token)
+        wait_until(asked.exists)
+        token.cancel()
+        with pytest.raises(CancelledError, match=r"base\.cancelled"):
+            asking.result(10)
+    assert heard == []
+
+
 @pytest.mark.parametrize("what", ["serve", "ask"])
 def test_what_was_called_off_before_does_not_begin(demo_desk: Desk, what: str) -> None:
     token = CancelToken()
