@@ -35,6 +35,16 @@ def model_facts(services: Services, model: str, revision: str | None = None) -> 
     return fetch_model_facts(services.hubs.of(model), model, revision)
 
 
+def model_file(services: Services, text: str) -> Path:
+    """A model file on this computer: a path, or what the library holds under that title or id.
+
+    Raises:
+        UsageError: `cli.path_missing`.
+    """
+    item = None if is_path(text) else services.library.find(usual_id(text), "rkllm")
+    return item.path if item is not None else existing_path(text)
+
+
 def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | None]:
     """The folder of a source model: a path, or what the library holds under that Hub id.
 

@@ -11,7 +11,7 @@ from core.base.units import MAX_WHOLE, format_bytes, format_duration, format_rat
 from core.boards.records import Board
 from core.cli.command import Command, Context
 from core.cli.following import run_job
-from core.cli.models import existing_path, is_path
+from core.cli.models import model_file
 from core.cli.parsing import tr
 from core.deploy.plan import renaming
 from core.jobs.manager import JobHandle
@@ -61,7 +61,7 @@ def _is_short_number(text: str) -> bool:
 
 def _run(context: Context) -> int:
     options, services = context.options, context.services
-    path, title = _file(context, options.file)
+    path = model_file(services, options.file)
     boards = [services.boards.get(name) for name in dict.fromkeys(options.boards)]
     refused = _refused_beforehand(context, path, boards)
     if len(refused) == len(boards):
@@ -71,7 +71,6 @@ def _run(context: Context) -> int:
         services,
         path,
         [board.name for board in boards],
-        title=title,
         name=options.name,
         force=options.force,
         limit_bytes_per_s=options.limit,
@@ -130,17 +129,6 @@ def _conclude(context: Context, board: Board, outcome: Outcome) -> int:
 
         serve(context, board, str(outcome["name"]))
     return 0
-
-
-def _file(context: Context, text: str) -> tuple[Path, str | None]:
-    if is_path(text):
-        return existing_path(text), None
-    from core.hub.addresses import usual_id
-
-    item = context.services.library.find(usual_id(text), "rkllm")
-    if item is None:
-        return existing_path(text), None
-    return item.path, item.title
 
 
 def _configure_list(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,8 @@ from core.boards.doctor.findings import Finding
 from core.boards.doctor.remedies import Remedy, copy_library
 from core.cli.asking import accepting, agrees, read_secret, somebody_is_there
 from core.cli.command import Command, Context
+from core.cli.models import model_file
+from core.cli.parsing import tr
 from core.usecases import doctor as use
 from core.usecases.doctor import Diagnosis
 from core.vendor.releases import RuntimeRelease
@@ -21,7 +23,7 @@ _MARK_WIDTH = 8
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", metavar="BOARD")
-    parser.add_argument("--model", type=Path, metavar="FILE")
+    parser.add_argument("--model", metavar="FILE")
     parser.add_argument("--context", type=_tokens, metavar="N")
     parser.add_argument(
         "--fix",
@@ -43,18 +45,21 @@ def _tokens(text: str) -> int:
     """A number of tokens from `--context`; argparse words what is wrong."""
     tokens = digits(text, 1)
     if tokens is None:
-        raise argparse.ArgumentTypeError(f"{printable(text)} is not a number of tokens, such as 4096")
+        raise argparse.ArgumentTypeError(
+            tr("{text} is not a number of tokens, such as 4096", text=printable(text))
+        )
     return tokens
 
 
 def _run(context: Context) -> int:
     options = context.options
+    model = model_file(context.services, options.model) if options.model is not None else None
     diagnosis = accepting(
         context,
         lambda accepted: use.diagnose(
             context.services,
             options.board,
-            options.model,
+            model,
             context=options.context,
             accept_fingerprint=accepted,
         ),

@@ -122,5 +122,5 @@ def test_what_makes_no_sense(home: Path, tmp_path: Path) -> None:
         home, "doctor", "lab", "--fix", "library", "--library", str(tmp_path / "x86.so"), "--yes", exit_code=3
     )
     assert document["error"]["code"] == "doctor.not_a_library"
-    document = rkdeck(home, "doctor", "lab", "--model", str(tmp_path / "none.rkllm"), exit_code=1)
-    assert document["error"]["code"] == "convert.unreadable"
+    document = rkdeck(home, "doctor", "lab", "--model", str(tmp_path / "none.rkllm"), exit_code=2)
+    assert document["error"]["code"] == "cli.path_missing", "as `rkdeck deploy` says"

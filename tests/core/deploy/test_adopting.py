@@ -20,6 +20,7 @@ from core.deploy.deployments import list_deployments, undeploy
 from core.deploy.layout import Deployment
 from core.fitness.sight import board_seen
 from core.library import library as models
+from core.library.records import LibraryFile
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.boards.trees import write_tree
@@ -115,7 +116,7 @@ def test_a_file_of_the_library_is_judged_as_when_it_is_sent(
     with closing(Database(tmp_path / "board/rkdeck.sqlite")) as database:
         models.Library(database, tmp_path / "board/library").register(
             kind="rkllm", title="M", path=tmp_path / "here.rkllm", repo="some/made", revision="c" * 40,
-            files=(models.LibraryFile("here.rkllm", file.stat().st_size, sha256_of(file)),),
+            files=(LibraryFile("here.rkllm", file.stat().st_size, sha256_of(file)),),
             provenance=need_of_bytes(20 << 30).to_json(),
         )  # fmt: skip
     with pytest.raises(RefusedError, match=r"doctor\.model_memory_no"):
