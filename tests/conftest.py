@@ -20,6 +20,8 @@ from core.base.signals import usual_signals
 from tests.crash_report import CrashReport
 
 _GRACE_S = 5.0
+# Threads of torch that wait for each other sleep: spinning, they keep a busy machine from those they wait for.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A busy machine is no bug: time is watched by the bench, not by hypothesis.
 settings.register_profile("rkdeck", deadline=None)
 settings.load_profile("rkdeck")

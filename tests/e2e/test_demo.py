@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[2]
 STEPS = [
     "found",
@@ -28,7 +29,7 @@ STEPS = [
 def _demo(home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "gui.main", "demo", "--headless", "--home", str(home), *options],
-        cwd=ROOT, capture_output=True, text=True, timeout=150,
+        cwd=ROOT, capture_output=True, text=True, timeout=380,
     )  # fmt: skip
 
 

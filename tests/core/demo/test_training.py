@@ -63,6 +63,7 @@ def test_digests_cover_every_other_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_few_steps_write_a_whole_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("torch", reason="torch is not installed (dependency group `model`)")
     pytest.importorskip("transformers", reason="transformers is not installed (group `model`)")
