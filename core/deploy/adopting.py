@@ -58,7 +58,6 @@ def adopt(
     name: str | None = None,
     force: bool = False,
     library: Library,
-    usual_context: int,
 ) -> Deployment:
     """Hash a model file on the board, give it a place in the store and make it current.
 
@@ -73,7 +72,6 @@ def adopt(
         name: of the deployment; None: made from the file's name.
         force: go on where a check can be overridden.
         library: what is known of the files on this computer, one of which this may be.
-        usual_context: of the user's, in tokens, for a file that does not tell its own.
 
     Raises:
         RefusedError: `deploy.bad_remote_path`, and what `plan_deployment` raises.
@@ -88,7 +86,7 @@ def adopt(
         size,
         base,
     )
-    candidate = Candidate(base, inspection, usual_context=usual_context, there_bytes=size)
+    candidate = Candidate(base, inspection, there_bytes=size)
     maybe = library.models_of(size)
     unknown = LocalModel(Path(base), "0" * 64, size, posixpath.splitext(base)[0])
     if not maybe:

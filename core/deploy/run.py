@@ -8,7 +8,6 @@ from typing import Protocol
 
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RKDeckError
-from core.base.settings import Settings
 from core.base.trouble import reason_of
 from core.boards.records import Board
 from core.boards.registry import BoardRegistry
@@ -42,11 +41,6 @@ class DeployParts(Protocol):
         """The boards the user added."""
         ...
 
-    @property
-    def settings(self) -> Settings:
-        """The user's."""
-        ...
-
     def connect(self, board: Board, *, password: str | None = None) -> SshSession:
         """Open a session to a board, with this password, else with the one kept for it."""
         ...
@@ -67,7 +61,7 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
     """
     started = time.monotonic()
     board = parts.boards.get(order.board)
-    candidate = look_at(parts.library, order.file, usual_context=parts.settings.default_context)
+    candidate = look_at(parts.library, order.file)
     with Link(lambda: parts.connect(board, password=context.secrets.board_password)) as link:
         # The doctor's reading and not the probe's: it is one round trip, too, and tells the library's exact
         # release and who holds memory now, so that what the doctor fails is refused here by the same facts.

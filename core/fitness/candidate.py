@@ -45,7 +45,6 @@ class Candidate:
         need: when served, estimated when its model's shape was known (at its conversion, or on its hub); None when
             nobody knew it.
         context: the user wants, in tokens; None: the one it was built for.
-        usual_context: of the user's, in tokens, for a file that does not tell the one it was built for.
         sha256: hexadecimal, where the library or its hub knows it.
         there_bytes: of it are on the board already and need not be sent; None where that is not known.
     """
@@ -55,7 +54,6 @@ class Candidate:
     title: str = ""
     need: ServedNeed | None = None
     context: int | None = None
-    usual_context: int = field(kw_only=True)
     sha256: str | None = None
     there_bytes: int | None = None
 
@@ -75,13 +73,8 @@ class Candidate:
         return replace(self, there_bytes=there)
 
 
-def look_at(library: Library, path: Path, *, usual_context: int) -> Candidate:
+def look_at(library: Library, path: Path) -> Candidate:
     """Look at a file on this computer; reads its first and last bytes only, and never waits for a pipe.
-
-    Args:
-        library: what is known of the files here.
-        path: the file.
-        usual_context: of the user's, in tokens, for a file that does not tell its own.
 
     Raises:
         RefusedError: `deploy.not_a_file` for folders, pipes and devices.
@@ -102,6 +95,5 @@ def look_at(library: Library, path: Path, *, usual_context: int) -> Candidate:
         inspection=inspection,
         title=item.title if item is not None else path.stem,
         need=ServedNeed.read(item.provenance) if item is not None else None,
-        usual_context=usual_context,
         sha256=item.files[0].sha256 if item is not None else None,
     )

@@ -14,7 +14,7 @@ from core.estimate.records import Basis, Fit, Fits, Number
 from core.fitness.candidate import Candidate
 from core.fitness.sight import board_now
 from core.transfer.upload import RESERVE_BYTES
-from core.vendor.platforms import load_platforms
+from core.vendor.platforms import context_limits, load_platforms
 
 # Free on the disk after the file arrived, as a share of the whole: less is tight.
 _TIGHT_SHARE = 0.10
@@ -55,7 +55,7 @@ def memory_need(candidate: Candidate, seen: Examination) -> MemoryNeed | None:
         basis: Basis = "calibrated" if need.calibrated else "extrapolated"
         ram = Number(need.ram_bytes, need.ram_low_bytes, need.ram_high_bytes, basis)
     elif known.get((inspection.platform or "").lower()) or known.get(seen.facts.soc or ""):
-        context = candidate.context or inspection.max_context or candidate.usual_context
+        context = candidate.context or inspection.max_context or context_limits().usual
         ram = guess_ram(inspection.size_bytes, context)
     else:
         return None

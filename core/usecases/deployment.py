@@ -28,7 +28,7 @@ def inspect_for_drop(services: Services, path: Path) -> Candidate:
     Raises:
         RefusedError, RKDeckError: as `core.fitness.candidate.look_at`.
     """
-    return look_at(services.library, path, usual_context=services.settings.default_context)
+    return look_at(services.library, path)
 
 
 def judge_drop(
@@ -220,10 +220,7 @@ def adopt(
     with services.connect(found) as session:
         seen = look_over(session, found)
         found = services.boards.remember(found.name, seen.facts)
-        return adopt_file(
-            session, seen, path, board=board, name=name, force=force, library=services.library,
-            usual_context=services.settings.default_context,
-        )  # fmt: skip
+        return adopt_file(session, seen, path, board=board, name=name, force=force, library=services.library)
 
 
 def prune(

@@ -78,7 +78,7 @@ def diagnose(
         UsageError: `boards.unknown`; RefusedError, RKDeckError: as connecting, probing and inspecting do.
     """
     board = services.boards.get(name)
-    candidate = _candidate(services, model, context) if model is not None else None
+    candidate = replace(look_at(services.library, model), context=context) if model is not None else None
     began_s = time.monotonic()
     with (
         services.connect(board, accept_fingerprint) as session,
@@ -109,13 +109,8 @@ def check_file(
     board = status.board
     if board.store is None or status.seen is None:
         raise RefusedError("boards.no_store", name=board.name, user=board.user)
-    candidate = _candidate(services, path, context).held_by(status.held)
+    candidate = replace(look_at(services.library, path), context=context).held_by(status.held)
     return check_model(candidate, status.seen, board=board.name)
-
-
-def _candidate(services: Services, path: Path, context: int | None) -> Candidate:
-    looked = look_at(services.library, path, usual_context=services.settings.default_context)
-    return replace(looked, context=context)
 
 
 def apply_remedy(

@@ -11,7 +11,7 @@ from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
 from core.model.need import ServedNeed
 from core.services import Services
 from core.usecases.fitting import cached_facts
-from core.vendor.platforms import load_platforms
+from core.vendor.platforms import context_limits, load_platforms
 
 # Of a repository with more of them the need of the others stays unknown: each costs two requests before the download.
 _MOST_FILES = 32
@@ -41,15 +41,12 @@ def base_facts(services: Services, base: str | None) -> ModelFacts | None:
         return None
 
 
-def need_of_ready(
-    base: ModelFacts | None, inspection: Inspection, *, usual_context: int
-) -> ServedNeed | None:
+def need_of_ready(base: ModelFacts | None, inspection: Inspection) -> ServedNeed | None:
     """What a file needs that is said to be made of a model; None when the file or the model does not tell enough.
 
     Args:
         base: facts of that model, None when they are not known.
         inspection: of the file.
-        usual_context: in tokens, for a file that does not tell its own.
     """
     platform = load_platforms().get((inspection.platform or "").lower())
     if base is None or platform is None or inspection.dtype is None:
@@ -57,7 +54,7 @@ def need_of_ready(
     try:
         return need_of(
             base, platform, inspection.dtype, cores=inspection.npu_cores, size_bytes=inspection.size_bytes,
-            context=inspection.max_context or usual_context,
+            context=inspection.max_context or context_limits().usual,
         )  # fmt: skip
     except RKDeckError:  # a base of a kind that is not estimated
         return None
@@ -75,7 +72,7 @@ def needs_of(services: Services, detail: ModelDetail, files: Iterable[RepoFile])
             inspection = inspect_repo_file(services, detail, file)
         except RKDeckError:  # the download tells what is wrong with the file, or with the line
             continue
-        need = need_of_ready(facts, inspection, usual_context=services.settings.default_context)
+        need = need_of_ready(facts, inspection)
         if need is not None:
             needs[file.path] = need
     return needs

@@ -22,7 +22,6 @@ class ReadyReport:
     Attributes:
         base: id of the model it was made from, as its repository says; None when it does not say.
         need: on a board, by the base; None when it is not known, cannot be read or cannot be the base.
-        usual_context: in tokens, for a file that does not tell its own.
     """
 
     repo: str
@@ -31,7 +30,6 @@ class ReadyReport:
     inspection: Inspection
     base: str | None
     need: ServedNeed | None
-    usual_context: int
 
 
 def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> ReadyReport:
@@ -41,9 +39,8 @@ def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> Re
         RKDeckError: as the Hub answers for the file itself; a base that cannot be read is left out.
     """
     inspection = inspect_repo_file(services, detail, file)
-    context = services.settings.default_context
-    need = need_of_ready(base_facts(services, detail.base), inspection, usual_context=context)
-    return ReadyReport(detail.repo, detail.commit, file, inspection, detail.base, need, context)
+    need = need_of_ready(base_facts(services, detail.base), inspection)
+    return ReadyReport(detail.repo, detail.commit, file, inspection, detail.base, need)
 
 
 def judge_ready(
@@ -67,7 +64,6 @@ def judge_ready(
         report.inspection,
         title=name.stem,
         need=report.need,
-        usual_context=report.usual_context,
         sha256=report.file.sha256,
     )
     return judge(candidate.held_by(held), seen, board=board)

@@ -84,11 +84,12 @@ class Platform:
 
 @dataclass(frozen=True, slots=True)
 class ContextLimits:
-    """What the toolkit accepts as max_context, in tokens."""
+    """What the toolkit accepts as max_context, in tokens; `usual` is what a file has whose maker said nothing."""
 
     min: int
     max: int
     multiple: int
+    usual: int
 
     def allows(self, context: int) -> bool:
         """Whether the toolkit takes this context."""
@@ -121,6 +122,7 @@ def context_limits() -> ContextLimits:
         min=tomldata.integer(table, "min", _FILE),
         max=tomldata.integer(table, "max", _FILE),
         multiple=tomldata.integer(table, "multiple", _FILE),
+        usual=tomldata.integer(table, "usual", _FILE),
     )
 
 

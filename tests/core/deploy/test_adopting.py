@@ -52,7 +52,7 @@ def take(session: SshSession, facts: BoardFacts, store: Path, path: Path, **opti
     seen = board_seen(Board("bench", "host", store=str(store), facts=facts))
     with closing(Database(path.parent / "rkdeck.sqlite")) as database:
         known = models.Library(database, path.parent / "library")
-        return adopt(session, seen, str(path), board="bench", library=known, usual_context=4096, **options)  # type: ignore[arg-type]
+        return adopt(session, seen, str(path), board="bench", library=known, **options)  # type: ignore[arg-type]
 
 
 def test_file_becomes_a_deployment_without_a_second_copy(

@@ -36,7 +36,7 @@ def plan(
     force: bool = False,
 ) -> DeployPlan:
     model = LocalModel(Path("/x/model.rkllm"), SHA, size_bytes, title)
-    candidate = Candidate("model.rkllm", replace(inspection, size_bytes=size_bytes), usual_context=4096)
+    candidate = Candidate("model.rkllm", replace(inspection, size_bytes=size_bytes))
     seen = board_seen(Board("kitchen", "host", store=store, facts=facts))
     return plan_deployment(candidate, model, seen, board="kitchen", name=name, force=force)
 

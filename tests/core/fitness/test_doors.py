@@ -40,7 +40,7 @@ FACTS = replace(
 INSPECTION = Inspection(
     "rkllm", 2 * GIB, toolkit_version="1.3.0", platform="rk3588", dtype="w8a8", max_context=4096, npu_cores=3
 )
-FILE = Candidate(NAME, INSPECTION, "Qwen3", need=need_of_bytes(3 * GIB, GIB), usual_context=4096)
+FILE = Candidate(NAME, INSPECTION, "Qwen3", need=need_of_bytes(3 * GIB, GIB))
 SIMULATED = replace(FILE, inspection=replace(INSPECTION, kind="rkllm-simulated"))
 
 
@@ -133,8 +133,7 @@ def remembered(candidate: Candidate, seen: Examination) -> Answer:
 def ready(candidate: Candidate, seen: Examination) -> Answer:
     """The same file on the Hub, where its need is known by its base model."""
     file = RepoFile(candidate.name, candidate.size_bytes, None, candidate.sha256)
-    usual = candidate.usual_context
-    report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.need, usual)
+    report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.need)
     found = judge_ready(report, seen, board="desk", held=held(candidate))
     refused = found.refused(force=False)
     return Answer(
@@ -208,7 +207,7 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
     "room for the half that is missing": (
         replace(unknown_need(), sha256=SHA, there_bytes=GIB), board("1.3.0", free_bytes=3 * GIB // 2), "warning", None,
     ),
-    "no context told": (replace(unknown_need(max_context=None), usual_context=16384), BOARD, "warning", None),
+    "no context told": (unknown_need(max_context=None), BOARD, "warning", None),
     "a board that hides its chip": (
         unknown_need(), board("1.3.0", soc=None), "failed", "doctor.model_soc_unknown",
     ),

@@ -31,7 +31,7 @@ BOARD = Examination(
 INSPECTION = Inspection(
     "rkllm", 2 * GIB, toolkit_version="1.3.0", platform="rk3588", dtype="w8a8", max_context=4096, npu_cores=3
 )
-MODEL = Candidate("Qwen3-1.7B.rkllm", INSPECTION, need=need_of_bytes(3 * GIB, int(1.7e9)), usual_context=4096)
+MODEL = Candidate("Qwen3-1.7B.rkllm", INSPECTION, need=need_of_bytes(3 * GIB, int(1.7e9)))
 
 
 def board(**facts: object) -> Examination:
@@ -136,7 +136,7 @@ def test_a_real_looking_file(tmp_path: Path) -> None:
     path = real_file(tmp_path / "Qwen3-W8A8-rk3588.rkllm")
     inspection = inspect_file(path)
     assert not inspection.problems
-    found = check(Candidate(path.name, inspection, usual_context=4096))
+    found = check(Candidate(path.name, inspection))
     assert {entry.check: entry.verdict for entry in found} == {
         "model_platform": "ok", "model_dtype": "ok", "model_runtime": "warning", "model_context": "unknown",
         "model_npu": "ok", "model_memory": "ok", "model_disk": "ok",

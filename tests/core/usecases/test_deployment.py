@@ -47,7 +47,7 @@ REAL = Inspection(
 SIMULATED = replace(REAL, kind="rkllm-simulated")
 SHA = "ab" * 32
 NAME = "Qwen3-4B_W8A8_RK3588.rkllm"
-FILE = Candidate(NAME, REAL, "Qwen3-4B", need=need_of_bytes(4 * GIB), usual_context=4096, sha256=SHA)
+FILE = Candidate(NAME, REAL, "Qwen3-4B", need=need_of_bytes(4 * GIB), sha256=SHA)
 
 EMPTY = BoardStatus(BOARD, (), None, (), DISK, (), 0.0, held=Holdings())
 

@@ -80,6 +80,9 @@ def test_a_file_is_judged_alike_before_and_after_it_came(services: Services, mib
     assert before.memory is not None
     assert not before.memory.guessed
     path = bring(services)
+    # The file does not tell its context, and is none the longer for what its user prefers by now.
+    services.settings = replace(services.settings, default_context=16384)
+    assert ready.inspect_ready(services, detail, file) == report
     found = deployment.inspect_for_drop(services, path)
     assert found.need == report.need
     after = deployment.judge_drop(found, where)
@@ -117,7 +120,7 @@ def test_a_job_carries_it(services: Services) -> None:
     services.jobs.attach(job).result(60)
     order = DownloadOrder.from_json(services.jobs.attach(job).record().spec.params)
     facts = cached_facts(services, services.hub.details("some/base"))
-    need = need_of(facts, get_platform("rk3588"), "w8a8", context=256)
+    need = need_of(facts, get_platform("rk3588"), "w8a8", context=4096)
     assert need is not None
     assert order.needs == {NAME: need}
     (item,) = library.list_items(services)
