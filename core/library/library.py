@@ -21,6 +21,9 @@ from core.library.records import FORMERLY, Kind, LibraryFile, LibraryItem
 from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import CONFIG_NAME, shapeless, weight_files
 
+# Entries of RKDeck 0.1.0 have none.
+_WRITTEN = "written_unix_us"
+
 
 class Library:
     """The items of one home folder."""
@@ -56,7 +59,7 @@ class Library:
     def model_at(self, path: Path) -> LibraryItem | None:
         """The converted file that lies there, whichever way leads to it (a link, `..`, a second name).
 
-        None also when another file lies in its place by now.
+        None also when another file lies in its place by now: of another size, or written at another time.
         """
         there = _status(path)
         if there is None:
@@ -65,7 +68,7 @@ class Library:
         for item in self.models_of(there.st_size):
             status = _status(item.path)
             if status is not None and os.path.samestat(status, there):
-                return item
+                return item if item.provenance.get(_WRITTEN, _written(there)) == _written(there) else None
         return None
 
     def models_of(self, size_bytes: int) -> tuple[LibraryItem, ...]:
@@ -95,6 +98,9 @@ class Library:
         _text(path)
         kept = tuple(files)
         size_bytes = sum(file.size_bytes for file in kept)
+        status = _status(path) if kind != "source" else None
+        if status is not None:
+            provenance = {**(provenance or {}), _WRITTEN: _written(status)}
         with self._database.transaction() as connection:
             row = connection.execute("SELECT * FROM library_items WHERE path = ?", (str(path),)).fetchone()
             item_id: str = row["id"] if row else uuid4().hex[:12]
@@ -229,6 +235,11 @@ class Library:
             provenance=members(row["provenance"]),
             files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
         )
+
+
+def _written(status: os.stat_result) -> int:
+    """When a file was last written to, by its own file system's clock: only compared with itself."""
+    return status.st_mtime_ns // 1000
 
 
 def _status(path: Path) -> os.stat_result | None:

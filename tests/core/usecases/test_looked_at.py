@@ -79,6 +79,15 @@ def test_the_library_knows_its_own_by_whatever_way_leads_to_it(
     assert use.inspect_for_drop(services, Path(copy)).sha256 is None
 
 
+def test_another_file_of_the_same_size_is_not_the_librarys(services: Services, tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny.rkllm")
+    item = add_path(services, path)
+    assert use.inspect_for_drop(services, path).sha256 == item.files[0].sha256
+    later = item.created_unix_s + 60
+    os.utime(path, (later, later))  # as whoever wrote another one there left it
+    assert use.inspect_for_drop(services, path).sha256 is None
+
+
 @pytest.mark.parametrize("value", [True, "12345", 0, -1, 1.5, None])
 def test_a_need_that_is_no_number_of_bytes_is_unknown(
     services: Services, tmp_path: Path, value: bool | str | float | None
