@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.hub.addresses import DEFAULT_HUB, check_endpoint
-from core.hub.hubs import find_token
+from core.hub.hubs import find_entry, find_token
 from core.services import Services
 
 TokenSource = Literal["none", "environment", "file"]
@@ -18,15 +18,18 @@ class EnvironmentFacts:
     """This installation.
 
     Attributes:
-        hub: the endpoint in use.
+        hub: the endpoint in use; `usual_hub`: where it is when nobody says otherwise.
         token: where a Hub token was found; the token itself is never shown.
+        token_variable: of the environment, that a token may be in.
         keyring: name of the keyring's backend; None: there is none, and passwords live for the session only.
     """
 
     home: Path
     logs: Path
     hub: str
+    usual_hub: str
     token: TokenSource
+    token_variable: str
     keyring: str | None
     rkdeck: str
     python: str
@@ -35,12 +38,14 @@ class EnvironmentFacts:
 
 def describe_environment(services: Services) -> EnvironmentFacts:
     """Look at this installation; nothing is sent anywhere."""
-    token = find_token(DEFAULT_HUB)
+    token, entry = find_token(DEFAULT_HUB), find_entry(DEFAULT_HUB)
     return EnvironmentFacts(
         home=services.paths.home,
         logs=services.paths.logs,
         hub=services.hubs.endpoint(),
+        usual_hub=entry.endpoint,
         token="none" if token is None else token.source,
+        token_variable=entry.token_variable,
         keyring=_keyring(),
         rkdeck=version("rkdeck"),
         python=platform.python_version(),

@@ -93,7 +93,6 @@ class SettingsPage(Page):
     def _hub_part(self) -> QWidget:
         self.endpoint = QLineEdit(self.desk.settings.value.hub_endpoint)
         self.endpoint.setObjectName("endpointField")
-        self.endpoint.setPlaceholderText("https://huggingface.co")
         self.endpoint.editingFinished.connect(self._on_endpoint)
         self.endpoint_problem = label(role="bad", wrap=True)
         self.endpoint_problem.hide()
@@ -156,11 +155,16 @@ class SettingsPage(Page):
     def _on_described(self, facts: EnvironmentFacts) -> None:
         self._facts = facts
         self.home.setText(str(facts.home))
+        self.endpoint.setPlaceholderText(facts.usual_hub)
+        variable = facts.token_variable
         self.token.setText(
             {
-                "none": tr("None found. Gated models need one in HF_TOKEN or in huggingface_hub's own file."),
-                "environment": tr("Found in HF_TOKEN."),
-                "file": tr("Found in huggingface_hub's own file."),
+                "none": tr(
+                    "None found. Gated models need one in {variable} or in the file of the Hub's own tools.",
+                    variable=variable,
+                ),
+                "environment": tr("Found in {variable}.", variable=variable),
+                "file": tr("Found in the file of the Hub's own tools."),
             }[facts.token]
         )
         self.keyring.setText(
