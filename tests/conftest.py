@@ -1,5 +1,6 @@
 """Rules for every test: no unexpected warnings in the log, no process or thread left behind."""
 
+import contextlib
 import gc
 import logging
 import os
@@ -8,7 +9,7 @@ import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -100,14 +101,12 @@ _started = _Started()
 @pytest.fixture(autouse=True)
 def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail the guilty test when it leaves a child process or a non-daemon thread behind."""
-    before_children = {process.pid for process in _children()}
+    before = {process.pid: process for process in _children()}
     before_threads = set(threading.enumerate())
     yield
     deadline = time.monotonic() + _GRACE_S
     while True:
-        children = [
-            process for process in _children() if process.pid not in before_children and _alive(process)
-        ]
+        children = [process for process in _children() if not _is_known(process, before) and _alive(process)]
         threads = [
             thread for thread in threading.enumerate() if thread not in before_threads and not thread.daemon
         ]
@@ -120,6 +119,20 @@ def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
     for process in children:
         process.kill()
     pytest.fail(f"left running: {children} {threads}")
+
+
+def _is_known(process: psutil.Process, before: Mapping[int, psutil.Process]) -> bool:
+    """Whether a process was there before the test, or belongs to a connection that was.
+
+    A server of a whole module may still be at forking when its first test begins: sshd leaves its user's session to a
+    process of its own, once whoever logged in has been told so.
+    """
+    if process.pid in before:
+        return True
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = before.get(process.ppid())
+        return parent is not None and parent.ppid() in before
+    return True
 
 
 def _children() -> list[psutil.Process]:

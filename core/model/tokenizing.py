@@ -6,6 +6,7 @@ So the library is loaded here alone, in a program that limits itself first, one 
 """
 
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -85,10 +86,18 @@ class ModelTokenizer:
         except (ValueError, TypeError) as error:
             # Over its processor time a program is ended by SIGXCPU or SIGKILL, without memory by SIGABRT or an error.
             bound = "time" if program.returncode in _TIME_SIGNALS else "memory"
+            if bound == "memory" and _has_less_than(_MEMORY_BYTES):
+                raise MemoryError from error  # it is not the file that asks for too much
             raise RefusedError("perplexity.tokenizer_beyond", file=TOKENIZER_NAME, bound=bound) from error
         if why:
             raise _bad(printable(why, limit=200))
         return answer
+
+
+def _has_less_than(memory_bytes: int) -> bool:
+    """Whether whoever started RKDeck gave it less memory (`ulimit -v`)."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return soft != resource.RLIM_INFINITY and soft < memory_bytes
 
 
 def _bad(reason: JsonValue) -> RefusedError:
@@ -97,14 +106,13 @@ def _bad(reason: JsonValue) -> RefusedError:
 
 def main() -> None:
     """The program: bounds, question and file on standard input, `[reason or "", answer]` on standard output."""
-    import resource
-
     from tokenizers import Tokenizer
 
     size = int.from_bytes(sys.stdin.buffer.read(_LENGTH_BYTES))
     memory_bytes, cpu_s, question, about = json.loads(sys.stdin.buffer.read(size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    if not _has_less_than(memory_bytes):
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     file = sys.stdin.buffer.read()
     try:

@@ -70,7 +70,9 @@ def main() -> None:
     """The program: what is asked on standard input, the answer on standard output."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY or most > MEMORY_BYTES:  # else whoever started us allows less already
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     asked = json.loads(sys.stdin.buffer.read())
     text, why, reason = "", "", ""

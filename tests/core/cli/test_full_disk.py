@@ -121,7 +121,7 @@ def test_every_verb_beside_a_full_folder_for_temporary_files(tmp_path: Path, fre
         assert "Traceback" not in f"{call.out}{call.err}", f"{name} {call}"
         if name != "selftest":
             assert call.code == usual[name].code, f"{name} {call}"
-    said = f"{folder}, lies on a disk that is full."
+    said = f"{folder}, lies on a disk that is full"
     assert (said in f"{told['selftest'].out}{told['selftest'].err}") == (free_bytes > 0), told["selftest"]
     assert (told["selftest"].code == 0) == (free_bytes == 0)
 
