@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from core.base.errors import UsageError
+from core.base.names import printable
 from core.cli.command import Command
 from core.cli.output import Output
 from core.words import PLAIN, counted, help_text, label
@@ -100,6 +101,23 @@ def _common(parser: argparse.ArgumentParser) -> None:
     # SUPPRESS lets the options stand before or after the verb without one default undoing the other.
     parser.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    # argparse would name Python's types to the reader: "invalid int value".
+    parser.register("type", int, _whole)
+    parser.register("type", float, _decimal)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(tr("{text} is not a whole number", text=printable(text))) from None
+
+
+def _decimal(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(tr("{text} is not a number", text=printable(text))) from None
 
 
 def _plural(one: str, many: str, count: int) -> str:

@@ -51,7 +51,7 @@ def _run(context: Context) -> int:
     recipe = Recipe(
         platform=options.platform,
         dtype=options.dtype,
-        context=options.context or services.settings.default_context,
+        context=services.settings.default_context if options.context is None else options.context,
         cores=options.cores,
         algorithm=options.algorithm,
         optimization=options.optimization,

@@ -43,7 +43,7 @@ def _run(context: Context) -> int:
     estimate = estimate_model(
         model_facts(services, options.model, options.revision),
         get_platform(platform_name),
-        context=options.context or services.settings.default_context,
+        context=services.settings.default_context if options.context is None else options.context,
         cores=options.cores,
         prompt=options.prompt,
         board_ram_bytes=board_ram_bytes,

@@ -1,11 +1,14 @@
 """`rkdeck search`: models on the Hub."""
 
 import argparse
+import sys
 
 from core.base.errors import JsonValue
+from core.base.foreign import number
 from core.base.names import printable
 from core.base.units import format_count
 from core.cli.command import Command, Context
+from core.cli.parsing import tr
 from core.fitness.badge import Badge
 from core.fitness.target import FitTarget
 from core.usecases import fitting
@@ -25,9 +28,20 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-ram",
-        type=float,
+        type=_memory,
         metavar="GIB",
     )
+
+
+def _memory(text: str) -> float:
+    """A size of memory in GiB from `--max-ram`; argparse words what is wrong."""
+    try:
+        gib = number(float(text), sys.float_info.epsilon)
+    except ValueError:
+        gib = None
+    if gib is None:
+        raise argparse.ArgumentTypeError(tr("{text} is not a number of GiB, such as 8", text=printable(text)))
+    return gib
 
 
 def _run(context: Context) -> int:
@@ -39,18 +53,16 @@ def _run(context: Context) -> int:
         text=options.query, sort=options.sort, limit=options.limit, converted=options.converted
     )
     found = search(*context.services.hubs.searched_by(query))
-    target = _target(context) if options.platform or options.max_ram else None
+    target = _target(context) if options.platform or options.max_ram is not None else None
     badges = {} if target is None else {model.repo: fitting.guess(model, target) for model in found}
-    if options.max_ram:
+    matched = bool(found)
+    if options.max_ram is not None:
         # What the number of parameters does not decide stays in: `rkdeck estimate` reads the headers.
         found = [model for model in found if badges[model.repo].verdict != "failed"]
     models: list[JsonValue] = [{**model.to_json(), **_fit_json(badges.get(model.repo))} for model in found]
     context.output.document({"query": options.query, "models": models})
     if not found:
-        query_text = printable(options.query, 200)
-        context.output.text(
-            context.output.tr('Nothing on the Hub matches "{query}". Try fewer words.', query=query_text)
-        )
+        context.output.text(_nothing(context, matched=matched))
         return 0
     unknown = context.output.tr("unknown")
     header: tuple[str, ...] = ("MODEL", "PARAMETERS", "DOWNLOADS", "LICENCE")
@@ -63,6 +75,19 @@ def _run(context: Context) -> int:
         rows = [(*row, _fit_text(badges[row[0]], context.output.language)) for row in rows]
     context.output.table(header, rows, right=(1, 2))
     return 0
+
+
+def _nothing(context: Context, *, matched: bool) -> str:
+    """Why there is no model to show: none has these words, or all that have them need more memory."""
+    query, out = printable(context.options.query, 200), context.output
+    if not matched:
+        return out.tr('Nothing on the Hub matches "{query}". Try fewer words.', query=query)
+    return out.tr(
+        'What was found for "{query}" needs more memory than a board with {gib} GiB has. '
+        "Without --max-ram it is listed.",
+        query=query,
+        gib=f"{context.options.max_ram:g}",
+    )
 
 
 def _target(context: Context) -> FitTarget:

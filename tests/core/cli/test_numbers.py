@@ -1,0 +1,70 @@
+"""Numbers on the command line: 0 is what was asked for and no missing answer; what is no number is told in words."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.cli.main import run as rkdeck
+from core.demo.hub.server import DemoHub
+from core.demo.toolkit_env import create_toolkit_env
+from tests.support.models import write_random_model
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoHub]:
+    with DemoHub({}, catalogue=50) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub
+
+
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit code and error code of a call."""
+    exit_code = rkdeck([*arguments, "--json", "--home", str(tmp_path / "home")])
+    return exit_code, json.loads(capsys.readouterr().out)["error"]["code"]
+
+
+@pytest.mark.parametrize("verb", ["estimate", "convert"])
+def test_a_context_of_nothing_is_not_the_usual_one(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(write_random_model(tmp_path / "tiny"))
+    more: tuple[str, ...] = ()
+    if verb == "convert":
+        python = str(create_toolkit_env(tmp_path / "env"))
+        assert rkdeck(["toolkit", "add", python, "--home", str(tmp_path / "home")]) == 0
+        capsys.readouterr()
+        more = ("--dtype", "w8a8")
+    answer = refused(tmp_path, capsys, verb, model, "--platform", "rk3588", "--context", "0", *more)
+    assert answer == (3, "estimate.bad_context")
+
+
+@pytest.mark.parametrize("memory", ["0", "-3", "8GB", "nan", "inf"])
+def test_memory_for_a_search_is_more_than_nothing(
+    memory: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(tmp_path, capsys, "search", "some", f"--max-ram={memory}") == (2, "cli.usage")
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(("query", "says"), [("catalogue", "--max-ram"), ("zzz", "fewer words")])
+def test_a_search_tells_whether_the_words_or_the_memory_left_nothing(
+    query: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rkdeck(["search", query, "--max-ram", "0.001", "--home", str(tmp_path / "home")]) == 0
+    assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("estimate", "some/tiny", "--context", "4k"), "4k is not a whole number"),
+        (("monitor", "desk", "--interval", "fast"), "fast is not a number"),
+    ],
+)
+def test_what_is_no_number_is_told_without_names_of_types(
+    arguments: tuple[str, ...], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rkdeck([*arguments, "--home", str(tmp_path / "home")]) == 2
+    assert says in capsys.readouterr().err
