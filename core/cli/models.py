@@ -39,10 +39,19 @@ def model_file(services: Services, text: str) -> Path:
     """A model file on this computer: a path, or what the library holds under that title or id.
 
     Raises:
-        UsageError: `cli.path_missing`.
+        UsageError: `cli.path_missing` for a path; else `cli.file_unknown`, or `cli.file_not_converted` for a model of
+            the library that a board cannot take yet.
     """
-    item = None if is_path(text) else services.library.find(usual_id(text), "rkllm")
-    return item.path if item is not None else existing_path(text)
+    if is_path(text):
+        return existing_path(text)
+    name = usual_id(text)
+    item = services.library.find(name, "rkllm")
+    if item is not None:
+        return item.path
+    if Path(text).exists():
+        return existing_path(text)
+    code = "cli.file_unknown" if services.library.find(name, "source") is None else "cli.file_not_converted"
+    raise UsageError(code, file=text)
 
 
 def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import UsageError
-from core.cli.models import local_source
+from core.cli.models import local_source, model_file
 from core.library.library import Library
 from core.library.records import LibraryItem
 from core.services import Services
@@ -40,3 +40,17 @@ def test_what_is_only_there_converted_is_named_as_it_is(services: Services, tmp_
     with pytest.raises(UsageError) as caught:
         local_source(services, "some/other")
     assert caught.value.code == "cli.model_not_local"
+
+
+def test_a_title_that_is_no_file_for_a_board_is_told_as_what_it_is(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = use.add_path(services, write_random_model(tmp_path / "models" / "tiny"))
+    file = write_tiny_model(tmp_path / "tiny_W8A8_RK3588.rkllm")
+    assert model_file(services, file.name) == file, "a file of this folder is known without ./"
+    wrong = {source.title: "cli.file_not_converted", "tyni": "cli.file_unknown", "./tyni": "cli.path_missing"}
+    for text, code in wrong.items():
+        with pytest.raises(UsageError) as caught:
+            model_file(services, text)
+        assert caught.value.code == code
