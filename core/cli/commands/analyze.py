@@ -147,7 +147,7 @@ def _show(context: Context, analysis: Analysis, advice: Suggestion | None) -> No
         tr(
             "{model}: {tensors} linear weights, {parameters} parameters, measured in {seconds} s; "
             "{kept} other tensors keep their precision",
-            model=printable(analysis.model),
+            model=printable(context.options.model),
             tensors=len(analysis.tensors),
             parameters=format_count(analysis.weights),
             seconds=f"{analysis.seconds:.1f}",
@@ -209,7 +209,7 @@ def _named(tensor: TensorErrors, level: str, out: Output) -> str:
 def _gain(gain: Gain, out: Output) -> str:
     won = out.tr("nothing") if gain.gain_db is None else f"{gain.gain_db:+.2f} dB"
     return out.tr(
-        "{size} {gain} for {bits} bits a weight", size=gain.group_size, gain=won, bits=f"{gain.extra_bits:g}"
+        "{size} {gain} for {bits} bit/weight", size=gain.group_size, gain=won, bits=f"{gain.extra_bits:g}"
     )
 
 

@@ -121,7 +121,7 @@ def _row(out: Output, row: "LevelEstimate", measured: "PerplexityRun | None") ->
         row.dtype,
         _gib(number(level["rule_of_thumb_bytes"])),
         _gib(number(level["ram_bytes"])),
-        f"{_gib(number(level['ram_low_bytes']))}..{_gib(number(level['ram_high_bytes']))}",
+        _range(number(level["ram_low_bytes"]), number(level["ram_high_bytes"])),
         _gib(number(level["file_bytes"])),
         _number(number(level["tokens_per_s"]), 1),
         _number(number(level["ttft_ms"]), 0),
@@ -139,6 +139,10 @@ def _perplexity(measured: "PerplexityRun | None", level: str) -> tuple[str, ...]
 
 def _gib(size_bytes: float | None) -> str:
     return "-" if size_bytes is None else f"{size_bytes / GIB:.3f}"
+
+
+def _range(low_bytes: float | None, high_bytes: float | None) -> str:
+    return "-" if low_bytes is None or high_bytes is None else f"{_gib(low_bytes)}..{_gib(high_bytes)}"
 
 
 def _number(value: float | None, digits: int) -> str:

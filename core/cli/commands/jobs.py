@@ -18,7 +18,7 @@ _ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=_ACTIONS, default="list")
-    parser.add_argument("id", nargs="?")
+    parser.add_argument("id", nargs="?", metavar="ID")
     parser.add_argument("--follow", "-f", action="store_true")
 
 

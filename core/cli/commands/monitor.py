@@ -110,7 +110,7 @@ def describe(sample: BoardSample, output: Output) -> str:
         if total is None or free is None
         else tr("{used} of {total} GiB", used=f"{(total - free) / GIB:.2f}", total=f"{total / GIB:.2f}")
     )
-    warmest = f"{max(sample.temps_c.values()):.0f} C" if sample.temps_c else tr("unknown")
+    warmest = f"{max(sample.temps_c.values()):.0f} °C" if sample.temps_c else tr("unknown")
     throttled = (
         ", " + tr("throttled by {devices}", devices=", ".join(sample.throttled_by))
         if sample.throttled_by

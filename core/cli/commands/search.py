@@ -16,7 +16,7 @@ from core.words import note_text, verdict_name
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("query")
+    parser.add_argument("query", metavar="QUERY")
     parser.add_argument("--converted", action="store_true")
     parser.add_argument(
         "--sort", default="downloads", choices=("downloads", "likes", "updated", "created", "match")
