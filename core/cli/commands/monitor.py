@@ -6,10 +6,12 @@ import queue
 from collections.abc import Sequence
 
 from core.base.errors import CancelledError, RKDeckError, UsageError, error_from_json
+from core.base.foreign import digits
 from core.base.names import printable
 from core.base.units import GIB
 from core.cli.command import Command, Context
 from core.cli.output import Output
+from core.cli.parsing import tr
 from core.monitor.feed import MAX_INTERVAL_S, MIN_INTERVAL_S, MonitorFeed
 from core.monitor.sample import BoardSample, Missing
 from core.usecases.monitoring import open_feed
@@ -19,7 +21,17 @@ from core.words import missing_name
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("boards", nargs="+", metavar="BOARD")
     parser.add_argument("--interval", type=float, default=1.0, metavar="S")
-    parser.add_argument("--samples", type=int, metavar="N")
+    parser.add_argument("--samples", type=_samples, metavar="N")
+
+
+def _samples(text: str) -> int:
+    """A number of samples from `--samples`; argparse words what is wrong."""
+    samples = digits(text, 1)
+    if samples is None:
+        raise argparse.ArgumentTypeError(
+            tr("{text} is not a number of samples, such as 10", text=printable(text))
+        )
+    return samples
 
 
 def _run(context: Context) -> int:

@@ -1,6 +1,7 @@
 """`rkdeck search`: models on the Hub."""
 
 import argparse
+import contextlib
 import sys
 
 from core.base.errors import JsonValue
@@ -35,10 +36,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _memory(text: str) -> float:
     """A size of memory in GiB from `--max-ram`; argparse words what is wrong."""
-    try:
+    gib = None
+    with contextlib.suppress(ValueError):
         gib = number(float(text), sys.float_info.epsilon)
-    except ValueError:
-        gib = None
     if gib is None:
         raise argparse.ArgumentTypeError(tr("{text} is not a number of GiB, such as 8", text=printable(text)))
     return gib

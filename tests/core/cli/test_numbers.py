@@ -40,11 +40,16 @@ def test_a_context_of_nothing_is_not_the_usual_one(
     assert answer == (3, "estimate.bad_context")
 
 
-@pytest.mark.parametrize("memory", ["0", "-3", "8GB", "nan", "inf"])
-def test_memory_for_a_search_is_more_than_nothing(
-    memory: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", ["0", "-3", "8GB", "nan", "inf"])
+@pytest.mark.parametrize(
+    "call",
+    [("search", "some", "--max-ram"), ("board", "discover", "--seconds"), ("monitor", "desk", "--samples")],
+)
+def test_memory_time_and_samples_are_more_than_nothing_and_have_an_end(
+    call: tuple[str, ...], number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert refused(tmp_path, capsys, "search", "some", f"--max-ram={memory}") == (2, "cli.usage")
+    *verb, option = call
+    assert refused(tmp_path, capsys, *verb, f"{option}={number}") == (2, "cli.usage")
 
 
 @pytest.mark.usefixtures("hub")
