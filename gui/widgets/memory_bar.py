@@ -93,7 +93,7 @@ class MemoryBar(QWidget):
             x += width
         free = parts.board - parts.need
         text = (
-            tr("{size} GiB free", size=f"{free / GIB:.2f}")
+            tr("{size} GiB left", size=f"{free / GIB:.2f}")
             if free >= 0
             else tr("{size} GiB too much", size=f"{-free / GIB:.2f}")
         )
