@@ -39,8 +39,8 @@ def model_file(services: Services, text: str) -> Path:
     """A model file on this computer: a path, or what the library holds under that title or id.
 
     Raises:
-        UsageError: `cli.path_missing` for a path; else `cli.file_unknown`, or `cli.file_not_converted` for a model of
-            the library that a board cannot take yet.
+        UsageError: `cli.path_missing` for a path; else `cli.file_unknown`, or `cli.file_is_source` for a model of
+            the library that is not converted.
     """
     if is_path(text):
         return existing_path(text)
@@ -50,7 +50,7 @@ def model_file(services: Services, text: str) -> Path:
         return item.path
     if Path(text).exists():
         return existing_path(text)
-    code = "cli.file_unknown" if services.library.find(name, "source") is None else "cli.file_not_converted"
+    code = "cli.file_unknown" if services.library.find(name, "source") is None else "cli.file_is_source"
     raise UsageError(code, file=text)
 
 

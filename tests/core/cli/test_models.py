@@ -49,7 +49,7 @@ def test_a_title_that_is_no_file_for_a_board_is_told_as_what_it_is(
     source = use.add_path(services, write_random_model(tmp_path / "models" / "tiny"))
     file = write_tiny_model(tmp_path / "tiny_W8A8_RK3588.rkllm")
     assert model_file(services, file.name) == file, "a file of this folder is known without ./"
-    wrong = {source.title: "cli.file_not_converted", "tyni": "cli.file_unknown", "./tyni": "cli.path_missing"}
+    wrong = {source.title: "cli.file_is_source", "tyni": "cli.file_unknown", "./tyni": "cli.path_missing"}
     for text, code in wrong.items():
         with pytest.raises(UsageError) as caught:
             model_file(services, text)
