@@ -94,15 +94,19 @@ def _shown(record: JobRecord, output: Output) -> dict[str, str | None]:
         "lane": record.spec.lane,
         "board": record.spec.board,
         "state": state_name(record.state, output.language),
-        "reason": None
-        if record.reason is None
-        else str(value_word("reason", record.reason, output.language)),
+        "reason": _reason(record.reason, output),
         "resumable": output.tr("yes") if record.spec.resumable else output.tr("no"),
         "created": _started(record),
         "progress": progress_line(record.progress.to_json(), output) if record.progress is not None else None,
         "result": json.dumps(record.result, ensure_ascii=False) if record.result is not None else None,
         "error": output.sentence(error_from_json(record.error)) if record.error is not None else None,
     }
+
+
+def _reason(code: str | None, output: Output) -> str | None:
+    """Why a job came into its state; None where the state or the error says it already ("done", an error's code)."""
+    worded = value_word("reason", code, output.language)
+    return None if code is None or worded == code else str(worded)
 
 
 def _log(context: Context, record: JobRecord) -> int:

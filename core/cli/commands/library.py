@@ -7,6 +7,8 @@ from core.base.left_out import tellings
 from core.base.units import format_bytes
 from core.cli.command import Command, Context
 from core.cli.models import existing_path
+from core.cli.output import Output
+from core.library.records import LibraryItem
 from core.usecases.library import add_path, list_items, remove_item, verify_item
 
 
@@ -25,9 +27,16 @@ def _list(context: Context) -> int:
     if not items:
         context.output.text(context.output.tr("The library is empty. `rkdeck download REPO` fills it."))
         return 0
-    rows = [(item.id, item.kind, format_bytes(item.size_bytes), item.title, str(item.path)) for item in items]
+    rows = [
+        (item.id, _kind(item, context.output), format_bytes(item.size_bytes), item.title, str(item.path))
+        for item in items
+    ]
     context.output.table(("ID", "KIND", "SIZE", "TITLE", "PATH"), rows, right=(2,))
     return 0
+
+
+def _kind(item: LibraryItem, output: Output) -> str:
+    return output.tr("source") if item.kind == "source" else item.kind
 
 
 def _needed(context: Context) -> str:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from core import words
 from core.base.errors import JsonValue
 from core.base.names import printable
 from core.base.units import format_bytes
@@ -13,7 +14,7 @@ from core.library.records import LibraryItem
 from gui.icons import icon
 from gui.pages.library.columns import kind_text, level_text, platform_text
 from gui.phrases import ago_text
-from gui.text import tr, trn
+from gui.text import language, tr, trn
 from gui.widgets.basic import label, row
 from gui.widgets.elided import ElidedLabel
 from gui.widgets.plain import set_tip
@@ -128,12 +129,17 @@ def _made(provenance: dict[str, JsonValue]) -> list[Fact]:
         found.append(Fact(tr("Memory on a board"), tr("{size} (estimate)", size=format_bytes(ram))))
     toolkit, recipe = provenance.get("toolkit"), provenance.get("recipe")
     if isinstance(toolkit, dict):
-        text = f"rkllm-toolkit {printable(str(toolkit.get('version')), 40)}"
+        version = toolkit.get("version")
+        text = f"rkllm-toolkit {printable(version, 40) if isinstance(version, str) else tr('unknown')}"
         simulated = toolkit.get("simulated") is True
         text = f"{text} ({tr('SIMULATED@@model')})" if simulated else text
         found.append(Fact(tr("Made by"), text, long=True))
     if isinstance(recipe, dict):
-        shown = [f"{key} {value}" for key, value in recipe.items() if value not in (None, "", 0.0)]
+        shown = [
+            f"{words.field_name(key, language())} {value}"
+            for key, value in recipe.items()
+            if value not in (None, "", 0.0)
+        ]
         found.append(Fact(tr("Recipe"), printable(", ".join(shown), 500), long=True))
     return found
 

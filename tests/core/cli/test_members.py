@@ -1,5 +1,6 @@
 """What is shown by its members (a file, a job, this installation) is shown in the reader's language."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from core.base.paths import AppPaths
 from core.cli.main import run as rkdeck
 from core.words.tables import own_table
 from tests.core.deploy.models import real_file
+from tests.support.hub_fixtures import small_repo
 from tests.support.job_folders import put_interrupted, stored_spec
 
 
@@ -46,6 +48,35 @@ def test_a_job_is_shown_in_the_readers_language(tmp_path: Path, capsys: pytest.C
     _is_spanish(told)
     assert "null" not in told
     assert "true" not in told.lower()
+
+
+@pytest.mark.parametrize("reason", ["done", "convert.toolkit_failed"])
+def test_why_a_job_ended_is_told_in_words_or_left_to_its_state_and_error(
+    reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = AppPaths(tmp_path / "home")
+    paths.ensure()
+    job = put_interrupted(paths.jobs, stored_spec("download", folder=tmp_path))
+    events = paths.jobs / job / "events.jsonl"
+    state = "succeeded" if reason == "done" else "failed"
+    ended = events.read_text().replace("interrupted", state).replace("front_end_gone", reason)
+    events.write_text(ended)
+    assert rkdeck(["jobs", "show", job, "--home", str(paths.home)]) == 0
+    assert reason not in capsys.readouterr().out
+    assert rkdeck(["jobs", "show", job, "--json", "--home", str(paths.home)]) == 0
+    assert json.loads(capsys.readouterr().out)["reason"] == reason
+
+
+def test_the_library_is_shown_in_the_readers_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(tmp_path / "home")]
+    assert rkdeck(["library", "add", str(small_repo(tmp_path / "tiny")), *home]) == 0
+    capsys.readouterr()
+    assert rkdeck(["library", *home]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert "TIPO" in header
+    assert "  origen  " in row
 
 
 def test_this_installation_is_shown_in_the_readers_language(capsys: pytest.CaptureFixture[str]) -> None:

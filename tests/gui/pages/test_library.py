@@ -172,7 +172,7 @@ def test_the_detail_tells_where_it_came_from_and_copies_the_digest(
     select(page, item)
     shown = texts(page.detail)
     for expected in (
-        "Qwen/Qwen3-1.7B", "0123456789ab", "rkllm-toolkit 1.3.0+simulated (SIMULATED)", "dtype w8a8", "3.00 GiB",
+        "Qwen/Qwen3-1.7B", "0123456789ab", "rkllm-toolkit 1.3.0+simulated (SIMULATED)", "level w8a8", "3.00 GiB",
         "256 tokens", "LlamaForCausalLM", str(item.path),
     ):  # fmt: skip
         assert expected in shown
@@ -358,6 +358,7 @@ def test_pictures_in_spanish(
     qtbot.waitUntil(lambda: len(rows(page.view)) == 3, timeout=SLACK_MS)
     select(page, item)
     assert "SIMULADO" in texts(page)
+    assert "plataforma rk3588, nivel w8a8, contexto 256" in texts(page)
     assert page.detail.deploy.text() == "Desplegar"
     assert shots(page, f"library-es-{width}").stat().st_size > 5000
     page.close()
