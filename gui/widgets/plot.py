@@ -12,17 +12,20 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QPen
+from PySide6.QtGui import QFontMetrics, QPen
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from gui.text import tr
 from gui.theme import colour, number_font, series_colour
 from gui.widgets.basic import label, row
-from gui.widgets.plain import Tinted, TintedLabel
+from gui.widgets.plain import Tinted, TintedLabel, plain_tip
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 # Of characters after which no line may be broken (UAX 14), as it may after a hyphen.
 _MARKS = ("──", "╌╌", "··", "─·─")
+# A flag's text stands upright and ends where its line does, right of it or left.
+_END_AT_TOP = [(1, 0), (1, 1)]
+_FLAG_SHARE = 0.96  # of the plot's height, for its text with its margins
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class LiveChart(QFrame):
         self._cursor = pg.InfiniteLine(angle=90, movable=False)
         self._cursor.hide()
         self.plot.addItem(self._cursor, ignoreBounds=True)
-        self._flags: list[pg.InfiniteLine] = []
+        self._flags: dict[pg.InfiniteLine, str] = {}
+        self.plot.getViewBox().sigResized.connect(self._fit_flags)
         self.plot.scene().sigMouseMoved.connect(self._on_mouse)
         self.legend = TintedLabel()
         self.legend.setFont(number_font(self.legend.font()))
@@ -103,14 +107,26 @@ class LiveChart(QFrame):
         """Mark events with thin lines; the text is shown on them."""
         for item in self._flags:
             self.plot.removeItem(item)
-        self._flags = []
+        self._flags = {}
         for t_unix_s, text in times:
             item = pg.InfiniteLine(
                 t_unix_s, angle=90, pen=pg.mkPen(colour("warn"), width=1, style=Qt.PenStyle.DashLine),
-                label=_template(text), labelOpts={"position": 0.92, "color": colour("warn"), "rotateAxis": (1, 0)},
+                label="", labelOpts={"position": 0.98, "anchors": _END_AT_TOP,
+                           "color": colour("warn"), "rotateAxis": (1, 0)},
             )  # fmt: skip
+            item.label.setToolTip(plain_tip(text))
             self.plot.addItem(item, ignoreBounds=True)
-            self._flags.append(item)
+            self._flags[item] = text
+        self._fit_flags()
+
+    @Slot(object)
+    def _fit_flags(self, _box: object = None) -> None:
+        """Cut the texts of the flags to the height there is; the plot would cut them without a sign."""
+        height = self.plot.getViewBox().height() * _FLAG_SHARE
+        for item, text in self._flags.items():
+            shown = item.label.textItem
+            metrics, room = QFontMetrics(shown.font()), int(height - 2 * shown.document().documentMargin())
+            item.label.setFormat(_template(metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)))
 
     def point_at(self, t_unix_s: float | None) -> None:
         """Show the values at a time; None shows the last ones."""

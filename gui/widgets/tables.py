@@ -21,6 +21,7 @@ def dress_table(view: QTableView, name: str, title: str, *, row_px: int = 26, st
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     view.setShowGrid(False)
+    view.setWordWrap(False)  # in a row of one line it would cut a text at a word: "model → …"
     view.setAlternatingRowColors(striped)
     view.setTabKeyNavigation(False)
     view.verticalHeader().hide()

@@ -52,7 +52,7 @@ class DeploymentsPanel(QWidget):
         self.table.setModel(self._model)
         dress_table(self.table, "deploymentsView", tr("Deployments"))
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 80), (2, 80), (3, 60)):
+        for column, width in ((1, 104), (2, 80), (3, 60)):
             self.table.setColumnWidth(column, width)
         self.table.selectionModel().currentRowChanged.connect(self._on_selected)
         self.about = label(role="muted", wrap=True, selectable=True)

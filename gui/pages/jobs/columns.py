@@ -9,7 +9,7 @@ from gui.phrases import ago_text, job_line, job_title, kind_text, state_text
 from gui.text import tr
 
 STATE, PROGRESS = 2, 3
-WIDTHS = {0: 105, 2: 118, 3: 260, 4: 110, 5: 90}
+WIDTHS = {2: 118, 3: 260, 4: 110, 5: 90}
 
 
 def job_columns() -> tuple[Column[JobRecord], ...]:

@@ -14,16 +14,19 @@ from PySide6.QtWidgets import (
 
 from core.base.observable import ObservableList
 from core.jobs.model import JobRecord, JobState
+from core.plans.kinds import ORDERS
 from gui.desk import Desk
 from gui.models.list_model import RecordModel
 from gui.pages.jobs.columns import PROGRESS, STATE, WIDTHS, job_columns
 from gui.pages.jobs.detail import JobDetail
 from gui.pages.page import Page
+from gui.phrases import kind_text
 from gui.text import tr
 from gui.widgets.basic import label, row
 from gui.widgets.empty_state import EmptyState
 from gui.widgets.job_delegates import ProgressDelegate, StateDelegate
 
+_KIND_PAD_PX = 18
 _ALL, _RUNNING, _TROUBLE = "all", "running", "trouble"
 
 
@@ -75,6 +78,8 @@ class JobsPage(Page):
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         view.setShowGrid(False)
+        view.setWordWrap(False)  # in a row of one line it would cut a title at a word
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         view.setAlternatingRowColors(True)
         view.setTabKeyNavigation(False)
         view.verticalHeader().hide()
@@ -87,6 +92,8 @@ class JobsPage(Page):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         for column, width in WIDTHS.items():
             view.setColumnWidth(column, width)
+        words = max(view.fontMetrics().horizontalAdvance(kind_text(order.kind.name)) for order in ORDERS)
+        view.setColumnWidth(0, words + _KIND_PAD_PX)
         view.selectionModel().currentRowChanged.connect(self._on_selected)
         view.setAccessibleName(tr("Jobs"))
         return view

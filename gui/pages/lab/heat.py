@@ -138,15 +138,18 @@ class HeatView(QTableView):
         self._share_width()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # Qt's name
-        """Columns share the width while that is enough for their numbers; else they take what they need."""
+        """Columns share the width while that is enough for each; else they take what they need."""
         super().resizeEvent(event)
         self._share_width()
 
     def _share_width(self) -> None:
-        enough = self.viewport().width() >= _CELL_PX * self.heat.columnCount()
+        header = self.horizontalHeader()
+        columns = self.heat.columnCount()
+        widest = max([_CELL_PX, *(header.sectionSizeHint(column) for column in range(columns))])
+        enough = self.viewport().width() >= widest * columns
         mode = QHeaderView.ResizeMode.Stretch if enough else QHeaderView.ResizeMode.ResizeToContents
-        if self.horizontalHeader().sectionResizeMode(0) != mode:
-            self.horizontalHeader().setSectionResizeMode(mode)
+        if header.sectionResizeMode(0) != mode:
+            header.setSectionResizeMode(mode)
 
     @Slot(QModelIndex)
     def _on_activated(self, index: QModelIndex) -> None:

@@ -13,7 +13,7 @@ from gui.phrases import ago_text
 from gui.text import tr
 
 TITLE, KIND, LEVEL, PLATFORM, SIZE, ADDED = range(6)
-WIDTHS = {KIND: 66, LEVEL: 90, PLATFORM: 102, SIZE: 88, ADDED: 112}
+WIDTHS = {KIND: 66, LEVEL: 104, PLATFORM: 102, SIZE: 88, ADDED: 112}
 # Given up one after the other when the table is narrow: what the file's name tells as well, last what it does not.
 EXPENDABLE = (PLATFORM, ADDED, KIND, LEVEL)
 NOT_MEANT = "-"

@@ -15,6 +15,8 @@ from gui.models.list_model import Column, RecordModel
 from gui.text import tr, word_error
 from gui.widgets.basic import button, label, row
 
+_VERSION_PX = 200
+
 
 class ToolkitsPanel(QWidget):
     """A short table and its buttons."""
@@ -36,10 +38,11 @@ class ToolkitsPanel(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.setShowGrid(False)
+        self.view.setWordWrap(False)
         self.view.setTabKeyNavigation(False)
         self.view.verticalHeader().hide()
         self.view.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        self.view.setColumnWidth(0, 200)
+        self.view.setColumnWidth(0, _VERSION_PX)
         self.view.setFixedHeight(110)
         self.view.setAccessibleName(tr("Toolkits"))
         self.view.selectionModel().currentRowChanged.connect(self._on_selected)
@@ -83,6 +86,8 @@ class ToolkitsPanel(QWidget):
 
     def _on_listed(self, toolkits: tuple[Toolkit, ...]) -> None:
         self._toolkits.replace_all(toolkits, key=_python)
+        # That a toolkit is simulated stands last: it is never cut.
+        self.view.setColumnWidth(0, max(_VERSION_PX, self.view.sizeHintForColumn(0)))
         self._on_selected()
 
     def _on_added(self, toolkit: Toolkit) -> None:
@@ -134,7 +139,7 @@ class ToolkitsPanel(QWidget):
 
 
 def _version(toolkit: Toolkit) -> str:
-    return f"{toolkit.version} ({tr('SIMULATED')})" if toolkit.simulated else toolkit.version
+    return f"{toolkit.version} ({tr('SIMULATED@@model')})" if toolkit.simulated else toolkit.version
 
 
 def _python(toolkit: Toolkit) -> str:
