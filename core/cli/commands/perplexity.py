@@ -104,7 +104,7 @@ def _show(context: Context, run: dict[str, JsonValue]) -> None:
     assert isinstance(answers, list)
     out.text(
         out.tr(
-            "{model}: perplexity on {text}, {windows} windows of {window} tokens, {engine}",
+            "{model}: perplexity on the text {text}, {windows} windows of {window} tokens, {engine}",
             model=printable(str(run["title"])),
             text=printable(str(text["name"])),
             windows=run["windows"],

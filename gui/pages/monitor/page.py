@@ -248,8 +248,8 @@ class MonitorPage(Page):
 
 
 def event_text(event: HistoryEvent) -> str:
-    """An event in a word or two."""
-    model = printable(str(event.facts.get("model", "")), 24)
+    """An event in a word or two and a whole name: the chart cuts it to the room there is."""
+    model = printable(str(event.facts.get("model", "")), 120)
     return {
         "link_down": tr("link down"),
         "link_up": tr("link up"),

@@ -59,7 +59,7 @@ def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         rkdeck(["perplexity", str(DEMO), "--level", "fp16", "w8a8", "--text", str(text), *QUICK, *home]) == 0
     )
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "wonderland-1m: perplexity on mío.txt, 3 windows of 64 tokens, numpy"
+    assert out[0] == "wonderland-1m: perplexity on the text mío.txt, 3 windows of 64 tokens, numpy"
     assert out[1].split()[:2] == ["LEVEL", "PERPLEXITY"]
     assert out[2].startswith("fp16 ")
     assert "8-bit inputs simulated" in out[3]

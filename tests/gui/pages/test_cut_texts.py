@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from core.lab.records import HEAD_KIND
 from core.lab.summary import HeatMap
+from core.monitor.history import HistoryEvent
 from core.plans.kinds import ORDERS
 from core.vendor.levels import load_levels
 from gui.desk import Desk
@@ -15,6 +16,7 @@ from gui.pages.jobs.page import JobsPage
 from gui.pages.lab.heat import HeatView
 from gui.pages.library.columns import LEVEL
 from gui.pages.library.page import LibraryPage
+from gui.pages.monitor.page import event_text
 from gui.pages.settings.toolkits import ToolkitsPanel
 from gui.phrases import kind_text
 from gui.theme import ThemeSwitch
@@ -74,6 +76,11 @@ def test_every_column_of_the_map_of_layers_has_room_for_its_title(
     qtbot.waitExposed(view)
     for column in range(len(kinds)):
         assert header.sectionSize(column) >= header.sectionSizeHint(column)
+
+
+def test_an_event_names_the_model_whole_and_leaves_the_cut_to_its_chart() -> None:
+    name = "wonderland-1m_W8A8_G128_RK3588"
+    assert event_text(HistoryEvent(30.0, "serving_started", {"model": name})) == f"serving {name}"
 
 
 @pytest.mark.parametrize("height", [150, 225, 600])
