@@ -20,6 +20,7 @@ from gui.widgets.plain import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _CELL_PX = 54
+_SPARE_PX = 8  # of the space around a title, which goes before a letter does
 
 
 class HeatModel(QAbstractTableModel):
@@ -145,7 +146,8 @@ class HeatView(QTableView):
     def _share_width(self) -> None:
         header = self.horizontalHeader()
         columns = self.heat.columnCount()
-        widest = max([_CELL_PX, *(header.sectionSizeHint(column) for column in range(columns))])
+        titles = (header.sectionSizeHint(column) - _SPARE_PX for column in range(columns))
+        widest = max([_CELL_PX, *titles])
         enough = self.viewport().width() >= widest * columns
         mode = QHeaderView.ResizeMode.Stretch if enough else QHeaderView.ResizeMode.ResizeToContents
         if header.sectionResizeMode(0) != mode:
