@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from gui.text import tr
 from gui.theme import colour, number_font, series_colour
 from gui.widgets.basic import label, row
-from gui.widgets.plain import Tinted, TintedLabel, plain_tip
+from gui.widgets.plain import Tinted, TintedLabel
 
 _STYLES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 # Of characters after which no line may be broken (UAX 14), as it may after a hyphen.
@@ -114,7 +114,6 @@ class LiveChart(QFrame):
                 label="", labelOpts={"position": 0.98, "anchors": _END_AT_TOP,
                            "color": colour("warn"), "rotateAxis": (1, 0)},
             )  # fmt: skip
-            item.label.setToolTip(plain_tip(text))
             self.plot.addItem(item, ignoreBounds=True)
             self._flags[item] = text
         self._fit_flags()
