@@ -1,5 +1,7 @@
 """A cable that is really pulled: another network namespace, whose link goes down. Packets are lost, nobody is told."""
 
+import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,8 +19,11 @@ from tests.support.sshd import find_program
 from tests.support.waiting import wait_until
 
 OUTAGE_S = 60.0
-# TEST-NET-3 (RFC 5737): no real host has these addresses.
-OURS, THEIRS = "203.0.113.1", "203.0.113.2"
+# TEST-NET-3 (RFC 5737): no real host has these addresses. Another run of this test has other names, and mostly others
+# of its 64 pairs of addresses.
+OURS, THEIRS = (f"203.0.113.{os.getpid() % 64 * 4 + number}" for number in (1, 2))
+NEAR, FAR = f"rkd-n{os.getpid()}", f"rkd-f{os.getpid()}"
+NAMESPACE = re.compile(r"rkdeck-([0-9]+)")
 # Opens a listening socket where it runs and hands it over.
 _LISTEN = """
 import socket, sys
@@ -37,23 +42,32 @@ class Cable:
 
     def link(self, state: str) -> None:
         """Pull the other end (`down`) or put it back (`up`)."""
-        _ip("-n", self.namespace, "link", "set", "rkd-far", state)
+        _ip("-n", self.namespace, "link", "set", FAR, state)
 
 
-def _ip(*words: str) -> None:
-    subprocess.run([find_program("ip"), *words], check=True)
+def _ip(*words: str) -> str:
+    return subprocess.run([find_program("ip"), *words], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _sweep() -> None:
+    """Take away what a run that was killed has left: no `finally` of its own could."""
+    for name in _ip("netns", "list").split():
+        match = NAMESPACE.fullmatch(name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            _ip("netns", "delete", name)
 
 
 @pytest.fixture
 def cable() -> Iterator[Cable]:
-    name = f"rkdeck-{time.monotonic_ns()}"
+    _sweep()
+    name = f"rkdeck-{os.getpid()}"
     _ip("netns", "add", name)
     try:
-        _ip("link", "add", "rkd-near", "type", "veth", "peer", "name", "rkd-far", "netns", name)
-        _ip("address", "add", f"{OURS}/30", "dev", "rkd-near")
-        _ip("link", "set", "rkd-near", "up")
-        _ip("-n", name, "address", "add", f"{THEIRS}/30", "dev", "rkd-far")
-        _ip("-n", name, "link", "set", "rkd-far", "up")
+        _ip("link", "add", NEAR, "type", "veth", "peer", "name", FAR, "netns", name)
+        _ip("address", "add", f"{OURS}/30", "dev", NEAR)
+        _ip("link", "set", NEAR, "up")
+        _ip("-n", name, "address", "add", f"{THEIRS}/30", "dev", FAR)
+        _ip("-n", name, "link", "set", FAR, "up")
         here, there = socket.socketpair()
         with here, there:
             command = [find_program("ip"), "netns", "exec", name, sys.executable, "-c", _LISTEN, THEIRS]
@@ -61,8 +75,10 @@ def cable() -> Iterator[Cable]:
             _, (number,), _, _ = socket.recv_fds(here, 1, 1)
         with socket.socket(fileno=number) as listener:
             yield Cable(name, listener)
+        # Both cards go with it, at once: those of a deleted namespace go some time later.
+        _ip("link", "delete", NEAR)
     finally:
-        _ip("netns", "delete", name)  # and with it both cards
+        _ip("netns", "delete", name)
 
 
 @pytest.mark.needs_root

@@ -76,8 +76,9 @@ def test_the_npu_is_busy_while_it_answers_and_idle_before_and_after(place: Place
     sampler = BoardSampler(
         place.session, place.board.sysroot, board="desk", serving_file=service.state_file(store)
     )
+    # The window of its first sample may hold the work of its start.
+    wait_until(lambda: sampler.sample().npu_load_percent == (0, 0, 0), _DEADLINE_S, "the NPU has no rest")
     idle = sampler.sample()
-    assert idle.npu_load_percent == (0, 0, 0)
     samples: list[BoardSample] = []
     stop = threading.Event()
 

@@ -146,6 +146,7 @@ def test_gated_files_need_a_token_and_the_log_tells_who_brought_one(hub: DemoHub
     url = f"{hub.url}/someone/locked/resolve/main/config.json"
     status, headers, _ = ask(url)
     assert (status, headers["x-error-code"]) == (401, "GatedRepo")
+    wait_until(lambda: len(hub.requests) == 1)  # it is logged after the answer left, by a thread of its own
     assert ask(url, Authorization="Bearer hf_x")[0] == 200
     wait_until(lambda: len(hub.requests) == 2)
     assert [request["had_auth"] for request in ask_json(f"{hub.url}/__requests__")] == [False, True]
