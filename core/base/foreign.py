@@ -58,6 +58,14 @@ def digits(text: str | None, low: int = 0, high: int = MAX_WHOLE) -> int | None:
     return None if match is None else whole(int(match[1]), low, high)
 
 
+def decimal(text: str, low: float = -MAX_WHOLE, high: float = MAX_WHOLE) -> float | None:
+    """A number written as Python reads it, finite and within bounds; None otherwise."""
+    try:
+        return number(float(text), low, high)
+    except ValueError:
+        return None
+
+
 def text(value: object, limit: int = _MAX_TEXT) -> str | None:
     """A text made printable and cut at `limit` characters; None for an empty one and for anything else."""
     return (printable(value, limit=limit) or None) if isinstance(value, str) else None

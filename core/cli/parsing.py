@@ -8,7 +8,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar, cast
 
 from core.base.errors import UsageError
 from core.base.names import printable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _COMMON = "rkdeck"
+_Read = TypeVar("_Read")
 _language: ContextVar[str] = ContextVar("language", default=PLAIN)
 
 
@@ -43,6 +44,13 @@ def speaking(language: str) -> Iterator[None]:
     finally:
         asked.update(own)
         _language.reset(token)
+
+
+def needed(read: _Read | None, refusal: str) -> _Read:
+    """What was read from an argument; where it is nothing, argparse says `refusal` after the argument's name."""
+    if read is None:
+        raise argparse.ArgumentTypeError(refusal)
+    return read
 
 
 def build(command: Command | None, verbs: Mapping[str, str], language: str) -> argparse.ArgumentParser:

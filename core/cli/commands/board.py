@@ -1,12 +1,11 @@
 """`rkdeck board`: the boards RKDeck knows; the host key is shown and asked about once."""
 
 import argparse
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, UsageError
-from core.base.foreign import number
+from core.base.foreign import decimal
 from core.base.names import printable
 from core.base.secrets import Place
 from core.base.units import format_bytes
@@ -16,7 +15,7 @@ from core.boards.records import Board
 from core.cli.asking import accepting, logging_in, read_secret, wants_new_key
 from core.cli.command import Command, Context
 from core.cli.output import Output
-from core.cli.parsing import tr
+from core.cli.parsing import needed, tr
 from core.usecases import boards as use
 from core.usecases import reaching
 from core.usecases.discovery import discover_boards
@@ -54,14 +53,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _seconds(text: str) -> float:
     """How long to listen, from `--seconds`; argparse words what is wrong."""
-    seconds = None
-    with contextlib.suppress(ValueError):
-        seconds = number(float(text), 0.1, 3600)
-    if seconds is None:
-        raise argparse.ArgumentTypeError(
-            tr("{text} is not a number of seconds from 0.1 to 3600", text=printable(text))
-        )
-    return seconds
+    refusal = tr("{text} is not a number of seconds from 0.1 to 3600", text=printable(text))
+    return needed(decimal(text, 0.1, 3600), refusal)
 
 
 def _run(context: Context) -> int:

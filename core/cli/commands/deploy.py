@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.foreign import number
+from core.base.foreign import number, whole
 from core.base.names import printable
 from core.base.units import MAX_WHOLE, format_bytes, format_duration, format_rate
 from core.boards.records import Board
 from core.cli.command import Command, Context
 from core.cli.following import run_job
 from core.cli.models import model_file
-from core.cli.parsing import tr
+from core.cli.parsing import needed, tr
 from core.deploy.plan import renaming
 from core.jobs.manager import JobHandle
 from core.model.files import is_ready_made
@@ -38,21 +38,14 @@ def _amount(text: str) -> int:
     """A number of bytes from `--limit` or `--budget`; argparse words what is wrong."""
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:].lower(), 1)
     digits = text[:-1] if factor > 1 else text
-    amount = int(digits) * factor if _is_short_number(digits) else MAX_WHOLE + 1
-    if amount > MAX_WHOLE:
-        raise argparse.ArgumentTypeError(
-            tr("{text} is not a number of bytes, such as 20M", text=printable(text))
-        )
-    return amount
+    refusal = tr("{text} is not a number of bytes, such as 20M", text=printable(text))
+    return needed(whole(int(digits) * factor, 0, MAX_WHOLE) if _is_short_number(digits) else None, refusal)
 
 
 def _versions(text: str) -> int:
     """A number of versions from `--keep`."""
-    if not _is_short_number(text):
-        raise argparse.ArgumentTypeError(
-            tr("{text} is not a number of versions, such as 3", text=printable(text))
-        )
-    return int(text)
+    refusal = tr("{text} is not a number of versions, such as 3", text=printable(text))
+    return needed(int(text) if _is_short_number(text) else None, refusal)
 
 
 def _is_short_number(text: str) -> bool:

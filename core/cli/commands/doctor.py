@@ -12,7 +12,7 @@ from core.boards.doctor.remedies import Remedy, copy_library
 from core.cli.asking import accepting, agrees, read_secret, somebody_is_there
 from core.cli.command import Command, Context
 from core.cli.models import model_file
-from core.cli.parsing import tr
+from core.cli.parsing import needed, tr
 from core.usecases import doctor as use
 from core.usecases.doctor import Diagnosis
 from core.vendor.releases import RuntimeRelease
@@ -43,12 +43,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _tokens(text: str) -> int:
     """A number of tokens from `--context`; argparse words what is wrong."""
-    tokens = digits(text, 1)
-    if tokens is None:
-        raise argparse.ArgumentTypeError(
-            tr("{text} is not a number of tokens, such as 4096", text=printable(text))
-        )
-    return tokens
+    refusal = tr("{text} is not a number of tokens, such as 4096", text=printable(text))
+    return needed(digits(text, 1), refusal)
 
 
 def _run(context: Context) -> int:

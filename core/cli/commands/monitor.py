@@ -11,7 +11,7 @@ from core.base.names import printable
 from core.base.units import GIB
 from core.cli.command import Command, Context
 from core.cli.output import Output
-from core.cli.parsing import tr
+from core.cli.parsing import needed, tr
 from core.monitor.feed import MAX_INTERVAL_S, MIN_INTERVAL_S, MonitorFeed
 from core.monitor.sample import BoardSample, Missing
 from core.usecases.monitoring import open_feed
@@ -26,12 +26,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _samples(text: str) -> int:
     """A number of samples from `--samples`; argparse words what is wrong."""
-    samples = digits(text, 1)
-    if samples is None:
-        raise argparse.ArgumentTypeError(
-            tr("{text} is not a number of samples, such as 10", text=printable(text))
-        )
-    return samples
+    refusal = tr("{text} is not a number of samples, such as 10", text=printable(text))
+    return needed(digits(text, 1), refusal)
 
 
 def _run(context: Context) -> int:

@@ -1,15 +1,14 @@
 """`rkdeck search`: models on the Hub."""
 
 import argparse
-import contextlib
 import sys
 
 from core.base.errors import JsonValue
-from core.base.foreign import number
+from core.base.foreign import decimal
 from core.base.names import printable
 from core.base.units import format_count
 from core.cli.command import Command, Context
-from core.cli.parsing import tr
+from core.cli.parsing import needed, tr
 from core.fitness.badge import Badge
 from core.fitness.target import FitTarget
 from core.usecases import fitting
@@ -36,12 +35,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _memory(text: str) -> float:
     """A size of memory in GiB from `--max-ram`; argparse words what is wrong."""
-    gib = None
-    with contextlib.suppress(ValueError):
-        gib = number(float(text), sys.float_info.epsilon)
-    if gib is None:
-        raise argparse.ArgumentTypeError(tr("{text} is not a number of GiB, such as 8", text=printable(text)))
-    return gib
+    refusal = tr("{text} is not a number of GiB, such as 8", text=printable(text))
+    return needed(decimal(text, sys.float_info.epsilon), refusal)
 
 
 def _run(context: Context) -> int:
