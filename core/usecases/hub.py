@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source
 from core.model.files import is_ready_made
 from core.model.inspect import Inspection
+from core.model.need import ServedNeed
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
@@ -193,11 +194,17 @@ def download(
     return services.submit(order if to is None else replace(order, folder=to)), plan
 
 
-def order_into_library(services: Services, detail: ModelDetail, plan: "DownloadPlan") -> "DownloadOrder":
+def order_into_library(
+    services: Services,
+    detail: ModelDetail,
+    plan: "DownloadPlan",
+    needs: Mapping[str, ServedNeed] | None = None,
+) -> "DownloadOrder":
     """The order for a download into the library's own folder: the one that has this commit already, if there is one.
 
     A repository that was renamed is one model: what the library has of it gets the present name first. What can be
-    known of the memory its ready-made files need goes with them: nobody asks the Hub when they are dropped.
+    known of the memory its ready-made files need goes with them: nobody asks the Hub when they are dropped. It is found
+    out here unless the caller has it already (`needs`, by their paths).
     """
     from core.hub.download import place_in_library
     from core.hub.order import library_download
@@ -209,7 +216,7 @@ def order_into_library(services: Services, detail: ModelDetail, plan: "DownloadP
             library.rename_repo(earlier, plan.repo)
     endpoint = services.hubs.of(plan.repo).endpoint
     order = library_download(services.paths.library, endpoint, plan)
-    order = replace(order, needs=needs_of(services, detail, plan.files))
+    order = replace(order, needs=needs_of(services, detail, plan.files) if needs is None else needs)
     for item in library.list():
         known = place_in_library(services.paths.library, item.path)
         if known is not None and (item.repo, item.revision) == (plan.repo, plan.commit):

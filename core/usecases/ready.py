@@ -86,7 +86,8 @@ def start_ready_run(
     found = services.boards.get(board)
     detail = services.hubs.of(report.repo).details(report.repo, report.commit)
     plan = plan_download(detail, include=[_literal(report.file.path)])
-    download = order_into_library(services, detail, plan)
+    needs = {report.file.path: report.need} if report.need is not None else None
+    download = order_into_library(services, detail, plan, needs)
     deploy = deploy_order(
         services, arriving(download), found.name, title=Path(report.file.path).stem, force=force
     )
