@@ -8,9 +8,8 @@ from collections.abc import Callable, Generator, Sequence
 
 import paramiko
 
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
-from core.base.trouble import reason_of
 from core.remote.identities import Agent, Offer, offers
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.password_dialogue import Answers
@@ -65,9 +64,7 @@ def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers
     except (paramiko.SSHException, EOFError, OSError) as error:
         if login.answers.asked_for_new and answers is None:
             raise RKDeckError("remote.password_expired", user=target.user, host=target.host) from error
-        reason: JsonValue = reason_of(error) if str(error) else "while logging in"
-        if transport.farewell:
-            reason = printable(transport.farewell)
+        reason = transport.why_ended(error, "while logging in")
         raise RKDeckError("remote.closed", host=target.host, port=target.port, reason=reason) from error
     raise login.failure()
 

@@ -11,7 +11,10 @@ import paramiko
 from paramiko.common import cMSG_GLOBAL_REQUEST
 from paramiko.packet import Packetizer
 
+from core.base.errors import JsonValue
+from core.base.names import printable
 from core.base.notes import note
+from core.base.trouble import reason_of
 
 LOG_CHANNEL = "rkdeck.ssh"
 _MAX_GREETING_BYTES = 32 << 10
@@ -143,6 +146,12 @@ class NotingTransport(paramiko.Transport):
     def is_overdue(self) -> bool:
         """Whether the handshake took too long."""
         return bool(self.packetizer.handshake_timed_out())
+
+    def why_ended(self, error: BaseException | None, otherwise: str) -> JsonValue:
+        """The reason of an end: the server's last words, else what the error says, else `otherwise`."""
+        if self.farewell:
+            return printable(self.farewell)
+        return reason_of(error) if error is not None and str(error) else otherwise
 
     def watch_silence(self, interval_s: float, most: int) -> None:
         """Ask the server for a sign of life whenever nothing came for so long; without any, the connection ends.

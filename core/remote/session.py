@@ -15,7 +15,7 @@ from typing import Self
 
 import paramiko
 
-from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
 from core.base.trouble import reason_of
 from core.remote import exchange
@@ -404,13 +404,8 @@ class SshSession:
 
     def closed_error(self, error: BaseException | None) -> RKDeckError:
         """The error for a connection that ended under a command."""
-        farewell, cause = self._transport.farewell, self._transport.get_exception() or error
-        reason: JsonValue = "the connection ended"
-        if farewell:
-            reason = printable(farewell)
-        elif str(cause or ""):
-            assert cause is not None
-            reason = reason_of(cause)
+        cause = self._transport.get_exception() or error
+        reason = self._transport.why_ended(cause, "the connection ended")
         return RKDeckError("remote.closed", reason=reason, host=self.target.host, port=self.target.port)
 
     def close(self) -> None:
