@@ -1,11 +1,13 @@
 """Phrases that several pages share: what a job is and does, how far it is, verdicts, how long ago."""
 
 import time
+from collections.abc import Mapping
 
 from core import words
 from core.base.names import printable
 from core.base.notes import Note
 from core.base.units import UNKNOWN, format_bytes, format_day, format_duration
+from core.boards.doctor.findings import Verdict
 from core.jobs.model import JobRecord, JobState, Progress
 from gui.text import language, tr
 
@@ -18,6 +20,7 @@ STATE_ROLES = {
     JobState.CANCELLED: "muted",
     JobState.INTERRUPTED: "warn",
 }
+VERDICT_ROLES: Mapping[Verdict, str] = {"ok": "ok", "warning": "warn", "failed": "bad", "unknown": "muted"}
 
 
 def kind_text(kind: str) -> str:
@@ -48,9 +51,6 @@ def job_title(record: JobRecord) -> str:
 def verdict_text(verdict: str) -> str:
     """Whether something fits."""
     return words.verdict_name(verdict, language())
-
-
-VERDICT_ROLES = {"yes": "ok", "tight": "warn", "no": "bad", "unknown": "muted"}
 
 
 def progress_amounts(progress: Progress) -> str:

@@ -164,9 +164,8 @@ class JobManager:
         with self._lock:
             started = [job_id for job_id, supervisor in self._supervisors.items() if not supervisor.survives]
         for job_id in started:
-            with contextlib.suppress(
-                UsageError
-            ):  # its folder was taken away meanwhile, and it ends of itself
+            # Its folder may have been taken away meanwhile; then it ends of itself.
+            with contextlib.suppress(UsageError):
                 self.cancel(job_id)
 
     def resume(self, job_id: str, secrets: JobSecrets = NO_SECRETS) -> JobHandle:

@@ -31,9 +31,9 @@ from gui.feeds.boards import BoardView
 from gui.icons import icon
 from gui.pages.boards.doctor import summary
 from gui.pages.boards.figures import Figures
-from gui.pages.boards.finding_row import STATES, finding_words
+from gui.pages.boards.finding_row import finding_words
 from gui.pages.boards.reach_remedies import remedy_for
-from gui.phrases import job_line, job_title
+from gui.phrases import VERDICT_ROLES, job_line, job_title
 from gui.shell.status import show_progress
 from gui.text import tr, trn, word_error
 from gui.widgets.basic import StateLabel, button, label, row, set_role
@@ -218,7 +218,7 @@ class BoardCard(QFrame):
             self.remedy.setText(button_words(remedy))
         if judgement is not None:
             self.force.setText(tr("Deploy anyway") if judgement.refusals else tr("Deploy"))
-            self.verdict_state.show_state(STATES[judgement.verdict], finding_words(judgement.verdict))
+            self.verdict_state.show_state(VERDICT_ROLES[judgement.verdict], finding_words(judgement.verdict))
             self.verdict_label.setText(line)
         self.updateGeometry()
 

@@ -21,8 +21,8 @@ from gui.desk import Desk
 from gui.dialogs.remedy import RemedyDialog, remedy_words
 from gui.dialogs.remedy_offer import remedy_dialog
 from gui.feeds.boards import BoardView
-from gui.pages.boards.finding_row import STATES, FindingRow
-from gui.phrases import ago_text
+from gui.pages.boards.finding_row import FindingRow
+from gui.phrases import VERDICT_ROLES, ago_text
 from gui.text import tr, trn, word_error
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.elided import breakable
@@ -120,7 +120,7 @@ class DoctorPanel(QWidget):
             self._show_nothing()
             return
         verdict = overall((*self._about_file, *status.findings))
-        self.state.show_state(STATES[verdict], verdict_words(verdict))
+        self.state.show_state(VERDICT_ROLES[verdict], verdict_words(verdict))
         groups = self._groups(status.findings)
         outline = (
             tuple(self._applied),
@@ -324,4 +324,4 @@ def summary(status: BoardStatus) -> tuple[str, str]:
         return "bad", trn("{n} problem", "{n} problems", failed)
     if careful:
         return "warn", trn("{n} thing to look after", "{n} things to look after", careful)
-    return STATES[overall(status.findings)], verdict_words(overall(status.findings))
+    return VERDICT_ROLES[overall(status.findings)], verdict_words(overall(status.findings))

@@ -6,12 +6,11 @@ from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 from core.boards.doctor.findings import Finding, Verdict
 from gui.dialogs.remedy import remedy_words
 from gui.dialogs.remedy_offer import button_words
+from gui.phrases import VERDICT_ROLES
 from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, label, row
 from gui.widgets.elided import breakable
 from gui.widgets.plain import set_tip
-
-STATES = {"ok": "ok", "warning": "warn", "failed": "bad", "unknown": "muted"}
 
 
 def finding_words(verdict: Verdict) -> str:
@@ -56,7 +55,7 @@ class FindingRow(QWidget):
         """Show the same check's finding of another visit (with a remedy only where the first had one)."""
         self.finding = finding
         message, advice = word_error(finding.statement)
-        self._state.show_state(STATES[finding.verdict], "")
+        self._state.show_state(VERDICT_ROLES[finding.verdict], "")
         set_tip(self._state, finding_words(finding.verdict))
         self._text.setText(breakable(message))
         self._text.setAccessibleName(f"{finding_words(finding.verdict)}: {message}")

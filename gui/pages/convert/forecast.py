@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
 from core.base.units import format_bytes
 from core.estimate.records import Number
+from core.fitness.room import VERDICT_OF
 from core.usecases.conversion import Forecast
 from gui.phrases import VERDICT_ROLES, note_text, verdict_text
 from gui.text import noop, tr
@@ -82,7 +83,9 @@ class ForecastPanel(QWidget):
         if fit is None:
             self._show_fit("muted", unknown, "")
         else:
-            self._show_fit(VERDICT_ROLES[fit.verdict], verdict_text(fit.verdict), note_text(fit.reason))
+            self._show_fit(
+                VERDICT_ROLES[VERDICT_OF[fit.verdict]], verdict_text(fit.verdict), note_text(fit.reason)
+            )
 
     def _show_fit(self, state: str, word: str, reason: str) -> None:
         self.fit.show_state(state, word)

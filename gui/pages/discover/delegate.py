@@ -16,9 +16,8 @@ from core.fitness.badge import Badge
 from core.hub.records import ModelSummary
 from gui.icons import pixmap
 from gui.models.list_model import RECORD_ROLE
-from gui.pages.boards.finding_row import STATES
 from gui.pages.discover.badges import Badges
-from gui.phrases import note_text, verdict_text
+from gui.phrases import VERDICT_ROLES, note_text, verdict_text
 from gui.text import tr
 from gui.theme import colour
 from gui.widgets.plain import show_tip
@@ -88,7 +87,7 @@ def _paint_verdict(painter: QPainter, line: QRect, badge: Badge, *, ready: bool)
 
     A repository of files that are `ready` has no headers to be judged by: each file of it has its own verdict.
     """
-    role, text = STATES[badge.verdict], badge_text(badge)
+    role, text = VERDICT_ROLES[badge.verdict], badge_text(badge)
     shape = _SHAPES[role]
     if ready and badge.fits is None:
         role, shape, text = "accent", "file", tr("ready-made")

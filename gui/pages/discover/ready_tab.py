@@ -27,8 +27,8 @@ from core.usecases.ready import ReadyReport
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
-from gui.pages.boards.finding_row import STATES, finding_words
-from gui.phrases import job_line
+from gui.pages.boards.finding_row import finding_words
+from gui.phrases import VERDICT_ROLES, job_line
 from gui.shell.status import show_progress
 from gui.text import tr, word_error
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
@@ -176,7 +176,7 @@ class ReadyTab(QWidget):
     def _show_judgement(self, judgement: Judgement) -> None:
         words = finding_words(judgement.verdict)
         board = _target_name(self._desk)
-        self.verdict.show_state(STATES[judgement.verdict], f"{board}: {words}")
+        self.verdict.show_state(VERDICT_ROLES[judgement.verdict], f"{board}: {words}")
         said = judgement.refusals[0].error if judgement.refusals else judgement.worst.statement
         message, advice = word_error(said)
         self.reason.setText(message if judgement.verdict == "ok" else f"{message} {advice}".strip())
