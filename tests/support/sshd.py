@@ -175,6 +175,23 @@ def openssh(
 
 
 @contextmanager
+def openssh_running(folder: Path, script: str, *options: str) -> Iterator[SshServer]:
+    """Run OpenSSH's server with a script in place of the board's shell; what was asked is `$SSH_ORIGINAL_COMMAND`.
+
+    Args:
+        folder: for the script and the server's files.
+        script: lines of sh, or a whole program that begins with `#!`.
+        options: what is given to it.
+    """
+    folder.mkdir(exist_ok=True)
+    login = folder / "login.sh"
+    login.write_text(script if script.startswith("#!") else f"#!/bin/sh\n{script}\n")
+    login.chmod(0o755)
+    with openssh(folder / "server", " ".join(["ForceCommand", str(login), *options])) as server:
+        yield server
+
+
+@contextmanager
 def dropbear(folder: Path) -> Iterator[SshServer]:
     """Run Dropbear below `folder`.
 

@@ -15,7 +15,7 @@ from core.boards.probe import probe_board
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.words import word
-from tests.support.sshd import ROOT, SshServer, openssh
+from tests.support.sshd import ROOT, SshServer, openssh, openssh_running
 
 ENDLESS = r"""#!/bin/sh
 cat >/dev/null &
@@ -32,10 +32,7 @@ esac
 
 @contextmanager
 def hostile(folder: Path, how: str) -> Iterator[SshServer]:
-    login = folder / "login.sh"
-    login.write_text(ENDLESS)
-    login.chmod(0o755)
-    with openssh(folder / "server", f"ForceCommand {login} {how}") as server:
+    with openssh_running(folder, ENDLESS, how) as server:
         yield server
 
 

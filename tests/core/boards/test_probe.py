@@ -17,7 +17,7 @@ from core.boards.probe import facts_of, parse_lines, probe_board, probe_script
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.boards.trees import hostile, mainline, orange_pi, write_tree
-from tests.support.sshd import ROOT, SshServer, openssh
+from tests.support.sshd import ROOT, SshServer, openssh_running
 
 CAPTURES = ROOT.parent / "shared/data/board-captures"
 SCRIPT = probe_script()
@@ -150,11 +150,8 @@ def test_libraries_are_looked_for_where_the_doctor_looks(session: SshSession, tm
 
 
 def test_account_without_a_shell(tmp_path: Path, host_keys: HostKeys) -> None:
-    login = tmp_path / "nologin"
-    login.write_text("#!/bin/sh\nprintf 'This account is \\033[31mnot available\\n' >&2\nexit 1\n")
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "s", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, "printf 'This account is \\033[31mnot available\\n' >&2\nexit 1") as server,
         server.connect(host_keys) as session,
         pytest.raises(RKDeckError) as caught,
     ):
@@ -165,11 +162,8 @@ def test_account_without_a_shell(tmp_path: Path, host_keys: HostKeys) -> None:
 
 def test_expired_password_is_told(tmp_path: Path, host_keys: HostKeys) -> None:
     """As ubuntu-rockchip images answer before the first password change."""
-    login = tmp_path / "expired"
-    login.write_text("#!/bin/sh\necho 'WARNING: Your password has expired.'\nexit 1\n")
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "s", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, "echo 'WARNING: Your password has expired.'\nexit 1") as server,
         server.connect(host_keys) as session,
         pytest.raises(RKDeckError) as caught,
     ):

@@ -17,7 +17,7 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.deploy.test_deployments import deploy
 from tests.support.remote_fixtures import host_keys
-from tests.support.sshd import openssh
+from tests.support.sshd import openssh, openssh_running
 
 __all__ = ["host_keys"]
 
@@ -109,10 +109,7 @@ SILENT = {
 
 @contextmanager
 def lying(folder: Path, host_keys: HostKeys, how: str) -> Iterator[SshSession]:
-    login = folder / "login.sh"
-    login.write_text(f"#!/bin/sh\n{SILENT[how]}\n")
-    login.chmod(0o755)
-    with openssh(folder / "liar", f"ForceCommand {login}") as server, server.connect(host_keys) as session:
+    with openssh_running(folder, SILENT[how]) as server, server.connect(host_keys) as session:
         yield session
 
 
@@ -129,7 +126,7 @@ def test_no_answer_is_not_nothing_deployed(
     session: SshSession, store: Path, tmp_path: Path, host_keys: HostKeys, how: str
 ) -> None:
     deploy(session, store, "good", b"a")
-    with lying(tmp_path, host_keys, how) as liar:
+    with lying(tmp_path / "liar", host_keys, how) as liar:
         for ask in ASKED.values():
             with pytest.raises(RKDeckError) as caught:
                 ask(liar, str(store))
@@ -155,11 +152,8 @@ def test_a_size_that_is_none_is_nothing_there(tmp_path: Path, host_keys: HostKey
     (store / "deployments").mkdir()
     (tools / "ls").write_text(f'#!/bin/sh\necho - 1 0 0 "{size}" x {"0" * 64}.rkllm\n')
     (tools / "ls").chmod(0o755)
-    login = tmp_path / "login.sh"
-    login.write_text(f'#!/bin/sh\nPATH={tools}:$PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f'PATH={tools}:$PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"') as server,
         server.connect(host_keys) as session,
     ):
         held = read_held(session, str(store))

@@ -30,7 +30,7 @@ from tests.core.deploy.site import (
     snapshot,
 )  # fmt: skip
 from tests.support.orders import start_deploy
-from tests.support.sshd import find_program, openssh
+from tests.support.sshd import find_program, openssh, openssh_running
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -101,7 +101,7 @@ def current_blobs(place: Site) -> set[str]:
 
 
 def test_byte_damaged_on_the_way(paths: AppPaths, tmp_path: Path) -> None:
-    flag, program, login = tmp_path / "damage", tmp_path / "damage.py", tmp_path / "login.sh"
+    flag, program = tmp_path / "damage", tmp_path / "damage.py"
     program.write_text(
         "import os, sys\n"
         "done = 0\n"
@@ -111,15 +111,13 @@ def test_byte_damaged_on_the_way(paths: AppPaths, tmp_path: Path) -> None:
         "    done += len(data)\n"
         "    os.write(1, data)\n"
     )
-    login.write_text(
-        "#!/bin/sh\n"
+    login = (
         f'[ -e {flag} ] || exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
-        f'{sys.executable} {program} | sh -c "$SSH_ORIGINAL_COMMAND"\n'
+        f'{sys.executable} {program} | sh -c "$SSH_ORIGINAL_COMMAND"'
     )
-    login.chmod(0o755)
     sysroot = plain_board(tmp_path / "board/root")
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, login) as server,
         site(paths, server, tmp_path / "board/store", sysroot) as place,
     ):
         old = deployed_small(place, tmp_path)

@@ -9,7 +9,7 @@ from core.deploy.deployments import list_versions
 from tests.core.deploy.far import SIZE, TWICE_BYTES, far_board
 from tests.core.deploy.site import Site, current_versions, plain_board, progress_events, site
 from tests.support.network import Network
-from tests.support.sshd import openssh
+from tests.support.sshd import openssh_running
 from tests.support.waiting import wait_until
 
 
@@ -56,21 +56,18 @@ def test_connection_that_never_comes_back(real: Site, tmp_path: Path) -> None:
 def test_network_that_goes_at_the_last_step(paths: AppPaths, tmp_path: Path, moment: str) -> None:
     """Everything has arrived, and one of the last commands stays without an answer, done or not."""
     skip, hold, after, held = (tmp_path / name for name in ("skip", "hold", "after", "held"))
-    login = tmp_path / "login.sh"
-    login.write_text(
-        "#!/bin/sh\n"
+    login = (
         'if [ "$SSH_ORIGINAL_COMMAND" = "exec sh -s" ]; then\n'
         f" if [ -e {skip} ]; then mv {skip} {hold}\n"
         f" elif [ -e {hold} ]; then\n"
         f'  rm {hold}; [ -e {after} ] && sh -c "$SSH_ORIGINAL_COMMAND"; touch {held}; exec sleep 60\n'
         " fi\n"
         "fi\n"
-        'exec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+        'exec sh -c "$SSH_ORIGINAL_COMMAND"'
     )
-    login.chmod(0o755)
     sysroot = plain_board(tmp_path / "board/root")
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, login) as server,
         site(paths, server, tmp_path / "board/store", sysroot) as place,
         Network(server.port) as network,
         far_board(place, network, tmp_path) as far,

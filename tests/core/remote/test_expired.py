@@ -22,7 +22,7 @@ from core.remote.password_dialogue import Answers
 from core.remote.session import SshSession
 from core.remote.target import SshTarget
 from tests.core.remote.test_failures import raw_server
-from tests.support.sshd import SshServer, openssh
+from tests.support.sshd import SshServer, openssh, openssh_running
 from tests.support.waiting import wait_until
 
 OLD, NEW = "ubuntu", "Kirschbaum-42 blüht"
@@ -63,11 +63,8 @@ CHINESE = {"current": "当前的密码\uff1a", "new": "新的密码\uff1a", "aga
 
 @contextmanager
 def expired(folder: Path, text: str = PASSWD, **words: str) -> Iterator[SshServer]:
-    login = folder / "login.sh"
     values = {**ENGLISH, "old": OLD, "user": "ubuntu", "state": str(folder / "state"), **words}
-    login.write_text(text.format(**values) if text is PASSWD else text)
-    login.chmod(0o755)
-    with openssh(folder / "server", f"ForceCommand {login}") as server:
+    with openssh_running(folder, text.format(**values) if text is PASSWD else text) as server:
         yield server
 
 

@@ -12,7 +12,7 @@ from core.remote.exchange import TooMuchError, TooSlowError
 from core.remote.hostkeys import HostKeys
 from core.remote.lines import MAX_SKIPPED_BYTES, BoundedLines
 from core.transfer.upload import upload
-from tests.support.sshd import openssh
+from tests.support.sshd import openssh_running
 
 SHA256 = "0" * 64
 
@@ -83,12 +83,10 @@ def test_deployment_to_a_board_that_prints_for_ever_ends(
     tmp_path: Path, host_keys: HostKeys, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr("core.transfer.receiving._ANSWER_TIMEOUT_S", 1.0)
-    local, login = tmp_path / "model", tmp_path / "login.sh"
+    local = tmp_path / "model"
     local.write_bytes(b"x" * 1000)
-    login.write_text(f"#!/bin/sh\n{ENDLESS[how]}\n")
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, ENDLESS[how]) as server,
         server.connect(host_keys) as session,
         pytest.raises(RKDeckError) as caught,
     ):

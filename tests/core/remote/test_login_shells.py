@@ -17,7 +17,7 @@ from core.remote.quoting import loaded, loader
 from core.remote.session import SshSession
 from core.transfer.upload import upload
 from core.words import word
-from tests.support.sshd import openssh
+from tests.support.sshd import openssh_running
 
 SHELLS = ["sh", "bash", "busybox sh", "csh", "tcsh", "fish", "zsh", "ksh", "mksh"]
 NASTY = ["a b", "it's", "$(id)", "`id`", "a\nb", "!!", "!x", "\\", "\\\\", "'\\''", "%s", "#", "~", "*", ""]
@@ -26,10 +26,7 @@ NASTY = ["a b", "it's", "$(id)", "`id`", "a\nb", "!!", "!x", "\\", "\\\\", "'\\'
 @contextmanager
 def account(folder: Path, host_keys: HostKeys, login: str) -> Iterator[SshSession]:
     """A session to an account whose shell is this script."""
-    script = folder / "login.sh"
-    script.write_text(f"#!/bin/sh\n{login}\n")
-    script.chmod(0o755)
-    with openssh(folder / "server", f"ForceCommand {script}") as server, server.connect(host_keys) as session:
+    with openssh_running(folder, login) as server, server.connect(host_keys) as session:
         yield session
 
 

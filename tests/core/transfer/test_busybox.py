@@ -9,7 +9,7 @@ import pytest
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from tests.core.remote.test_session import listener
-from tests.support.sshd import openssh
+from tests.support.sshd import openssh_running
 
 APPLETS = (
     "sh",
@@ -37,10 +37,8 @@ def session(tmp_path: Path, host_keys: HostKeys) -> Iterator[SshSession]:
     tools.mkdir()
     for name in APPLETS:
         (tools / name).symlink_to(busybox)
-    login = tmp_path / "login.sh"
-    login.write_text(f'#!{tools}/sh\nPATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
-    with openssh(tmp_path / "server", f"ForceCommand {login}") as server, server.connect(host_keys) as found:
+    login = f'#!{tools}/sh\nPATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n'
+    with openssh_running(tmp_path, login) as server, server.connect(host_keys) as found:
         assert found.run("command -v cat").text.strip() == f"{tools}/cat"
         yield found
 

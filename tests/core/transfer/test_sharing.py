@@ -23,7 +23,7 @@ from core.transfer.sharing import Sharing
 from core.transfer.source import SourceFile
 from core.transfer.upload import UploadResult, upload
 from tests.support.processes import command_of
-from tests.support.sshd import ROOT, SERVERS, SshServer, openssh
+from tests.support.sshd import ROOT, SERVERS, SshServer, openssh, openssh_running
 from tests.support.waiting import wait_until
 
 SIZE = 48 * (1 << 20) + 12345
@@ -372,20 +372,13 @@ def test_file_that_changes_meanwhile_is_refused(
     assert caught.value.code == "remote.source_changed"
 
 
-def board(folder: Path, text: str) -> Path:
-    """A login script in place of the board's shell."""
-    login = folder / "login.sh"
-    login.write_text(f"#!/bin/sh\n{text}\n")
-    login.chmod(0o755)
-    return login
-
-
 def test_disk_that_fails_keeps_what_arrived(
     tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path, content: bytes
 ) -> None:
-    login = board(tmp_path, 'ulimit -f 16384\ntrap "" XFSZ\nexec sh -c "$SSH_ORIGINAL_COMMAND"')
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(
+            tmp_path, 'ulimit -f 16384\ntrap "" XFSZ\nexec sh -c "$SSH_ORIGINAL_COMMAND"'
+        ) as server,
         server.connect(host_keys) as session,
         pytest.raises(RKDeckError) as caught,
     ):
@@ -407,9 +400,8 @@ def test_busybox_board(
         "sh", "cat", "dd", "df", "kill", "ls", "mkdir", "mv", "rm", "rmdir", "sha256sum", "sleep", "sync",
     ):  # fmt: skip
         (tools / name).symlink_to(busybox)
-    login = board(tmp_path, f'PATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"')
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f'PATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"') as server,
         server.connect(host_keys) as session,
     ):
         result = send(session, local, partial)
@@ -425,9 +417,10 @@ def test_board_whose_dd_cannot_wait_for_whole_blocks(
     old = tools / "dd"
     old.write_text('#!/bin/sh\ncase "$*" in *fullblock*) exit 1;; esac\nexec /bin/dd "$@"\n')
     old.chmod(0o755)
-    login = board(tmp_path, f'PATH={tools}:$PATH; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"')
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(
+            tmp_path, f'PATH={tools}:$PATH; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"'
+        ) as server,
         server.connect(host_keys) as session,
     ):
         result = send(session, local, partial)
@@ -448,9 +441,8 @@ def test_board_whose_dd_cannot_wait_for_whole_blocks(
 def test_nonsense_from_the_board_is_an_error(
     tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path, answers: str
 ) -> None:
-    login = board(tmp_path, f"printf '{answers}\\n'\nexec head -n 1 >/dev/null")
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f"printf '{answers}\\n'\nexec head -n 1 >/dev/null") as server,
         server.connect(host_keys) as session,
         pytest.raises(RKDeckError) as caught,
     ):
@@ -462,9 +454,8 @@ def test_more_answers_than_orders_do_no_harm(
     tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path
 ) -> None:
     many = "@have 0 - - 7\\n@cpu 1\\n@ok\\n" + "@ok\\n" * 100
-    login = board(tmp_path, f"printf '{many}'\nexec head -n 1 >/dev/null")
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f"printf '{many}'\nexec head -n 1 >/dev/null") as server,
         server.connect(host_keys) as session,
         pytest.raises(RKDeckError) as caught,
     ):

@@ -16,7 +16,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.transfer.upload import UploadResult, upload
-from tests.support.sshd import ROOT, SshServer, demo_board, openssh
+from tests.support.sshd import ROOT, SshServer, demo_board, openssh, openssh_running
 
 SIZE = 6 * (1 << 20) + 12345
 
@@ -277,11 +277,8 @@ def test_byte_damaged_on_the_way_is_found_and_the_file_removed(
     )
     program = tmp_path / "damage.py"
     program.write_text(damage)
-    login = tmp_path / "login.sh"
-    login.write_text(f'#!/bin/sh\n{sys.executable} {program} | sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f'{sys.executable} {program} | sh -c "$SSH_ORIGINAL_COMMAND"') as server,
         server.connect(host_keys) as session,
     ):
         final = partial.with_name("blob")
@@ -346,11 +343,10 @@ def test_limit_while_writing_keeps_what_arrived(
     tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path
 ) -> None:
     """`ulimit -f` stands in for a disk that fails after 2 MiB: an ordinary user can set it."""
-    login = tmp_path / "limited.sh"
-    login.write_text('#!/bin/sh\nulimit -f 4096\ntrap "" XFSZ\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(
+            tmp_path, 'ulimit -f 4096\ntrap "" XFSZ\nexec sh -c "$SSH_ORIGINAL_COMMAND"'
+        ) as server,
         server.connect(host_keys) as session,
     ):
         error = failure(session, local, partial)
@@ -388,11 +384,8 @@ def test_busybox_board(
         "sh", "cat", "dd", "df", "kill", "ls", "mkdir", "mv", "rm", "rmdir", "sha256sum", "sleep", "sync",
     ):  # fmt: skip
         (tools / name).symlink_to(busybox)
-    login = tmp_path / "login.sh"
-    login.write_text(f'#!/bin/sh\nPATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f'PATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"') as server,
         server.connect(host_keys) as session,
     ):
         partial.parent.mkdir(parents=True)
@@ -408,11 +401,10 @@ def test_unknown_free_space_is_not_taken_for_none(
     silent = tmp_path / "df"
     silent.write_text("#!/bin/sh\nexit 1\n")
     silent.chmod(0o755)
-    login = tmp_path / "login.sh"
-    login.write_text(f'#!/bin/sh\nPATH={tmp_path}:$PATH; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(
+            tmp_path, f'PATH={tmp_path}:$PATH; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"'
+        ) as server,
         server.connect(host_keys) as session,
     ):
         send(session, local, partial)
@@ -424,11 +416,8 @@ def test_board_without_sha256sum(tmp_path: Path, host_keys: HostKeys, local: Pat
     tools.mkdir()
     for name in ("sh", "cat", "dd", "df", "ls"):
         (tools / name).symlink_to(f"/bin/{name}")
-    login = tmp_path / "login.sh"
-    login.write_text(f'#!/bin/sh\nPATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(tmp_path, f'PATH={tools}; export PATH\nexec sh -c "$SSH_ORIGINAL_COMMAND"') as server,
         server.connect(host_keys) as session,
     ):
         error = failure(session, local, partial)
@@ -438,11 +427,10 @@ def test_board_without_sha256sum(tmp_path: Path, host_keys: HostKeys, local: Pat
 def test_noisy_login_script_is_ignored(
     tmp_path: Path, host_keys: HostKeys, local: Path, partial: Path
 ) -> None:
-    login = tmp_path / "login.sh"
-    login.write_text('#!/bin/sh\nprintf "Welcome!\\033[2J\\nhave 1\\n"\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
-    login.chmod(0o755)
     with (
-        openssh(tmp_path / "server", f"ForceCommand {login}") as server,
+        openssh_running(
+            tmp_path, 'printf "Welcome!\\033[2J\\nhave 1\\n"\nexec sh -c "$SSH_ORIGINAL_COMMAND"'
+        ) as server,
         server.connect(host_keys) as session,
     ):
         assert send(session, local, partial).bytes_sent == SIZE

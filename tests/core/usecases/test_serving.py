@@ -19,11 +19,10 @@ from core.base.tasks import CancelToken
 from core.demo.runtime.install import install_runtime
 from core.serve.records import Serving, state_file
 from core.services import Services
-from core.usecases import boards, deployment
+from core.usecases import boards
 from core.usecases import serving as use
-from core.usecases.boards import BoardDraft
+from tests.support.boards import add_alice
 from tests.support.sshd import SERVERS, SshServer, demo_board
-from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until
 
 # The model goes on until it may not any more: so long an answer takes 9 s on an idle machine, and longer on a busy one.
@@ -109,22 +108,8 @@ def demo_desk(demo: SshServer, paths: AppPaths, tmp_path: Path) -> Iterator[Desk
 
 def _desk(server: SshServer, paths: AppPaths, tmp_path: Path) -> Iterator[Desk]:
     """Each test has a sysroot, a store and a runtime of its own on the module's server."""
-    root = tmp_path / "root"
-    (root / "etc").mkdir(parents=True)
-    (root / "etc/rkdeck-simulated").write_text("a test\n")
-    device_tree = root / "proc/device-tree"
-    device_tree.mkdir(parents=True)
-    (device_tree / "compatible").write_bytes(b"rockchip,rk3588\0")
-    install_runtime(root)
     with Services(paths, Settings()) as services:
-        draft = BoardDraft(
-            "desk", f"{server.user}@{server.host}:{server.port}", server.key_file,
-            store=str(tmp_path / "store"), sysroot=str(root),
-        )  # fmt: skip
-        boards.add_board(services, draft, server.fingerprint)
-        model = write_tiny_model(tmp_path / "alice.rkllm", hidden=256, layers=6, context=2048)
-        (job_id,) = deployment.start_deploys(services, model, ["desk"])
-        services.jobs.attach(job_id).result(60)
+        root = add_alice(services, server, tmp_path, hidden=256, layers=6)
         try:
             yield Desk(services, root)
         finally:

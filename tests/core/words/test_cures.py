@@ -13,13 +13,10 @@ from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.cli.main import run as rkdeck
 from core.demo.hub.server import DemoHub
-from core.demo.runtime.install import install_runtime
 from core.services import Services
-from core.usecases import boards, deployment
-from core.usecases.boards import BoardDraft
+from tests.support.boards import add_alice
 from tests.support.models import write_random_model
 from tests.support.sshd import SshServer, demo_board
-from tests.support.tiny_model import write_tiny_model
 
 REPO = "somebody/small"
 
@@ -81,21 +78,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 @pytest.fixture
 def board(server: SshServer, desk: Desk, tmp_path: Path) -> Iterator[None]:
     """A board called "desk" where "alice" is deployed."""
-    root = tmp_path / "root"
-    (root / "etc").mkdir(parents=True)
-    (root / "etc/rkdeck-simulated").write_text("a test\n")
-    (root / "proc/device-tree").mkdir(parents=True)
-    (root / "proc/device-tree/compatible").write_bytes(b"rockchip,rk3588\0")
-    install_runtime(root)
     with Services(AppPaths(desk.home), Settings()) as services:
-        draft = BoardDraft(
-            "desk", f"{server.user}@{server.host}:{server.port}", server.key_file,
-            store=str(tmp_path / "store"), sysroot=str(root),
-        )  # fmt: skip
-        boards.add_board(services, draft, server.fingerprint)
-        model = write_tiny_model(tmp_path / "alice.rkllm", hidden=32, layers=2, context=2048)
-        (job_id,) = deployment.start_deploys(services, model, ["desk"])
-        services.jobs.attach(job_id).result(60)
+        add_alice(services, server, tmp_path, hidden=32, layers=2)
     yield
     rkdeck(["stop", "desk", "--json", "--home", str(desk.home)])
 
