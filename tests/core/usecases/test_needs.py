@@ -93,6 +93,20 @@ def test_a_file_is_judged_alike_before_and_after_it_came(services: Services, mib
     assert plan_deployment(found, model, seen, board="desk", force=True).judgement.memory == before.memory
 
 
+def test_what_was_found_out_is_not_asked_again_when_the_job_starts(
+    services: Services, address: DemoHub
+) -> None:
+    services.boards.add(Board("desk", "localhost", store="/srv/store"))
+    detail = services.hub.details("some/made")
+    (file,) = (file for file in detail.files if file.path == NAME)
+    report = ready.inspect_ready(services, detail, file)
+    assert report.need is not None
+    asked = len(address.requests)
+    job = ready.start_ready_run(services, report, "desk")
+    services.jobs.cancel(job)
+    assert [entry.path for entry in address.requests[asked:] if "some/base" in entry.path] == []
+
+
 def test_a_file_is_ready_made_in_capitals_too(services: Services) -> None:
     path = bring(services, LOUD)
     assert [(item.kind, item.path) for item in library.list_items(services)] == [("rkllm", path)]
