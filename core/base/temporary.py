@@ -17,17 +17,27 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
         purpose: part of its name.
 
     Raises:
-        RKDeckError: `base.temporary_full` in place of whatever failed in it on a full disk; a program that was
-            started there cannot say so itself.
+        RKDeckError: `base.temporary_full` as `blaming_full_disk`.
         OSError: as the system says, when no such folder can be made (`base.no_temporary_folder`).
     """
     with tempfile.TemporaryDirectory(prefix=f"rkdeck-{purpose}-") as folder:
-        try:
-            yield Path(folder)
-        except (CancelledError, UsageError):
-            raise
-        except Exception as error:
-            no_room = isinstance(error, OSError) and error.errno in NO_ROOM
-            if no_room or is_full(Path(folder)):
-                raise RKDeckError("base.temporary_full", folder=str(Path(folder).parent)) from error
-            raise
+        place = Path(folder)
+        with blaming_full_disk(place, RKDeckError("base.temporary_full", folder=str(place.parent))):
+            yield place
+
+
+@contextlib.contextmanager
+def blaming_full_disk(place: Path, instead: RKDeckError) -> Iterator[None]:
+    """What fails while the disk under `place` is full failed for that; a foreign program cannot say so itself.
+
+    Raises:
+        RKDeckError: `instead`, in place of whatever failed; a user's will (cancelled, wrong use) stays what it is.
+    """
+    try:
+        yield
+    except (CancelledError, UsageError):
+        raise
+    except Exception as error:
+        if (isinstance(error, OSError) and error.errno in NO_ROOM) or is_full(place):
+            raise instead from error
+        raise

@@ -11,6 +11,7 @@ from core.base import atomic
 from core.base.digest import sha256_of_open
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import NotRegularError, open_regular
+from core.base.temporary import blaming_full_disk
 from core.base.trouble import reason_of
 from core.convert import made
 from core.convert.order import ConvertOrder
@@ -47,15 +48,19 @@ def run_conversion(context: WorkerContext, order: ConvertOrder, parts: LibraryPa
 
     Raises:
         RKDeckError: `convert.toolkit_failed` (a call did not return 0), `convert.toolkit_killed`,
-            `convert.toolkit_exited`, `convert.no_file`, `convert.not_a_file`, `convert.bad_file`.
+            `convert.toolkit_exited`, `convert.no_file`, `convert.not_a_file`, `convert.bad_file`; `base.disk_full` in
+            place of any of them where the file had no room.
     """
     began_s = time.monotonic()
     order.output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = made.begin(context.job_dir, order)
+    # Asked before what there is of the file goes, which makes room again.
+    full = RKDeckError("base.disk_full", file=str(order.output))
     try:
-        _convert(context, order, partial)
-        context.progress("check_file", 0, None, unit="steps")
-        done = _checked(context, order, partial, began_s)
+        with blaming_full_disk(partial.parent, full):
+            _convert(context, order, partial)
+            context.progress("check_file", 0, None, unit="steps")
+            done = _checked(context, order, partial, began_s)
         context.commit()
         made.keep(context.job_dir, done)
     except BaseException:

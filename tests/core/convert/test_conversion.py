@@ -26,6 +26,7 @@ from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState
 from core.library.library import Library
 from core.model.inspect import inspect_file
+from tests.support.disks import disk
 from tests.support.models import write_random_model
 from tests.support.orders import start_conversion
 from tests.support.waiting import wait_until
@@ -248,6 +249,29 @@ def test_what_is_no_file_is_neither_waited_for_nor_left(
     assert (caught.value.code, caught.value.facts) == ("convert.not_a_file", {"not_file": left})
     assert os.listdir(paths.library / "rkllm") == []
     assert Path("/dev/zero").exists()
+
+
+# What toolkits do when a write fails: say no, die of it, or say yes and leave half a file.
+FULL = {"says_no": "return -1", "dies": "raise", "lies": "return 0"}
+WRITE_ON = "open(export_path, 'ab', buffering=0).write(bytes(1 << 20))"
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("how", FULL)
+def test_a_disk_that_gets_full_is_named_whatever_the_toolkit_makes_of_it(
+    jobs: JobManager, paths: AppPaths, model: Path, tmp_path: Path, how: str
+) -> None:
+    until_full = f"try:\n    while True: {WRITE_ON}\nexcept OSError:\n    {FULL[how]}"
+    toolkit = bad_toolkit(tmp_path / "env", "no_problem", textwrap.indent(until_full, " " * 8).lstrip())
+    with disk(tmp_path / "small", "size=3m") as small:
+        output = small / "tiny.rkllm"
+        handle = start_conversion(
+            jobs, model, Recipe("rk3588", "w8a8", 256), toolkit, library_folder=paths.library, output=output
+        )
+        with pytest.raises(RKDeckError) as caught:
+            handle.result(SLACK_S)
+        assert (caught.value.code, caught.value.facts) == ("base.disk_full", {"file": str(output)})
+        assert os.listdir(small) == []
 
 
 @pytest.mark.parametrize("behaviour", ["hang", "stubborn", "forks", "new_session", "holds_gil"])
