@@ -14,8 +14,10 @@ from typing import IO
 
 from core.base.errors import JsonValue, RKDeckError
 from core.base.locks import lock_descriptor
+from core.base.notes import because
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
+from core.base.units import format_bytes
 
 _PREFIX, _SUFFIX = ".rkdeck-", ".new"
 
@@ -95,7 +97,9 @@ def read_json(path: Path, max_bytes: int = 16 << 20) -> JsonValue:
     with open_regular(path) as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
-        raise RKDeckError("base.bad_json", file=str(path), reason=f"larger than {max_bytes} bytes")
+        raise RKDeckError(
+            "base.bad_json", file=str(path), reason=because("larger_than", size=format_bytes(max_bytes))
+        )
     try:
         value: JsonValue = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -28,6 +28,11 @@ def note(code: str, **facts: str | int) -> Note:
     return Note(code, tuple(facts.items()))
 
 
+def because(code: str, **facts: str | int) -> JsonValue:
+    """A reason as a fact of an error: a note in its wire form."""
+    return note(code, **facts).to_json()
+
+
 def note_from_json(value: Mapping[str, object]) -> Note:
     """Rebuild a note from its wire form; what is no text and no number among its facts is left out."""
     code, facts = value.get("code"), value.get("facts")

@@ -14,7 +14,6 @@ from core.base.names import printable
 ABI = 1
 RUNTIMES_FOLDER = "/usr/local/lib/rkdeck/runtimes"
 _MAX_TEXT = 300
-_NO_REASON = "no reason given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +85,10 @@ class RuntimeState:
 
 @dataclass(frozen=True, slots=True)
 class StartRefusal:
-    """The state file of a runtime that will not start: a word for programs, and the reason in its own words."""
+    """The state file of a runtime that will not start: a word for programs, and the reason in its own words, if any."""
 
     code: str
-    message: str
+    message: str | None
 
     def to_json(self) -> dict[str, JsonValue]:
         """The document."""
@@ -113,7 +112,7 @@ def read_state(text: str | None) -> RuntimeState | StartRefusal | None:
     error = value.get("error")
     if isinstance(error, dict):
         code, message = (foreign.text(error.get(key), _MAX_TEXT) for key in ("code", "message"))
-        return StartRefusal(code or "unknown", message or _NO_REASON)
+        return StartRefusal(code or "unknown", message)
     pid = foreign.whole(value.get("pid"), 1, foreign.MAX_PID)
     if pid is None:
         return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.notes import because
 from core.base.opening import read_regular
 from core.base.settings import Settings
 from core.base.trouble import reason_of
@@ -29,13 +30,13 @@ def load_settings(path: Path) -> Settings:
             continue
         value, wanted = found[field.name], type(getattr(defaults, field.name))
         if type(value) is not wanted:
-            reason = f"expected {wanted.__name__}, found {type(value).__name__}"
+            reason = because("not_expected", wanted=wanted.__name__, found=type(value).__name__)
             raise RKDeckError("base.bad_settings", file=str(path), entry=field.name, reason=reason)
         if (
             isinstance(value, int) and not 0 <= value <= MAX_WHOLE
         ):  # whole numbers are sizes, rates and counts
             # Python refuses to write out integers of more than 4300 digits; hexadecimal is not limited.
-            reason = f"expected 0 .. {MAX_WHOLE}, found {printable(hex(value), 40)}"
+            reason = because("not_expected", wanted=f"0 .. {MAX_WHOLE}", found=printable(hex(value), 40))
             raise RKDeckError("base.bad_settings", file=str(path), entry=field.name, reason=reason)
         values[field.name] = value
     return Settings(**values)  # type: ignore[arg-type]  # each value's type was compared with its default's
@@ -75,4 +76,6 @@ def _toml(value: object) -> str:
             for character in value
         )
         return f'"{escaped}"'
-    raise RKDeckError("base.bad_settings", file="", entry="", reason=f"cannot store {type(value).__name__}")
+    raise RKDeckError(
+        "base.bad_settings", file="", entry="", reason=because("cannot_store", type=type(value).__name__)
+    )

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from core.base import foreign
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.notes import because
 from core.base.runtime_protocol import read_description
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Library, RuntimeInfo
@@ -79,7 +80,7 @@ def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:
             "boards.no_answer",
             host=session.target.host,
             status=result.exit_status,
-            reason=result.complaint or printable(result.text[-200:]) or "no output",
+            reason=result.complaint or printable(result.text[-200:]) or because("no_output"),
         )
     return lines
 

@@ -2,6 +2,7 @@
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.base.notes import because
 from core.boards.facts import Mount
 
 FOLDER = "rkdeck-store"
@@ -23,15 +24,15 @@ def check_store_path(path: str) -> str:
     """
     why = None
     if not path.startswith("/"):
-        why = "it does not start with /"
+        why = "not_absolute"
     elif path.strip("/") == "" or ".." in path.split("/"):
-        why = "it must be a folder of its own"
+        why = "no_folder_of_its_own"
     elif not path.isprintable() or _UNSAFE & set(path):
-        why = "it contains a quote, a dollar sign, a backslash or a control character"
+        why = "odd_characters"
     elif len(path.encode("utf-8", "replace")) > _MAX_BYTES:
-        why = "it is too long"
+        why = "path_too_long"
     if why is not None:
-        raise UsageError("boards.bad_store", store=printable(path), reason=why)
+        raise UsageError("boards.bad_store", store=printable(path), reason=because(why))
     return path.rstrip("/")
 
 

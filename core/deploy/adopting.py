@@ -152,5 +152,6 @@ def _no_such_file(session: SshSession, path: str) -> RKDeckError:
 
 
 def _failed(session: SshSession, path: str, result: RemoteResult) -> RKDeckError:
-    reason = result.complaint or f"exit status {result.exit_status}"
-    return RKDeckError("deploy.adopt_failed", path=printable(path), host=session.target.host, reason=reason)
+    return RKDeckError(
+        "deploy.adopt_failed", path=printable(path), host=session.target.host, reason=result.why
+    )

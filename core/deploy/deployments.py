@@ -17,7 +17,7 @@ from core.deploy.layout import (
     read_manifest,
 )
 from core.fitness.candidate import Holdings
-from core.remote.session import RemoteResult, SshSession
+from core.remote.session import SshSession
 
 _GONE = 75
 _MAX_LIST_BYTES = 8 << 20
@@ -40,7 +40,7 @@ def read_store(session: SshSession, store: str) -> StoreListing:
     """
     result = session.run(scripts.LIST, [store], timeout_s=_TIMEOUT_S, max_output_bytes=_MAX_LIST_BYTES)
     if result.exit_status:
-        raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=_why(result))
+        raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=result.why)
     current: dict[str, str] = {}
     found: list[Deployment] = []
     damaged: list[UnreadableManifest] = []
@@ -176,7 +176,7 @@ def undeploy(session: SshSession, store: str, name: str, *, board: str = "the bo
     )
     if result.exit_status:
         raise RKDeckError(
-            "deploy.remove_failed", name=name, host=session.target.host, store=store, reason=_why(result)
+            "deploy.remove_failed", name=name, host=session.target.host, store=store, reason=result.why
         )
     return now or versions[-1]
 
@@ -197,7 +197,7 @@ def switch(session: SshSession, folder: str, deployment: Deployment, manifest: s
             name=deployment.name,
             host=session.target.host,
             folder=folder,
-            reason=_why(result),
+            reason=result.why,
         )
 
 
@@ -212,7 +212,3 @@ def verify_blob(session: SshSession, deployment: Deployment) -> bool:
     if result.exit_status == _GONE:
         raise RKDeckError("deploy.blob_gone", path=deployment.path, host=session.target.host)
     return result.exit_status == 0 and result.text.split()[:1] == [deployment.sha256]
-
-
-def _why(result: RemoteResult) -> str:
-    return result.complaint or f"exit status {result.exit_status}"

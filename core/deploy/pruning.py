@@ -88,8 +88,7 @@ def _prune_whole(session: SshSession, store: str, keep: int, budget_bytes: int, 
     words += [f"b:{blob.name}" for blob in plan.blobs]
     result = session.run(scripts.PRUNE, [store, *words], timeout_s=_TIMEOUT_S)
     if result.exit_status:
-        reason = result.complaint or f"exit status {result.exit_status}"
-        raise RKDeckError("deploy.prune_failed", host=session.target.host, store=store, reason=reason)
+        raise RKDeckError("deploy.prune_failed", host=session.target.host, store=store, reason=result.why)
     done = set(result.text.split())
     versions = tuple(entry for entry in plan.versions if f"v:{entry.name}/{entry.version}" in done)
     gone = tuple(blob for blob in plan.blobs if f"b:{blob.name}" in done)
@@ -119,8 +118,7 @@ def _blobs(session: SshSession, store: str) -> list[Blob]:
     """The files in a store that bear a name RKDeck gives."""
     result = session.run(scripts.BLOBS, [store], timeout_s=_TIMEOUT_S)
     if result.exit_status:
-        reason = result.complaint or f"exit status {result.exit_status}"
-        raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=reason)
+        raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=result.why)
     found = []
     for line in result.text.splitlines():
         words = line.split("\t")

@@ -12,7 +12,6 @@ from core.transfer.upload import upload
 _MAX_VERSIONS = 100
 _TIMEOUT_S = 60.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_SILENT = "no reason given"
 # $1 file.
 _REMOVE = 'set -e\n[ -e "$1" ] || exit 0\n'
 # $1 folder, $2 file. Prints `VERSION<tab>SHA256` for each version that is there whole.
@@ -56,7 +55,7 @@ def place(session: SshSession, store: str, program: Program, version: str, local
     if program.executable:
         result = session.run(["chmod", "755", path], timeout_s=_TIMEOUT_S)
         if result.exit_status != 0:
-            raise RKDeckError("programs.not_executable", path=path, reason=result.complaint or _SILENT)
+            raise RKDeckError("programs.not_executable", path=path, reason=result.why)
     return path
 
 
@@ -80,6 +79,4 @@ def remove(session: SshSession, store: str, program: Program, version: str) -> N
     script = "\n".join(program.removal(store, version))
     result = session.run(_REMOVE + script, [program.path(store, version)], timeout_s=_TIMEOUT_S)
     if result.exit_status != 0:
-        raise RKDeckError(
-            "programs.not_removed", path=program.path(store, version), reason=result.complaint or _SILENT
-        )
+        raise RKDeckError("programs.not_removed", path=program.path(store, version), reason=result.why)

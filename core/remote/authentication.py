@@ -10,6 +10,7 @@ import paramiko
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.notes import because
 from core.remote.identities import Agent, Offer, offers
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.password_dialogue import Answers
@@ -64,7 +65,7 @@ def authenticate(transport: NotingTransport, target: SshTarget, answers: Answers
     except (paramiko.SSHException, EOFError, OSError) as error:
         if login.answers.asked_for_new and answers is None:
             raise RKDeckError("remote.password_expired", user=target.user, host=target.host) from error
-        reason = transport.why_ended(error, "while logging in")
+        reason = transport.why_ended(error, "while_logging_in")
         raise RKDeckError("remote.closed", host=target.host, port=target.port, reason=reason) from error
     raise login.failure()
 
@@ -136,7 +137,7 @@ class _Login:
             return RKDeckError("remote.new_password_refused", user=user, host=host, reason=words or None)
         if not self._transport.is_active() and len(self.tried) < 2 and not self._password_checked:
             # One wrong key makes no server hang up: something else ended the connection.
-            reason = words or "the server hung up while logging in"
+            reason = words or because("hung_up_logging_in")
             return RKDeckError("remote.closed", host=host, port=port, reason=reason)
         if self.locked is not None and (self._target.identity_file is not None or not self.tried):
             return self.locked

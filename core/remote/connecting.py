@@ -9,6 +9,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from core.base.errors import RKDeckError
 from core.base.names import printable
+from core.base.notes import because
 from core.base.trouble import reason_of
 from core.remote.hostkeys import HostKey
 from core.remote.paramiko_setup import NotingTransport
@@ -81,10 +82,8 @@ def _greeting_error(
     if b"SSH-" in greeting:
         if transport.is_overdue or reason == "No existing session":
             return RKDeckError("remote.hung", host=host, port=port, seconds=timeout_s)
-        reason = (
-            printable(transport.farewell or "") or reason or "the server ended the connection while greeting"
-        )
-        return RKDeckError("remote.closed", host=host, port=port, reason=reason)
+        why = printable(transport.farewell or "") or reason or because("ended_greeting")
+        return RKDeckError("remote.closed", host=host, port=port, reason=why)
     said = printable(greeting.decode("utf-8", "replace").strip(), limit=120)
     if _TURNED_AWAY.search(greeting):
         return RKDeckError("remote.locked_out", host=host, port=port, user=target.user, reason=said)

@@ -14,6 +14,7 @@ import paramiko
 from core.base.errors import RKDeckError, UsageError
 from core.base.log import register_secret
 from core.base.names import printable
+from core.base.notes import because
 from core.remote import exchange
 from core.remote.hostkeys import HostKeys
 from core.remote.password_dialogue import Answers
@@ -76,7 +77,7 @@ def change_expired_password(
                 "remote.new_password_refused",
                 user=target.user,
                 host=target.host,
-                reason="it is expired still",
+                reason=because("still_expired"),
             )
 
 

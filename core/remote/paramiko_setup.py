@@ -13,7 +13,7 @@ from paramiko.packet import Packetizer
 
 from core.base.errors import JsonValue
 from core.base.names import printable
-from core.base.notes import note
+from core.base.notes import because, note
 from core.base.trouble import reason_of
 
 LOG_CHANNEL = "rkdeck.ssh"
@@ -148,10 +148,10 @@ class NotingTransport(paramiko.Transport):
         return bool(self.packetizer.handshake_timed_out())
 
     def why_ended(self, error: BaseException | None, otherwise: str) -> JsonValue:
-        """The reason of an end: the server's last words, else what the error says, else `otherwise`."""
+        """The reason of an end: the server's last words, else what the error says, else a note of that code."""
         if self.farewell:
             return printable(self.farewell)
-        return reason_of(error) if error is not None and str(error) else otherwise
+        return reason_of(error) if error is not None and str(error) else because(otherwise)
 
     def watch_silence(self, interval_s: float, most: int) -> None:
         """Ask the server for a sign of life whenever nothing came for so long; without any, the connection ends.

@@ -15,8 +15,9 @@ from typing import Self
 
 import paramiko
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.notes import because
 from core.base.trouble import reason_of
 from core.remote import exchange
 from core.remote.authentication import LOGIN_REFUSED, authenticate
@@ -71,6 +72,11 @@ class RemoteResult:
     def complaint(self) -> str:
         """The end of standard error, made printable, for error facts."""
         return printable(self.stderr[-600:].decode("utf-8", "replace").strip(), limit=600)
+
+    @property
+    def why(self) -> JsonValue:
+        """Why it failed, as a fact of an error: its complaint, else how it ended."""
+        return self.complaint or because("exit_status", status=self.exit_status)
 
 
 class SshSession:
@@ -276,7 +282,7 @@ class SshSession:
                 "remote.unexpected_answer",
                 host=target.host,
                 text=said[0],
-                reason=said[1] or "no reason given",
+                reason=said[1] or because("no_reason"),
             )
         return RKDeckError(
             "remote.no_shell",
@@ -405,7 +411,7 @@ class SshSession:
     def closed_error(self, error: BaseException | None) -> RKDeckError:
         """The error for a connection that ended under a command."""
         cause = self._transport.get_exception() or error
-        reason = self._transport.why_ended(cause, "the connection ended")
+        reason = self._transport.why_ended(cause, "connection_ended")
         return RKDeckError("remote.closed", reason=reason, host=self.target.host, port=self.target.port)
 
     def close(self) -> None:

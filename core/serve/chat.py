@@ -5,6 +5,7 @@ from typing import Any
 
 from core.base.errors import RKDeckError
 from core.base.foreign import number, whole
+from core.base.notes import because
 from core.remote.session import SshSession
 from core.serve.records import Answer, Serving, TokenLogprob
 from core.serve.status import read_status
@@ -136,7 +137,7 @@ def _answer(document: dict[str, Any]) -> Answer:
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, str):
-        raise RKDeckError("serve.bad_answer", reason="it holds no text")
+        raise RKDeckError("serve.bad_answer", reason=because("answer_no_text"))
     usage, figures = (_mapping(document.get(key)) for key in ("usage", "rkdeck"))
     reason = choice.get("finish_reason")
     logprobs = choice.get("logprobs")
@@ -154,7 +155,7 @@ def _answer(document: dict[str, Any]) -> Answer:
 def _choice(document: dict[str, Any]) -> dict[str, Any]:
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise RKDeckError("serve.bad_answer", reason="it holds no choice")
+        raise RKDeckError("serve.bad_answer", reason=because("answer_no_choice"))
     return choices[0]
 
 
@@ -182,7 +183,7 @@ def _piece(fields: dict[str, Any]) -> str:
 def _required(fields: dict[str, Any]) -> float:
     value = number(fields.get("logprob"))
     if value is None:
-        raise RKDeckError("serve.bad_answer", reason="a log probability is no number")
+        raise RKDeckError("serve.bad_answer", reason=because("answer_bad_logprob"))
     return value
 
 

@@ -10,10 +10,11 @@ import secrets
 import time
 from collections.abc import Callable
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.foreign import MAX_PID, digits
 from core.base.log import register_secret
 from core.base.names import printable
+from core.base.notes import because
 from core.base.runtime_protocol import ABI, RUNTIMES_FOLDER, read_description
 from core.remote.session import SshSession
 from core.serve.chat import ask, chat, models
@@ -212,16 +213,17 @@ def _launch(session: SshSession, board: Host, store: str, runtime: Runtime, depl
             board=board.name,
             name=deployment.name,
             runtime=runtime.name,
-            reason=result.complaint or f"the board's shell ended with status {result.exit_status}",
+            reason=result.complaint or because("board_shell_ended", status=result.exit_status),
         )
     return pid
 
 
 def _raise_failure(board: Host, deployment: Servable, runtime: Runtime, status: Status) -> None:
-    reason = status.failure
+    reason: JsonValue = status.failure
     if reason is None and not status.alive:
         complaints = [line for line in status.log if line.startswith(("E ", "E:"))]
-        reason = (complaints or list(status.log) or ["it ended without a word"])[-1]
+        said = complaints or status.log
+        reason = said[-1] if said else because("ended_silently")
     if reason is not None:
         raise RKDeckError(
             "serve.start_failed",

@@ -7,6 +7,7 @@ from core.base import foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.base.log import register_secret
 from core.base.names import printable
+from core.base.notes import because
 from core.base.runtime_protocol import RuntimeState, StartRefusal, read_state
 from core.remote.session import SshSession
 from core.serve.records import Serving, run_folder
@@ -24,14 +25,14 @@ class Status:
 
     Attributes:
         serving: what runs, or None.
-        failure: the runtime's reason for not starting, in its own words.
+        failure: the runtime's reason for not starting, in its own words or a note; None when it gave none.
         alive: whether the process asked about lives.
         log: the end of its log.
         token: only when asked for.
     """
 
     serving: Serving | None
-    failure: str | None
+    failure: JsonValue
     alive: bool
     log: tuple[str, ...]
     token: str | None
@@ -75,7 +76,7 @@ def read_status(
         serving=_serving(board, folder, state, deployment, fields)
         if isinstance(state, RuntimeState) and entries.get("ours") == str(state.pid)
         else None,
-        failure=state.message if isinstance(state, StartRefusal) else None,
+        failure=(state.message or because("no_reason")) if isinstance(state, StartRefusal) else None,
         alive=_alive(fields),
         log=tuple(log),
         token=token,

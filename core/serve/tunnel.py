@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.foreign import read_json
 from core.base.names import printable
+from core.base.notes import because
 from core.base.trouble import reason_of
 from core.remote.session import SshSession
 
@@ -162,7 +163,7 @@ class ChatTunnel:
         except (OSError, EOFError, http.client.HTTPException) as error:
             raise self._lost(error) from error
         if len(data) > MAX_ANSWER_BYTES:
-            raise RKDeckError("serve.bad_answer", reason="it is too long")
+            raise RKDeckError("serve.bad_answer", reason=because("answer_too_long"))
         return _object(data)
 
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -177,7 +178,7 @@ class ChatTunnel:
             while line := response.readline(_MAX_LINE_BYTES):
                 taken += len(line)
                 if taken > MAX_ANSWER_BYTES or not line.endswith(b"\n"):
-                    raise RKDeckError("serve.bad_answer", reason="it is too long or torn")
+                    raise RKDeckError("serve.bad_answer", reason=because("answer_torn"))
                 if not line.startswith(b"data:"):
                     continue
                 data = line.removeprefix(b"data:").strip()
@@ -186,7 +187,7 @@ class ChatTunnel:
                 yield _object(data)
         except (OSError, EOFError, http.client.HTTPException) as error:
             raise self._lost(error) from error
-        raise RKDeckError("serve.bad_answer", reason="it ended in the middle")
+        raise RKDeckError("serve.bad_answer", reason=because("answer_cut"))
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
         data = None if body is None else json.dumps(body).encode()
@@ -215,17 +216,17 @@ def _refusal(status: int, data: bytes) -> RKDeckError:
     return RKDeckError("serve.runtime_error", reason=reason, status=status)
 
 
-def _reason(data: bytes) -> str:
+def _reason(data: bytes) -> JsonValue:
     value = read_json(data)
     if value is None:
         return printable(data[:300].decode("utf-8", "replace").strip())
     error = value.get("error") if isinstance(value, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    return printable(message if isinstance(message, str) else "no reason given", 300)
+    return printable(message, 300) if isinstance(message, str) else because("no_reason")
 
 
 def _object(data: bytes) -> dict[str, Any]:
     value = read_json(data)
     if not isinstance(value, dict):
-        raise RKDeckError("serve.bad_answer", reason="it is not a JSON object")
+        raise RKDeckError("serve.bad_answer", reason=because("answer_no_object"))
     return value

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import paramiko
 
-from core.base.errors import RefusedError, RKDeckError
+from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.names import printable
+from core.base.notes import because
 from core.remote.exchange import TooMuchError, TooSlowError
 from core.remote.lines import BoundedLines
 from core.remote.quoting import new_mark
@@ -21,7 +22,6 @@ _LAST_WORDS_S = 2.0
 # What the slowest board's disk reads while it computes a digest.
 _SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
 _MAX_DIGITS = 18
-_SILENT = "no reason given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ class Receiver:
         if kind == "full":
             return RKDeckError("remote.disk_full", host=host, folder=folder)
         if kind == "failed":
-            return self._write_failed(seen, self._complaint())
+            return self._write_failed(seen, self._reason())
         if kind == "readonly":
-            return RefusedError("remote.not_writable", host=host, folder=folder, reason=self._complaint())
+            return RefusedError("remote.not_writable", host=host, folder=folder, reason=self._reason())
         if kind == "missing":
             return RefusedError("remote.no_tool", host=host, tool=printable(" ".join(words)))
         return self._nonsense([kind, *words])
@@ -161,11 +161,11 @@ class Receiver:
         if not self._lines.has_begun and status is not None:
             # It ended by itself: connecting anew would lead to the same.
             return self._session.not_run(self._lines.said_before, self._shell.stderr_tail, status)
-        if self._session.is_open and complaint != _SILENT:
+        if self._session.is_open and complaint:
             return self._write_failed(None, complaint)
         return self._session.closed_error(None)
 
-    def _write_failed(self, written: int | None, reason: str) -> RKDeckError:
+    def _write_failed(self, written: int | None, reason: JsonValue) -> RKDeckError:
         return RKDeckError(
             "remote.write_failed",
             host=self._session.target.host,
@@ -181,7 +181,10 @@ class Receiver:
             while (left_s := deadline - time.monotonic()) > 0 and self._shell.receive(left_s):
                 continue
         text = self._shell.stderr_tail[-600:].decode("utf-8", "replace").strip()
-        return printable(text, limit=600) or _SILENT
+        return printable(text, limit=600)
+
+    def _reason(self) -> JsonValue:
+        return self._complaint() or because("no_reason")
 
     def _stalled(self, seconds: float) -> RKDeckError:
         return RKDeckError("remote.stalled", host=self._session.target.host, path=self._path, seconds=seconds)
@@ -189,7 +192,7 @@ class Receiver:
     def _nonsense(self, words: list[str]) -> RKDeckError:
         text = printable(" ".join(words))
         return RKDeckError(
-            "remote.unexpected_answer", host=self._session.target.host, text=text, reason=self._complaint()
+            "remote.unexpected_answer", host=self._session.target.host, text=text, reason=self._reason()
         )
 
 

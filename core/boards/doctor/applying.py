@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.log import register_secret
+from core.base.notes import because
 from core.remote.session import RemoteResult, SshSession
 
 _TIMEOUT_S = 60.0
@@ -60,5 +61,5 @@ def _check(session: SshSession, result: RemoteResult) -> None:
             "doctor.fix_failed",
             host=session.target.host,
             status=result.exit_status,
-            reason=result.complaint or "no reason given",
+            reason=result.complaint or because("no_reason"),
         )

@@ -161,5 +161,5 @@ def _small_json(path: Path) -> dict[str, Any]:
         reason = reason_of(error)
         raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason=reason) from error
     except (ValueError, RecursionError) as error:
-        raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason="not valid JSON") from error
+        raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason=reason_of(error)) from error
     return value if isinstance(value, dict) else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.base import tomldata
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.notes import because
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
 
@@ -116,7 +117,7 @@ def _file_bytes(path: Path) -> bytes:
     try:
         # A pipe or a device has no size, and may never end.
         if path.exists() and not path.is_file():
-            raise RefusedError("perplexity.text_unreadable", path=str(path), reason="not a regular file")
+            raise RefusedError("perplexity.text_unreadable", path=str(path), reason=because("no_plain_file"))
         with open_regular(path) as file:
             data = file.read(MAX_TEXT_BYTES + 1)
     except OSError as error:

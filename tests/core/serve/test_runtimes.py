@@ -135,4 +135,4 @@ def test_how_it_ends_says_why(place: Place, runtime: Runtime, tmp_path: Path) ->
     assert refused.exit_status == 1
     why = read_state(json.dumps(json.loads(state.read_text())))
     assert isinstance(why, StartRefusal)
-    assert "1000000" in why.message
+    assert "1000000" in str(why.message)

@@ -23,6 +23,7 @@ from core.serve import service
 from core.serve.records import Serving
 from core.serve.scripts import STATUS, STOP
 from core.serve.status import read_status
+from core.words import word
 from tests.support.serving import HostBoard, Place
 from tests.support.sshd import demo_board
 from tests.support.waiting import wait_until
@@ -302,7 +303,7 @@ def test_a_runtime_that_fails_is_quoted(bare: Place, script: str, reason: str) -
     with pytest.raises(RKDeckError) as failed:
         service.start_serving(bare.session, bare.board, bare.deploy("alice"))
     assert failed.value.code == "serve.start_failed"
-    assert reason in str(failed.value.facts["reason"])
+    assert reason in word(failed.value)[0]
     assert service.current_serving(bare.session, bare.board) is None
 
 

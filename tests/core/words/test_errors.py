@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from core.base.errors import JsonValue, RKDeckError, UsageError, error_from_json
-from core.base.notes import note
+from core.base.notes import because, note
 from core.base.trouble import reason_of
 from core.jobs.model import JobState
 from core.words import PLAIN, known, languages, messages, note_text, word
@@ -151,7 +151,7 @@ def test_states_and_causes_are_spanish() -> None:
     assert set(states) == {str(state) for state in JobState}
     error = RKDeckError("jobs.not_resumable_now", job="j", state="queued")
     assert "en espera" in word_error(error, "es")[0]
-    failed = RKDeckError("boards.no_answer", host="h", status=1, reason="exit status 7")
+    failed = RKDeckError("boards.no_answer", host="h", status=1, reason=because("exit_status", status=7))
     assert "código de salida 7" in word_error(failed, "es")[0]
 
 

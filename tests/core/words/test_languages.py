@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RKDeckError, error_from_json
-from core.base.notes import Note
+from core.base.notes import Note, because
 from core.words import (
     PLAIN,
     chosen,
@@ -178,7 +178,7 @@ def test_a_line_of_a_log_is_english_text_and_code_with_facts() -> None:
     def log(text: str, level: str = "info", *, error: RKDeckError | None = None) -> None:
         told.append((text, level, error))
 
-    cause = RKDeckError("remote.closed", host="h", port=22, reason="the connection ended")
+    cause = RKDeckError("remote.closed", host="h", port=22, reason=because("connection_ended"))
     tell(log, RKDeckError("deploy.not_tidied", cause=cause.to_json()), "warning")
     ((text, level, error),) = told
     assert level == "warning"
