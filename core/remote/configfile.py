@@ -1,4 +1,4 @@
-"""Reading `~/.ssh/config`: which lines are for a host, in the words of ssh_config(5) and the order of OpenSSH.
+"""Reading the settings of ssh: which lines are for a host, in the words of ssh_config(5) and the order of OpenSSH.
 
 No command is run to find out where to connect: a block behind `Match exec`, or behind a criterion that is not known
 here, is left out and named (`Found.left_out`), but only where everything else about it fits.
@@ -6,7 +6,8 @@ here, is left out and named (`Found.left_out`), but only where everything else a
 
 import glob
 import re
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +18,21 @@ from core.base.opening import open_regular
 _MAX_FILE_BYTES = 1 << 20
 _MAX_FILES = 64
 _MAX_DEPTH = 16  # as OpenSSH
-_LINE = re.compile(r'\s*"?([A-Za-z0-9]+)"?(?:\s*=\s*|\s+)(.*?)\s*')
+_BLANKS = " \t\r"
+_LINE = re.compile(
+    r'[ \t\r]*(?:"([A-Za-z0-9]+)"|([A-Za-z0-9]+)(?:[ \t\r]*=|(?=[ \t\r"])|$))[ \t\r]*(.*)', re.DOTALL
+)
 # Their values are the rest of the line, as it stands.
-_RAW = frozenset({"proxycommand", "localcommand", "remotecommand", "knownhostscommand"})
+_RAW = frozenset({"proxycommand", "proxyjump", "localcommand", "remotecommand", "knownhostscommand"})
+# They have one value, and it is not empty.
+_SINGLE = frozenset(
+    {
+        "certificatefile", "hostname", "identitiesonly", "identityagent", "identityfile", "port",
+        "serveralivecountmax", "serveraliveinterval", "user",
+    }
+)  # fmt: skip
+_FLAGS = frozenset({"yes", "true", "no", "false"})
+_MAX_PORT = 65535
 # Each further value is added; of all others the first one counts.
 _LISTS = frozenset({"identityfile", "certificatefile"})
 
@@ -31,10 +44,12 @@ class Found:
     Attributes:
         values: by keyword in small letters, in the order of the file.
         left_out: criteria that could not be judged and may have been meant for this host ("Match exec").
+        sources: the file each keyword was first found in.
     """
 
     values: dict[str, list[str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    sources: dict[str, Path] = field(default_factory=dict)
 
     def first(self, keyword: str) -> str | None:
         """The value that counts; None: there is none."""
@@ -42,11 +57,11 @@ class Found:
         return values[0] if values else None
 
 
-def look_up(file: Path, name: str, local_user: str, given: dict[str, str]) -> Found:
-    """Read a file, and those it includes, for one host.
+def look_up(files: Sequence[Path], name: str, local_user: str, given: dict[str, str]) -> Found:
+    """Read files, and those they include, for one host; what an earlier one says counts.
 
     Args:
-        file: need not exist.
+        files: the user's, then that of the computer; none need exist.
         name: as the user wrote it.
         local_user: on this computer.
         given: values that count before those of the file (`user`, `port`).
@@ -54,11 +69,46 @@ def look_up(file: Path, name: str, local_user: str, given: dict[str, str]) -> Fo
     Raises:
         RefusedError: `remote.ssh_config_unusable`.
     """
-    reader = _Reader(file, name, local_user, given)
-    reader.read(file, 0)
+    reader = _Reader(files, name, local_user, given)
+    reader.read_all()
     if reader.wants_final:
         reader.read_again()
     return reader.found
+
+
+def port_number(text: str) -> int:
+    """A port, as its number or as the name of its service (services(5)).
+
+    Raises:
+        ValueError: it is none.
+    """
+    if text.isascii() and text.isdecimal():
+        port = int(text) if len(text.lstrip("0")) <= len(str(_MAX_PORT)) else 0
+    else:
+        try:
+            port = socket.getservbyname(text, "tcp")
+        except (OSError, ValueError):
+            port = 0
+    if not 1 <= port <= _MAX_PORT:
+        raise ValueError(f"{printable(text)} is no port")
+    return port
+
+
+def fill_in(text: str, tokens: dict[str, str]) -> str:
+    """The text with its tokens ("%h") replaced in one go; `%%` is always known.
+
+    Raises:
+        ValueError: a token is unknown, as it is to ssh.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%"
+        if match[0] not in tokens:
+            raise ValueError(f"{printable(match[0])} has no meaning here")
+        return tokens[match[0]]
+
+    return re.sub("%.?", replaced, text, flags=re.DOTALL)
 
 
 def split_words(text: str) -> list[str]:
@@ -107,22 +157,29 @@ def unusable(file: Path, error: BaseException) -> RefusedError:
 class _Reader:
     """One look for one host. A second one, with the address found, follows when a block is for the final pass."""
 
-    def __init__(self, file: Path, name: str, local_user: str, given: dict[str, str]) -> None:
+    def __init__(self, files: Sequence[Path], name: str, local_user: str, given: dict[str, str]) -> None:
         self.found = Found({keyword: [value] for keyword, value in given.items()})
         self.wants_final = False
-        self._file = file
+        self._files = files
+        self._root = files[0]  # whose folder the names in Include are in
         self._name = name
         self._host = name  # what Host lines speak of
         self._local_user = local_user
         self._is_final = False
         self._seen = 0
 
+    def read_all(self) -> None:
+        """Take what is for the host from each file."""
+        for file in self._files:
+            self._root = file
+            self.read(file, 0)
+
     def read_again(self) -> None:
         """The final pass, in which Host speaks of the address found; what was found before counts before."""
         self._host = self._address()
         self._is_final, self._seen = True, 0
         self.found.left_out.clear()
-        self.read(self._file, 0)
+        self.read_all()
 
     def read(self, file: Path, depth: int) -> None:
         """Take what is for the host."""
@@ -130,7 +187,7 @@ class _Reader:
         if depth > _MAX_DEPTH or self._seen > _MAX_FILES:
             raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="too many Include lines")
         is_for_us = True
-        for keyword, rest in _lines(file, is_first=depth == 0):
+        for keyword, rest in _lines(file, is_needed=depth == 0 and file == self._files[0]):
             try:
                 if keyword == "host":
                     is_for_us = self._is_host(split_words(rest))
@@ -147,19 +204,26 @@ class _Reader:
                 raise unusable(file, error) from error
 
     def _take(self, keyword: str, rest: str) -> None:
-        words = [rest] if keyword in _RAW else split_words(rest)
-        if not words:
-            raise ValueError(f"{keyword} has no value")
-        if keyword == "port" and not words[0].isdecimal():
-            raise ValueError(f"{printable(words[0])} is no port")
+        value = _value(keyword, rest)
         values = self.found.values.setdefault(keyword, [])
-        value = " ".join(words) if keyword not in _LISTS else words[0]
-        if not values or (keyword in _LISTS and value not in values):
-            values.append(value)
+        if values and (keyword not in _LISTS or value in values):
+            return
+        if not values and self._is_way_decided(keyword):
+            return
+        values.append(value)
+        self.found.sources.setdefault(keyword, self._root)
+
+    def _is_way_decided(self, keyword: str) -> bool:
+        """ProxyJump and ProxyCommand are one question: the first answer counts, but a jump over `none` is no answer."""
+        first = self.found.first
+        if keyword == "proxyjump":
+            return first("proxycommand") is not None
+        jump = first("proxyjump") if keyword == "proxycommand" else None
+        return jump is not None and jump.lower() != "none"
 
     def _included(self, patterns: list[str]) -> Iterator[Path]:
         for pattern in patterns:
-            full = Path(pattern).expanduser() if pattern.startswith("~") else self._file.parent / pattern
+            full = Path(pattern).expanduser() if pattern.startswith("~") else self._root.parent / pattern
             yield from map(Path, sorted(glob.glob(str(full))))
 
     def _is_host(self, patterns: list[str]) -> bool:
@@ -189,7 +253,7 @@ class _Reader:
         return fits and not doubts
 
     def _address(self) -> str:
-        return (self.found.first("hostname") or "%h").replace("%h", self._name).lower()
+        return fill_in(self.found.first("hostname") or "%h", {"%h": self._name}).lower()
 
     def _judge(self, criterion: str, value: str) -> bool | None:
         """Whether one criterion fits; None: nobody knows."""
@@ -218,25 +282,52 @@ def _matches(patterns: list[str], subject: str) -> bool:
     return fits
 
 
-def _lines(file: Path, *, is_first: bool) -> Iterator[tuple[str, str]]:
+def _value(keyword: str, rest: str) -> str:
+    """What stands behind a keyword, in the form that is kept.
+
+    Raises:
+        ValueError: ssh would not take it.
+    """
+    words = split_words(rest)  # also where the line is taken as it stands, its quotes must be closed
+    if keyword == "proxyjump":
+        rest = rest.partition("#")[0].rstrip(_BLANKS)
+    if keyword in _RAW:
+        rest = rest.lstrip(_BLANKS + "=")
+        words = [rest] if rest else []
+    if not words or (keyword in _SINGLE and not words[0]):
+        raise ValueError(f"{keyword} has no value")
+    if keyword in _SINGLE and len(words) > 1:
+        raise ValueError(f"{keyword} has more than one value")
+    if keyword == "port":
+        return str(port_number(words[0]))
+    if keyword == "identitiesonly" and words[0].lower() not in _FLAGS:
+        raise ValueError(f"{printable(words[0])} is neither yes nor no")
+    return " ".join(words)
+
+
+def _lines(file: Path, *, is_needed: bool) -> Iterator[tuple[str, str]]:
     """Keyword and value of each line that is no comment."""
-    for line in _read(file, is_first=is_first).splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
+    for whole in _read(file, is_needed=is_needed).split("\n"):
+        line = whole.partition("\0")[0].rstrip(_BLANKS + "\f")
+        if not line.strip(_BLANKS) or line.lstrip(_BLANKS).startswith("#"):
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise unusable(file, ValueError(f"{line.strip()} is no setting"))
-        yield match[1].lower(), match[2]
+            raise unusable(file, ValueError(f"{printable(line.strip(), limit=60)} is no setting"))
+        keyword = (match[1] or match[2]).lower()
+        if not match[3]:
+            raise unusable(file, ValueError(f"{keyword} has no value"))
+        yield keyword, match[3]
 
 
-def _read(file: Path, *, is_first: bool) -> str:
+def _read(file: Path, *, is_needed: bool) -> str:
     try:
         with open_regular(file) as opened:
             data = opened.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return ""
     except OSError as error:
-        if not is_first:
+        if not is_needed:
             return ""  # as OpenSSH: what cannot be read is not included
         raise unusable(file, error) from error
     if len(data) > _MAX_FILE_BYTES:

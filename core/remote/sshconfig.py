@@ -1,9 +1,11 @@
-"""What the user's `~/.ssh/config` says about a host: the same short names as for `ssh`.
+"""What `~/.ssh/config`, and behind it `/etc/ssh/ssh_config`, say about a host: the same short names as for `ssh`.
 
 Followed: Host, Match (but for criteria such as `exec`), Include, HostName, Port, User, IdentityFile, IdentitiesOnly,
 IdentityAgent, CertificateFile, ProxyJump, ServerAliveInterval, ServerAliveCountMax. The meaning of each is that of
 ssh_config(5). A keyword that decides whether one gets in and is not followed is remembered, and named when one does not
 (`SshTarget.not_followed`). A host reached by ProxyCommand is refused with the advice to use ProxyJump.
+
+A file chosen with `RKDECK_SSH_CONFIG` is the only one, as with `ssh -F`.
 """
 
 import getpass
@@ -17,16 +19,16 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
-from core.remote.configfile import Found, look_up, unusable
+from core.remote.configfile import Found, fill_in, look_up, port_number, unusable
 from core.remote.target import SSH_PORT, SshTarget
 
 CONFIG_VARIABLE = "RKDECK_SSH_CONFIG"
+SYSTEM_FILE = Path("/etc/ssh/ssh_config")
 _MAX_HOPS = 8
-_TOKEN = re.compile(r"%[A-Za-z%]")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d{1,9})([smhdwSMHDW]?)")
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_HOP = re.compile(r"(?:ssh://)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:@\[\]]+))(?::(\d{1,5}))?/?")
+_HOP = re.compile(r"(?:ssh://)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@\[\]/]+))(?::([^:/@]+))?/?")
 # Keywords that are not followed, as they are written, and the values with which they change nothing here.
 _LOGIN = {
     "PKCS11Provider": {"none"},
@@ -50,6 +52,13 @@ _CONNECTION = {
     "KexAlgorithms": set[str](),
     "MACs": set[str](),
 }
+# What distributions set for every host in the computer's own file; to name it would hide what is the matter.
+_SHIPPED = frozenset(
+    {
+        "Ciphers", "GSSAPIAuthentication", "HostKeyAlgorithms", "KexAlgorithms", "MACs", "PubkeyAcceptedAlgorithms",
+        "PubkeyAcceptedKeyTypes",
+    }
+)  # fmt: skip
 _HOST_KEY = {
     "HostKeyAlias": set[str](),
     "UserKnownHostsFile": set[str](),
@@ -97,7 +106,7 @@ class _Filling:
 
     def __init__(self, found: Found, name: str, local_user: str) -> None:
         first, here = found.first, socket.gethostname()
-        self.address = (first("hostname") or "%h").replace("%h", name).replace("%%", "%")
+        self.address = fill_in(first("hostname") or "%h", {"%h": name})
         port, user, jump = (
             first("port") or str(SSH_PORT),
             first("user") or local_user,
@@ -105,7 +114,6 @@ class _Filling:
         )
         joined = f"{here}{self.address}{port}{user}{jump}"
         self._tokens = {
-            "%%": "%",
             "%C": hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest(),
             "%d": str(Path.home()),
             "%h": self.address,
@@ -121,8 +129,12 @@ class _Filling:
         }
 
     def tokens(self, value: str) -> str:
-        """The value with its tokens filled in."""
-        return _TOKEN.sub(lambda match: self._tokens.get(match[0], match[0]), value)
+        """The value with its tokens filled in.
+
+        Raises:
+            ValueError: one is unknown.
+        """
+        return fill_in(value, self._tokens)
 
     def path(self, value: str) -> Path:
         """A file or socket.
@@ -144,36 +156,42 @@ def _variable(match: re.Match[str]) -> str:
     return value
 
 
-def config_file() -> Path:
-    """The file that is read: `RKDECK_SSH_CONFIG`, else `~/.ssh/config`."""
+def config_files() -> tuple[Path, ...]:
+    """The files that are read, the first counts before the second: the user's and the computer's, or the chosen one."""
     chosen = os.environ.get(CONFIG_VARIABLE)
-    return Path(chosen) if chosen else Path.home() / ".ssh" / "config"
+    return (Path(chosen),) if chosen else (Path.home() / ".ssh" / "config", SYSTEM_FILE)
+
+
+Files = Path | tuple[Path, ...] | None
+"""One file, or several of which the first counts before the others; None: `config_files()`."""
 
 
 def settings_for(
-    name: str, file: Path | None = None, *, user: str | None = None, port: int | None = None
+    name: str, file: Files = None, *, user: str | None = None, port: int | None = None
 ) -> HostSettings:
     """Look a host up by the name the user gave.
 
     Args:
         name: an alias, a host name or an address.
-        file: instead of `config_file()`.
+        file: instead of `config_files()`.
         user: on the host, when it is known already; it decides what `Match user` and `%r` mean.
         port: likewise.
 
     Raises:
         RefusedError: `remote.ssh_config_unusable`, `remote.proxy_command`.
     """
-    file = file or config_file()
+    files = (file,) if isinstance(file, Path) else file or config_files()
     given = {"user": user, "port": None if port is None else str(port)}
     local_user = getpass.getuser()
-    found = look_up(file, name, local_user, {key: value for key, value in given.items() if value is not None})
+    found = look_up(
+        files, name, local_user, {key: value for key, value in given.items() if value is not None}
+    )
     try:
-        return _settings(found, _Filling(found, name, local_user), name, file)
+        return _settings(found, _Filling(found, name, local_user), name, files[0])
     except RKDeckError:
         raise
     except (ValueError, KeyError, OSError) as error:
-        raise unusable(file, error) from error
+        raise unusable(files[0], error) from error
 
 
 def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSettings:
@@ -181,7 +199,8 @@ def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSet
     jumps = _words(filling.tokens(first("proxyjump") or ""))
     command = first("proxycommand")
     if command and command.lower() != "none" and not jumps:
-        raise RefusedError("remote.proxy_command", host=printable(name), file=str(file))
+        written_in = found.sources.get("proxycommand", file)
+        raise RefusedError("remote.proxy_command", host=printable(name), file=str(written_in))
     files = found.values.get("identityfile", [])
     port, count = first("port"), first("serveralivecountmax")
     use_agent, agent_socket = _agent(first("identityagent"), filling)
@@ -203,16 +222,21 @@ def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSet
         alive_interval_s=_seconds(first("serveraliveinterval") or "0") or None,
         alive_count=int(count) if count is not None else None,
         not_followed=(
-            _not_followed(found, _LOGIN) + tuple(found.left_out),
-            _not_followed(found, _CONNECTION) + tuple(found.left_out),
-            _not_followed(found, _HOST_KEY),
+            _not_followed(found, _LOGIN, file) + tuple(found.left_out),
+            _not_followed(found, _CONNECTION, file) + tuple(found.left_out),
+            _not_followed(found, _HOST_KEY, file),
         ),
     )
 
 
-def _not_followed(found: Found, keywords: dict[str, set[str]]) -> tuple[str, ...]:
-    written = ((keyword, found.first(keyword.lower()), harmless) for keyword, harmless in keywords.items())
-    return tuple(keyword for keyword, value, harmless in written if value and value.lower() not in harmless)
+def _not_followed(found: Found, keywords: dict[str, set[str]], users: Path) -> tuple[str, ...]:
+    def matters(keyword: str, harmless: set[str]) -> bool:
+        value = found.first(keyword.lower())
+        if not value or value.lower() in harmless:
+            return False
+        return keyword not in _SHIPPED or found.sources.get(keyword.lower()) == users
+
+    return tuple(keyword for keyword, harmless in keywords.items() if matters(keyword, harmless))
 
 
 def _agent(value: str | None, filling: _Filling) -> tuple[bool, Path | None]:
@@ -227,7 +251,7 @@ def _agent(value: str | None, filling: _Filling) -> tuple[bool, Path | None]:
     return True, filling.path(value)
 
 
-def with_config(target: SshTarget, file: Path | None = None) -> SshTarget:
+def with_config(target: SshTarget, file: Files = None) -> SshTarget:
     """The target with what the file adds: where its name leads, which keys, through which hosts.
 
     User and port of the target stay as they are. Who names a loopback address means this computer: no host is on the
@@ -240,7 +264,7 @@ def with_config(target: SshTarget, file: Path | None = None) -> SshTarget:
     return _filled(target, settings, file, 0)
 
 
-def _filled(target: SshTarget, settings: HostSettings, file: Path | None, depth: int) -> SshTarget:
+def _filled(target: SshTarget, settings: HostSettings, file: Files, depth: int) -> SshTarget:
     jump = target.jump
     if jump is None and settings.jumps and not _is_loopback(target.host):
         jump = _chain(settings.jumps, file, depth, target.host)
@@ -260,18 +284,22 @@ def _filled(target: SshTarget, settings: HostSettings, file: Path | None, depth:
     )
 
 
-def _chain(hops: tuple[str, ...], file: Path | None, depth: int, host: str) -> SshTarget:
+def _chain(hops: tuple[str, ...], file: Files, depth: int, host: str) -> SshTarget:
     """The last of the hops, which is reached through the ones before it."""
     if depth + len(hops) > _MAX_HOPS:
         raise RefusedError("remote.jump_loop", host=printable(host), limit=_MAX_HOPS)
     match = _HOP.fullmatch(hops[-1])
     if match is None:
         raise UsageError("remote.bad_host", host=printable(hops[-1]))
-    user, literal, name, port = match.groups()
-    settings = settings_for(literal or name, file, user=user or None, port=int(port) if port else None)
+    user, literal, name, service = match.groups()
+    try:
+        port = port_number(service) if service else None
+    except ValueError as error:
+        raise UsageError("remote.bad_port", port=printable(service)) from error
+    settings = settings_for(literal or name, file, user=user or None, port=port)
     target = SshTarget(
         host=literal or name,
-        port=int(port) if port else settings.port or SSH_PORT,
+        port=port or settings.port or SSH_PORT,
         user=user or settings.user or getpass.getuser(),
         jump=_chain(hops[:-1], file, depth + 1, literal or name) if len(hops) > 1 else None,
     )
@@ -284,6 +312,8 @@ def _seconds(text: str) -> float:
     Raises:
         ValueError: it is none.
     """
+    if text == "none":
+        return 0.0
     parts = _SPAN.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is no time")

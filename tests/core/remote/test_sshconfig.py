@@ -13,7 +13,7 @@ from core.base.errors import RefusedError, RKDeckError
 from core.remote.hostkeys import HostKeys
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.session import SshSession
-from core.remote.sshconfig import config_file, settings_for, with_config
+from core.remote.sshconfig import config_files, settings_for, with_config
 from core.remote.target import SshTarget
 from tests.support.sshd import SshServer, find_program, free_port, openssh
 
@@ -106,7 +106,7 @@ def test_no_file_is_no_settings(tmp_path: Path) -> None:
 def test_the_users_own_file_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("RKDECK_SSH_CONFIG")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert config_file() == tmp_path / ".ssh/config"
+    assert config_files()[0] == tmp_path / ".ssh/config"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "localhost"])
@@ -174,7 +174,7 @@ def test_blocks_included_for_one_host_are_not_for_others(tmp_path: Path) -> None
         ("Host x\n ProxyJump a,b,c,d,e,f,g,h,i\n", "remote.jump_loop"),
         ("Host x\n ProxyJump -oProxyCommand=id\n", "remote.bad_host"),
         ("Host x\n HostName -oProxyCommand=id\n", "remote.bad_host"),
-        ("Host x\n ProxyJump a@b@c\n", "remote.bad_host"),
+        ("Host x\n ProxyJump a@b@c:0\n", "remote.bad_port"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, text: str, code: str) -> None:
