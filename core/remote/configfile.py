@@ -16,7 +16,7 @@ from core.base.names import printable
 from core.base.opening import open_regular
 
 _MAX_FILE_BYTES = 1 << 20
-_MAX_FILES = 64
+_MAX_FILES = 512  # ssh has no limit, and some keep a file for each host
 _MAX_DEPTH = 16  # as OpenSSH
 _BLANKS = " \t\r"
 _LINE = re.compile(

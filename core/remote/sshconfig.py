@@ -64,6 +64,8 @@ _HOST_KEY = {
     "UserKnownHostsFile": set[str](),
     "GlobalKnownHostsFile": set[str](),
     "KnownHostsCommand": {"none"},
+    "RevokedHostKeys": {"none"},
+    "StrictHostKeyChecking": {"ask", "yes", "true"},
     "VerifyHostKeyDNS": {"no"},
 }
 

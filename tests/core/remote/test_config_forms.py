@@ -1,5 +1,6 @@
 """Form by form: what `ssh -G` makes of a line, RKDeck makes of it too; what ssh refuses is refused."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -298,6 +299,51 @@ def test_a_form_that_ssh_refuses_is_refused(tmp_path: Path, form: str) -> None:
     assert ask_ssh(file, name) is None
     with pytest.raises(RKDeckError):
         with_config(SshTarget(name), file)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/k/%h-%n-%p-%r-%u-%L-%l-%i-%k-%%", "/%C", "/%%h", "/%%%h", "${KEYS_ARE_IN}/k", "$KEYS_ARE_IN/k", "k", "/k%x",
+     "/k%", "/%j%H", "${NOT_SET_ANYWHERE}/k"],
+)  # fmt: skip
+def test_tokens_of_a_key_file_mean_what_they_mean_to_ssh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("KEYS_ARE_IN", "/%h")
+    monkeypatch.delenv("NOT_SET_ANYWHERE", raising=False)
+    file = tmp_path / "config"
+    file.write_text(f"Host x\n HostName y.%h\n Port 23\n User u\n HostKeyAlias alias\n IdentityFile {path}\n")
+    done = subprocess.run(
+        [find_program("ssh"), "-v", "-F", str(file), "-o", "ProxyCommand=false", "x"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    theirs = re.findall(r"identity file (\S+) type", done.stderr)[:1]
+    try:
+        ours = [str(found) for found in settings_for("x", file).identity_files]
+    except RefusedError:
+        ours = []
+    assert ours == theirs
+
+
+def test_a_file_for_each_of_many_hosts(tmp_path: Path) -> None:
+    (tmp_path / "hosts").mkdir()
+    for number in range(200):
+        (tmp_path / f"hosts/{number:03}").write_text(f"Host h{number}\n Port {1000 + number}\n")
+    file = tmp_path / "config"
+    file.write_text(f"Include {tmp_path}/hosts/*\nUser u\n")
+    theirs = ask_ssh(file, "h199")
+    assert theirs is not None
+    compare(settings_for("h199", file), theirs, "")
+    assert settings_for("h199", file).port == 1199
+
+
+def test_how_host_keys_are_looked_at_is_named_where_it_is_not_followed(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("StrictHostKeyChecking accept-new\nRevokedHostKeys /r\nHostKeyAlias a\n")
+    named = settings_for("x", file).not_followed[2]
+    assert named == ("HostKeyAlias", "RevokedHostKeys", "StrictHostKeyChecking")
+    file.write_text("StrictHostKeyChecking ask\nRevokedHostKeys none\n")
+    assert settings_for("x", file).not_followed == ((), (), ())
 
 
 def test_the_first_of_command_and_jump_counts_also_on_the_way(tmp_path: Path) -> None:
