@@ -10,7 +10,7 @@ from core.base.names import printable
 from core.remote.target import SSH_PORT, SshTarget
 
 _ADDRESS = re.compile(
-    r"(?:(?P<user>[^@]+)@)?(?:\[(?P<literal>[^\]]+)\]|(?P<host>[^:@]+|[^@]*:[^@]*:[^@]*))(?::(?P<port>\d{1,5}))?"
+    r"(?:(?P<user>.+)@)?(?:\[(?P<literal>[^\]]+)\]|(?P<host>[^:@]+|[^@]*:[^@]*:[^@]*))(?::(?P<port>\d{1,5}))?"
 )
 # What surrounds an address in mail, in Markdown and in quotes, and what cannot be seen.
 _AROUND = " \t\r\n\f\v\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>\u201c\u201d\u2018\u2019\u00ab\u00bb,;"

@@ -33,6 +33,9 @@ PASTED = {
     "pi@h:": ("pi", "h", None),
     "pi@h:/home/pi": ("pi", "h", None),
     "pi@h:~/models": ("pi", "h", None),
+    "u@corp@h": ("u@corp", "h", None),  # as ssh: the last @ parts
+    "ssh://u@corp@h:2222": ("u@corp", "h", 2222),
+    "ssh u@corp@[fe80::1]": ("u@corp", "fe80::1", None),
     "h:2222": (None, "h", 2222),
     "[fe80::1]:2222": (None, "fe80::1", 2222),
     "[fe80::1%eth0]": (None, "fe80::1%eth0", None),
@@ -57,7 +60,7 @@ def test_what_is_pasted_is_understood(text: str) -> None:
         "", " ", "\n", "pi@h\npi@g", "a b", "ssh pi@h reboot", "ssh -i key pi@h", "ssh -oProxyCommand=x h", "ssh -p",
         "ssh -p x h", "pi@h -p 22 reboot", "pi@h -i key", "sftp -p 22 h", "ssh -4", "ssh -vi key pi@h", "h -p",
         "ssh -p 99999 h", "ssh -p 1 h:2", "ssh 'h", "-oProxyCommand=x", "ssh://-oProxyCommand=x",
-        "ssh://", "http:///x", "ftp://h", "h:99999", "pi@", "@h", "a@b@c", "ssh://[::1", "x" * 5000, "h;reboot",
+        "ssh://", "http:///x", "ftp://h", "h:99999", "pi@", "@h", "a@b@", "a@@", "ssh://[::1", "x" * 5000, "h;reboot",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
