@@ -7,10 +7,15 @@ As `transformers` has it (tokenization_utils_base.py, `_from_pretrained`; utils/
     tokenizer_config.json                      "chat_template": a text, or a list of {"name", "template"}
     chat_template.json                         the same member; written for processors
 
+As llama.cpp has it (gguf-py/gguf/constants.py, `CHAT_TEMPLATE`, `CHAT_TEMPLATE_N`), under two keys of a GGUF file:
+
+    tokenizer.chat_template                    the template itself
+    tokenizer.chat_template.NAME               named ones
+
 What is named otherwise than `default` is for tools or retrieval: no template of plain chats.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.base.errors import JsonValue
@@ -24,6 +29,7 @@ JSON_NAMES = ("tokenizer_config.json", TEMPLATE_JSON)
 MAX_BYTES = 4 << 20
 
 _DEFAULT = "default"
+_KEY = "tokenizer.chat_template"
 
 # Returns a file's bytes by its name, None where there is no such file, or no plain or small one.
 Read = Callable[[str], bytes | None]
@@ -49,6 +55,12 @@ def chat_template(read: Read) -> str | None:
 def folder_template(folder: Path) -> str | None:
     """`chat_template` of a model folder on this computer; a file that cannot be read is none."""
     return chat_template(lambda name: read_small(folder / name))
+
+
+def template_of_keys(keys: Mapping[str, object]) -> str | None:
+    """`chat_template` of a GGUF file, from the values under its header's keys."""
+    found = (keys.get(key) for key in (_KEY, f"{_KEY}.{_DEFAULT}"))
+    return next((text for text in found if isinstance(text, str) and text), None)
 
 
 def read_small(path: Path) -> bytes | None:

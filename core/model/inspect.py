@@ -5,10 +5,12 @@ starts anew for each string, everything else in the clear (public notes on 1.3.0
 key is `general.architecture`: its 20 bytes give 20 bytes of the mask, enough for the short strings RKDeck
 needs, and the mask's first four bytes must also turn the magic into "GGUF". Nothing is believed that fails
 this check.
+
+A GGUF file is told by its own header, of which the first bytes hold a part; on this computer all of it is read.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -17,17 +19,20 @@ from core.base import foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
+from core.model.gguf import GgufError, Read, read_gguf
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
 from core.vendor.platforms import load_platforms
 from core.vendor.releases import magics, platform_of_code
 
 HEAD_BYTES = 256 << 10
 TAIL_BYTES = 64
-READ, INFERRED = "read", "inferred"
+READ, INFERRED, STATED = "read", "inferred", "stated"
 _FOOTER = re.compile(rb"rkllm-toolkit version: ([0-9A-Za-z.+_-]{1,40})\s*$")
 # What people write of a dtype in a file's name, also of one RKDeck does not know: it is their claim, not our rule.
 _NAME_DTYPE = re.compile(r"w\d{1,2}a\d{1,2}(?:[_-]?g\d+)?", re.IGNORECASE)
 _MIN_MODEL_BYTES = 4096
+# A key of files of rkllm-toolkit 1.0.x, which are GGUF else: with its length before it, since texts may speak of it.
+_RKLLM_1_0_KEY = len(b"rkllm.platform").to_bytes(8, "little") + b"rkllm.platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,13 @@ class Inspection:
 
     Attributes:
         kind: rkllm, rkllm-simulated, gguf, lfs-pointer, html, safetensors, fake-rkllm, empty or unknown.
-        fields: for every known member, whether it was read in the file or inferred from its name.
+        role: of a GGUF file: model, mmproj, adapter, ...
+        parameters: of a GGUF file that is one model: the elements of its tensors.
+        tokenizer: of a GGUF file: llama, gpt2, ...
+        chat_template: whether a GGUF file has one.
+        part: of a GGUF file, from 1; `parts` there are.
+        fields: for every known member, whether it was read in the file, inferred from its name, or is what the file
+            says of itself where its tensors could not be looked at.
         problems: codes of what is wrong with it.
     """
 
@@ -48,6 +59,12 @@ class Inspection:
     max_context: int | None = None
     npu_cores: int | None = None
     architecture: str | None = None
+    role: str | None = None
+    parameters: int | None = None
+    tokenizer: str | None = None
+    chat_template: bool | None = None
+    part: int | None = None
+    parts: int | None = None
     fields: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -71,6 +88,12 @@ class Inspection:
             "max_context": self.max_context,
             "npu_cores": self.npu_cores,
             "architecture": self.architecture,
+            "role": self.role,
+            "parameters": self.parameters,
+            "tokenizer": self.tokenizer,
+            "chat_template": self.chat_template,
+            "part": self.part,
+            "parts": self.parts,
             "size_bytes": self.size_bytes,
             "fields": dict(self.fields),
             "problems": list(self.problems),
@@ -96,24 +119,32 @@ def inspect_open(file: BinaryIO, name: str) -> Inspection:
     Raises:
         OSError: as the file system says.
     """
-    file.seek(0)
-    head = file.read(HEAD_BYTES)
-    size_bytes = file.seek(0, 2)
-    file.seek(max(0, size_bytes - TAIL_BYTES))
-    return inspect_bytes(head, file.read(TAIL_BYTES), size_bytes, name)
+
+    def read(start: int, length: int) -> bytes:
+        file.seek(start)
+        return file.read(length)
+
+    head, size_bytes = read(0, HEAD_BYTES), file.seek(0, 2)
+    return _inspect(head, read(max(0, size_bytes - TAIL_BYTES), TAIL_BYTES), size_bytes, name, read)
 
 
 def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> Inspection:
     """Inspect the first (up to 256 KiB) and last 64 bytes of a file of that size and name."""
+    return _inspect(head, tail, size_bytes, name, lambda start, length: head[start : start + length])
+
+
+def _inspect(head: bytes, tail: bytes, size_bytes: int, name: str, read: Read) -> Inspection:
     kind = _kind(head, size_bytes)
     found: dict[str, JsonValue] = {}
     problems: list[str] = []
-    if kind == "gguf" and b"rkllm.platform" in head:
+    if kind == "gguf" and _RKLLM_1_0_KEY not in head and not name.lower().endswith(".rkllm"):
+        return _inspect_gguf(read, size_bytes)
+    if kind == "gguf" and _RKLLM_1_0_KEY in head:
         kind = "rkllm"
         problems.append("inspect.too_old")  # 1.0.x: newer runtimes ask to reconvert
     elif kind in {"rkllm", "rkllm-simulated"}:
         found, problems = _read_fields(kind, head, tail, size_bytes)
-    elif kind != "gguf" or name.lower().endswith(".rkllm"):
+    else:
         problems.append(_NOT_A_MODEL.get(kind, "inspect.not_a_model"))
     fields = {key: READ for key, value in found.items() if value is not None}
     if kind in {"rkllm", "rkllm-simulated"}:
@@ -134,6 +165,37 @@ def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> 
     )
 
 
+def _inspect_gguf(read: Read, size_bytes: int) -> Inspection:
+    try:
+        header = read_gguf(read, size_bytes)
+    except GgufError as error:
+        return Inspection("gguf", size_bytes, problems=(str(error),))
+    dtype = header.quantization or header.stated_type
+    part, parts = header.part or (None, None)
+    template = True if header.chat_template is not None else False if header.is_whole else None
+    found = Inspection(
+        kind="gguf",
+        size_bytes=size_bytes,
+        dtype=dtype,
+        max_context=header.of_architecture("context_length"),
+        architecture=header.architecture,
+        role=header.role,
+        # Other parts of a split file hold more of them.
+        parameters=foreign.whole(header.parameters) if parts == 1 else None,
+        tokenizer=header.text("tokenizer.ggml.model"),
+        chat_template=template,
+        part=part,
+        parts=parts,
+    )
+    fields = {name: READ for name in _GGUF_FIELDS if getattr(found, name) is not None}
+    if dtype is not None and dtype != header.quantization:
+        fields["dtype"] = STATED
+    return replace(found, fields=fields)
+
+
+_GGUF_FIELDS = (
+    "dtype", "max_context", "architecture", "role", "parameters", "tokenizer", "chat_template", "part", "parts",
+)  # fmt: skip
 _NOT_A_MODEL = {
     "lfs-pointer": "inspect.lfs_pointer",
     "html": "inspect.html",

@@ -5,20 +5,15 @@ GGUF types and layout: the GGUF specification (ggml-org/ggml docs/gguf.md), vers
 
 import json
 import struct
-from collections.abc import Mapping
 
 from core.base.errors import JsonValue
 from core.base.names import printable
+from core.model.gguf import MAGIC, SCALAR_FORMS, TEXT
 
-_MAGIC_PLAIN = b"GGUF"
 _FIRST_KEY = b"general.architecture"
 _SIMULATED_MAGIC_BYTES = 8
 _MAX_ENTRIES = 4096
 _MAX_KEY_BYTES = 256
-_STRING, _ARRAY = 8, 9
-_SCALARS: Mapping[int, str] = {
-    0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d",
-}  # fmt: skip
 
 
 class MetadataError(ValueError):
@@ -42,7 +37,7 @@ def read_metadata(head: bytes) -> dict[str, JsonValue]:
     if reader.number("<Q") != len(_FIRST_KEY):
         raise MetadataError("first key")
     mask = _xor(reader.take(len(_FIRST_KEY)), _FIRST_KEY)
-    if _xor(magic, mask) != _MAGIC_PLAIN:
+    if _xor(magic, mask) != MAGIC:
         raise MetadataError("mask")
     found: dict[str, JsonValue] = {}
     key: str | None = _FIRST_KEY.decode()
@@ -112,10 +107,11 @@ def _name(reader: _Reader, mask: bytes) -> str | None:
 
 def _value(reader: _Reader, mask: bytes) -> JsonValue:
     kind = reader.number("<I")
-    if kind in _SCALARS:
-        value: JsonValue = struct.unpack(_SCALARS[kind], reader.take(struct.calcsize(_SCALARS[kind])))[0]
+    if kind in SCALAR_FORMS:
+        form = SCALAR_FORMS[kind]
+        value: JsonValue = struct.unpack(form, reader.take(struct.calcsize(form)))[0]
         return value
-    if kind != _STRING:
+    if kind != TEXT:
         raise MetadataError("array")
     length = reader.number("<Q")
     data = reader.take(length)
