@@ -5,6 +5,7 @@ here, is left out and named (`Found.left_out`), but only where everything else a
 """
 
 import glob
+import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.base.errors import RefusedError
+from core.base.foreign import MAX_PORT, digits
 from core.base.names import printable
 from core.base.opening import open_regular
 
@@ -223,8 +225,9 @@ class _Reader:
 
     def _included(self, patterns: list[str]) -> Iterator[Path]:
         for pattern in patterns:
-            full = Path(pattern).expanduser() if pattern.startswith("~") else self._root.parent / pattern
-            yield from map(Path, sorted(glob.glob(str(full))))
+            full = os.path.expanduser(pattern) if pattern.startswith("~") else str(self._root.parent / pattern)
+            if not full.startswith("~"):  # as OpenSSH: of a user who is not known, nothing is included
+                yield from map(Path, sorted(glob.glob(full)))
 
     def _is_host(self, patterns: list[str]) -> bool:
         return _matches(patterns, self._host)

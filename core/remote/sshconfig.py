@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.foreign import digits, required
 from core.base.names import printable
 from core.remote.configfile import Found, fill_in, look_up, port_number, unusable
 from core.remote.target import SSH_PORT, SshTarget
@@ -25,6 +26,7 @@ from core.remote.target import SSH_PORT, SshTarget
 CONFIG_VARIABLE = "RKDECK_SSH_CONFIG"
 SYSTEM_FILE = Path("/etc/ssh/ssh_config")
 _MAX_HOPS = 8
+_MOST_COUNT = (1 << 31) - 1  # OpenSSH keeps it in an int
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d{1,9})([smhdwSMHDW]?)")
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -222,7 +224,7 @@ def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSet
         agent_socket=agent_socket,
         jumps=jumps,
         alive_interval_s=_seconds(first("serveraliveinterval") or "0") or None,
-        alive_count=int(count) if count is not None else None,
+        alive_count=None if count is None else required(digits(count, -_MOST_COUNT, _MOST_COUNT), "a count"),
         not_followed=(
             _not_followed(found, _LOGIN, file) + tuple(found.left_out),
             _not_followed(found, _CONNECTION, file) + tuple(found.left_out),

@@ -285,7 +285,9 @@ def _version(entries: list[str]) -> str | None:
 def _tenants(entries: list[str], ours: set[int]) -> tuple[Tenant, ...]:
     found: dict[int, Tenant] = {}
     for match in filter(None, map(_TENANT.fullmatch, entries[: 2 * _MAX_TENANTS])):
-        pid = int(match[1])
+        pid = digits(match[1], 1, MAX_PID)
+        if pid is None:
+            continue
         sign: TenantSign = "maps" if match[2] == "maps" else "name"
         found.setdefault(
             pid,
