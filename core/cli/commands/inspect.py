@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 _RKLLM = ("architecture", "platform", "dtype", "max_context", "npu_cores", "toolkit_version")
 _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "gguf": (
-        "role", "architecture", "dtype", "parameters", "max_context", "tokenizer", "chat_template", "part", "parts",
+        "role",
+        "architecture",
+        "dtype",
+        "parameters",
+        "max_context",
+        "tokenizer",
+        "chat_template",
+        "part",
     ),
-}  # fmt: skip
+}
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +56,11 @@ def _shown(
     rows = []
     for key in ("kind", *_MEMBERS.get(inspection.kind, _RKLLM)):
         value, basis = document[key], inspection.fields.get(key)
+        if key == "part" and inspection.parts == 1:
+            continue  # all of it lies in this file
         told = _told(key, value, output)
+        if key == "part" and inspection.parts is not None:
+            told = f"{told}/{inspection.parts}"
         rows.append(
             (key, told if basis is None else f"{told} ({value_word('basis', basis, output.language)})")
         )

@@ -424,6 +424,10 @@ def test_the_verb_shows_it(
     told = capsys.readouterr().out
     assert all(row in told for row in rows), told
     assert "rkllm" not in told
+    assert "1/1" not in told
+    part = write_official(tmp_path / "part.gguf", more={"split.no": 1, "split.count": 3})
+    assert rkdeck(["inspect", str(part), "--home", str(tmp_path / "home")]) == 0
+    assert "2/3" in capsys.readouterr().out
     assert rkdeck(["inspect", str(path), "--json", "--home", str(tmp_path / "home")]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["kind"], document["dtype"], document["parameters"]) == ("gguf", "q8_0", 1600)
