@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import logging
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class FactsCache:
             path.touch()  # used last: goes last
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, ValueError, RecursionError) as error:
+        except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
             # Damaged, or written by another version: it is read anew, and this file replaced.
             _log.info("facts of %s are read anew: %s", repo, type(error).__name__)
             return None

@@ -1,5 +1,6 @@
 """Whatever a board's answer holds: facts and findings that can be shown, kept and read again, never a trace."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.base.errors import RefusedError
 from core.base.foreign import MAX_PID, can_be_told
+from core.boards.doctor.library_file import read_library
 from core.boards.doctor.reading import examination_of
 from core.boards.doctor.rules import check_board
 from core.boards.facts import facts_from_json
@@ -17,6 +20,7 @@ from core.boards.probe import facts_of, parse_lines, probe_script
 from core.remote.quoting import script_with_arguments
 from core.words import word
 from tests.core.boards.trees import mainline, orange_pi, user_of_rk3576
+from tests.support.libraries import library_bytes
 
 STORE = "/data/rkdeck-store"
 BUILDERS = (orange_pi, mainline, user_of_rk3576)
@@ -96,6 +100,23 @@ def test_a_process_of_an_impossible_number_is_none(pid: str) -> None:
 @given(st.text(max_size=400))
 def test_any_text_is_an_answer(text: str) -> None:
     check_answer(text)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=6),
+    cut=st.none() | st.integers(0, 200),
+)
+def test_any_damage_to_a_runtime_library_leaves_one_or_a_refusal(
+    tmp_path: Path, changes: list[tuple[int, int]], cut: int | None
+) -> None:
+    data = bytearray(library_bytes("1.2.3"))
+    for place, byte in changes:
+        data[place] = byte
+    path = tmp_path / "librkllmrt.so"
+    path.write_bytes(data[:cut])
+    with contextlib.suppress(RefusedError):
+        assert (read_library(path).text_version or "").isprintable()
 
 
 def check_answer(text: str) -> None:
