@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.base.errors import RefusedError
-from core.base.foreign import MAX_PORT, digits
 from core.base.names import printable
 from core.base.opening import open_regular
 
@@ -225,7 +224,9 @@ class _Reader:
 
     def _included(self, patterns: list[str]) -> Iterator[Path]:
         for pattern in patterns:
-            full = os.path.expanduser(pattern) if pattern.startswith("~") else str(self._root.parent / pattern)
+            full = (
+                os.path.expanduser(pattern) if pattern.startswith("~") else str(self._root.parent / pattern)
+            )
             if not full.startswith("~"):  # as OpenSSH: of a user who is not known, nothing is included
                 yield from map(Path, sorted(glob.glob(full)))
 
