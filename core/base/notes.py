@@ -33,6 +33,14 @@ def because(code: str, **facts: str | int) -> JsonValue:
     return note(code, **facts).to_json()
 
 
+class NotedError(ValueError):
+    """What does not fit, as a note; who catches it tells it as a reason (`core.base.trouble.reason_of`)."""
+
+    def __init__(self, code: str, **facts: str | int) -> None:
+        super().__init__(code)
+        self.noted = note(code, **facts)
+
+
 def note_from_json(value: Mapping[str, object]) -> Note:
     """Rebuild a note from its wire form; what is no text and no number among its facts is left out."""
     code, facts = value.get("code"), value.get("facts")

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from core.base.errors import RefusedError
 from core.base.names import printable
+from core.base.notes import NotedError, because
 from core.base.opening import open_regular
+from core.base.trouble import reason_of
+from core.base.units import format_bytes
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_FILES = 512  # ssh has no limit, and some keep a file for each host
@@ -91,7 +94,7 @@ def port_number(text: str) -> int:
         except (OSError, ValueError):
             port = 0
     if not 1 <= port <= _MAX_PORT:
-        raise ValueError(f"{printable(text)} is no port")
+        raise NotedError("no_port", port=printable(text))
     return port
 
 
@@ -106,7 +109,7 @@ def fill_in(text: str, tokens: dict[str, str]) -> str:
         if match[0] == "%%":
             return "%"
         if match[0] not in tokens:
-            raise ValueError(f"{printable(match[0])} has no meaning here")
+            raise NotedError("no_token", token=printable(match[0]))
         return tokens[match[0]]
 
     return re.sub("%.?", replaced, text, flags=re.DOTALL)
@@ -145,14 +148,13 @@ def split_words(text: str) -> list[str]:
         else:
             word += character
     if quote:
-        raise ValueError("a quote is not closed")
+        raise NotedError("open_quote")
     return words if word is None else [*words, word]
 
 
 def unusable(file: Path, error: BaseException) -> RefusedError:
-    """The error for a file that cannot be used, with the reason in its own words."""
-    reason = printable(str(error)) or type(error).__name__
-    return RefusedError("remote.ssh_config_unusable", file=str(file), reason=reason)
+    """The error for a file that cannot be used, with the reason."""
+    return RefusedError("remote.ssh_config_unusable", file=str(file), reason=reason_of(error))
 
 
 class _Reader:
@@ -186,7 +188,9 @@ class _Reader:
         """Take what is for the host."""
         self._seen += 1
         if depth > _MAX_DEPTH or self._seen > _MAX_FILES:
-            raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="too many Include lines")
+            raise RefusedError(
+                "remote.ssh_config_unusable", file=str(file), reason=because("too_many_includes")
+            )
         is_for_us = True
         for keyword, rest in _lines(file, is_needed=depth == 0 and file == self._files[0]):
             try:
@@ -246,7 +250,7 @@ class _Reader:
                 result = self._is_final
             else:
                 if not value and not words:
-                    raise ValueError(f"Match {criterion} has no value")
+                    raise NotedError("no_value", keyword=f"Match {criterion}")
                 result = self._judge(criterion, value or words.pop(0))
             if result is None:
                 doubts.append(f"Match {printable(criterion, limit=30)}")
@@ -299,13 +303,13 @@ def _value(keyword: str, rest: str) -> str:
         rest = rest.lstrip(_BLANKS + "=")
         words = [rest] if rest else []
     if not words or (keyword in _SINGLE and not words[0]):
-        raise ValueError(f"{keyword} has no value")
+        raise NotedError("no_value", keyword=keyword)
     if keyword in _SINGLE and len(words) > 1:
-        raise ValueError(f"{keyword} has more than one value")
+        raise NotedError("several_values", keyword=keyword)
     if keyword == "port":
         return str(port_number(words[0]))
     if keyword == "identitiesonly" and words[0].lower() not in _FLAGS:
-        raise ValueError(f"{printable(words[0])} is neither yes nor no")
+        raise NotedError("no_flag", value=printable(words[0]))
     return " ".join(words)
 
 
@@ -317,10 +321,10 @@ def _lines(file: Path, *, is_needed: bool) -> Iterator[tuple[str, str]]:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise unusable(file, ValueError(f"{printable(line.strip(), limit=60)} is no setting"))
+            raise unusable(file, NotedError("no_setting", line=printable(line.strip(), limit=60)))
         keyword = (match[1] or match[2]).lower()
         if not match[3]:
-            raise unusable(file, ValueError(f"{keyword} has no value"))
+            raise unusable(file, NotedError("no_value", keyword=keyword))
         yield keyword, match[3]
 
 
@@ -335,5 +339,9 @@ def _read(file: Path, *, is_needed: bool) -> str:
             return ""  # as OpenSSH: what cannot be read is not included
         raise unusable(file, error) from error
     if len(data) > _MAX_FILE_BYTES:
-        raise RefusedError("remote.ssh_config_unusable", file=str(file), reason="it is larger than 1 MiB")
+        raise RefusedError(
+            "remote.ssh_config_unusable",
+            file=str(file),
+            reason=because("larger_than", size=format_bytes(_MAX_FILE_BYTES)),
+        )
     return data.decode("utf-8", "replace")

@@ -25,6 +25,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import UnknownKeyType
 
 from core.base.errors import RefusedError
+from core.base.notes import because
 from core.base.opening import open_regular, read_regular
 from core.base.trouble import reason_of
 from core.remote.target import SshTarget
@@ -113,7 +114,7 @@ def load_private_key(path: Path, passphrase: str | None) -> paramiko.PKey:
         raise RefusedError("remote.identity_unusable", file=str(path), reason=reason) from error
     except (ValueError, paramiko.SSHException, UnknownKeyType) as error:
         raise RefusedError(
-            "remote.identity_unusable", file=str(path), reason="not a private key SSH can use"
+            "remote.identity_unusable", file=str(path), reason=because("no_private_key")
         ) from error
     except TypeError as error:  # cryptography's way to say: encrypted
         if passphrase is None:
@@ -243,7 +244,7 @@ def _with_certificate(load: Callable[[], paramiko.PKey], certificate: Path) -> C
             found.load_certificate(str(certificate))
         except (ValueError, OSError, paramiko.SSHException) as error:
             raise RefusedError(
-                "remote.identity_unusable", file=str(certificate), reason="not a certificate SSH can use"
+                "remote.identity_unusable", file=str(certificate), reason=because("no_certificate")
             ) from error
         return found
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
-from core.base.foreign import digits, required
+from core.base.foreign import digits
 from core.base.names import printable
+from core.base.notes import NotedError
 from core.remote.configfile import Found, fill_in, look_up, port_number, unusable
 from core.remote.target import SSH_PORT, SshTarget
 
@@ -149,14 +150,14 @@ class _Filling:
         try:
             value = str(Path(value).expanduser()) if value.startswith("~") else value
         except RuntimeError as error:
-            raise ValueError(f"there is no home folder for {value}") from error
+            raise NotedError("no_home", name=value) from error
         return Path(_VARIABLE.sub(_variable, self.tokens(value)))
 
 
 def _variable(match: re.Match[str]) -> str:
     value = os.environ.get(match[1])
     if value is None:
-        raise ValueError(f"the environment variable {match[1]} is not set")
+        raise NotedError("no_variable", name=match[1])
     return value
 
 
@@ -224,7 +225,7 @@ def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSet
         agent_socket=agent_socket,
         jumps=jumps,
         alive_interval_s=_seconds(first("serveraliveinterval") or "0") or None,
-        alive_count=None if count is None else required(digits(count, -_MOST_COUNT, _MOST_COUNT), "a count"),
+        alive_count=None if count is None else _count(count),
         not_followed=(
             _not_followed(found, _LOGIN, file) + tuple(found.left_out),
             _not_followed(found, _CONNECTION, file) + tuple(found.left_out),
@@ -310,6 +311,13 @@ def _chain(hops: tuple[str, ...], file: Files, depth: int, host: str) -> SshTarg
     return _filled(target, settings, file, depth + 1)
 
 
+def _count(text: str) -> int:
+    found = digits(text, -_MOST_COUNT, _MOST_COUNT)
+    if found is None:
+        raise NotedError("no_count", text=printable(text))
+    return found
+
+
 def _seconds(text: str) -> float:
     """A span as sshd_config(5), TIME FORMATS, has it: `90`, `1m30s`.
 
@@ -320,7 +328,7 @@ def _seconds(text: str) -> float:
         return 0.0
     parts = _SPAN.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is no time")
+        raise NotedError("no_time", text=printable(text))
     return float(sum(int(number) * _UNITS_S[unit.lower()] for number, unit in parts))
 
 

@@ -97,7 +97,7 @@ def test_no_words_are_left_over_for_errors() -> None:
 
 def test_every_note_has_words_over_its_own_facts_and_no_words_are_left_over() -> None:
     words = _document(PLAIN, "notes")
-    found = [use for use in _uses({"note", "because"}) if "words" not in use.where]
+    found = [use for use in _uses({"note", "because", "NotedError"}) if "words" not in use.where]
     assert len(found) > 20
     for use in found:
         assert use.code in words, f"{use.where}: no words for {use.code}"
