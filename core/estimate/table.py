@@ -26,7 +26,8 @@ _OTHER_WEIGHTS: dict[WeightsKind, str] = {
 # Models refused before they are estimated; ready-made files are no refusal to whoever looks for a model to run.
 _REFUSALS = {
     "model.adapter_only": "weights_adapter", "model.adapter_without_base": "weights_adapter",
-    "model.adapter_unmerged": "weights_unmerged", "model.gguf_only": "weights_gguf",
+    "model.adapter_unmerged": "weights_unmerged", "model.wrapped": "weights_wrapped",
+    "model.gguf_only": "weights_gguf",
     "model.onnx_only": "weights_onnx", "model.pickle_only": "weights_pickle",
     "model.variant_only": "weights_variant", "model.layout_only": "weights_layout",
     "model.pipeline": "weights_pipeline", "model.in_folder": "weights_folder",

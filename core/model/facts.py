@@ -27,6 +27,7 @@ from core.model.headers import (
     needed_header_bytes,
     parse_safetensors_header,
 )
+from core.model.leftovers import refuse_leftovers
 
 MAX_TENSORS = 400_000
 MAX_NAMES = 20_000
@@ -43,10 +44,6 @@ _TENSOR_SUFFIXES = {
     "SCB": "bitsandbytes",
     "W_q": "hqq",
 }
-# Parts of names PEFT gives while an adapter is wired into a model (peft/tuners/lora/layer.py, peft/utils/other.py).
-_ADAPTER_PARTS = frozenset(
-    ("base_layer", "lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "modules_to_save")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +76,9 @@ def load_local_facts(folder: Path) -> ModelFacts:
         RKDeckError: `estimate.no_config` (no config.json), `estimate.unreadable`, `estimate.bad_config`,
             `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file`, `estimate.lfs_pointer` and, from
             `names`, `names.unsafe_path` for a shard name that leaves the folder.
-        RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`; and,
-            where there is no config.json either, `model.gguf_only`, `model.rkllm_only`, `model.onnx_only`,
-            `model.pickle_only`.
+        RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`,
+            `model.wrapped`; and, where there is no config.json either, `model.gguf_only`, `model.rkllm_only`,
+            `model.onnx_only`, `model.pickle_only`.
     """
     names = local_names(folder)
     has_config = CONFIG_NAME in names
@@ -117,9 +114,9 @@ def facts_of(
         bytes_fetched: bytes that came over the network for it.
 
     Raises:
-        RefusedError: `model.adapter_unmerged`.
+        RefusedError: `model.adapter_unmerged`, `model.wrapped`.
     """
-    refuse_unmerged(tensors, model)
+    refuse_leftovers(tensors, model)
     return ModelFacts(
         model=model,
         config=config,
@@ -248,21 +245,6 @@ def detect_quantization(config: Mapping[str, JsonValue], tensors: Iterable[Tenso
         if stated is not None:
             return stated
     return next((found for tensor in tensors if (found := _packed(tensor)) is not None), None)
-
-
-def refuse_unmerged(tensors: Iterable[TensorInfo], model: str) -> None:
-    """Refuse weights into which an adapter was wired but never merged: they lie under the wiring's names.
-
-    Args:
-        tensors: of all shards.
-        model: a Hub id or a folder, for the words.
-
-    Raises:
-        RefusedError: `model.adapter_unmerged`.
-    """
-    for tensor in tensors:
-        if not _ADAPTER_PARTS.isdisjoint(tensor.name.split(".")):
-            raise RefusedError("model.adapter_unmerged", model=model, tensor=printable(tensor.name))
 
 
 def stated_quantization(config: Mapping[str, JsonValue]) -> str | None:

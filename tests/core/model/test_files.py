@@ -225,6 +225,26 @@ def _unmerged(folder: Path) -> None:
     save_file(wired, path)
 
 
+def _renamed(change: Callable[[str], str]) -> Callable[[Path], None]:
+    """The weights under other names, each by `change`."""
+
+    def rename(folder: Path) -> None:
+        path = folder / "model.safetensors"
+        save_file({change(name): array for name, array in load_file(path).items()}, path)
+
+    return rename
+
+
+def _with_tensor(name: str) -> Callable[[Path], None]:
+    """The weights and one tensor more."""
+
+    def add(folder: Path) -> None:
+        path = folder / "model.safetensors"
+        save_file({**load_file(path), name: np.zeros((2, 2), np.float32)}, path)
+
+    return add
+
+
 def _lfs_pointer(folder: Path) -> None:
     (folder / "model.safetensors").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
@@ -238,7 +258,18 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "packed": (_packed, "model.already_quantized"), "mlx": (_mlx, "model.already_quantized"),
     "unmerged": (_unmerged, "model.adapter_unmerged"), "gguf-below": (_gguf_below, "model.gguf_only"),
     "variant": (_variant, "model.variant_only"), "layout": (_layout, "model.layout_only"),
+    "data-parallel": (_renamed("module.{}".format), "model.wrapped"),
+    "compiled": (_renamed("_orig_mod.{}".format), "model.wrapped"),
+    "compiled-blocks": (_renamed(lambda name: name.replace(".mlp.", "._orig_mod.mlp.")), "model.wrapped"),
+    "peft-wrapped": (_renamed("base_model.model.{}".format), "model.wrapped"),
     "pipeline": (_pipeline, "model.pipeline"), "below": (_below, "model.in_folder"),
+    **{
+        f"adapter-{part.partition('_')[0]}": (
+            _with_tensor(f"model.layers.0.self_attn.q_proj.{part}"), "model.adapter_unmerged",
+        )
+        for part in ("lora_magnitude_vector", "ia3_l", "hada_w1_a", "lokr_w1", "vera_lambda_b")
+    },
+    "adapter-prompt": (_with_tensor("prompt_embeddings"), "model.adapter_unmerged"),
 }  # fmt: skip
 
 

@@ -1,0 +1,85 @@
+"""What tensors' names tell of a model that was saved the wrong way (resources/checkpoints.toml)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from core.base import tomldata
+from core.base.errors import RefusedError
+from core.base.names import printable
+from core.model.headers import TensorInfo
+
+_FILE = "checkpoints.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What to look for in names.
+
+    Attributes:
+        begins: how a part of a name (between dots) begins that is an adapter's.
+        parts: whole parts that are an adapter's.
+        wrappers: what stands in front of every name of a wrapped model, its last dot with it.
+        inner: those of them that may stand in the middle, too.
+    """
+
+    begins: tuple[str, ...]
+    parts: frozenset[str]
+    wrappers: tuple[str, ...]
+    inner: tuple[str, ...]
+
+    def is_adapters(self, name: str) -> bool:
+        """Whether a tensor of that name is an adapter's, or lies where an adapter was wired in."""
+        parts = name.split(".")
+        return not self.parts.isdisjoint(parts) or any(part.startswith(self.begins) for part in parts)
+
+    def wrapper_of(self, name: str) -> str | None:
+        """The wrapper's part of a tensor's name; None where there is none."""
+        found = next((prefix for prefix in self.wrappers if name.startswith(prefix)), None)
+        return found or next((prefix for prefix in self.inner if f".{prefix}" in name), None)
+
+
+@cache
+def leftovers() -> Leftovers:
+    """Return what to look for.
+
+    Raises:
+        RKDeckError: `estimate.bad_data_file`.
+    """
+    table = tomldata.load_toml(_FILE)
+    adapters, wrappers = (tomldata.subtables(table, key, _FILE) for key in ("adapter", "wrapper"))
+    prefixes = {
+        tomldata.text(entry, "prefix", _FILE): tomldata.flag(entry, "anywhere", _FILE) for entry in wrappers
+    }
+    return Leftovers(
+        begins=tuple(begin for entry in adapters for begin in tomldata.texts(entry, "begins", _FILE)),
+        parts=frozenset(
+            part for entry in adapters if "parts" in entry for part in tomldata.texts(entry, "parts", _FILE)
+        ),
+        wrappers=tuple(prefixes),
+        inner=tuple(prefix for prefix, anywhere in prefixes.items() if anywhere),
+    )
+
+
+def refuse_leftovers(tensors: Iterable[TensorInfo], model: str) -> None:
+    """Refuse weights under names no loader looks for: of an adapter never merged, of a wrapper never taken off.
+
+    An adapter comes first: PEFT wraps, too, and taking its wrapper off would not merge it.
+
+    Args:
+        tensors: of all shards.
+        model: a Hub id or a folder, for the words.
+
+    Raises:
+        RefusedError: `model.adapter_unmerged`, `model.wrapped`.
+    """
+    known = leftovers()
+    wrapped: tuple[str, str] | None = None
+    for tensor in tensors:
+        if known.is_adapters(tensor.name):
+            raise RefusedError("model.adapter_unmerged", model=model, tensor=printable(tensor.name))
+        prefix = known.wrapper_of(tensor.name) if wrapped is None else None
+        if prefix is not None:
+            wrapped = prefix, tensor.name
+    if wrapped is not None:
+        raise RefusedError("model.wrapped", model=model, prefix=wrapped[0], tensor=printable(wrapped[1]))
