@@ -8,9 +8,8 @@ from typing import Literal
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.calibration import check_calibration
 from core.convert.records import Toolkit
-from core.estimate.table import support_reason
+from core.estimate.table import other_weights, support_reason
 from core.model.facts import ModelFacts, why_no_source, without_tokenizer
-from core.model.files import WITH_HEADERS
 from core.model.shape import ModelShape
 from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
 from core.vendor.platforms import Platform, context_limits, get_platform
@@ -19,6 +18,8 @@ from core.vendor.releases import version_key
 Severity = Literal["error", "warning"]
 # A level without groups is to be near those with the largest ones.
 _WHOLE_ROW = 4096
+# There are toolkits that read some of these.
+_MAY_BE_TRIED = frozenset(("model.already_quantized", "model.pickle_only"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,7 @@ def source_problems(facts: ModelFacts) -> tuple[Problem, ...]:
     """
     refusal = why_no_source(facts)
     if refusal is not None:
-        return (Problem("error", refusal, final=facts.weights not in {*WITH_HEADERS, "pickle"}),)
-    if facts.weights == "unindexed":
-        return (Problem("error", RefusedError("model.unindexed", model=facts.model), final=True),)
+        return (Problem("error", refusal, final=refusal.code not in _MAY_BE_TRIED),)
     no_tokenizer = without_tokenizer(facts)
     return () if no_tokenizer is None else (Problem("error", no_tokenizer),)
 
@@ -138,7 +137,7 @@ def _level_problems(recipe: Recipe, shape: ModelShape, target: RecipeTarget) -> 
     platform, level = target.platform, target.level
     reason = support_reason(shape, platform, level)
     # What no level of the model can be made for is told once (`source_problems`), not of each level.
-    if reason is None or shape.weights not in WITH_HEADERS or shape.quantization is not None:
+    if reason is None or other_weights(shape.weights, shape.quantization) is not None:
         return []
     error = RefusedError(
         "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=reason.to_json()

@@ -20,7 +20,8 @@ from core.vendor.platforms import Platform, context_limits
 _OTHER_WEIGHTS: dict[WeightsKind, str] = {
     "rkllm": "weights_rkllm", "gguf": "weights_gguf", "onnx": "weights_onnx", "pickle": "weights_pickle",
     "variant": "weights_variant", "layout": "weights_layout",
-    "adapter": "weights_adapter", "none": "weights_none",
+    "adapter": "weights_adapter", "none": "weights_none", "unindexed": "weights_unindexed",
+    "pipeline": "weights_pipeline", "folder": "weights_folder",
 }  # fmt: skip
 
 # Models refused before they are estimated; ready-made files are no refusal to whoever looks for a model to run.
@@ -30,7 +31,8 @@ _REFUSALS = {
     "model.gguf_only": "weights_gguf",
     "model.onnx_only": "weights_onnx", "model.pickle_only": "weights_pickle",
     "model.variant_only": "weights_variant", "model.layout_only": "weights_layout",
-    "model.pipeline": "weights_pipeline", "model.in_folder": "weights_folder",
+    "model.unindexed": "weights_unindexed", "model.pipeline": "weights_pipeline",
+    "model.in_folder": "weights_folder",
 }  # fmt: skip
 
 

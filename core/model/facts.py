@@ -27,7 +27,7 @@ from core.model.headers import (
     needed_header_bytes,
     parse_safetensors_header,
 )
-from core.model.leftovers import refuse_leftovers
+from core.model.leftovers import quantizers_files, refuse_leftovers
 
 MAX_TENSORS = 400_000
 MAX_NAMES = 20_000
@@ -35,6 +35,8 @@ MAX_DEPTH = 3
 # What weights are stored in before anybody quantizes them.
 FLOATS = frozenset(("F64", "F32", "F16", "BF16"))
 
+# Where config.json says it, and what it is when no method is named there: llm-compressor once had a key of its own.
+_STATED = (("quantization_config", "unknown"), ("compression_config", "compressed-tensors"))
 _TENSOR_SUFFIXES = {
     "qweight": "gptq or awq",
     "qzeros": "gptq or awq",
@@ -117,20 +119,23 @@ def facts_of(
         RefusedError: `model.adapter_unmerged`, `model.wrapped`.
     """
     refuse_leftovers(tensors, model)
+    listed = frozenset(names)
     return ModelFacts(
         model=model,
         config=config,
         tensors=tensors,
         bytes_fetched=bytes_fetched,
-        quantization=detect_quantization(config, tensors),
+        quantization=detect_quantization(config, tensors, listed),
         weights=found.kind,
-        tokenizer=has_tokenizer(names),
+        tokenizer=has_tokenizer(listed),
     )
 
 
 def why_no_source(facts: ModelFacts) -> RefusedError | None:
     """Why the toolkit and the laboratory are given nothing of a model; None for its own weights, whole and unpacked."""
     refusal = refusal_of(WeightFiles(facts.weights), facts.model)
+    if refusal is None and facts.weights == "unindexed":
+        return RefusedError("model.unindexed", model=facts.model)
     if refusal is None and facts.quantization is not None:
         method = printable(facts.quantization, 40)
         return RefusedError("model.already_quantized", model=facts.model, method=method)
@@ -234,25 +239,38 @@ def join_shards(shards: Iterable[tuple[TensorInfo, ...]]) -> tuple[TensorInfo, .
     return tuple(tensors)
 
 
-def detect_quantization(config: Mapping[str, JsonValue], tensors: Iterable[TensorInfo]) -> str | None:
+def detect_quantization(
+    config: Mapping[str, JsonValue], tensors: Iterable[TensorInfo], names: Collection[str] = ()
+) -> str | None:
     """Return how the checkpoint is already quantized, or None.
 
     rkllm-toolkit takes float checkpoints; the names of quantized ones break it (rknn-llm issue 386). A configuration
-    may be silent: then the tensors tell, by their names or because a matrix is not stored in floats of 16 bits or more.
+    may be silent: then a file of the tool's own beside it tells, or the tensors do, by their names or because a matrix
+    is not stored in floats of 16 bits or more.
+
+    Args:
+        config: config.json.
+        tensors: of all shards.
+        names: of the model's files.
     """
     for owner in (config, config.get("text_config")):
         stated = stated_quantization(owner) if isinstance(owner, dict) else None
         if stated is not None:
             return stated
+    beside = next((method for name, method in quantizers_files().items() if name in names), None)
+    if beside is not None:
+        return beside
     return next((found for tensor in tensors if (found := _packed(tensor)) is not None), None)
 
 
 def stated_quantization(config: Mapping[str, JsonValue]) -> str | None:
     """Return how a config.json says its weights are quantized, None when it is silent."""
-    stated = config.get("quantization_config")
-    if isinstance(stated, dict):
-        method = stated.get("quant_method")
-        return method[:40] if isinstance(method, str) and method else "unknown"
+    for key, usual in _STATED:
+        stated = config.get(key)
+        # Exporters write an empty one, or one of nulls only, for a model that was never quantized.
+        if isinstance(stated, dict) and any(value not in (None, "", {}, []) for value in stated.values()):
+            method = stated.get("quant_method")
+            return method[:40] if isinstance(method, str) and method else usual
     # MLX (mlx-lm, `utils.quantize_model`) has a key of its own, and may write nothing else.
     return "mlx" if isinstance(config.get("quantization"), dict) else None
 

@@ -1,8 +1,9 @@
-"""What tensors' names tell of a model that was saved the wrong way (resources/checkpoints.toml)."""
+"""What names of tensors and files tell of a model that is not as its makers had it (resources/checkpoints.toml)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from core.base import tomldata
 from core.base.errors import RefusedError
@@ -58,6 +59,19 @@ def leftovers() -> Leftovers:
         ),
         wrappers=tuple(prefixes),
         inner=tuple(prefix for prefix, anywhere in prefixes.items() if anywhere),
+    )
+
+
+@cache
+def quantizers_files() -> Mapping[str, str]:
+    """Return which files, beside config.json, tell that weights are quantized, and how.
+
+    Raises:
+        RKDeckError: `estimate.bad_data_file`.
+    """
+    entries = tomldata.subtables(tomldata.load_toml(_FILE), "quantizer", _FILE)
+    return MappingProxyType(
+        {tomldata.text(entry, "file", _FILE): tomldata.text(entry, "method", _FILE) for entry in entries}
     )
 
 

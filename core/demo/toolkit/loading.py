@@ -64,9 +64,13 @@ def _known_class(config: dict[str, Any]) -> str:
     name = (config.get("architectures") or [_CLASS_OF_TYPE.get(str(config.get("model_type")), "unknown")])[0]
     if name not in _CLASS_OF_TYPE.values():
         raise LoadError(f"Not support {name}!")
-    if "quantization_config" in config or "quantization" in config:
+    if any(_says_something(config.get(key)) for key in ("quantization_config", "quantization")):
         raise LoadError("Catch exception when optimizing model: 'mlp.down_proj'")
     return str(name)
+
+
+def _says_something(stated: object) -> bool:
+    return isinstance(stated, dict) and any(value is not None for value in stated.values())
 
 
 def _end_tokens(value: Any) -> list[int]:  # noqa: ANN401  # JSON: a number, a list or nothing

@@ -245,6 +245,25 @@ def _with_tensor(name: str) -> Callable[[Path], None]:
     return add
 
 
+def _stated(name: str, **members: object) -> Callable[[Path], None]:
+    """A JSON file that says so much more."""
+
+    def write(folder: Path) -> None:
+        path = folder / name
+        before = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(before | members))
+
+    return write
+
+
+def _unindexed(folder: Path) -> None:
+    arrays = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(arrays)
+    for shard, part in zip(SHARDS, (names[::2], names[1::2]), strict=True):
+        save_file({name: arrays[name] for name in part}, folder / shard)
+
+
 def _lfs_pointer(folder: Path) -> None:
     (folder / "model.safetensors").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
@@ -262,6 +281,20 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "compiled": (_renamed("_orig_mod.{}".format), "model.wrapped"),
     "compiled-blocks": (_renamed(lambda name: name.replace(".mlp.", "._orig_mod.mlp.")), "model.wrapped"),
     "peft-wrapped": (_renamed("base_model.model.{}".format), "model.wrapped"),
+    "unindexed": (_unindexed, "model.unindexed"),
+    "quantization-empty": (_stated("config.json", quantization_config={}), None),
+    "quantization-null": (_stated("config.json", quantization_config=None), None),
+    "quantization-nulls": (_stated("config.json", quantization_config={"quant_method": None}), None),
+    "quantization-unnamed": (
+        _stated("config.json", quantization_config={"quant_method": None, "bits": 4}), "model.already_quantized",
+    ),
+    "compression": (
+        _stated("config.json", compression_config={"format": "pack-quantized"}), "model.already_quantized",
+    ),
+    **{
+        f"beside-{name}": (_stated(name, bits=4), "model.already_quantized")
+        for name in ("quantize_config.json", "quant_config.json", "hf_quant_config.json", "quanto_qmap.json")
+    },
     "pipeline": (_pipeline, "model.pipeline"), "below": (_below, "model.in_folder"),
     **{
         f"adapter-{part.partition('_')[0]}": (
@@ -321,6 +354,7 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
             measure(services, folder, PerplexityOptions())
         assert caught.value.code == code, "perplexity"
         return
+    load_in_stand_in(folder)
     facts, item = load_local_facts(folder), services.library.add_source_folder(folder)
     assert report.facts is not None
     assert (facts.tensors, facts.weights) == (report.facts.tensors, report.facts.weights), "the estimate"
@@ -428,18 +462,12 @@ def test_a_download_says_that_what_came_cannot_be_read(
         assert problem["code"] == code
 
 
-def test_shards_without_an_index_are_measured_but_not_given_to_the_toolkit(
-    services: Services, tmp_path: Path
-) -> None:
+def test_shards_without_an_index_are_measured_but_not_given_to_the_toolkit(tmp_path: Path) -> None:
     folder = write_random_model(tmp_path / "model")
     (folder / "model.safetensors").rename(folder / SHARDS[0])
     shape = build_shape(load_local_facts(folder))
     assert shape.from_headers
     assert "unindexed" in {note.code for note in shape.notes}
-    item = services.library.add_source_folder(folder)
-    lab_use.list_tensors(services, item)
-    check = check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256))
-    assert "model.unindexed" in {problem.error.code for problem in check.problems if problem.final}
     with pytest.raises(LoadError):
         load_in_stand_in(folder)
 
