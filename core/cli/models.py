@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.base.errors import UsageError
 from core.hub.addresses import usual_id
+from core.library.cached import snapshot_of
 from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, load_local_facts
 from core.services import Services
@@ -15,15 +16,15 @@ def is_path(text: str) -> bool:
 
 
 def existing_path(text: str) -> Path:
-    """The path as it is on this computer.
+    """The path as it is on this computer; of a repository in huggingface_hub's cache, its snapshot.
 
     Raises:
-        UsageError: `cli.path_missing`.
+        UsageError: `cli.path_missing`; as `core.library.cached.snapshot_of`.
     """
     path = Path(text)
     if not path.exists():
         raise UsageError("cli.path_missing", path=text)
-    return path.absolute()
+    return snapshot_of(path.absolute())
 
 
 def model_facts(services: Services, model: str, revision: str | None = None) -> ModelFacts:

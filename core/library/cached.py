@@ -25,7 +25,8 @@ def snapshot_of(folder: Path) -> Path:
     """Return the snapshot a repository's cache folder stands for; any other folder is returned as it is.
 
     Raises:
-        UsageError: `library.which_snapshot` where there are several, and nothing says which.
+        UsageError: `library.which_snapshot` where there are several, and nothing says which; `library.snapshot_gone`
+            where the one that is meant is not among those there are.
         RKDeckError: `estimate.unreadable`.
     """
     if not _ROOT.fullmatch(folder.name):
@@ -36,11 +37,15 @@ def snapshot_of(folder: Path) -> Path:
         return folder
     except OSError as error:
         raise RKDeckError("estimate.unreadable", file=str(folder), problem=reason_of(error)) from error
-    usual = folder / "snapshots" / _ref(folder / "refs" / "main")
+    commit = _ref(folder / "refs" / "main")
+    usual = folder / "snapshots" / commit if commit else None
     if usual in found:
         return usual
+    names = ", ".join(path.name for path in found[:_NAMED])
+    if found and commit:
+        # Another revision is another model: nobody gets it unasked.
+        raise UsageError("library.snapshot_gone", path=str(folder), commit=commit, snapshots=names)
     if len(found) > 1:
-        names = ", ".join(path.name for path in found[:_NAMED])
         raise UsageError("library.which_snapshot", path=str(folder), snapshots=names)
     return found[0] if found else folder
 
@@ -76,11 +81,11 @@ def check_links(snapshot: Path, files: Iterable[Path]) -> None:
             raise RefusedError("library.link_leaves", file=name, folder=str(root))
 
 
-def _ref(path: Path) -> str:
-    """The commit a ref names; a name no snapshot has where it cannot be read."""
+def _ref(path: Path) -> str | None:
+    """The commit a ref names; None where there is no ref that does."""
     try:
         with path.open("rb") as file:
             text = file.read(100).decode("ascii", "replace").strip()
     except OSError:
-        text = ""
-    return text if _COMMIT.fullmatch(text) else "unknown"
+        return None
+    return text if _COMMIT.fullmatch(text) else None

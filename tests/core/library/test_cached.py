@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RKDeckError
+from core.cli.models import existing_path
 from core.library.library import Library
 from tests.support.hub_fixtures import small_repo
 
@@ -44,7 +45,7 @@ def test_the_only_revision_needs_no_ref(library: Library, tmp_path: Path) -> Non
     assert library.add_source_folder(cache(tmp_path, NEW)).revision == NEW
 
 
-@pytest.mark.parametrize("ref", [None, "c3" * 20, "../../.."])
+@pytest.mark.parametrize("ref", [None, "../../.."])
 def test_of_several_revisions_somebody_has_to_choose(
     library: Library, tmp_path: Path, ref: str | None
 ) -> None:
@@ -55,6 +56,29 @@ def test_of_several_revisions_somebody_has_to_choose(
         library.add_source_folder(folder)
     assert caught.value.code == "library.which_snapshot"
     assert caught.value.facts["snapshots"] == f"{OLD}, {NEW}"
+
+
+@pytest.mark.parametrize("there", [(NEW,), (OLD, NEW)])
+def test_a_revision_that_is_gone_is_not_replaced_by_another(
+    library: Library, tmp_path: Path, there: tuple[str, ...]
+) -> None:
+    folder = cache(tmp_path, *there)
+    main_is(folder, "c3" * 20)
+    with pytest.raises(RKDeckError) as caught:
+        library.add_source_folder(folder)
+    assert caught.value.code == "library.snapshot_gone"
+    assert caught.value.facts["snapshots"] == ", ".join(there)
+    with pytest.raises(RKDeckError) as caught:
+        existing_path(str(folder))
+    assert caught.value.code == "library.snapshot_gone"
+
+
+def test_a_path_on_the_command_line_means_the_snapshot_the_library_takes(
+    library: Library, tmp_path: Path
+) -> None:
+    folder = cache(tmp_path, OLD, NEW)
+    main_is(folder, OLD)
+    assert existing_path(str(folder)) == library.add_source_folder(folder).path
 
 
 def test_a_link_that_leaves_the_cache_is_refused(library: Library, tmp_path: Path) -> None:
