@@ -22,6 +22,7 @@ _OTHER_WEIGHTS: dict[WeightsKind, str] = {
     "variant": "weights_variant", "layout": "weights_layout",
     "adapter": "weights_adapter", "none": "weights_none", "unindexed": "weights_unindexed",
     "pipeline": "weights_pipeline", "folder": "weights_folder",
+    "other": "weights_other",
 }  # fmt: skip
 
 # Models refused before they are estimated; ready-made files are no refusal to whoever looks for a model to run.
@@ -32,7 +33,7 @@ _REFUSALS = {
     "model.onnx_only": "weights_onnx", "model.pickle_only": "weights_pickle",
     "model.variant_only": "weights_variant", "model.layout_only": "weights_layout",
     "model.unindexed": "weights_unindexed", "model.pipeline": "weights_pipeline",
-    "model.in_folder": "weights_folder",
+    "model.in_folder": "weights_folder", "model.other_form": "weights_other",
 }  # fmt: skip
 
 

@@ -59,6 +59,7 @@ class ModelFacts:
         bytes_fetched: bytes that came over the network to learn this; 0 for a local folder.
         quantization: how the weights are already quantized (`gptq`, `awq`, `fp8`, ...), None when not.
         weights: the form of the weights; tensors are known of those with headers only.
+        weights_at: one of the files that hold them, empty where there is none.
         tokenizer: whether there is one beside them; None when nobody looked.
     """
 
@@ -69,6 +70,12 @@ class ModelFacts:
     quantization: str | None
     weights: WeightsKind
     tokenizer: bool | None = None
+    weights_at: str = ""
+
+    @property
+    def form(self) -> WeightFiles:
+        """The weights' form, for the words of a refusal."""
+        return WeightFiles(self.weights, (self.weights_at,))
 
 
 def load_local_facts(folder: Path) -> ModelFacts:
@@ -128,12 +135,13 @@ def facts_of(
         quantization=detect_quantization(config, tensors, listed),
         weights=found.kind,
         tokenizer=has_tokenizer(listed),
+        weights_at=found.files[0] if found.files else "",
     )
 
 
 def why_no_source(facts: ModelFacts) -> RefusedError | None:
     """Why the toolkit and the laboratory are given nothing of a model; None for its own weights, whole and unpacked."""
-    refusal = refusal_of(WeightFiles(facts.weights), facts.model)
+    refusal = refusal_of(facts.form, facts.model)
     if refusal is None and facts.weights == "unindexed":
         return RefusedError("model.unindexed", model=facts.model)
     if refusal is None and facts.quantization is not None:

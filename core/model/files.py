@@ -10,8 +10,8 @@ It looks where `transformers` looks, in its order (modeling_utils, `_get_resolve
 and behind these, what a model folder may hold instead: safetensors of other names (shards whose index is missing: they
 are measured here, and not found there), pickle shards without an index, an adapter (LoRA) without its base, .rkllm,
 GGUF, ONNX, another precision alone (`model.fp16.safetensors`), the author's own layout, a pipeline of several models, a
-model in a folder below. Only files beside config.json count as safetensors or pickles; the other forms may lie in
-folders, as their publishers put them.
+model in a folder below (a trainer's checkpoints), another program's form. Only files beside config.json count as
+safetensors or pickles; the other forms may lie in folders, as their publishers put them.
 
 Names come from strangers; nothing here opens a file. What an index or an adapter's configuration says is read by the
 caller's `read`, so the same rule serves a folder, the Hub and a test.
@@ -25,10 +25,11 @@ from typing import Literal
 
 from core.base.errors import RefusedError, RKDeckError
 from core.base.names import printable, safe_relative_path
+from core.model.leftovers import form_of
 
 WeightsKind = Literal[
     "safetensors", "sharded", "unindexed", "pickle", "adapter", "rkllm", "gguf", "onnx", "variant", "layout",
-    "pipeline", "folder", "none",
+    "pipeline", "folder", "other", "none",
 ]  # fmt: skip
 WITH_HEADERS = frozenset[WeightsKind](("safetensors", "sharded", "unindexed"))
 Why = Literal["stale_index", "duplicate", "other_form", "not_the_model"]
@@ -46,7 +47,9 @@ MAX_SHARDS = 1000
 
 _SAFETENSORS = ".safetensors"
 # Files beside a model that are not the model: adapters, the trainer's own, the weights in their author's layout.
-_NOT_THE_MODEL = ("adapter_", "consolidated", "optimizer", "training_")
+_TRAINERS = ("optimizer", "training_", "scheduler", "rng_state")
+_NOT_THE_MODEL = ("adapter_", "consolidated", *_TRAINERS)
+_NUMBER = re.compile(r"([0-9]{1,18})", re.ASCII)
 # The same weights once more: a shard beside the merged file, another precision, the author's layout.
 _DUPLICATE = re.compile(r"(?:model(?:\.[\w-]+)?(?:-\d+-of-\d+)?|consolidated[\w.-]*)\.safetensors")
 # transformers reads these on demand only (`variant=`), which no toolkit makes.
@@ -79,7 +82,7 @@ class WeightFiles:
         kind: the form of the weights: one "safetensors" file, "sharded" by an index, "unindexed" where none names them,
             "pickle", "adapter" (a LoRA without its base), "rkllm", "gguf", "onnx", "variant" (another precision
             without the plain file), "layout" (the author's, without the one of transformers), "pipeline" (diffusers),
-            "folder" (in one below, with its config.json); "none" where there are none.
+            "folder" (in one below), "other" (a form no road leads from); "none" where there are none.
         files: what holds the weights, in the order to read it. Of a kind with an index: what lies there of that
             form, until the index was read (`read_weight_files`).
         index: the index that names them, None without one.
@@ -153,13 +156,16 @@ def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
     below 2.6, where `torch.load` was no safe reader: CVE-2025-32434). So no door takes one.
 
     Args:
-        found: the files.
+        found: the files; of a folder and of another form the first one is named.
         model: a Hub id or a folder, for the words.
     """
     if found.kind == "adapter":
         if found.base is None:
             return RefusedError("model.adapter_without_base", model=model)
         return RefusedError("model.adapter_only", model=model, base=found.base)
+    if found.kind == "other":
+        file = found.files[0]
+        return RefusedError("model.other_form", model=model, form=form_of(file), file=printable(file))
     if found.kind == "folder":
         return RefusedError(
             "model.in_folder", model=model, folder=printable(found.files[0].rpartition("/")[0])
@@ -254,7 +260,12 @@ def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
     layout = tuple(name for name in listed if _LAYOUT.fullmatch(name))
     if layout:
         return WeightFiles("layout", layout)
-    return _choose_below(listed, here) or _choose_form(listed) or WeightFiles("none")
+    others = tuple(name for name in listed if form_of(name) and not _base(name).startswith(_TRAINERS))
+    return (
+        _choose_below(listed)
+        or _choose_form(listed)
+        or (WeightFiles("other", others) if others else WeightFiles("none"))
+    )
 
 
 def is_ready_made(name: str) -> bool:
@@ -272,14 +283,31 @@ def _choose_form(names: list[str]) -> WeightFiles | None:
     return None
 
 
-def _choose_below(listed: list[str], here: list[str]) -> WeightFiles | None:
-    if CONFIG_NAME in here:
+def _choose_below(listed: list[str]) -> WeightFiles | None:
+    """The weights of one folder below: of several with a config.json or of all, the last by its number."""
+    below = [
+        name
+        for name in listed
+        if "/" in name and name.endswith(_SAFETENSORS) and not _base(name).startswith(_TRAINERS)
+    ]
+    if not below:
         return None
-    configs = {name.removesuffix(CONFIG_NAME) for name in listed if name.endswith(f"/{CONFIG_NAME}")}
-    below = tuple(
-        name for name in listed if name.endswith(_SAFETENSORS) and f"{name.rpartition('/')[0]}/" in configs
+    files = frozenset(listed)
+    chosen = max(
+        {name.rpartition("/")[0] for name in below},
+        key=lambda folder: (f"{folder}/{CONFIG_NAME}" in files, _by_number(folder)),
     )
-    return WeightFiles("folder", below) if below else None
+    return WeightFiles("folder", tuple(name for name in below if name.rpartition("/")[0] == chosen))
+
+
+def _by_number(folder: str) -> tuple[tuple[int, str], ...]:
+    """A key that orders checkpoint-500 before checkpoint-1500."""
+    parts: list[str] = _NUMBER.split(folder)
+    return tuple((int(part), "") if _NUMBER.fullmatch(part) else (-1, part) for part in parts)
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _why(name: str, found: WeightFiles) -> Why | None:

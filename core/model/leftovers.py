@@ -75,6 +75,32 @@ def quantizers_files() -> Mapping[str, str]:
     )
 
 
+@cache
+def _forms() -> Mapping[str, str]:
+    entries = tomldata.subtables(tomldata.load_toml(_FILE), "form", _FILE)
+    return MappingProxyType(
+        {
+            ending: tomldata.text(entry, "name", _FILE)
+            for entry in entries
+            for ending in tomldata.texts(entry, "endings", _FILE)
+        }
+    )
+
+
+def form_of(name: str) -> str | None:
+    """What another program's weights are called, by their file's name; None for a file of any other kind.
+
+    Some forms are folders, so every part of the name is looked at.
+
+    Raises:
+        RKDeckError: `estimate.bad_data_file`.
+    """
+    parts = name.lower().split("/")
+    return next(
+        (form for ending, form in _forms().items() if any(part.endswith(ending) for part in parts)), None
+    )
+
+
 def refuse_leftovers(tensors: Iterable[TensorInfo], model: str) -> None:
     """Refuse weights under names no loader looks for: of an adapter never merged, of a wrapper never taken off.
 

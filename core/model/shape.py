@@ -8,7 +8,7 @@ from core.base.notes import Note, note
 from core.model.facts import ModelFacts
 from core.model.fallback import tensors_from_config
 from core.model.families import kept_elements
-from core.model.files import WeightFiles, WeightsKind, refusal_of
+from core.model.files import WeightsKind, refusal_of
 from core.model.tensors import LinearLayer, SortedTensors, elements, sort_tensors
 from core.model.textconfig import TextConfig, read_text_config
 from core.vendor.architectures import Architecture, find_architecture, find_by_model_type, newest_toolkit
@@ -144,7 +144,7 @@ def _tensors(facts: ModelFacts, config: TextConfig, architecture: Architecture) 
     found = tensors_from_config(config, architecture.layout)
     if found is None:
         # A converter's stub of a config.json beside GGUF: what is wrong is not the stub.
-        raise refusal_of(WeightFiles(facts.weights), facts.model) or RKDeckError(
+        raise refusal_of(facts.form, facts.model) or RKDeckError(
             "estimate.no_shapes", architecture=config.class_name
         )
     return found, False

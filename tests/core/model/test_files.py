@@ -75,8 +75,19 @@ INDEX = "model.safetensors.index.json"
         (["config.json", "original/consolidated.00.pth"], "layout", ["original/consolidated.00.pth"]),
         (["model_index.json", "unet/config.json", "unet/model.safetensors"], "pipeline", []),
         (["fp16/config.json", "fp16/model.safetensors"], "folder", ["fp16/model.safetensors"]),
-        (["config.json", "fp16/config.json", "fp16/model.safetensors"], "none", []),
-        (["old/m.safetensors"], "none", []),
+        (["config.json", "fp16/config.json", "fp16/model.safetensors"], "folder", ["fp16/model.safetensors"]),
+        (["old/m.safetensors"], "folder", ["old/m.safetensors"]),
+        (
+            ["config.json", *(f"checkpoint-{step}/model.safetensors" for step in (500, 1500, 90)), "x.pt"],
+            "folder", ["checkpoint-1500/model.safetensors"],
+        ),
+        (
+            ["checkpoint-500/config.json", "checkpoint-500/model.safetensors", "checkpoint-900/model.safetensors"],
+            "folder", ["checkpoint-500/model.safetensors"],
+        ),
+        (["checkpoint-5/optimizer.pt", "checkpoint-5/rng_state.pth", "training_args.bin"], "none", []),
+        (["config.json", "weights/Model.PT", "optimizer.pt"], "other", ["weights/Model.PT"]),
+        (["m.mlpackage/Data/weights"], "other", ["m.mlpackage/Data/weights"]),
         (["a/config.json", "a/model.safetensors", "b/m.gguf"], "folder", ["a/model.safetensors"]),
         (["m.gguf", "mlx/config.json", "mlx/model.safetensors"], "gguf", ["m.gguf"]),
         (["Q4/m.gguf", "m.rkllm"], "rkllm", ["m.rkllm"]),
@@ -256,6 +267,16 @@ def _stated(name: str, **members: object) -> Callable[[Path], None]:
     return write
 
 
+def _moved_to(name: str) -> Callable[[Path], None]:
+    """The weights under another name, in another folder."""
+
+    def move(folder: Path) -> None:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / "model.safetensors").rename(folder / name)
+
+    return move
+
+
 def _unindexed(folder: Path) -> None:
     arrays = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
@@ -281,6 +302,13 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "compiled": (_renamed("_orig_mod.{}".format), "model.wrapped"),
     "compiled-blocks": (_renamed(lambda name: name.replace(".mlp.", "._orig_mod.mlp.")), "model.wrapped"),
     "peft-wrapped": (_renamed("base_model.model.{}".format), "model.wrapped"),
+    **{
+        f"form-{ending}": (_moved_to(f"rkllm-no.{ending}"), "model.other_form")
+        for ending in (
+            "rknn", "pt", "pth", "ckpt", "h5", "msgpack", "tflite", "engine", "mlmodel",
+        )
+    },
+    "checkpoint": (_moved_to("checkpoint-500/model.safetensors"), "model.in_folder"),
     "unindexed": (_unindexed, "model.unindexed"),
     "quantization-empty": (_stated("config.json", quantization_config={}), None),
     "quantization-null": (_stated("config.json", quantization_config=None), None),
