@@ -6,7 +6,7 @@ from collections.abc import Collection
 from core.base.errors import RefusedError, RKDeckError
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
-from core.model.facts import ModelFacts, facts_of, join_shards, parse_config
+from core.model.facts import ModelFacts, facts_of, join_shards, odd_encoding, parse_config
 from core.model.files import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -48,13 +48,14 @@ def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
     names = {file.path: file.size_bytes for file in detail.files}
     found = read_weight_files(names, reader.read_file)
     _refuse(found, names, detail.repo)
-    config = parse_config(reader.read_file(CONFIG_NAME, MAX_CONFIG_BYTES))
+    data = reader.read_file(CONFIG_NAME, MAX_CONFIG_BYTES)
+    config = parse_config(data)
     shards = found.files if found.has_headers else ()
     if len(shards) > _MAX_SHARDS:
         raise RefusedError("hub.too_many_files", repo=detail.repo, count=len(shards))
     limit = reader.bytes_read + _MAX_HEADERS_BYTES
     tensors = join_shards(_read_header(reader, names, shard, limit) for shard in shards)
-    return facts_of(detail.repo, names, found, config, tensors, reader.bytes_read)
+    return facts_of(detail.repo, names, found, config, tensors, reader.bytes_read, odd_encoding(data))
 
 
 def _refuse(found: WeightFiles, names: Collection[str], repo: str) -> None:

@@ -59,6 +59,7 @@ class ModelFacts:
         bytes_fetched: bytes that came over the network to learn this; 0 for a local folder.
         quantization: how the weights are already quantized (`gptq`, `awq`, `fp8`, ...), None when not.
         weights: the form of the weights; tensors are known of those with headers only.
+        config_encoding: of config.json, where transformers cannot read it; None where it can.
         weights_at: one of the files that hold them, empty where there is none.
         tokenizer: whether there is one beside them; None when nobody looked.
     """
@@ -71,6 +72,7 @@ class ModelFacts:
     weights: WeightsKind
     tokenizer: bool | None = None
     weights_at: str = ""
+    config_encoding: str | None = None
 
     @property
     def form(self) -> WeightFiles:
@@ -98,10 +100,11 @@ def load_local_facts(folder: Path) -> ModelFacts:
     refusal = shapeless(found, str(folder), has_config=has_config)
     if refusal is not None:
         raise refusal
-    config = parse_config(_read(folder / CONFIG_NAME, MAX_CONFIG_BYTES))
+    data = _read(folder / CONFIG_NAME, MAX_CONFIG_BYTES)
+    config = parse_config(data)
     headers = found.files if found.has_headers else ()
     tensors = join_shards(_shard_tensors(folder, name) for name in headers)
-    return facts_of(str(folder), names, found, config, tensors)
+    return facts_of(str(folder), names, found, config, tensors, encoding=odd_encoding(data))
 
 
 def facts_of(
@@ -111,6 +114,7 @@ def facts_of(
     config: dict[str, JsonValue],
     tensors: tuple[TensorInfo, ...],
     bytes_fetched: int = 0,
+    encoding: str | None = None,
 ) -> ModelFacts:
     """Put together what was read of a model, wherever it was read.
 
@@ -121,6 +125,7 @@ def facts_of(
         config: its config.json.
         tensors: of all weight files with headers.
         bytes_fetched: bytes that came over the network for it.
+        encoding: of config.json (`odd_encoding`).
 
     Raises:
         RefusedError: `model.adapter_unmerged`, `model.wrapped`.
@@ -135,6 +140,7 @@ def facts_of(
         quantization=detect_quantization(config, tensors, listed),
         weights=found.kind,
         tokenizer=has_tokenizer(listed),
+        config_encoding=encoding,
         weights_at=found.files[0] if found.files else "",
     )
 
@@ -142,6 +148,8 @@ def facts_of(
 def why_no_source(facts: ModelFacts) -> RefusedError | None:
     """Why the toolkit and the laboratory are given nothing of a model; None for its own weights, whole and unpacked."""
     refusal = refusal_of(facts.form, facts.model)
+    if refusal is None and facts.config_encoding is not None:
+        return RefusedError("model.config_encoding", model=facts.model, encoding=facts.config_encoding)
     if refusal is None and facts.weights == "unindexed":
         return RefusedError("model.unindexed", model=facts.model)
     if refusal is None and facts.quantization is not None:
@@ -229,6 +237,18 @@ def parse_config(data: bytes) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         raise RKDeckError("estimate.bad_config", problem="not a JSON object")
     return value
+
+
+def odd_encoding(data: bytes) -> str | None:
+    """Return how a config.json is written, where that is not plain UTF-8; None where it is.
+
+    JSON tells its own encoding (RFC 4627, section 3), and a mark before it harms nobody who looks. transformers opens
+    the file as UTF-8 (configuration_utils, `_dict_from_json_file`) and fails on both.
+    """
+    found = json.detect_encoding(data)
+    if found == "utf-8":
+        return None
+    return "UTF-8 with a byte order mark" if found == "utf-8-sig" else found.upper()
 
 
 def join_shards(shards: Iterable[tuple[TensorInfo, ...]]) -> tuple[TensorInfo, ...]:

@@ -1,14 +1,13 @@
 """Which files hold a model's weights: one rule, and every door of the house answers by it."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import load_file, save_file
 
 from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
@@ -18,7 +17,7 @@ from core.demo.hub.server import DemoHub
 from core.demo.toolkit.loading import LoadError, weight_names
 from core.demo.toolkit.loading import load_checkpoint as load_in_stand_in
 from core.lab.weights import open_folder
-from core.model.facts import MAX_NAMES, load_local_facts, local_names, local_weight_files
+from core.model.facts import MAX_NAMES, load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import (
     WeightFiles,
     WeightsKind,
@@ -34,10 +33,9 @@ from core.usecases import lab as lab_use
 from core.usecases.conversion import check_recipe
 from core.usecases.library import item_report
 from core.usecases.perplexity import PerplexityOptions, measure
+from core.words import word
+from tests.support.model_cases import CASES, INDEX, SHARDS, config_in, lfs_pointer
 from tests.support.models import write_random_model
-
-SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-INDEX = "model.safetensors.index.json"
 
 
 @pytest.mark.parametrize(
@@ -157,183 +155,6 @@ def test_whatever_the_names_are_the_answer_is_made_of_them(names: list[str]) -> 
     assert not {*found.files} & {name for name, _ in found.ignored}
 
 
-def _pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-
-
-def _stale_index(folder: Path) -> None:
-    (folder / INDEX).write_text(json.dumps({"weight_map": {"x": SHARDS[0], "y": SHARDS[1]}}))
-
-
-def _adapter(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
-    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "some/plain"}')
-
-
-def _gguf(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    (folder / "tiny.Q4_0.gguf").write_bytes(b"GGUF" + bytes(100))
-
-
-def _gguf_stub(folder: Path) -> None:
-    _gguf(folder)
-    (folder / "config.json").write_text('{"model_type": "llama"}')
-
-
-def _onnx(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    (folder / "model.onnx").write_bytes(bytes(100))
-
-
-def _plain(_folder: Path) -> None:
-    """As it is."""
-
-
-def _gguf_below(folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    (folder / "Q4").mkdir()
-    (folder / "Q4" / "tiny.gguf").write_bytes(b"GGUF" + bytes(100))
-
-
-def _variant(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "model.fp16.safetensors")
-
-
-def _layout(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "consolidated.safetensors")
-
-
-def _pipeline(folder: Path) -> None:
-    (folder / "unet").mkdir()
-    for name in ("config.json", "model.safetensors"):
-        (folder / name).rename(folder / "unet" / name)
-    (folder / "model_index.json").write_text("{}")
-
-
-def _below(folder: Path) -> None:
-    (folder / "fp16").mkdir()
-    for name in ("config.json", "model.safetensors"):
-        (folder / name).rename(folder / "fp16" / name)
-
-
-def _packed(folder: Path) -> None:
-    """Four bits in words of 32, and not a word of it in config.json."""
-    path = folder / "model.safetensors"
-    packed = {
-        name: array.view(np.uint32) if array.ndim == 2 else array for name, array in load_file(path).items()
-    }
-    save_file(packed, path)
-
-
-def _mlx(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"quantization": {"bits": 4, "group_size": 64}}))
-
-
-def _unmerged(folder: Path) -> None:
-    path = folder / "model.safetensors"
-    wired = {name.replace("q_proj.", "q_proj.base_layer."): array for name, array in load_file(path).items()}
-    save_file(wired, path)
-
-
-def _renamed(change: Callable[[str], str]) -> Callable[[Path], None]:
-    """The weights under other names, each by `change`."""
-
-    def rename(folder: Path) -> None:
-        path = folder / "model.safetensors"
-        save_file({change(name): array for name, array in load_file(path).items()}, path)
-
-    return rename
-
-
-def _with_tensor(name: str) -> Callable[[Path], None]:
-    """The weights and one tensor more."""
-
-    def add(folder: Path) -> None:
-        path = folder / "model.safetensors"
-        save_file({**load_file(path), name: np.zeros((2, 2), np.float32)}, path)
-
-    return add
-
-
-def _stated(name: str, **members: object) -> Callable[[Path], None]:
-    """A JSON file that says so much more."""
-
-    def write(folder: Path) -> None:
-        path = folder / name
-        before = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps(before | members))
-
-    return write
-
-
-def _moved_to(name: str) -> Callable[[Path], None]:
-    """The weights under another name, in another folder."""
-
-    def move(folder: Path) -> None:
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / "model.safetensors").rename(folder / name)
-
-    return move
-
-
-def _unindexed(folder: Path) -> None:
-    arrays = load_file(folder / "model.safetensors")
-    (folder / "model.safetensors").unlink()
-    names = sorted(arrays)
-    for shard, part in zip(SHARDS, (names[::2], names[1::2]), strict=True):
-        save_file({name: arrays[name] for name in part}, folder / shard)
-
-
-def _lfs_pointer(folder: Path) -> None:
-    (folder / "model.safetensors").write_text(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
-    )
-
-
-CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
-    "plain": (_plain, None), "stale-index": (_stale_index, None), "bin-only": (_pickle, "model.pickle_only"),
-    "adapter": (_adapter, "model.adapter_only"), "gguf": (_gguf, "model.gguf_only"),
-    "gguf-stub": (_gguf_stub, "model.gguf_only"), "onnx": (_onnx, "model.onnx_only"),
-    "packed": (_packed, "model.already_quantized"), "mlx": (_mlx, "model.already_quantized"),
-    "unmerged": (_unmerged, "model.adapter_unmerged"), "gguf-below": (_gguf_below, "model.gguf_only"),
-    "variant": (_variant, "model.variant_only"), "layout": (_layout, "model.layout_only"),
-    "data-parallel": (_renamed("module.{}".format), "model.wrapped"),
-    "compiled": (_renamed("_orig_mod.{}".format), "model.wrapped"),
-    "compiled-blocks": (_renamed(lambda name: name.replace(".mlp.", "._orig_mod.mlp.")), "model.wrapped"),
-    "peft-wrapped": (_renamed("base_model.model.{}".format), "model.wrapped"),
-    **{
-        f"form-{ending}": (_moved_to(f"rkllm-no.{ending}"), "model.other_form")
-        for ending in (
-            "rknn", "pt", "pth", "ckpt", "h5", "msgpack", "tflite", "engine", "mlmodel",
-        )
-    },
-    "checkpoint": (_moved_to("checkpoint-500/model.safetensors"), "model.in_folder"),
-    "unindexed": (_unindexed, "model.unindexed"),
-    "quantization-empty": (_stated("config.json", quantization_config={}), None),
-    "quantization-null": (_stated("config.json", quantization_config=None), None),
-    "quantization-nulls": (_stated("config.json", quantization_config={"quant_method": None}), None),
-    "quantization-unnamed": (
-        _stated("config.json", quantization_config={"quant_method": None, "bits": 4}), "model.already_quantized",
-    ),
-    "compression": (
-        _stated("config.json", compression_config={"format": "pack-quantized"}), "model.already_quantized",
-    ),
-    **{
-        f"beside-{name}": (_stated(name, bits=4), "model.already_quantized")
-        for name in ("quantize_config.json", "quant_config.json", "hf_quant_config.json", "quanto_qmap.json")
-    },
-    "pipeline": (_pipeline, "model.pipeline"), "below": (_below, "model.in_folder"),
-    **{
-        f"adapter-{part.partition('_')[0]}": (
-            _with_tensor(f"model.layers.0.self_attn.q_proj.{part}"), "model.adapter_unmerged",
-        )
-        for part in ("lora_magnitude_vector", "ia3_l", "hada_w1_a", "lokr_w1", "vera_lambda_b")
-    },
-    "adapter-prompt": (_with_tensor("prompt_embeddings"), "model.adapter_unmerged"),
-}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("cases")
@@ -391,7 +212,7 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
     assert codes == {"convert.no_toolkit"}, "the preflight"
 
 
-@pytest.mark.parametrize("change", [_lfs_pointer, lambda folder: (folder / "model.safetensors").unlink()])
+@pytest.mark.parametrize("change", [lfs_pointer, lambda folder: (folder / "model.safetensors").unlink()])
 def test_a_pointer_or_a_config_without_weights_is_no_model_to_add(
     services: Services, tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
@@ -461,7 +282,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (_lfs_pointer, "estimate.lfs_pointer"),
+        (lfs_pointer, "estimate.lfs_pointer"),
         (lambda folder: _two_shards(folder, POINTER), "estimate.lfs_pointer"),
         (lambda folder: _two_shards(folder, b"0123456789"), "estimate.bad_file"),
         (lambda folder: (folder / "config.json").write_text("{"), "estimate.bad_config"),
@@ -498,6 +319,26 @@ def test_shards_without_an_index_are_measured_but_not_given_to_the_toolkit(tmp_p
     assert "unindexed" in {note.code for note in shape.notes}
     with pytest.raises(LoadError):
         load_in_stand_in(folder)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32-be"])
+def test_the_advice_on_an_encoding_makes_the_model_one_to_convert(
+    tmp_path: Path, encoding: str, language: str
+) -> None:
+    folder = write_random_model(tmp_path / "model")
+    before = load_local_facts(folder).config
+    config_in(encoding)(folder)
+    facts = load_local_facts(folder)
+    assert facts.config == before, "measured it can be"
+    refusal = why_no_source(facts)
+    assert refusal is not None
+    with pytest.raises(LoadError):
+        load_in_stand_in(folder)
+    command = word(refusal, language)[1].split("`")[1]
+    subprocess.run(["sh", "-c", command], cwd=folder, check=True, timeout=60)
+    assert why_no_source(load_local_facts(folder)) is None
+    load_in_stand_in(folder)
 
 
 def test_files_that_nobody_may_look_at_are_no_fault() -> None:
