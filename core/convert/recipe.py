@@ -8,7 +8,7 @@ from typing import Literal
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.convert.calibration import check_calibration
 from core.convert.records import Toolkit
-from core.estimate.table import other_weights, support_reason
+from core.estimate.table import support_reason, whole_refusal
 from core.model.facts import ModelFacts, why_no_source, without_tokenizer
 from core.model.shape import ModelShape
 from core.vendor.levels import PLAIN_ALGORITHM, Level, algorithms, get_level, load_levels
@@ -137,7 +137,7 @@ def _level_problems(recipe: Recipe, shape: ModelShape, target: RecipeTarget) -> 
     platform, level = target.platform, target.level
     reason = support_reason(shape, platform, level)
     # What no level of the model can be made for is told once (`source_problems`), not of each level.
-    if reason is None or other_weights(shape.weights, shape.quantization) is not None:
+    if reason is None or whole_refusal(shape) is not None:
         return []
     error = RefusedError(
         "convert.unsupported", dtype=level.name, platform=platform.display_name, reason=reason.to_json()

@@ -11,7 +11,7 @@ from core.estimate.fit import BoardNow, fit_board, fits_boards
 from core.estimate.records import Basis, Confidence, Estimate, Fit, LevelEstimate, Number
 from core.estimate.support import Known, Support, support
 from core.model.facts import ModelFacts
-from core.model.files import WeightsKind
+from core.model.files import WITH_HEADERS, WeightsKind
 from core.model.shape import ModelShape, build_shape
 from core.vendor.levels import Level, load_levels
 from core.vendor.platforms import Platform, context_limits
@@ -110,12 +110,19 @@ def support_reason(shape: ModelShape, platform: Platform, level: Level) -> Note 
         if level.name in platform.refusals:
             return platform.refusals[level.name]
         return note("dtype", dtype=level.name, platform=platform.display_name)
-    other = other_weights(shape.weights, shape.quantization)
+    other = whole_refusal(shape)
     if other is not None:
         return other
     if not shape.known:
         return note("architecture", architecture=shape.architecture)
     return _group_reason(shape, level.group_size) if level.group_size is not None else None
+
+
+def whole_refusal(shape: ModelShape) -> Note | None:
+    """Return why no level is made of a model's files as they are, whatever the platform; None where one may be."""
+    if shape.config_encoding is not None and shape.weights in WITH_HEADERS:
+        return note("config_encoding", encoding=shape.config_encoding)
+    return other_weights(shape.weights, shape.quantization)
 
 
 def refusal_reason(code: str) -> Note | None:

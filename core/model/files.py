@@ -211,7 +211,10 @@ def shard_by_tensor(data: bytes) -> dict[str, str]:
         RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
     """
     try:
-        value = json.loads(data) if len(data) <= MAX_INDEX_BYTES else None
+        # As transformers reads it: text in UTF-8, and a mark before it is no JSON.
+        value = json.loads(data.decode("utf-8")) if len(data) <= MAX_INDEX_BYTES else None
+    except UnicodeDecodeError as error:
+        raise RKDeckError("estimate.bad_index", problem="not in UTF-8") from error
     except (ValueError, RecursionError):
         value = None
     places = value.get("weight_map") if isinstance(value, dict) else None

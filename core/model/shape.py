@@ -40,6 +40,7 @@ class ModelShape:
         linear: the layers behind w_body, in file order.
         quantization: how the checkpoint is already quantized, or None.
         weights: the form of the weights (`core.model.files`).
+        config_encoding: of config.json, where transformers cannot read it.
     """
 
     architecture: str
@@ -71,6 +72,7 @@ class ModelShape:
     linear: tuple[LinearLayer, ...]
     quantization: str | None
     weights: WeightsKind
+    config_encoding: str | None
     notes: tuple[Note, ...]
 
     def indivisible_by(self, group_size: int, *, inputs: bool) -> LinearLayer | None:
@@ -133,6 +135,7 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         linear=tuple(found.body),
         quantization=printable(facts.quantization, 40) if facts.quantization else None,
         weights=facts.weights,
+        config_encoding=facts.config_encoding,
         notes=_notes(facts, config, architecture, found, from_headers=from_headers, known=kept is not None),
     )
 

@@ -16,6 +16,7 @@ from core.convert.recipe import Recipe
 from core.demo.hub.server import DemoHub
 from core.demo.toolkit.loading import LoadError, weight_names
 from core.demo.toolkit.loading import load_checkpoint as load_in_stand_in
+from core.estimate.table import estimate_model
 from core.lab.weights import open_folder
 from core.model.facts import MAX_NAMES, load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import (
@@ -33,6 +34,7 @@ from core.usecases import lab as lab_use
 from core.usecases.conversion import check_recipe
 from core.usecases.library import item_report
 from core.usecases.perplexity import PerplexityOptions, measure
+from core.vendor.platforms import get_platform
 from core.words import word
 from tests.support.model_cases import CASES, INDEX, SHARDS, config_in, lfs_pointer
 from tests.support.models import write_random_model
@@ -123,6 +125,13 @@ def test_an_index_names_the_shards_and_what_is_missing_of_them() -> None:
     assert found.missing == ("other.safetensors",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_an_index_that_transformers_cannot_read_is_none(encoding: str) -> None:
+    index = json.dumps({"weight_map": {"a": SHARDS[0]}}).encode(encoding)
+    with pytest.raises(RKDeckError, match="bad_index"):
+        read_weight_files([SHARDS[0], INDEX], lambda _name, _limit: index)
+
+
 def test_an_index_beside_the_one_file_is_not_even_opened() -> None:
     def read(name: str, _limit: int) -> bytes:
         raise AssertionError(name)
@@ -184,6 +193,9 @@ def test_every_door_gives_the_same_answer(services: Services, folders: dict[str,
     assert report.can_convert is (code is None)
     assert report.detail is not None
     assert weight_files(file.path for file in report.detail.files) == weight_files(local_names(folder))
+    if report.facts is not None and report.shape is not None:
+        rows = estimate_model(report.facts, get_platform("rk3588"), context=256, shape=report.shape).rows
+        assert any(row.supported for row in rows) is (code is None), "the estimate's levels"
     if code is not None:
         with pytest.raises(RKDeckError) as caught:
             services.library.add_source_folder(folder)
@@ -373,9 +385,6 @@ def test_a_stale_index_keeps_nobody_from_the_weights(folders: dict[str, Path]) -
 def test_no_level_is_promised_of_weights_the_toolkit_is_not_given(
     services: Services, folders: dict[str, Path], case: str
 ) -> None:
-    from core.estimate.table import estimate_model
-    from core.vendor.platforms import get_platform
-
     facts = load_local_facts(folders[case])
     estimate = estimate_model(facts, get_platform("rk3588"), context=256)
     assert not any(row.supported for row in estimate.rows)
