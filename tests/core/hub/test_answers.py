@@ -32,7 +32,7 @@ TARGET = FitTarget(get_platform("rk3588"), 256, 8 << 30)
         ({"tags": ["safetensors", "base_model:adapter:some/base"]}, "adapter", None),
         ({"tags": ["base_model:quantized:some/base"]}, None, None),
         ({"config": {"quantization_config": {"quant_method": "awq"}}}, None, "awq"),
-        ({"config": {"quantization_config": {}}}, None, "unknown"),
+        ({"config": {"quantization_config": {}}}, None, None),
         ({"config": {"quantization": {"bits": 4}}}, None, "mlx"),
         ({"safetensors": {"parameters": {"U32": 8, "BF16": 2}, "total": 10}}, None, "packed in U32"),
         ({"safetensors": {"parameters": {"F8_E4M3": 8, "F32": 2}, "total": 10}}, None, "fp8"),
