@@ -91,6 +91,11 @@ def without_credentials(address: str) -> str:
     return _CREDENTIALS.sub("", address)
 
 
+def host_of(address: str) -> str:
+    """The host of an address, with its port where it names one, as it may be shown: a path may hold a signature."""
+    return printable(without_credentials(urlsplit(address).netloc))
+
+
 def check_endpoint(endpoint: str, variable: str | None = None) -> None:
     """Refuse what can be no address of a hub; one with a name and a password would be shown and logged everywhere.
 

@@ -2,7 +2,7 @@
 
 from core.base.errors import RefusedError, RKDeckError
 
-_TOO_MANY, _SERVER = 429, 500
+_TOO_MANY, _UNLAWFUL, _SERVER = 429, 451, 500
 _FORBIDDEN = frozenset({401, 403})
 
 
@@ -20,6 +20,8 @@ def http_error(status: int, wait_s: float | None, endpoint: str, what: str) -> R
         return RKDeckError("hub.rate_limited", endpoint=endpoint, retry_after_s=wait_s, hint=until)
     if status in _FORBIDDEN:
         return RefusedError("hub.forbidden", what=what)
+    if status == _UNLAWFUL:
+        return RefusedError("hub.unlawful", what=what)
     if status >= _SERVER:
         return RKDeckError(
             "hub.server_error", endpoint=endpoint, status=status, retry_after_s=wait_s, hint=until

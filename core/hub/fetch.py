@@ -58,8 +58,8 @@ _GRACE_S = 1.0
 _LONGEST_ENDING = ".partial.json"
 # What another try may mend; a log-in page and what else comes in the file's place were refused unread.
 _LASTING = frozenset(
-    {"hub.unreachable", "hub.server_error", "hub.rate_limited", "hub.broken_off", "hub.too_slow"}
-    | {"hub.login_page", "hub.other_size", "hub.packed"}
+    {"hub.unreachable", "hub.elsewhere_unreachable", "hub.server_error", "hub.rate_limited"}
+    | {"hub.broken_off", "hub.too_slow", "hub.login_page", "hub.other_size", "hub.packed"}
 )
 
 

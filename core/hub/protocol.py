@@ -35,9 +35,10 @@ class Hub(Protocol):
     and `close` wait for the network and raise, besides what they name:
 
         UsageError: `hub.bad_id`, `hub.bad_revision`.
-        RefusedError: `hub.gated`, `hub.forbidden`.
+        RefusedError: `hub.gated`, `hub.forbidden`, `hub.filtered`, `hub.proxy_login`, `hub.unlawful`, `hub.offline`.
         RKDeckError: `hub.not_found`, `hub.revision_not_found`, `hub.file_not_found`, `hub.unreachable`,
-            `hub.rate_limited`, `hub.server_error`, `hub.http_status`, `hub.strange_answer`, `hub.login_page`. An
+            `hub.rate_limited`, `hub.server_error`, `hub.http_status`, `hub.strange_answer`, `hub.login_page`,
+            `hub.elsewhere_unreachable`, `hub.in_circles`. An
             adapter whose users need other advice gives the error a `hint` of its own.
 
     Foreign exceptions never come out, but for those of whoever holds an open file; `core.hub.errors.http_error` makes

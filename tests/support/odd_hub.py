@@ -11,7 +11,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class OddHub:
-    """Answers every GET and HEAD with one function."""
+    """Answers every GET, HEAD and CONNECT (of those who take it for a proxy) with one function."""
 
     def __init__(self) -> None:
         self.answer: Answer = lambda handler: handler.send_error(404)
@@ -23,7 +23,7 @@ class OddHub:
                 odd.asked.append((self.path, {key.lower(): value for key, value in self.headers.items()}))
                 odd.answer(self)
 
-            do_HEAD = do_GET
+            do_HEAD = do_CONNECT = do_GET
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
                 pass

@@ -18,6 +18,8 @@ MAX_DOCUMENT_BYTES = 8 << 20
 _LEAST_BYTES_PER_S = 100
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _PAGE_NAMES = (".html", ".htm", ".xhtml")
+_BEGINS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta ")
+_SEEN_BYTES = 4096
 
 
 def read_document(response: httpx2.Response, deadline: Deadline) -> bytes:
@@ -82,9 +84,23 @@ def refuse_page(response: httpx2.Response, url: str) -> None:
     Raises:
         RKDeckError: `hub.login_page`.
     """
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind in _PAGES and not urlsplit(url).path.lower().endswith(_PAGE_NAMES):
+    if _kind(response) in _PAGES and not urlsplit(url).path.lower().endswith(_PAGE_NAMES):
         raise login_page(response)
+
+
+def is_page(response: httpx2.Response, deadline: Deadline) -> bool:
+    """Whether an answer is a web page, by its kind, else by its first bytes (which are read here)."""
+    if "Content-Type" in response.headers:
+        return _kind(response) in _PAGES
+    return begins_like_page(read_up_to(response, _SEEN_BYTES, deadline))
+
+
+def begins_like_page(data: bytes) -> bool:
+    """Whether these first bytes are those of a web page."""
+    start = data[:_SEEN_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    while start.startswith(b"<!--") and b"-->" in start:
+        start = start.partition(b"-->")[2].lstrip()
+    return start.startswith(_BEGINS)
 
 
 def login_page(response: httpx2.Response) -> RKDeckError:
@@ -95,6 +111,10 @@ def login_page(response: httpx2.Response) -> RKDeckError:
 def told_bytes(response: httpx2.Response) -> int | None:
     """The size of the body as the answer tells it; None when it does not, or in no number."""
     return digits(response.headers.get("Content-Length"))
+
+
+def _kind(response: httpx2.Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _pieces(response: httpx2.Response, deadline: Deadline) -> Iterator[bytes]:

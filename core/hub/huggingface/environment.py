@@ -16,6 +16,9 @@ _SECONDS = ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # httpx2/_config.py, 2.16.2
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+# GNOME's settings and curl's old habit; who writes it has a SOCKS 5 proxy.
+_SOCKS = "socks://"
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # in this order (huggingface_hub/constants.py, 2.4.0)
 _NEVER = re.compile(r"[\s\"'`<>\\^{|}\x00-\x1f\x7f]|[^\x00-\x7f]")
 
 
@@ -52,6 +55,17 @@ def proxy_for(scheme: str) -> EnvironmentProxy | None:
     return next((_named(kind, proxies) for kind in (scheme, "all") if proxies.get(kind)), None)
 
 
+def usual_proxy(address: str) -> str:
+    """A proxy's address in a form that the HTTP client takes."""
+    return f"socks5://{address[len(_SOCKS) :]}" if address.lower().startswith(_SOCKS) else address
+
+
+def offline_variable() -> tuple[str, str]:
+    """The variable that keeps huggingface_hub from asking anybody, and what it says."""
+    name = next((name for name in _OFFLINE if os.environ.get(name)), _OFFLINE[0])
+    return name, printable(os.environ.get(name, ""), 40)
+
+
 def certificates_variable() -> tuple[str, str] | None:
     """The variable that says where certificates are, and what it says; None when there is none."""
     return next(((name, os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)), None)
@@ -65,7 +79,7 @@ def _named(scheme: str, proxies: Mapping[str, str]) -> EnvironmentProxy:
 
 def _is_proxy(value: str) -> bool:
     try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
+        parts = urlsplit(usual_proxy(value) if "://" in value else f"http://{value}")
         return (
             parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0 and not _NEVER.search(value)
         )

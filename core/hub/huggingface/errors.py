@@ -1,10 +1,22 @@
 """huggingface_hub's and the HTTP client's exceptions as RKDeck's errors."""
 
+import re
+from typing import TYPE_CHECKING
+
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.notes import note
 from core.base.trouble import reason_of
+from core.hub.addresses import host_of
 from core.hub.errors import http_error
+from core.hub.huggingface.environment import offline_variable
 from core.hub.waiting import told_wait_s
+
+if TYPE_CHECKING:
+    import httpx2
+
+# A proxy's refusal has no status of its own in the HTTP client: its words begin with it (httpcore2's http_proxy.py), or
+# are those of SOCKS (socks_proxy.py: no way to log in that both know, a log-in that is not taken, a rule of the proxy).
+_WANTS_LOGIN = re.compile(r"407\b|Requested .+ from proxy server|Invalid username/password")
+_FORBIDS = re.compile(r"403\b|.*not allowed by ruleset", re.IGNORECASE)
 
 
 def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | None:
@@ -29,17 +41,50 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
     if isinstance(error, httpx2.InvalidURL):
         return RKDeckError("hub.strange_answer", what="an impossible address")
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return _unreachable(note("offline").to_json(), endpoint)
-    return _unreachable(reason_of(error), endpoint) if isinstance(error, httpx2.HTTPError) else None
+        variable, value = offline_variable()
+        return RefusedError("hub.offline", variable=variable, value=value)
+    return _broken(error, endpoint) if isinstance(error, httpx2.HTTPError) else None
 
 
-def _unreachable(reason: JsonValue, endpoint: str) -> RKDeckError:
+def proxy_wants_login(url: str) -> RKDeckError:
+    """The error for an address whose proxy lets nobody through without the right name and password."""
     from core.hub.huggingface.session import proxy_in_use
 
-    proxy = proxy_in_use(endpoint)
-    if proxy is None:
-        return RKDeckError("hub.unreachable", endpoint=endpoint, reason=reason)
-    return RKDeckError(
-        "hub.unreachable", hint="hub.by_proxy", endpoint=endpoint, reason=reason,
-        variable=proxy.variable, proxy=proxy.address,
-    )  # fmt: skip
+    proxy = proxy_in_use(url)
+    if proxy is None:  # one that nobody named, on the way there
+        return RefusedError("hub.filtered", host=host_of(url))
+    return RefusedError("hub.proxy_login", proxy=proxy.address, variable=proxy.variable)
+
+
+def _broken(error: "httpx2.HTTPError", endpoint: str) -> RKDeckError:
+    """The error for a line that did not come about or broke."""
+    import httpx2
+
+    asked = _asked(error) or endpoint
+    if isinstance(error, httpx2.ProxyError):
+        if _WANTS_LOGIN.match(str(error)):
+            return proxy_wants_login(asked)
+        if _FORBIDS.match(str(error)):
+            return RefusedError("hub.filtered", host=host_of(asked))
+    return _unreachable(reason_of(error), endpoint, asked)
+
+
+def _asked(error: "httpx2.HTTPError") -> str | None:
+    """The address that failed, which behind a redirect is not the Hub's; None where the error does not tell it."""
+    try:
+        return str(error.request.url)
+    except RuntimeError:  # httpx2's, for an error that no question was given to
+        return None
+
+
+def _unreachable(reason: JsonValue, endpoint: str, asked: str) -> RKDeckError:
+    from core.hub.huggingface.session import proxy_in_use
+
+    host, proxy = host_of(asked), proxy_in_use(asked)
+    facts: dict[str, JsonValue] = {"endpoint": endpoint, "reason": reason}
+    code, hint = "hub.unreachable", None
+    if host != host_of(endpoint):
+        code, facts["host"] = "hub.elsewhere_unreachable", host
+    if proxy is not None:
+        hint, facts["variable"], facts["proxy"] = "hub.by_proxy", proxy.variable, proxy.address
+    return RKDeckError(code, hint=hint, **facts)

@@ -10,7 +10,7 @@ from core.base.errors import UsageError
 from core.base.names import printable
 from core.base.network import keep_deadlines
 from core.base.trouble import reason_of
-from core.hub.huggingface.environment import EnvironmentProxy, certificates_variable, proxy_for
+from core.hub.huggingface.environment import EnvironmentProxy, certificates_variable, proxy_for, usual_proxy
 
 
 def session() -> httpx2.Client:
@@ -46,6 +46,8 @@ def _prepare() -> None:
 def _client() -> httpx2.Client:
     try:
         client = httpx2.Client(
+            transport=httpx2.HTTPTransport(),
+            mounts=_by_proxy(),
             event_hooks={"request": [_refuse_offline]},
             # A hub needs none, and a stranger's would stay in memory.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -60,6 +62,17 @@ def _client() -> httpx2.Client:
         ) from error
     keep_deadlines(client)
     return client
+
+
+def _by_proxy() -> dict[str, httpx2.BaseTransport | None]:
+    """The environment's proxies, by the addresses they are for; None: no proxy. The client itself takes fewer forms."""
+    # Not public, as its patterns for NO_PROXY are the client's own.
+    from httpx2._utils import get_environment_proxies
+
+    return {
+        pattern: None if proxy is None else httpx2.HTTPTransport(proxy=usual_proxy(proxy))
+        for pattern, proxy in get_environment_proxies().items()
+    }
 
 
 def _refuse_offline(request: httpx2.Request) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
-from core.base.errors import JsonValue, RKDeckError, UsageError
+from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import read_json
 from core.base.names import printable
+from core.hub.addresses import host_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -20,6 +21,7 @@ Params = list[tuple[str, str]]
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK, PARTIAL, BEYOND_THE_END = 200, 206, 416
+_FORBIDDEN, _PROXY_WANTS_LOGIN = 403, 407
 _WANTS_LOGIN = 511  # RFC 6585, section 6: the network, not the server, asks for a log-in
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
 # What a refusal is read from (its body is not: it may have no end).
@@ -150,9 +152,9 @@ class Transport:
                     yield response
                     return
                 if response.status_code not in _REDIRECTS or "Location" not in response.headers:
-                    _refuse(response, asked_url)
+                    _refuse(response, asked_url, deadline)
                 url = self._next(url, response.headers["Location"])
-        raise RKDeckError("hub.strange_answer", what="too many redirects")
+        raise RKDeckError("hub.in_circles", host=host_of(url))
 
     def _deadline(self, length: int = 0) -> "Deadline":
         from core.base.network import Deadline
@@ -171,15 +173,22 @@ class Transport:
         return target
 
 
-def _refuse(response: "httpx2.Response", asked_url: str) -> None:
+def _refuse(response: "httpx2.Response", asked_url: str, deadline: "Deadline") -> None:
     """Raise what a status says; huggingface_hub is shown no body, which may have no end, and no words to print."""
     import httpx2
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]  # documented, not re-exported
 
-    from core.hub.huggingface.bodies import login_page
+    from core.hub.huggingface.bodies import is_page, login_page
+    from core.hub.huggingface.errors import proxy_wants_login
 
     if response.status_code == _WANTS_LOGIN:
         raise login_page(response)
+    if response.status_code == _PROXY_WANTS_LOGIN:
+        raise proxy_wants_login(str(response.url))
+    # The Hub says in a header why it forbids something; a page for people is a filter's.
+    hub_says = any(name in response.headers for name in _TELLING[:2])
+    if response.status_code == _FORBIDDEN and not hub_says and is_page(response, deadline):
+        raise RefusedError("hub.filtered", host=host_of(str(response.url)))
     told = {name: response.headers[name] for name in _TELLING if name in response.headers}
     hf_raise_for_status(httpx2.Response(response.status_code, headers=told, request=response.request))
     raise RKDeckError(

@@ -145,14 +145,14 @@ def test_redirects_elsewhere_than_to_http_are_refused(odd: OddHub, target: str) 
     odd.answer = reply(302, b"", Location=target)
     with pytest.raises(RKDeckError) as caught:
         HubClient(odd.url, "hf_secret").read_range("a/b", COMMIT, "f", 0, 10)
-    assert caught.value.code in {"hub.strange_answer", "hub.unreachable"}
+    assert caught.value.code in {"hub.strange_answer", "hub.unreachable", "hub.in_circles"}
 
 
 def test_a_circle_of_redirects_ends(odd: OddHub) -> None:
     odd.answer = lambda handler: reply(302, b"", Location=handler.path)(handler)
     with pytest.raises(RKDeckError) as caught:
         HubClient(odd.url, None).read_range("a/b", COMMIT, "f", 0, 10)
-    assert caught.value.code == "hub.strange_answer"
+    assert caught.value.code == "hub.in_circles"
     assert len(odd.asked) <= 10
 
 
