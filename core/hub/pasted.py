@@ -1,52 +1,144 @@
-"""Reading the name of a model as people paste it: a page of the Hub, an id with a blank or a slash too much."""
+"""Reading the name of a model as people paste it: a page of the Hub, a command, a line of Python, a link."""
 
 import os
 import re
+import shlex
+from collections.abc import Iterator
 from urllib.parse import unquote
 
+from core.base.errors import UsageError
+from core.base.names import printable
+from core.base.notes import note
 from core.hub.addresses import DEFAULT_HUB
 from core.hub.hubs import HUBS
 
 _AROUND = " \t\r\n\f\v\u00a0\u200b\u200e\u200f\u2060\ufeff\"'`<>\u201c\u201d\u2018\u2019\u00ab\u00bb,;"
+_BLANKS = " \t\r\n`"
 _HOSTS = re.compile(
     r"hf://|git@hf\.co:|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/", re.IGNORECASE
 )
 _PARTS = re.compile(r"[\w-][\w.-]{0,95}", re.ASCII)
+_ID = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
+# One of a repository's GGUF files, as ollama and llama.cpp name it; the repository is the same.
+_TAG = re.compile(r":[\w.-]{1,40}\Z", re.ASCII)
+_LINK = re.compile(r"\[[^\]]*\]\(\s*<?(?P<address>[^\s<>()]+)>?[^()]*\)")
 # Files that are models by themselves; of all others the page means the repository.
 _MODEL_FILES = (".rkllm", ".gguf", ".onnx", ".rknn")
-# What a page of the Hub says under "Use this model": a command whose one word is the model.
-_COMMANDS = re.compile(
-    r"(?:\$ *)?(?:(?:GIT_LFS_SKIP_SMUDGE=1 +)?git +clone|(?:hf|huggingface-cli) +download) +(?P<model>[^\s-]\S*)"
-    r"(?: +--local-dir +\S+)?"
+# What a page of the Hub shows under "Use this model".
+_PROGRAMS = frozenset(
+    {"git", "hf", "huggingface-cli", "ollama", "llama", "llama-cli", "llama-server", "llama-run", "vllm", "sglang"}
+    | {"docker", "lms", "lemonade", "wget", "curl"}
+)  # fmt: skip
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*", re.ASCII)
+_NAMES_MODEL = frozenset({"-hf", "-hfr", "--hf-repo", "-m", "--model", "--model-path", "--repo-id", "--repo"})
+_NAMES_REVISION = frozenset({"--revision", "-b", "--branch"})
+# Options that no value follows.
+_FLAGS = frozenset(
+    {"-q", "--quiet", "--force-download", "--resume-download", "--dry-run", "--single-branch", "-L", "-O"}
 )
+_PYTHON = re.compile(r"\w\(")
+_QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
+_PYTHON_REVISION = re.compile(r"\brevision\s*=\s*(?![\"']main[\"'])")
+# First words of the Hub's addresses that are no owner, by the code of the note that says what they are.
+_OTHER_PAGES = {
+    "datasets": "page_dataset", "spaces": "page_space", "collections": "page_collection", "papers": "page_paper",
+    "docs": "page_text", "blog": "page_text", "learn": "page_text", "posts": "page_text", "tasks": "page_text",
+    "models": "page_list", "organizations": "page_owner",
+}  # fmt: skip
 _MAX_PASTED = 2000
 
 
 def read_model_id(text: str) -> str:
-    """`OWNER/NAME`, or `OWNER/NAME/FILE` for the page of one model file; anything else only without blanks around.
+    """`OWNER/NAME`, or `OWNER/NAME/FILE` for one model file; anything else only without blanks around.
 
-    Of a command that the Hub's pages show (`git clone`, `hf download`) it is the model named there. A page of another
-    revision than `main` stays as it is: its id alone would mean another model. What is no id is left to who asks the
-    Hub for it.
+    Of a command (`git clone`, `hf download`, `ollama run`), a call in Python or a Markdown link it is the model named
+    there. What names another revision than `main` stays as it is: its id alone would mean another model. What is no
+    id is left to who asks the Hub for it.
+
+    Raises:
+        UsageError: `hub.no_model_page` for a page of the Hub that is no model's.
     """
     bare = text.strip(_AROUND)
     if len(bare) > _MAX_PASTED:
         return bare
-    command = _COMMANDS.fullmatch(bare)
-    if command is not None:
-        bare = command["model"].strip(_AROUND)
+    link = _LINK.fullmatch(bare)
+    if link is not None:
+        bare = link["address"]
+    # Quotes at an end may be the command's own.
+    for read in (text.strip(_BLANKS), bare):
+        named = set(_named_in(read))
+        if len(named) == 1:
+            return named.pop()
+    return _read_address(bare)
+
+
+def _named_in(text: str) -> Iterator[str]:
+    """The models that commands, else calls in Python, name."""
+    commands = False
+    for line in text.replace("\\\n", " ").split("\n"):
+        try:
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
+        except ValueError:  # an open quote: no command
+            continue
+        while words and _ASSIGNMENT.fullmatch(words[0]):
+            words.pop(0)
+        if words and words[0] in _PROGRAMS:
+            commands = True
+            yield from _named_by(words[1:])
+    if not commands and _PYTHON.search(text) and not _PYTHON_REVISION.search(text):
+        for double, single in _QUOTED.findall(text):
+            found = _as_id(double or single)
+            if found is not None:
+                yield found
+
+
+def _named_by(words: list[str]) -> Iterator[str]:
+    """The model that a command's words name, with the file where it is one model file."""
+    model, files, option = None, [], ""
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word.startswith("-"):
+            option = "" if equals or word in _FLAGS else word
+            if not equals:
+                continue
+        else:
+            name, value, option = option, word, ""
+        if name in _NAMES_REVISION and value != "main":
+            return
+        if name == "--repo-type" and value != "model":
+            raise _other_page(" ".join(words), "page_dataset" if value == "dataset" else "page_space")
+        if name == "" and model is not None:
+            files.append(value)
+        elif name == "" or (name in _NAMES_MODEL and model is None):
+            model = _as_id(value) or model
+    if model is not None:
+        one_file = len(files) == 1 and files[0].endswith(_MODEL_FILES)
+        yield f"{model}/{files[0]}" if one_file else model
+
+
+def _as_id(word: str) -> str | None:
+    found = _read_address(word.strip(_AROUND))
+    return found if _ID.match(found) and ":" not in found else None
+
+
+def _read_address(bare: str) -> str:
     host = _HOSTS.match(bare)
     path = bare[host.end() :] if host is not None else _path_at_endpoint(bare)
     if path is None:  # no page of the Hub
+        tagged = _TAG.search(bare)
+        if tagged is not None and _ID.fullmatch(bare[: tagged.start()]):
+            return bare[: tagged.start()]
         return bare.rstrip("/") if _PARTS.match(bare) else bare
     parts = [unquote(part) for part in re.split(r"[?#]", path, maxsplit=1)[0].split("/") if part]
     if parts[:1] == ["models"] and len(parts) > 2:
         parts = parts[1:]
-    if (
-        len(parts) < 2
-        or parts[0] in {"datasets", "spaces", "api"}
-        or not all(map(_PARTS.fullmatch, parts[:2]))
-    ):
+    if parts and parts[0] in _OTHER_PAGES:
+        raise _other_page(bare, _OTHER_PAGES[parts[0]])
+    if len(parts) == 1 and _PARTS.fullmatch(parts[0]):
+        raise _other_page(bare, "page_owner")
+    if len(parts) == 2:  # owner and name
+        parts[1] = _TAG.sub("", parts[1]).removesuffix(".git")
+    if len(parts) < 2 or parts[0] == "api" or not all(map(_PARTS.fullmatch, parts[:2])):
         return bare
     kind, revision, file = (parts[2:3], parts[3:4], parts[4:])
     if kind and kind[0] in {"tree", "blob", "resolve", "raw", "commit"} and revision not in ([], ["main"]):
@@ -54,6 +146,10 @@ def read_model_id(text: str) -> str:
     if kind and kind[0] in {"blob", "resolve", "raw"} and file and file[-1].endswith(_MODEL_FILES):
         return "/".join([*parts[:2], *file])
     return "/".join(parts[:2])
+
+
+def _other_page(text: str, kind: str) -> UsageError:
+    return UsageError("hub.no_model_page", page=printable(text, 200), found=note(kind).to_json())
 
 
 def _path_at_endpoint(text: str) -> str | None:

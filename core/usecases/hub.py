@@ -67,7 +67,11 @@ class ModelReport:
 
 
 def search(services: Services, query: SearchQuery, cursor: str | None = None) -> SearchPage:
-    """One page of `query.limit` (1 to 100) models; see `core.hub.hubs.Hubs.searched_by`."""
+    """One page of `query.limit` (1 to 100) models; see `core.hub.hubs.Hubs.searched_by`.
+
+    Raises:
+        UsageError: `hub.no_model_page` for the address of a page that is no model's.
+    """
     hub, asked = services.hubs.searched_by(replace(query, text=read_model_id(query.text)))
     return hub.search_page(asked, cursor)
 
