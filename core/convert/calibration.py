@@ -6,6 +6,7 @@ only after it has loaded the model, an hour into a conversion of a large one, so
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from core.convert.lengths import tokens_of_long
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
 MAX_BYTES = 64 << 20
 _KEYS = ("input", "target")
+_LINES = frozenset({".jsonl", ".ndjson"})
+_LONE = re.compile("[\ud800-\udfff]")  # half a character: JSON may escape it, no tokenizer takes it
 _NAMED = 8  # entries, or keys, one message names
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"),
@@ -114,7 +117,8 @@ def _entries(path: Path) -> list[object]:
         raise RefusedError("convert.dataset_not_json", path=name, line=line) from error
     if not isinstance(value, list):
         # One line of JSON lines is a whole document as well.
-        raise RefusedError("convert.dataset_not_list", path=name)
+        is_line = isinstance(value, dict) and path.suffix.lower() in _LINES
+        raise RefusedError("convert.dataset_json_lines" if is_line else "convert.dataset_not_list", path=name)
     if not value:
         raise RefusedError("convert.dataset_empty", path=name)
     return value
@@ -146,12 +150,19 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _is_json_lines(text: str) -> bool:
-    """Whether the first two lines that are not blank are objects, each by itself."""
-    lines = [line for line in text[: 1 << 20].splitlines() if line.strip()][:2]
+    """Whether the first line is an object by itself, and the next begins one: that one may be the damaged one."""
+    text = text.lstrip()
     try:
-        return len(lines) == 2 and all(isinstance(json.loads(line), dict) for line in lines)
+        first, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return False
+    rest = text[end:].lstrip(" \t\r")
+    return (
+        isinstance(first, dict)
+        and "\n" not in text[:end]
+        and rest.startswith("\n")
+        and rest.lstrip().startswith("{")
+    )
 
 
 def _faults(entry: object) -> Iterator[tuple[str, str]]:
@@ -169,6 +180,8 @@ def _faults(entry: object) -> Iterator[tuple[str, str]]:
             yield "convert.dataset_entry_no_text", key
         elif not value.strip():
             yield "convert.dataset_entry_blank", key
+        elif _LONE.search(value):
+            yield "convert.dataset_entry_half", key
 
 
 def _named(numbers: list[int]) -> str:

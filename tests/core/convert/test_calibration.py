@@ -15,6 +15,7 @@ from core.convert.order import ConvertOrder
 from core.convert.plan import plan_conversion
 from core.convert.recipe import Recipe, validate
 from core.convert.toolkits import ToolkitRegistry
+from core.words import known, word
 from tests.support.models import write_random_model
 
 GOOD = {"input": "What is a rock?", "target": "A stone."}
@@ -47,6 +48,18 @@ def test_what_the_manual_asks_for_is_taken(tmp_path: Path) -> None:
         (b'[{"input": "a", "target": 7}]', "dataset_entry_no_text"),
         (b'[{"input": " ", "target": "b"}]', "dataset_entry_blank"),
         (b'["a", "b"]', "dataset_entry_no_object"),
+        (b'[{"input": "a \\ud800", "target": "b"}]', "dataset_entry_half"),
+        (b'[{"input": "a", "target": "\\udc00\\ud800"}]', "dataset_entry_half"),
+        (b'{"input": "a", "target": "b"}\r\n\r\n{"input": "c", target\r\n', "dataset_json_lines"),
+        (
+            b'{"input": "%s", "target": "b"}\n{"input": "c", "target": "d"}' % (b"x" * (1 << 20)),
+            "dataset_json_lines",
+        ),
+        (
+            '{"input": "a\u2028b", "target": "b"}\n{"input": "c", "target": "d"}'.encode(),
+            "dataset_json_lines",
+        ),
+        (b'{"input": "a",\n "target": "b"}\n{"input": "c"}', "dataset_not_json"),
         (b'[{"prompt": "a", "response": "b"}]', "dataset_entry_keys"),
         (b'[{"messages": []}]', "dataset_entry_keys"),
     ],
@@ -114,10 +127,11 @@ def test_without_a_tokenizer_characters_are_a_bound_and_it_says_so(
     ]
 
 
-def test_half_a_character_is_counted_and_does_not_fail(tmp_path: Path) -> None:
+def test_half_a_character_is_told_and_fails_no_tokenizer(tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     path.write_text(json.dumps([{"input": "\ud800" * 200, "target": "y"}]))
-    assert check_calibration(path, 64, write_random_model(tmp_path / "model")).errors == ()
+    found = check_calibration(path, 64, write_random_model(tmp_path / "model"))
+    assert [error.code for error in found.errors] == ["convert.dataset_entry_half"]
 
 
 def test_who_insists_may_convert_with_long_samples_but_not_with_unreadable_ones(
@@ -169,6 +183,42 @@ def test_a_recipe_tells_it_before_anything_starts_and_nobody_may_insist(tmp_path
     assert [(problem.error.code, problem.severity, problem.final) for problem in problems] == [
         ("convert.dataset_empty", "error", True)
     ]
+
+
+def test_both_halves_of_a_character_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([{"input": "a \U0001f600", "target": "b"}]))
+    assert "\\ud83d\\ude00" in path.read_text()
+    assert codes(path) == []
+
+
+def test_the_advice_for_json_lines_makes_them_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    for count in (1, 3):
+        lines = [json.dumps(GOOD | {"input": f"{number}?"}) for number in range(count)]
+        path.write_text("\n".join(lines) + "\n")
+        assert codes(path) == ["dataset_json_lines"]
+        path.write_text("[" + ",\n".join(lines) + "]")  # as the hint says
+        assert codes(path) == []
+
+
+_PIECES = st.sampled_from(
+    ["{", "}", "[", "]", ",", ":", '"input"', '"target"', '"x"', '"\\ud800"', '"\\udc00"', "\n", "\r\n", "\u2028", " ",
+     "\ufeff", "NaN", "1e999", "9" * 5000, "-", "null", "true", '"\\u0000"', '"', "\\", "\x00", "[" * 3000]
+)  # fmt: skip
+
+
+@given(pieces=st.lists(_PIECES, max_size=30), context=st.none() | st.integers(1, 64))
+def test_pieces_of_json_in_any_order_are_a_record_or_a_typed_error(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str], context: int | None
+) -> None:
+    path = tmp_path_factory.mktemp("calibration") / "data.json"
+    path.write_bytes("".join(pieces).encode())
+    found = check_calibration(path, context)
+    assert (found.samples is None) <= bool(found.errors)
+    for error in (*found.errors, *found.long, *found.warnings):
+        json.dumps(error.to_json()).encode()  # goes into events and logs
+        assert word(error, known("en"))[0].encode()
 
 
 @given(data=st.binary(max_size=200) | st.recursive(
