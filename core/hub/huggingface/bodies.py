@@ -20,6 +20,8 @@ _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _PAGE_NAMES = (".html", ".htm", ".xhtml")
 _BEGINS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<meta ")
 _SEEN_BYTES = 4096
+# Of most files their first bytes tell that they are no page; one may begin with a long comment.
+_TELLING_BYTES = 64
 
 
 def read_document(response: httpx2.Response, deadline: Deadline) -> bytes:
@@ -95,11 +97,53 @@ def is_page(response: httpx2.Response, deadline: Deadline) -> bool:
     return begins_like_page(read_up_to(response, _SEEN_BYTES, deadline))
 
 
+class _Seen(httpx2.SyncByteStream):
+    """A body whose beginning was looked at already."""
+
+    def __init__(self, start: bytes, rest: Iterator[bytes], body: httpx2.SyncByteStream) -> None:
+        self._start, self._rest, self._body = start, rest, body
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._start:
+            yield self._start
+        yield from self._rest
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def refuse_hidden_page(response: httpx2.Response, url: str, deadline: Deadline) -> None:
+    """Refuse a web page that does not say it is one; the body can be read from its beginning afterwards.
+
+    Raises:
+        RKDeckError: `hub.login_page`; httpx2.HTTPError for a broken or silent line.
+    """
+    if urlsplit(url).path.lower().endswith((*_PAGE_NAMES, ".md")):
+        return
+    body = response.stream
+    if not isinstance(body, httpx2.SyncByteStream):
+        raise TypeError(type(body))  # the session is no asynchronous one
+    rest, start = iter(body), b""
+    try:
+        with deadline.kept():
+            while len(start) < (_SEEN_BYTES if b"<" in start[:_TELLING_BYTES] else _TELLING_BYTES):
+                start += (piece := next(rest, b""))
+                if not piece:
+                    break
+    except httpx2.RequestError as error:
+        error.request = response.request  # as the client's own readers do: it tells the address that failed
+        raise
+    if begins_like_page(start):
+        raise login_page(response)
+    response.stream = _Seen(start, rest, body)
+
+
 def begins_like_page(data: bytes) -> bool:
     """Whether these first bytes are those of a web page."""
     start = data[:_SEEN_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    while start.startswith(b"<!--") and b"-->" in start:
-        start = start.partition(b"-->")[2].lstrip()
+    for opens, ends in ((b"<?xml", b"?>"), (b"<!--", b"-->")):
+        while start.startswith(opens) and ends in start:
+            start = start.partition(ends)[2].lstrip()
     return start.startswith(_BEGINS)
 
 

@@ -85,14 +85,17 @@ class Transport:
         Raises:
             RKDeckError: as `get_json`.
         """
-        from core.hub.huggingface.bodies import read_document, refuse_page
+        from core.hub.huggingface.bodies import begins_like_page, login_page, read_document, refuse_page
 
         url = f"{self._endpoint}{path}?{urlencode(params)}"
         deadline = self._deadline()
         with self._answer(url, {"Accept-Encoding": "gzip"}, {_OK}, deadline) as response:
             refuse_page(response, url)
             link = response.headers.get("Link")
-            document = read_json(read_document(response, deadline))
+            data = read_document(response, deadline)
+            if begins_like_page(data):
+                raise login_page(response)
+            document = read_json(data)
         if document is None:
             raise RKDeckError("hub.strange_answer", what="no JSON")
         return document, link
@@ -123,7 +126,7 @@ class Transport:
         self.requests_count += 1
         with self._answer(url, headers, {_OK, PARTIAL, BEYOND_THE_END}, deadline) as response:
             if response.status_code != BEYOND_THE_END:
-                _check_start(response, url, asked)
+                _check_start(response, url, asked, deadline)
             yield response
 
     @contextmanager
@@ -196,9 +199,9 @@ def _refuse(response: "httpx2.Response", asked_url: str, deadline: "Deadline") -
     )
 
 
-def _check_start(response: "httpx2.Response", url: str, asked: _Asked) -> None:
+def _check_start(response: "httpx2.Response", url: str, asked: _Asked, deadline: "Deadline") -> None:
     """Refuse what is not the file, or does not begin where it was asked to, before its first byte is taken."""
-    from core.hub.huggingface.bodies import refuse_page, told_bytes
+    from core.hub.huggingface.bodies import refuse_hidden_page, refuse_page, told_bytes
 
     host = printable(urlsplit(str(response.url)).netloc)  # after redirects: who sent it
     file = printable(unquote(urlsplit(url).path.rpartition("/")[2]))
@@ -206,6 +209,11 @@ def _check_start(response: "httpx2.Response", url: str, asked: _Asked) -> None:
     packing = response.headers.get("Content-Encoding", "").strip().lower()
     if packing not in {"", "identity"}:
         raise RKDeckError("hub.packed", host=host, file=file, packing=printable(packing, 40))
+    is_told_size = (
+        asked.start == 0 and asked.size_bytes is not None and told_bytes(response) == asked.size_bytes
+    )
+    if response.status_code == _OK and not is_told_size:
+        refuse_hidden_page(response, url, deadline)
     if response.status_code == _OK and asked.start > 0:
         raise RKDeckError("hub.no_ranges", host=host)
     length, whole = told_bytes(response), asked.size_bytes

@@ -1,5 +1,6 @@
 """A file's answer is looked at before its first byte is taken: log-in pages, other sizes, packed and short answers."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -20,6 +21,7 @@ from tests.support.orders import start_download
 SLACK_S = 60.0
 DATA = np.random.default_rng(3).bytes(100_000)
 PAGE = b"<html>please log in</html>\n"
+LONG_PAGE = b"\r\n<?xml version='1.0'?><!-- %s--><!DOCTYPE html><html>%s" % (b"hotel " * 40, b"!" * 500)
 QUICK = Patience(stall_timeout_s=1.0, first_pause_s=0.05, tries=3)
 COMMIT = "c" * 40
 
@@ -63,10 +65,25 @@ def place(handle: JobHandle, name: str = "model.safetensors") -> Path:
     return Path(str(handle.record().spec.params["folder"])) / name
 
 
+def in_pieces(handler: BaseHTTPRequestHandler) -> None:
+    """A page that does not say that it is one, nor how long it is."""
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(ConnectionError):  # who asked had enough
+        for byte in LONG_PAGE:
+            handler.wfile.write(bytes([byte]))
+
+
 WRONG: dict[str, tuple[Answer, str]] = {
     "a log-in page": (reply(200, PAGE, Content_Type="text/html; charset=utf-8"), "hub.login_page"),
+    "a page without a kind": (reply(200, PAGE), "hub.login_page"),
+    "a page of another kind": (
+        reply(200, LONG_PAGE, Content_Type="application/octet-stream"),
+        "hub.login_page",
+    ),
+    "a page in small pieces": (in_pieces, "hub.login_page"),
     "a status for it": (reply(511, PAGE, Content_Type="text/html"), "hub.login_page"),
-    "a short answer": (reply(200, PAGE), "hub.other_size"),
+    "a short answer": (reply(200, DATA[:27]), "hub.other_size"),
     "a part of another": (reply(206, DATA[:9], Content_Range="bytes 0-8/9"), "hub.other_size"),
     "a packed answer": (reply(200, DATA, Content_Encoding="gzip"), "hub.packed"),
 }
@@ -113,6 +130,41 @@ def test_a_log_in_page_behind_a_redirect_is_named_with_its_host(odd: OddHub) -> 
                 ask()
             assert caught.value.code == "hub.login_page"
             assert caught.value.facts["host"] == portal.url.removeprefix("http://")
+
+
+def test_a_hidden_log_in_page_keeps_what_is_there_and_is_named(
+    odd: OddHub, jobs: JobManager, paths: AppPaths
+) -> None:
+    half = len(DATA) // 2
+    answers = iter([reply(200, DATA[:half], Content_Length=str(len(DATA))), reply(200, LONG_PAGE)])
+
+    def cut_then_page(handler: BaseHTTPRequestHandler) -> None:
+        next(answers, serve)(handler)
+
+    odd.answer = cut_then_page
+    handle = start(odd, jobs, paths)
+    handle.result(SLACK_S)
+    assert place(handle).read_bytes() == DATA
+    assert [headers["range"] for _, headers in odd.asked] == ["bytes=0-", f"bytes={half}-", f"bytes={half}-"]
+
+
+def test_a_document_that_is_a_page_is_a_log_in_page(odd: OddHub) -> None:
+    for told in ({}, {"Content_Type": "application/json"}):
+        odd.answer = reply(200, LONG_PAGE, **told)
+        with pytest.raises(RKDeckError) as caught:
+            HubClient(odd.url, None).details("a/b")
+        assert caught.value.code == "hub.login_page"
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "notes.md"])
+def test_a_file_that_begins_like_a_page_and_has_the_told_size_arrives(
+    odd: OddHub, jobs: JobManager, paths: AppPaths, name: str
+) -> None:
+    data = LONG_PAGE.ljust(len(DATA))
+    odd.answer = reply(200, data)
+    handle = start(odd, jobs, paths, name)
+    handle.result(SLACK_S)
+    assert place(handle, name).read_bytes() == data
 
 
 def test_a_page_that_is_a_file_of_the_repository_arrives(

@@ -30,7 +30,6 @@ GOOD: dict[str, Any] = {"id": "a/b", "sha": COMMIT, "siblings": []}
 @pytest.mark.parametrize(
     "body",
     [
-        b"<html>log in to the hotel's network</html>",
         b"[]",
         b'"text"',
         b"null",

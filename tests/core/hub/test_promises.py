@@ -144,7 +144,9 @@ def test_what_cannot_be_asked_is_not_sent(stand: Stand, odd: OddHub) -> None:
 @pytest.mark.parametrize("ask", ["search", "details"])
 def test_a_garbled_answer_is_a_strange_one(stand: Stand, odd: OddHub, ask: str, body: bytes) -> None:
     odd.answer = reply(200, body, Content_Type="application/json")
-    assert code_of(asks(stand, opened(stand, odd.url))[ask]) == "hub.strange_answer"
+    # A page may also be told as one, whatever kind it says it is.
+    fitting = {"hub.strange_answer"} | ({"hub.login_page"} if body.startswith(b"<html") else set())
+    assert code_of(asks(stand, opened(stand, odd.url))[ask]) in fitting
 
 
 @pytest.mark.parametrize("ask", ["search", "details", "range", "file"])
