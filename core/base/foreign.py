@@ -8,7 +8,7 @@ import json
 import math
 import re
 import sys
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 from core.base.errors import JsonValue
 from core.base.names import printable
@@ -69,6 +69,23 @@ def decimal(text: str, low: float = -MAX_WHOLE, high: float = MAX_WHOLE) -> floa
 def text(value: object, limit: int = _MAX_TEXT) -> str | None:
     """A text made printable and cut at `limit` characters; None for an empty one and for anything else."""
     return (printable(value, limit=limit) or None) if isinstance(value, str) else None
+
+
+@overload
+def lines(told: str, most: int | None = None) -> list[str]: ...
+@overload
+def lines(told: bytes, most: int | None = None) -> list[bytes]: ...
+def lines(told: str | bytes, most: int | None = None) -> list[Any]:
+    r"""The lines of what was written with an end of "\n" each, at most so many; nothing behind the last end is no line.
+
+    `splitlines` also ends them at "\r", "\v", "\x1c", "\x85", U+2028 and more, which whoever wrote a line left in it:
+    what stands behind one would be taken for a line of its own.
+    """
+    bound = -1 if most is None else most
+    found: list[Any] = told.split("\n", bound) if isinstance(told, str) else told.split(b"\n", bound)
+    if not found[-1]:
+        found.pop()
+    return found[:most]
 
 
 def required(found: _Found | None, what: str) -> _Found:

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.base.foreign import members
+from core.base.foreign import lines, members
 from core.base.names import printable
 from core.base.opening import open_regular, read_regular
 from core.base.templates import JSON_NAMES, NAMED_TEMPLATE, TEMPLATE_NAME, chat_template, read_small
@@ -83,7 +83,7 @@ def _licence(card: str) -> str | None:
     """The `license:` of a model card's front matter."""
     if not card.startswith("---"):
         return None
-    for line in card.splitlines()[1:200]:
+    for line in lines(card, 200)[1:]:
         if line.startswith("---"):
             return None
         key, colon, value = line.partition(":")

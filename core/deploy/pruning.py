@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.base.errors import RKDeckError
-from core.base.foreign import MAX_BYTES, digits
+from core.base.foreign import MAX_BYTES, digits, lines
 from core.deploy import scripts
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment, partial_path
@@ -120,7 +120,7 @@ def _blobs(session: SshSession, store: str) -> list[Blob]:
     if result.exit_status:
         raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=result.why)
     found = []
-    for line in result.text.splitlines():
+    for line in lines(result.text):
         words = line.split("\t")
         match = _BLOB.fullmatch(words[0])
         if match is None or len(words) != 5:
@@ -135,7 +135,7 @@ def _blobs(session: SshSession, store: str) -> list[Blob]:
 def _old_parts(session: SshSession, store: str) -> tuple[Part, ...]:
     result = session.run(scripts.OLD_PARTS, [store], timeout_s=_TIMEOUT_S)
     found = []
-    for line in result.text.splitlines():
+    for line in lines(result.text):
         name, _, told = line.partition("\t")
         match, size = _PART.fullmatch(name), digits(told, high=MAX_BYTES)
         if match is not None and size is not None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from core.base import tomldata
 from core.base.errors import JsonValue
+from core.base.foreign import lines
 from core.model.facts import ModelFacts
 from core.model.headers import TensorInfo
 
@@ -62,13 +63,13 @@ def known_models() -> Mapping[str, KnownModel]:
 def benchmark_rows() -> tuple[BenchmarkRow, ...]:
     """All rows of the vendor's benchmark that were retyped."""
     text = (resources.files("resources") / "calibration" / _ROWS).read_text("utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    rows = [line for line in lines(text) if not line.startswith("#")]
     return tuple(
         BenchmarkRow(
             row["platform"], row["model"], row["dtype"], float(row["ttft_ms"]), float(row["tokens_per_s"]),
             float(row["memory_mib"]),
         )
-        for row in csv.DictReader(lines)
+        for row in csv.DictReader(rows)
     )  # fmt: skip
 
 

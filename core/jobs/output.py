@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.base.errors import JsonValue
+from core.base.foreign import lines
 from core.base.log import BLOT, redact
 
 HEAD_BYTES = 16 << 20
@@ -97,7 +98,7 @@ class BoundedLog:
     def last_lines(self) -> list[str]:
         """The last lines, each cut to a readable length; progress bars count as lines."""
         text = redact(self._last.decode("utf-8", "replace")).replace("\r", "\n")
-        return [line[:300] for line in text.splitlines() if line.strip()][-_LAST_LINES:]
+        return [line[:300] for line in lines(text) if line.strip()][-_LAST_LINES:]
 
     def close(self) -> None:
         """Write the kept tail and close."""

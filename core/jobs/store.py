@@ -23,7 +23,7 @@ from pathlib import Path
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
-from core.base.foreign import members, unix_s
+from core.base.foreign import lines, members, unix_s
 from core.base.locks import FileLock, lock_is_held
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -112,7 +112,7 @@ class JobFolder:
         except FileNotFoundError:
             return [], offset
         end = data.rfind(b"\n") + 1
-        found = [event for line in data[:end].splitlines() if (event := _event(line)) is not None]
+        found = [event for line in lines(data[:end]) if (event := _event(line)) is not None]
         return found, offset + end
 
     @property
@@ -125,8 +125,8 @@ class JobFolder:
         except FileNotFoundError:
             return False
         # As every reader does: a last line that is torn, even of its end alone, does not count.
-        lines = data[: data.rfind(b"\n") + 1].splitlines()
-        last = _event(lines[-1]) if lines else None
+        whole = lines(data[: data.rfind(b"\n") + 1])
+        last = _event(whole[-1]) if whole else None
         state = last_state([last]) if last is not None else None
         return state is not None and state.is_terminal
 
@@ -137,7 +137,7 @@ class JobFolder:
         except FileNotFoundError:
             return []
         kept: list[bytes] = []
-        for line in data[: data.rfind(b"\n") + 1].splitlines():
+        for line in lines(data[: data.rfind(b"\n") + 1]):
             if kept and _PROGRESS in line and _PROGRESS in kept[-1]:
                 kept[-1] = line
             else:

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.base import atomic, foreign
 from core.base.errors import JsonValue, RKDeckError, error_from_json
+from core.base.foreign import lines
 from core.base.names import safe_component
 from core.base.opening import read_regular
 from core.base.records import record
@@ -123,10 +124,10 @@ class TensorJournal:
     def read(self) -> Iterator[TensorErrors]:
         """Yield what an earlier run of the same files measured; a torn last line is left out."""
         try:
-            lines = read_regular(self._path, _MAX_BYTES).splitlines()
+            written = lines(read_regular(self._path, _MAX_BYTES))
         except FileNotFoundError:
             return
-        for line in lines:
+        for line in written:
             try:
                 value = json.loads(line)
                 if value["stamp"] == self._stamp and value["schema"] == SCHEMA:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import RKDeckError
+from core.base.foreign import lines
 from core.programs.table import Program, is_version
 from core.remote.session import SshSession
 from core.transfer.upload import upload
@@ -62,10 +63,10 @@ def place(session: SshSession, store: str, program: Program, version: str, local
 def placed(session: SshSession, store: str, program: Program) -> tuple[Placed, ...]:
     """The versions below a store, each with its digest."""
     result = session.run(_LIST, [program.place(store), program.file], timeout_s=_TIMEOUT_S)
-    lines = (line.partition("\t") for line in result.text.splitlines()[:_MAX_VERSIONS])
+    found = (line.partition("\t") for line in lines(result.text, _MAX_VERSIONS))
     return tuple(
         Placed(version, program.path(store, version), sha256)
-        for version, _, sha256 in lines
+        for version, _, sha256 in found
         if is_version(version) and _SHA256.fullmatch(sha256)
     )
 

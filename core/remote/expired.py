@@ -12,6 +12,7 @@ from dataclasses import replace
 import paramiko
 
 from core.base.errors import RKDeckError, UsageError
+from core.base.foreign import lines
 from core.base.log import register_secret
 from core.base.names import printable
 from core.base.notes import because
@@ -180,8 +181,8 @@ class _Terminal:
 
     def _refused(self) -> RKDeckError:
         """What it said after the last answer, without the question it repeats and without a secret it echoes."""
-        lines = [line.strip() for line in _ESCAPES.sub("", self._text).splitlines()]
-        words = " ".join(line for line in lines if line and not is_question(line))
+        told = [line.strip() for line in lines(_ESCAPES.sub("", self._text).replace("\r", "\n"))]
+        words = " ".join(line for line in told if line and not is_question(line))
         for secret in self._secrets:
             words = words.replace(secret, "***")
         target = self._session.target

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.base.atomic import write_text
 from core.base.errors import RefusedError, RKDeckError
+from core.base.foreign import lines
 from core.base.locks import FileLock
 from core.base.opening import open_regular
 
@@ -136,18 +137,18 @@ class HostKeys:
         """Remember this key instead of those known for a server, in one step; revoked ones stay revoked."""
         name = host_name(host, port)
         with self._lock():
-            kept = [line for line in self._text().splitlines() if not self._is_of(line, name)]
+            kept = [line for line in lines(self._text()) if not self._is_of(line, name)]
             write_text(self._file, "\n".join([*kept, f"{name} {key.text}"]) + "\n")
 
     def forget(self, host: str, port: int = DEFAULT_PORT) -> int:
         """Forget the keys of a server (it was reinstalled, or is no longer used); returns how many."""
         name = host_name(host, port)
         with self._lock():
-            lines = self._text().splitlines(keepends=True)
-            kept = [line for line in lines if not self._is_of(line, name)]
-            if len(kept) < len(lines):
-                write_text(self._file, "".join(kept))
-            return len(lines) - len(kept)
+            known = lines(self._text())
+            kept = [line for line in known if not self._is_of(line, name)]
+            if len(kept) < len(known):
+                write_text(self._file, "".join(f"{line}\n" for line in kept))
+            return len(known) - len(kept)
 
     def _is_of(self, line: str, name: str) -> bool:
         parsed = self._parse(line, 0)
@@ -170,7 +171,7 @@ class HostKeys:
             raise RKDeckError("remote.known_hosts_damaged", file=str(self._file), line=None) from error
 
     def _lines(self) -> Iterator[_Line]:
-        for number, text in enumerate(self._text().splitlines(), 1):
+        for number, text in enumerate(lines(self._text()), 1):
             line = self._parse(text, number)
             if line is not None:
                 yield line

@@ -25,6 +25,7 @@ from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import UnknownKeyType
 
 from core.base.errors import RefusedError
+from core.base.foreign import lines
 from core.base.notes import because
 from core.base.opening import open_regular, read_regular
 from core.base.trouble import reason_of
@@ -275,7 +276,7 @@ def _public_of_file(path: Path) -> bytes | None:
 
 def _public_line(data: bytes) -> bytes | None:
     """The key in `TYPE BASE64 COMMENT`; of a certificate the key it certifies."""
-    for line in data.splitlines():
+    for line in lines(data):
         words = line.split()
         if len(words) > 1 and not line.startswith((b"#", b"-")):
             with contextlib.suppress(binascii.Error, ValueError):
@@ -284,7 +285,7 @@ def _public_line(data: bytes) -> bytes | None:
 
 
 def _public_head(data: bytes) -> bytes | None:
-    body = b"".join(line for line in data.splitlines() if not line.startswith(b"-"))
+    body = b"".join(line.strip() for line in lines(data) if not line.startswith(b"-"))
     with contextlib.suppress(binascii.Error, ValueError):
         decoded = base64.b64decode(body, validate=True)
         if decoded.startswith(_MAGIC):

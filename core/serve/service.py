@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.foreign import MAX_PID, digits
+from core.base.foreign import MAX_PID, digits, lines
 from core.base.log import register_secret
 from core.base.names import printable
 from core.base.notes import because
@@ -59,7 +59,7 @@ def current_serving(session: SshSession, board: Host) -> Serving | None:
 def find_runtimes(session: SshSession, board: Host) -> tuple[Runtime, ...]:
     """Return the runtimes installed on the board, asked one by one what they are."""
     result = session.run(RUNTIMES, [board.sysroot + RUNTIMES_FOLDER])
-    found = [_runtime(*line.partition("\t")[::2]) for line in result.text.splitlines()[:_MAX_RUNTIMES]]
+    found = [_runtime(*line.partition("\t")[::2]) for line in lines(result.text, _MAX_RUNTIMES)]
     return tuple(runtime for runtime in found if runtime is not None)
 
 
@@ -67,7 +67,7 @@ def npu_tenants(session: SshSession, board: Host) -> tuple[tuple[int, str], ...]
     """Return (pid, name) of the processes that visibly use a Rockchip NPU library; root sees all of them."""
     result = session.run(TENANTS, [f"{board.sysroot}/proc"])
     found = []
-    for line in result.text.splitlines():
+    for line in lines(result.text):
         pid, _, name = line.partition(" ")
         if (known := digits(pid, 1, MAX_PID)) is not None:
             found.append((known, printable(name, 64) or "unknown"))

@@ -59,7 +59,7 @@ def read_status(
         raise RKDeckError("serve.status_failed", board=board, reason=result.complaint)
     entries: dict[str, str] = {}
     log = []
-    for line in result.text.splitlines():
+    for line in foreign.lines(result.text):
         name, _, text = line.partition(" ")
         if name == "log":
             log.append(printable(text, 400))

@@ -6,6 +6,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
+from core.base.foreign import lines
 from core.base.notes import Note, note
 
 _FORMATTER = string.Formatter()
@@ -81,8 +82,8 @@ def _told(code: str, way: tuple[str, str], text: str) -> Note:
         written = tuple(
             f"{start}{form}" for form in (key, json.dumps(key, ensure_ascii=False)) for start in ("", "[")
         )
-        lines = enumerate(text.splitlines(), 1)
+        numbered = enumerate(lines(text), 1)
         line = next(
-            (number for number, one in lines if number > line and one.lstrip().startswith(written)), 0
+            (number for number, one in numbered if number > line and one.lstrip().startswith(written)), 0
         )
     return note(code, entry=way[1], line=line) if line else note(code, entry=way[1])

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.base.foreign import MAX_PID, digits, members
+from core.base.foreign import lines as foreign_lines
 from core.base.foreign import text as foreign_text
 from core.base.names import printable
 from core.boards.disks import sizes_of
@@ -265,7 +266,7 @@ def _swap(files: Files, lines: Lines) -> dict[str, int] | None:
         total = [entry for entry in lines["mem"] if entry.startswith("SwapTotal:")]
         return {} if total and not re.search(r"[1-9]", total[0]) else None
     found: dict[str, int] = {}
-    for match in filter(None, map(_SWAP.match, files["/proc/swaps"].splitlines()[:32])):
+    for match in filter(None, map(_SWAP.match, foreign_lines(files["/proc/swaps"], 32))):
         kind = "zram" if "/zram" in match[1] else match[2]
         found[kind] = found.get(kind, 0) + (int(match[3]) << 10)
     return found

@@ -5,6 +5,7 @@ import datetime
 import json
 
 from core.base.errors import JsonValue, UsageError, error_from_json
+from core.base.foreign import lines
 from core.base.names import printable
 from core.cli.command import Command, Context
 from core.cli.following import progress_line, report, run_job
@@ -117,7 +118,7 @@ def _log(context: Context, record: JobRecord) -> int:
     path = context.services.jobs.store.log_path(record.spec.id)
     text = path.read_text("utf-8", errors="replace") if path.exists() else ""
     output.document({"job": record.spec.id, "log": text})
-    for line in text.splitlines():
+    for line in lines(text.replace("\r", "\n")):
         output.text(printable(line, limit=2000))
     return 0
 

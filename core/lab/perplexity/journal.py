@@ -7,7 +7,7 @@ from typing import Any
 
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
-from core.base.foreign import members
+from core.base.foreign import lines, members
 from core.base.opening import open_regular
 from core.base.records import record
 from core.base.trouble import reason_of
@@ -83,7 +83,7 @@ class WindowJournal:
             raise RKDeckError("perplexity.bad_journal", file=str(self._path), line=0)
         if end < len(data):
             os.truncate(self._path, end)
-        for number, line in enumerate(data[:end].splitlines(), 1):
+        for number, line in enumerate(lines(data[:end]), 1):
             try:
                 self._take(members(line))
             except (AssertionError, KeyError, ValueError) as error:

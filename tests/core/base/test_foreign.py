@@ -80,3 +80,12 @@ def test_an_odd_number_loses_only_itself() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "[1]", b"\xff\xfe{", "null"])
 def test_what_is_no_object_has_no_members(text: str | bytes) -> None:
     assert foreign.members(text) == {}
+
+
+@given(st.lists(st.text(st.sampled_from("a \r\v\f\x1c\x1d\x1e\x85\u2028\u2029"))), st.integers(0, 5))
+def test_a_line_ends_where_its_writer_ended_it(written: list[str], most: int) -> None:
+    told = "".join(f"{line}\n" for line in written)
+    assert foreign.lines(told) == written
+    assert foreign.lines(told.encode()) == [line.encode() for line in written]
+    assert foreign.lines(told, most) == written[:most]
+    assert foreign.lines(f"{told}half") == [*written, "half"]

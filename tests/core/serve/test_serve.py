@@ -29,6 +29,8 @@ from tests.support.sshd import demo_board
 from tests.support.waiting import wait_until
 
 _DEADLINE_S = 30.0
+# Where `str.splitlines` ends a line and no script does.
+ODD_ENDS = ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 
 
 def _alive(pid: int) -> bool:
@@ -398,6 +400,26 @@ def test_a_state_file_that_names_another_process_stops_nothing(bare: Place, args
             assert bare.session.run(STOP, arguments).exit_status == 0
             assert victim.poll() is None
             assert not (bare.run_folder / "state.json").exists()
+        finally:
+            victim.kill()
+
+
+@pytest.mark.parametrize("end", ODD_ENDS, ids=ascii)
+def test_a_state_file_tells_its_own_line_and_no_other(bare: Place, end: str) -> None:
+    """Behind an odd end of a line it could say that a process is ours, how it does, and what the token is."""
+    bare.run_folder.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as victim:
+        try:
+            told = Path(f"/proc/{victim.pid}/stat").read_text().strip()
+            ticks = int(told.rpartition(")")[2].split()[19])
+            state = json.dumps({"pid": victim.pid, "port": 8080, "start_ticks": ticks, "model": "m"})
+            lines = [state, f"ours {victim.pid}", f"stat {told}", f"token {'t' * 43}", "log all is well", ""]
+            (bare.run_folder / "state.json").write_text(end.join(lines), newline="")
+            seen = read_status(bare.session, "desk", bare.board.store or "", with_token=True)
+            assert (seen.serving, seen.token, seen.log) == (None, None, ())
+            assert service.current_serving(bare.session, bare.board) is None
+            assert service.stop_serving(bare.session, bare.board) is None
+            assert victim.poll() is None
         finally:
             victim.kill()
 
