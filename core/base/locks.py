@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from core.base.errors import RKDeckError
+from core.base.opening import regular_only
 
 _POLL_S = 0.05
 
@@ -40,10 +41,14 @@ class FileLock:
         return self._descriptor
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free; never waits."""
+        """Take the lock if it is free; never waits.
+
+        Raises:
+            OSError: when it cannot be made, and for a link, a pipe, a folder of that name.
+        """
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = regular_only(str(self._path), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if not lock_descriptor(descriptor):
                 os.close(descriptor)
@@ -102,9 +107,12 @@ def lock_is_held(path: Path) -> bool:
     """Whether some process holds the lock on `path`; False when the file does not exist.
 
     Looking takes a shared lock for an instant, so a holder-to-be must retry for a moment (`acquire` does).
+
+    Raises:
+        OSError: as `FileLock.try_acquire`.
     """
     with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = regular_only(str(path), os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:

@@ -6,7 +6,10 @@ import logging.handlers
 import re
 import sys
 import threading
+from io import TextIOWrapper
 from pathlib import Path
+
+from core.base.opening import regular_only
 
 _TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b|(?i:(?<=bearer )\S+)|(?i:(?<=authorization: )\S+ ?\S*)")
 _secrets: set[str] = set()
@@ -48,6 +51,10 @@ class _PatientFile(logging.handlers.RotatingFileHandler):
     def __init__(self, file: Path) -> None:
         super().__init__(file, maxBytes=2 << 20, backupCount=4, encoding="utf-8", delay=True)
         self._lost = 0
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file for more; a pipe of that name would keep every line waiting."""
+        return open(self.baseFilename, "a", encoding="utf-8", opener=regular_only)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, behind it how many before it are missing."""

@@ -54,23 +54,43 @@ def open_regular(path: Path, *, follow: bool = True, max_bytes: int | None = Non
         NotRegularError: for anything but a regular file.
         OSError: as the file system says; `EFBIG` beyond `max_bytes`.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    descriptor = _opened(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW), null=follow)
     try:
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        # A link that is not followed is ELOOP, a socket ENXIO; a ring of links is ELOOP as well, and no file either.
-        found = kind_of(path) if error.errno in {errno.ELOOP, errno.ENXIO} else None
-        raise error if found is None else NotRegularError(path, found) from error
-    try:
-        found = _kind(os.fstat(descriptor))
-        if found is not None and not (follow and os.fstat(descriptor).st_rdev == _NULL):
-            raise NotRegularError(path, found)
         if max_bytes is not None and os.fstat(descriptor).st_size > max_bytes:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def regular_only(path: str, flags: int, mode: int = 0o666) -> int:
+    """The `opener` of an `open` that writes a file of ours: no link, and nothing but a regular file; never waits.
+
+    Raises:
+        NotRegularError: for anything else.
+        OSError: as the file system says.
+    """
+    return _opened(Path(path), flags | os.O_NOFOLLOW, mode)
+
+
+def _opened(path: Path, flags: int, mode: int = 0o666, *, null: bool = False) -> int:
+    """The descriptor of a regular file, or of /dev/null where that is `null`."""
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
+    except OSError as error:
+        # A link that is not followed is ELOOP, as is a ring of links; a socket is ENXIO, as is a pipe to be written
+        # that nobody reads; a folder to be written is EISDIR.
+        found = kind_of(path) if error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR} else None
+        raise error if found is None else NotRegularError(path, found) from error
+    try:
+        found = _kind(os.fstat(descriptor))
+        if found is not None and not (null and os.fstat(descriptor).st_rdev == _NULL):
+            raise NotRegularError(path, found)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:

@@ -26,7 +26,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.left_out import LeftOut, tellings
 from core.base.locks import FileLock
 from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
-from core.base.opening import open_regular
+from core.base.opening import open_regular, regular_only
 from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
 from core.base.trouble import reason_of
@@ -350,7 +350,7 @@ class Download:
 
     def _append(self, file: RepoFile, partial: Path, digests: "_Digests", pieces: Iterator[bytes]) -> bool:
         """Write what arrives; returns whether the file is whole."""
-        with partial.open("ab") as target:
+        with open(partial, "ab", opener=regular_only) as target:
             # What was written and not yet counted (a kill between the two) is cut off.
             target.truncate(digests.size_bytes)
             unsynced = 0

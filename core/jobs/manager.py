@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from core.base.errors import CancelledError, JsonValue, RKDeckError, UsageError, error_from_json
 from core.base.locks import FileLock
+from core.base.opening import regular_only
 from core.base.paths import AppPaths
 from core.jobs import process
 from core.jobs.model import JobEvent, JobRecord, JobSpec, JobState
@@ -220,7 +221,7 @@ class JobManager:
         self._wait_for_former(folder.id)
         survives = folder.read_spec().survives_front_end
         argv = [sys.executable, "-m", "core.jobs.supervisor", str(folder.path)]
-        with folder.log_file.open("ab") as log:
+        with open(folder.log_file, "ab", opener=regular_only) as log:
             supervisor = process.start_detached(argv, cwd=_ROOT, log=log)
         with self._lock:
             self._supervisors[folder.id] = _Supervisor(supervisor, survives)

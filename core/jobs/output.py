@@ -9,6 +9,7 @@ from pathlib import Path
 from core.base.errors import JsonValue
 from core.base.foreign import lines
 from core.base.log import BLOT, redact
+from core.base.opening import regular_only
 
 HEAD_BYTES = 16 << 20
 TAIL_BYTES = 4 << 20
@@ -71,7 +72,7 @@ class BoundedLog:
 
     def __init__(self, path: Path, secrets: Iterable[bytes] = ()) -> None:
         self._blotter = Blotter(secrets)
-        self._file = path.open("ab", buffering=0)
+        self._file = open(path, "ab", buffering=0, opener=regular_only)  # noqa: SIM115  # open until `close`
         self._left = max(0, HEAD_BYTES - path.stat().st_size)
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0

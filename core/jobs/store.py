@@ -25,7 +25,7 @@ from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.foreign import lines, members, unix_s
 from core.base.locks import FileLock, lock_is_held
-from core.base.opening import open_regular
+from core.base.opening import open_regular, regular_only
 from core.base.trouble import reason_of
 from core.jobs import process
 from core.jobs.leaves import LEAVES_NAME
@@ -42,6 +42,8 @@ from core.jobs.model import (
 # A worker's line may have 8 MiB; written as ASCII it grows to three times that at most.
 _MAX_LINE_BYTES = 32 << 20
 _TAIL_BYTES = 4 << 10
+# The supervisor lets a worker write tens of MiB (`core.jobs.inbox`); a job that runs again adds to what is there.
+_MAX_HISTORY_BYTES = 128 << 20
 # How the writer writes a progress line; hours of work leave tens of thousands of them.
 _PROGRESS = b'"event": "progress"'
 # Between the intent and the lock of who starts it lie two system calls; the rest is for a slow disk.
@@ -108,7 +110,7 @@ class JobFolder:
         try:
             with open_regular(self.events_file) as file:
                 file.seek(offset)
-                data = file.read()
+                data = file.read(_MAX_HISTORY_BYTES)
         except FileNotFoundError:
             return [], offset
         end = data.rfind(b"\n") + 1
@@ -121,7 +123,7 @@ class JobFolder:
         try:
             with open_regular(self.events_file) as file:
                 file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-                data = file.read()
+                data = file.read(_TAIL_BYTES)
         except FileNotFoundError:
             return False
         # As every reader does: a last line that is torn, even of its end alone, does not count.
@@ -132,16 +134,18 @@ class JobFolder:
 
     def milestones(self) -> list[JobEvent]:
         """All events but the progress lines that a later one has overtaken; cheap for long histories."""
+        kept: list[bytes] = []
         try:
-            data = self.events_file.read_bytes()
+            with open_regular(self.events_file, max_bytes=_MAX_HISTORY_BYTES) as file:
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    if kept and _PROGRESS in line and _PROGRESS in kept[-1]:
+                        kept[-1] = line
+                    else:
+                        kept.append(line)
         except FileNotFoundError:
             return []
-        kept: list[bytes] = []
-        for line in lines(data[: data.rfind(b"\n") + 1]):
-            if kept and _PROGRESS in line and _PROGRESS in kept[-1]:
-                kept[-1] = line
-            else:
-                kept.append(line)
         return [event for line in kept if (event := _event(line)) is not None]
 
 
@@ -169,7 +173,7 @@ class EventWriter:
         """
         t_unix_s = data.pop("t_unix_s", None) or time.time()
         line = json.dumps({"schema": 1, "t_unix_s": t_unix_s, "event": event, **data}, ensure_ascii=True)
-        with self._folder.events_file.open("ab", buffering=0) as file:
+        with open(self._folder.events_file, "ab", buffering=0, opener=regular_only) as file:
             # A disk that fills up takes a part without a word; the next write then says why.
             rest = memoryview(line.encode() + b"\n")
             while rest:
@@ -187,10 +191,13 @@ class EventWriter:
 
     def _mend_torn_line(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            data = self._folder.events_file.read_bytes()
-            if data and not data.endswith(b"\n"):
-                with self._folder.events_file.open("ab") as file:
-                    file.write(b"\n")
+            with open_regular(self._folder.events_file) as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - 1))
+                torn = file.read(1) not in {b"", b"\n"}
+            if torn:
+                with open(self._folder.events_file, "ab", opener=regular_only) as history:
+                    history.write(b"\n")
 
 
 def last_state(events: list[JobEvent]) -> JobState | None:

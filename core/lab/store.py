@@ -11,7 +11,7 @@ from core.base import atomic, foreign
 from core.base.errors import JsonValue, RKDeckError, error_from_json
 from core.base.foreign import lines
 from core.base.names import safe_component
-from core.base.opening import read_regular
+from core.base.opening import read_regular, regular_only
 from core.base.records import record
 from core.base.trouble import reason_of
 from core.lab.analysis import Analysis, Kept, LeftOut
@@ -143,7 +143,7 @@ class TensorJournal:
         """
         line = json.dumps({"schema": SCHEMA, "stamp": self._stamp, "tensor": _tensor_json(tensor)})
         try:
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=regular_only) as file:
                 # After a torn line the next begins on one of its own.
                 file.write(b"\n" + line.encode() + b"\n")
         except OSError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.names import printable
+from core.base.opening import open_regular
 from core.base.trouble import reason_of
 
 _ROOT = re.compile(r"models--[\w.-]+", re.ASCII)
@@ -84,7 +85,7 @@ def check_links(snapshot: Path, files: Iterable[Path]) -> None:
 def _ref(path: Path) -> str | None:
     """The commit a ref names; None where there is no ref that does."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(100).decode("ascii", "replace").strip()
     except OSError:
         return None

@@ -4,9 +4,11 @@ import argparse
 import datetime
 import json
 
-from core.base.errors import JsonValue, UsageError, error_from_json
+from core.base.errors import JsonValue, RKDeckError, UsageError, error_from_json
 from core.base.foreign import lines
 from core.base.names import printable
+from core.base.opening import read_regular
+from core.base.trouble import reason_of
 from core.cli.command import Command, Context
 from core.cli.following import progress_line, report, run_job
 from core.cli.output import Output
@@ -14,6 +16,7 @@ from core.jobs.model import JobRecord
 from core.usecases import jobs as use
 from core.words import kind_name, state_name, value_word
 
+_MAX_LOG_BYTES = 128 << 20
 _ACTIONS = ("list", "show", "log", "cancel", "resume", "retry")
 
 
@@ -116,7 +119,13 @@ def _log(context: Context, record: JobRecord) -> int:
         for event in context.services.jobs.attach(record.spec.id).follow():
             report(event, record.spec.id, output)
     path = context.services.jobs.store.log_path(record.spec.id)
-    text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+    try:
+        # The writer keeps within a sixth of that; a larger file is not its own.
+        text = read_regular(path, _MAX_LOG_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise RKDeckError("jobs.unreadable", reason=reason_of(error)) from error
     output.document({"job": record.spec.id, "log": text})
     for line in lines(text.replace("\r", "\n")):
         output.text(printable(line, limit=2000))

@@ -8,7 +8,7 @@ from typing import Any
 from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import lines, members
-from core.base.opening import open_regular
+from core.base.opening import open_regular, regular_only
 from core.base.records import record
 from core.base.trouble import reason_of
 from core.lab.perplexity.figures import Answer, WindowScore
@@ -64,7 +64,7 @@ class WindowJournal:
     def _append(self, value: dict[str, JsonValue]) -> None:
         line = json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n"
         try:
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=regular_only) as file:
                 file.write(line.encode())
                 atomic.fsync_file(file)
         except OSError as error:

@@ -1,0 +1,87 @@
+"""A job's folder in which something else has the name of a file: named at once, and no other job is hidden by it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.base.locks import FileLock, lock_is_held
+from core.base.opening import NotRegularError
+from core.jobs.output import BoundedLog
+from core.jobs.store import EventWriter, JobFolder, JobStore
+from tests.core.base.test_opening import MAKERS
+from tests.support.job_folders import put_interrupted, stored_spec
+
+# None of these may hold a test: pytest-timeout ends a read of a pipe.
+pytestmark = pytest.mark.timeout(60)
+FILES = ["lock", "events.jsonl", "log.txt", "spec.json", "leaves.json", "starting"]
+
+
+def put(folder: Path, file: str, make: Callable[[Path], None], *, running: bool) -> None:
+    spec = stored_spec("download")
+    job = folder / put_interrupted(folder, spec)
+    if running:
+        events = (job / "events.jsonl").read_bytes()
+        (job / "events.jsonl").write_bytes(b"".join(events.splitlines(keepends=True)[:-1]))
+    (job / file).unlink(missing_ok=True)
+    make(job / file)
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["ended", "running"])
+@pytest.mark.parametrize("found", MAKERS)
+@pytest.mark.parametrize("file", FILES)
+def test_no_file_of_a_job_is_waited_for(tmp_path: Path, file: str, found: str, running: bool) -> None:
+    put(tmp_path, file, MAKERS[found], running=running)
+    store = JobStore(tmp_path)
+    store.reconcile()
+    store.unsettled()
+    records, unreadable = store.survey()
+    assert len(records) + len(unreadable) <= 1
+    assert all(error.code in {"jobs.unreadable", "jobs.bad_spec"} for error in unreadable.values())
+
+
+@pytest.mark.parametrize("found", MAKERS)
+@pytest.mark.parametrize("file", ["lock", "events.jsonl", "log.txt"])
+def test_the_verbs_end_and_say_what_is_there(tmp_path: Path, file: str, found: str) -> None:
+    jobs = tmp_path / "jobs"
+    jobs.mkdir()
+    put(jobs, file, MAKERS[found], running=True)
+    name = next(jobs.iterdir()).name
+    for verb in (["jobs"], ["library"], ["jobs", "log", name]):
+        done = subprocess.run(
+            [sys.executable, "-m", "gui.main", *verb, "--json"], capture_output=True, text=True, timeout=50,
+            check=False, env={**os.environ, "RKDECK_HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode in {0, 1, 2, 3}, done.stderr
+        assert "Traceback" not in done.stderr
+        assert json.loads(done.stdout.partition("\n")[0]) is not None
+
+
+@pytest.mark.parametrize("found", MAKERS)
+def test_nothing_but_a_file_is_locked_or_written_to(tmp_path: Path, found: str) -> None:
+    for name in ("lock", "events.jsonl", "log.txt", "rkdeck.log"):
+        MAKERS[found](tmp_path / name)
+    for attempt in (
+        lambda: lock_is_held(tmp_path / "lock"),
+        lambda: FileLock(tmp_path / "lock").try_acquire(),
+        lambda: EventWriter(JobFolder(tmp_path)),
+        lambda: BoundedLog(tmp_path / "log.txt"),
+    ):
+        with pytest.raises(NotRegularError):
+            attempt()
+
+
+def test_a_log_that_is_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rkdeck.log")
+    code = (
+        "import logging, sys; from pathlib import Path; from core.base.log import setup_logging;"
+        "setup_logging(Path(sys.argv[1])); logging.error('said'); print('on')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")
