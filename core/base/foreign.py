@@ -24,6 +24,10 @@ MAX_PID = 1 << 22  # Linux PID_MAX_LIMIT (proc(5), pid_max)
 MAX_PORT = 65535
 _DIGITS = re.compile(r"\s*(-?[0-9]{1,18})\s*", re.ASCII)
 _MAX_TEXT = 200
+# A list costs 64 bytes and an object 240 for the two characters and the comma it is written with, so a document is
+# measured before it is parsed: 16 MiB of "[],", would become 0.5 GiB. A page of the Hub has 10,000 of these marks, the
+# header of a file of 100,000 tensors, more than any has, 800,000.
+MAX_MARKS = 1_000_000
 _Found = TypeVar("_Found")
 
 
@@ -102,14 +106,25 @@ def required(found: _Found | None, what: str) -> _Found:
 def read_json(data: str | bytes) -> JsonValue:
     """A JSON document whose numbers can be written and added again; None when it is none.
 
-    A number that is not finite, or too long for 64 bits, becomes None where it stands: it is unknown, and no reason to
-    lose what stands beside it.
+    One of more than `MAX_MARKS` is none: it would take all memory. A number that is not finite, or too long for 64
+    bits, becomes None where it stands: it is unknown, and no reason to lose what stands beside it.
     """
+    if has_too_many(data):
+        return None
     try:
         value: JsonValue = json.loads(data, parse_constant=_unknown, parse_float=_finite, parse_int=_short)
     except (ValueError, RecursionError):
         return None
     return value
+
+
+def has_too_many(data: str | bytes, most: int = MAX_MARKS) -> bool:
+    """Whether a JSON document has more commas, lists and objects than `most`; those within its texts count as well."""
+    if len(data) <= most:
+        return False
+    if isinstance(data, str):
+        return data.count(",") + data.count("[") + data.count("{") > most
+    return data.count(b",") + data.count(b"[") + data.count(b"{") > most
 
 
 def members(data: str | bytes | None) -> dict[str, JsonValue]:

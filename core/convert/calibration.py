@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.base.errors import RefusedError
-from core.base.foreign import lines
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import asdict
 from pathlib import Path
 
-from core.base import atomic
+from core.base import atomic, foreign
 from core.base.opening import open_regular
 from core.base.records import record
 from core.model.facts import ModelFacts
@@ -31,7 +31,7 @@ class FactsCache:
         path = self._path(endpoint, repo, commit)
         try:
             with open_regular(path) as packed, gzip.open(packed) as file:
-                facts = _facts(json.loads(file.read(_MAX_BYTES)))
+                facts = _facts(foreign.read_json(file.read(_MAX_BYTES)))
             path.touch()  # used last: goes last
         except FileNotFoundError:
             return None

@@ -129,7 +129,7 @@ class TensorJournal:
             return
         for line in written:
             try:
-                value = json.loads(line)
+                value: dict[str, Any] = foreign.members(line)
                 if value["stamp"] == self._stamp and value["schema"] == SCHEMA:
                     yield _tensor(value["tensor"])
             except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):

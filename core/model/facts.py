@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.foreign import has_too_many
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -228,6 +229,8 @@ def parse_config(data: bytes) -> dict[str, JsonValue]:
     """
     if len(data) > MAX_CONFIG_BYTES:
         raise RKDeckError("estimate.bad_config", problem="larger than any real one")
+    if has_too_many(data):
+        raise RKDeckError("estimate.bad_config", problem="more values than any real one")
     try:
         value = json.loads(data)
     except RecursionError as error:

@@ -17,13 +17,13 @@ Names come from strangers; nothing here opens a file. What an index or an adapte
 caller's `read`, so the same rule serves a folder, the Hub and a test.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.foreign import read_json
 from core.base.names import printable, safe_relative_path
 from core.model.leftovers import form_of
 
@@ -212,19 +212,18 @@ def shard_by_tensor(data: bytes) -> dict[str, str]:
     """
     try:
         # As transformers reads it: text in UTF-8, and a mark before it is no JSON.
-        value = json.loads(data.decode("utf-8")) if len(data) <= MAX_INDEX_BYTES else None
-    except UnicodeDecodeError as error:
-        raise RKDeckError("estimate.bad_index", problem="not in UTF-8") from error
-    except (ValueError, RecursionError):
+        value = read_json(data.decode("utf-8")) if len(data) <= MAX_INDEX_BYTES else None
+    except UnicodeDecodeError:
         value = None
     places = value.get("weight_map") if isinstance(value, dict) else None
     if not isinstance(places, dict) or not places:
         raise RKDeckError("estimate.bad_index", problem="no weight_map")
-    names = set(places.values()) if all(isinstance(name, str) for name in places.values()) else set()
-    if not 0 < len(names) <= MAX_SHARDS:
+    shards = {tensor: name for tensor, name in places.items() if isinstance(name, str)}
+    names = set(shards.values())
+    if len(shards) < len(places) or len(names) > MAX_SHARDS:
         raise RKDeckError("estimate.bad_index", problem="impossible shard names")
     safe = {name: str(safe_relative_path(name)) for name in names}
-    return {tensor: safe[name] for tensor, name in places.items()}
+    return {tensor: safe[name] for tensor, name in shards.items()}
 
 
 def _choose(listed: list[str]) -> WeightFiles:
@@ -326,9 +325,6 @@ def _why(name: str, found: WeightFiles) -> Why | None:
 
 def _base_of(data: bytes) -> str | None:
     """The base model an adapter_config.json names; None when it does not, or is no JSON: there is nothing to ask."""
-    try:
-        value = json.loads(data) if len(data) <= MAX_CONFIG_BYTES else None
-    except (ValueError, RecursionError):
-        return None
+    value = read_json(data) if len(data) <= MAX_CONFIG_BYTES else None
     base = value.get("base_model_name_or_path") if isinstance(value, dict) else None
     return printable(base, 120) if isinstance(base, str) and base else None

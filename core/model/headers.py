@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from core.base.errors import RKDeckError
+from core.base.foreign import has_too_many
 
 LENGTH_BYTES = 8
 # The format allows 100 MB. 60 layers of 256 experts in one file would make 46,000 tensors and about 6 MB.
@@ -81,6 +82,8 @@ def parse_safetensors_header(first_bytes: bytes, file_size_bytes: int) -> tuple[
 def _parse_json(data: bytes) -> dict[str, object]:
     # Counted before parsing: a parsed tensor costs about 1 KB of memory, whatever its text cost.
     if data.count(b"data_offsets") > MAX_TENSORS_PER_FILE or data.count(b"{") > MAX_TENSORS_PER_FILE + 2:
+        raise _bad("more tensors than any real model")
+    if has_too_many(data):
         raise _bad("more tensors than any real model")
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)

@@ -25,6 +25,8 @@ _MEMORY_BYTES = 2 << 30
 # Of processor time, and of the wait for it on a computer that is busy; 16 million characters take some ten seconds.
 _CPU_S, _TIMEOUT_S = 60, 180.0
 _LENGTH_BYTES = 8
+# The numbers of two million tokens; the longest text that is asked about has fewer characters.
+_MAX_ANSWER_BYTES = 16 << 20
 # SIGXCPU, then SIGKILL (signal(7)).
 _TIME_SIGNALS = frozenset({-24, -9})
 
@@ -121,7 +123,10 @@ def main() -> None:
         sys.exit(1)
     except BaseException as error:  # noqa: BLE001  # the library raises Exception, and panics as a BaseException
         told = [str(error) or type(error).__name__, None]
-    sys.stdout.write(json.dumps(told))
+    answer = json.dumps(told)
+    if len(answer) > _MAX_ANSWER_BYTES:
+        sys.exit(1)  # as if it had no memory: whoever asked would be the next to have none
+    sys.stdout.write(answer)
 
 
 def _answer(tokenizer: Any, question: str, about: Any) -> object:  # noqa: ANN401  # as it came

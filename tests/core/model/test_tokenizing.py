@@ -30,7 +30,7 @@ HARM: dict[str, dict[str, Any]] = {
 
 def harmful(folder: Path, how: str) -> Path:
     folder.mkdir()
-    document = {
+    document: dict[str, Any] = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
         "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None, "decoder": None,
         "model": {"type": "WordLevel", "vocab": {"a": 0, "?": 1}, "unk_token": "?"}, **HARM[how],
@@ -93,3 +93,25 @@ def test_it_answers_as_the_library_does(tmp_path: Path) -> None:
     assert own.ids(text) == library.encode(text, add_special_tokens=False).ids
     assert own.counts([text, ""]) == [len(library.encode(each).ids) for each in (text, "")]
     assert own.text(own.ids(text)) == library.decode(own.ids(text), skip_special_tokens=True)
+
+
+def test_an_answer_of_millions_of_tokens_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each character becomes hundreds: parsed, the numbers would take more memory than the program that made them."""
+    monkeypatch.setattr(tokenizing, "_MEMORY_BYTES", 4 << 30)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    document: dict[str, Any] = {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": {
+            "type": "Replace", "pattern": {"String": "a"}, "content": "b" * 400,
+        }, "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated", "invert": False},
+        "post_processor": None, "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {"b": 1_000_000_000, "?": 1}, "unk_token": "?"},
+    }  # fmt: skip
+    (folder / TOKENIZER_NAME).write_text(json.dumps(document))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(RefusedError) as caught:
+        ModelTokenizer(folder).ids("a" * 6000)
+    assert caught.value.code == "perplexity.tokenizer_beyond"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10, "KiB, of this process"
