@@ -213,8 +213,8 @@ def shard_by_tensor(data: bytes) -> dict[str, str]:
     try:
         # As transformers reads it: text in UTF-8, and a mark before it is no JSON.
         value = read_json(data.decode("utf-8")) if len(data) <= MAX_INDEX_BYTES else None
-    except UnicodeDecodeError:
-        value = None
+    except UnicodeDecodeError as error:
+        raise RKDeckError("estimate.bad_index", problem="not in UTF-8") from error
     places = value.get("weight_map") if isinstance(value, dict) else None
     if not isinstance(places, dict) or not places:
         raise RKDeckError("estimate.bad_index", problem="no weight_map")

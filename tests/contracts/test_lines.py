@@ -6,7 +6,7 @@ from tests.contracts.sources import trees
 
 # What runs under the toolkits' Pythons, without this package, cuts its own error's text; OpenSSH's reader of its own
 # files decides what ends a line there.
-ELSEWHERE = ("core/workers/foreign/", "core/remote/configfile.py")
+ELSEWHERE = ("core/workers/foreign/",)
 
 
 def test_core_ends_lines_in_one_place() -> None:
