@@ -23,6 +23,9 @@ MAX_UNIX_S = 253_402_300_799
 MAX_PID = 1 << 22  # Linux PID_MAX_LIMIT (proc(5), pid_max)
 MAX_PORT = 65535
 _DIGITS = re.compile(r"\s*(-?[0-9]{1,18})\s*", re.ASCII)
+_DECIMAL = re.compile(
+    r"\s*[-+]?(?:[0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,3})?\s*", re.ASCII
+)
 _MAX_TEXT = 200
 # A list costs 64 bytes and an object 240 for the two characters and the comma it is written with, so a document is
 # measured before it is parsed: 16 MiB of "[],", would become 0.5 GiB. A page of the Hub has 10,000 of these marks, the
@@ -63,11 +66,11 @@ def digits(text: str | None, low: int = 0, high: int = MAX_WHOLE) -> int | None:
 
 
 def decimal(text: str, low: float = -MAX_WHOLE, high: float = MAX_WHOLE) -> float | None:
-    """A number written as Python reads it, finite and within bounds; None otherwise."""
-    try:
-        return number(float(text), low, high)
-    except ValueError:
-        return None
+    """A number in ASCII digits, perhaps with a point and an exponent, finite and within bounds; None otherwise.
+
+    `float` would take the digits of every script, and `1_000`.
+    """
+    return number(float(text), low, high) if _DECIMAL.fullmatch(text) else None
 
 
 def text(value: object, limit: int = _MAX_TEXT) -> str | None:

@@ -118,7 +118,7 @@ class _Call:
             if not self._arguments:
                 parser.print_help(sys.stderr)
                 return 0
-            options = parser.parse_args(self._arguments)
+            options = parser.read(self._arguments)
         _read_pasted(options)
         assert command is not None  # without a verb the parser has raised or printed its help
         self._wanted = _wanted(getattr(options, "home", None))

@@ -6,11 +6,13 @@ argument's `help` in the code is nothing but what the data name (levels, platfor
 
 import argparse
 import contextlib
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
 from core.base.errors import UsageError
+from core.base.foreign import MAX_WHOLE, decimal, digits
 from core.base.names import printable
 from core.cli.command import Command
 from core.cli.output import Output
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 _COMMON = "rkdeck"
+_MAX_WORD = 100  # characters of a mistyped word that are compared: the time grows with their square
 _Read = TypeVar("_Read")
 _language: ContextVar[str] = ContextVar("language", default=PLAIN)
 
@@ -53,7 +56,7 @@ def needed(read: _Read | None, refusal: str) -> _Read:
     return read
 
 
-def build(command: Command | None, verbs: Mapping[str, str], language: str) -> argparse.ArgumentParser:
+def build(command: Command | None, verbs: Mapping[str, str], language: str) -> "Parser":
     """The parser: all verbs by their lines, and the arguments of the one that is called.
 
     Args:
@@ -61,7 +64,7 @@ def build(command: Command | None, verbs: Mapping[str, str], language: str) -> a
         verbs: verb -> the module that has it.
         language: of the help.
     """
-    parser = _Parser(prog="rkdeck", description=help_text(_COMMON, "description", language))
+    parser = Parser(prog="rkdeck", description=help_text(_COMMON, "description", language))
     _common(parser)
     tell(parser, _COMMON, language)
     choice = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -91,7 +94,7 @@ def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [action for action in parser._actions if action.help != argparse.SUPPRESS]  # noqa: SLF001
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Raises instead of ending the program, so that `--json` gets its error document."""
 
     def error(self, message: str) -> NoReturn:
@@ -99,6 +102,30 @@ class _Parser(argparse.ArgumentParser):
         # argparse breaks and indents its lines, and a line break in a fact would be shown as what it is written like.
         usage = " ".join(self.format_usage().removeprefix(tr("usage: ")).split())
         raise UsageError("cli.usage", text=message, usage=usage)
+
+    def read(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """As `parse_args`; of an option that there is not, the nearest one is named."""
+        found, rest = self.parse_known_args(arguments)
+        if rest:
+            mistyped = next((word for word in rest if word.startswith("-")), "").partition("=")[0]
+            text = tr("unrecognized arguments: %s") % " ".join(rest)
+            self.error(text + _nearest(mistyped, self.options()))
+        return found
+
+    def options(self) -> set[str]:
+        """The options of this parser and of its verbs: only the verb that was called has its own."""
+        options = set(self._option_string_actions)
+        for action in self._actions:
+            for parser in action.choices.values() if isinstance(action.choices, dict) else ():
+                options |= parser.options()
+        return options
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401  # argparse's
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _nearest(str(value), map(str, action.choices or ()))
+            raise
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         # argparse lets Python flush at its end, where nobody can word what goes wrong.
@@ -115,17 +142,17 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(tr("{text} is not a whole number", text=printable(text))) from None
+    return needed(digits(text, -MAX_WHOLE), tr("{text} is not a whole number", text=printable(text)))
 
 
 def _decimal(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(tr("{text} is not a number", text=printable(text))) from None
+    return needed(decimal(text), tr("{text} is not a number", text=printable(text)))
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """What may have been meant, behind the refusal of a word; empty where nothing known is like it."""
+    found = difflib.get_close_matches(word[:_MAX_WORD], list(known), 1)
+    return tr("; did you mean {word}?", word=found[0]) if found else ""
 
 
 def _plural(one: str, many: str, count: int) -> str:

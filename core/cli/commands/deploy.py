@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.foreign import number, whole
+from core.base.foreign import digits, number
 from core.base.names import printable
 from core.base.units import MAX_WHOLE, format_bytes, format_duration, format_rate
 from core.boards.records import Board
@@ -37,19 +37,15 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _amount(text: str) -> int:
     """A number of bytes from `--limit` or `--budget`; argparse words what is wrong."""
     factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(text[-1:].lower(), 1)
-    digits = text[:-1] if factor > 1 else text
+    count = digits(text[:-1] if factor > 1 else text, 0, MAX_WHOLE // factor)
     refusal = tr("{text} is not a number of bytes, such as 20M", text=printable(text))
-    return needed(whole(int(digits) * factor, 0, MAX_WHOLE) if _is_short_number(digits) else None, refusal)
+    return needed(count, refusal) * factor
 
 
 def _versions(text: str) -> int:
     """A number of versions from `--keep`."""
     refusal = tr("{text} is not a number of versions, such as 3", text=printable(text))
-    return needed(int(text) if _is_short_number(text) else None, refusal)
-
-
-def _is_short_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 16
+    return needed(digits(text), refusal)
 
 
 def _run(context: Context) -> int:

@@ -73,3 +73,60 @@ def test_what_is_no_number_is_told_without_names_of_types(
 ) -> None:
     assert rkdeck([*arguments, "--home", str(tmp_path / "home")]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["\u0664\u0660\u0669\u0666", "1_000", "\uff14\uff10"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("estimate", "./none", "--context"),
+        ("convert", "some/tiny", "--context"),
+        ("doctor", "desk", "--context"),
+        ("monitor", "desk", "--interval"),
+        ("monitor", "desk", "--samples"),
+        ("search", "some", "--max-ram"),
+        ("search", "some", "--limit"),
+        ("board", "discover", "--seconds"),
+        ("prune", "desk", "--keep"),
+        ("prune", "desk", "--budget"),
+        ("deploy", "./none", "desk", "--limit"),
+    ],
+)
+def test_a_number_is_written_in_ascii_digits_alone(
+    call: tuple[str, ...], number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *verb, option = call
+    home = str(tmp_path / "home")
+    assert rkdeck([*verb, f"{option}={number}", "--home", home]) == 2
+    error = capsys.readouterr().err
+    assert option in error
+    assert "is not a" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("serch", "qwen"), "search"),
+        (("library", "verfy"), "verify"),
+        (("search", "qwen", "--max-rm=8"), "--max-ram"),
+        (("jobs", "--jsn"), "--json"),
+    ],
+)
+def test_of_a_mistyped_word_the_nearest_is_named(
+    arguments: tuple[str, ...],
+    meant: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for language, asks in (("C", "did you mean {}?"), ("es_ES.UTF-8", "¿quería decir {}?")):
+        monkeypatch.setenv("LC_ALL", language)
+        assert rkdeck([*arguments, "--home", str(tmp_path / "home")]) == 2
+        assert asks.format(meant) in capsys.readouterr().err
+
+
+def test_of_a_word_like_no_other_nothing_is_guessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rkdeck(["xyzzy" * 1000, "--home", str(tmp_path / "home")]) == 2
+    assert "did you mean" not in capsys.readouterr().err
