@@ -212,6 +212,12 @@ class Library:
     def verify(self, item_id: str) -> tuple[RKDeckError, ...]:
         """Compare sizes, and digests where they are known; returns what is wrong."""
         item = self.get(item_id)
+        try:
+            item.path.stat()
+        except (OSError, ValueError) as gone:  # ValueError: a name with a NUL
+            # Without rows of files nothing below would look at it.
+            name = printable(item.path.name)
+            return (RKDeckError("library.file_unreadable", file=name, reason=reason_of(gone)),)
         return tuple(error for file in item.files if (error := _check(item.folder, file)) is not None)
 
     def _is_ours(self, path: Path) -> bool:

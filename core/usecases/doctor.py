@@ -50,6 +50,11 @@ class Diagnosis:
         """What it comes to."""
         return overall(self.findings)
 
+    @property
+    def refuses_model(self) -> bool:
+        """Whether deploying the model that was asked about would be refused; False without one."""
+        return any(entry.verdict == "failed" and entry.check.startswith("model_") for entry in self.findings)
+
     def way(self, remedy: Remedy) -> Way:
         """How a remedy can be carried out there."""
         return way_of(self.seen, as_root=remedy.as_root)

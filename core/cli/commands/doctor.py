@@ -63,7 +63,7 @@ def _run(context: Context) -> int:
     if options.fix is not None:
         return _remedy(context, diagnosis, options.fix)
     _tell(context, diagnosis)
-    return 0
+    return RefusedError.exit_code if diagnosis.refuses_model else 0
 
 
 def _tell(context: Context, diagnosis: Diagnosis) -> None:

@@ -133,12 +133,14 @@ def _log(context: Context, record: JobRecord) -> int:
 
 
 def _cancel(context: Context, record: JobRecord) -> int:
+    had_ended = record.state.is_terminal
     context.services.jobs.cancel(record.spec.id)
     ended = context.services.jobs.attach(record.spec.id).wait(timeout_s=60)
     document: dict[str, JsonValue] = {"job": record.spec.id, "state": str(ended.state)}
     context.output.document(document)
     state = state_name(ended.state, context.output.language)
-    context.output.text(context.output.tr("{job}: {state}", job=record.spec.id, state=state))
+    text = "{job} had ended before, nothing was cancelled: {state}" if had_ended else "{job}: {state}"
+    context.output.text(context.output.tr(text, job=record.spec.id, state=state))
     return 0
 
 

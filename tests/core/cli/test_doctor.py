@@ -48,7 +48,7 @@ def home(server: SshServer, tmp_path: Path) -> Path:
 
 def test_document(home: Path, tmp_path: Path) -> None:
     model = real_file(tmp_path / "Qwen3_w8a8_rk3588.rkllm")
-    document = rkdeck(home, "doctor", "lab", "--model", str(model), "--context", "2048")
+    document = rkdeck(home, "doctor", "lab", "--model", str(model), "--context", "2048", exit_code=3)
     assert (document["board"], document["model"], document["verdict"]) == ("lab", str(model), "failed")
     checks = document["checks"]
     assert all(
@@ -59,6 +59,15 @@ def test_document(home: Path, tmp_path: Path) -> None:
     assert clocks["finding"] == "The NPU stands at 300 of 950 MHz: models run that much slower."
     assert clocks["remedy"]
     assert len(clocks["fix"]["commands"]) == len(clocks["fix"]["undo"]) == 3
+
+
+def test_the_exit_code_tells_of_the_model_alone(home: Path, tmp_path: Path) -> None:
+    rkdeck(home, "doctor", "lab", exit_code=0)
+    torn = tmp_path / "torn.rkllm"
+    torn.write_bytes(real_file(tmp_path / "Qwen3_w8a8_rk3576.rkllm").read_bytes()[:5000])
+    document = rkdeck(home, "doctor", "lab", "--model", str(torn), exit_code=3)
+    failed = {entry["check"] for entry in document["checks"] if entry["verdict"] == "failed"}
+    assert "model_file" in failed
 
 
 @pytest.mark.parametrize("tokens", ["0", "-5", "1e3", "4096 tokens"])

@@ -43,3 +43,9 @@ def test_a_job_that_cannot_be_read_says_why_when_it_is_asked_for(
 ) -> None:
     assert rkdeck(["jobs", "show", "later", "--home", str(home)]) == 1
     assert "has the form 9" in capsys.readouterr().err
+
+
+def test_of_a_job_that_had_ended_cancelling_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = next(path.name for path in (home / "jobs").iterdir() if path.name not in {"later", "torn"})
+    assert rkdeck(["jobs", "cancel", job, "--home", str(home)]) == 0
+    assert f"{job} had ended before, nothing was cancelled: Interrupted" in capsys.readouterr().out

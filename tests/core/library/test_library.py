@@ -277,3 +277,12 @@ def test_many_registrations_at_once_all_arrive(library: Library, tmp_path: Path)
         thread.join()
     assert sorted(item.path for item in library.list()) == sorted(folders)
     assert all(library.verify(item.id) == () for item in library.list())
+
+
+def test_an_item_without_rows_of_files_whose_path_is_gone_is_no_good_one(
+    library: Library, tmp_path: Path
+) -> None:
+    item = library.register(kind="source", title="bare", path=tmp_path / "gone", files=())
+    assert [problem.code for problem in library.verify(item.id)] == ["library.file_unreadable"]
+    (tmp_path / "gone").mkdir()
+    assert library.verify(item.id) == ()
