@@ -13,6 +13,8 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import CancelledError, RKDeckError
 from core.base.locks import FileLock
+from core.base.names import printable
+from core.base.opening import NotRegularError, kind_of
 from core.base.schema import MIGRATIONS
 from core.base.trouble import NO_ROOM, is_full, reason_of
 
@@ -33,10 +35,15 @@ _HINDRANCES = {
     sqlite3.SQLITE_IOERR: "base.database_disk",
 }
 _DISK_KINDS = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+# The database, what SQLite keeps beside it (sqlite.org/tempfiles.html) and our lock. SQLite would wait for ever to open
+# a named pipe there, and calls a folder a disk that fails.
+_PLACES = ("", "-wal", "-shm", "-journal", ".migrate-lock")
 _COLUMNS = """
-    SELECT tables.name, columns.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
-    WHERE tables.type = 'table'
+    SELECT tables.name, columns.name, columns.type, tables.strict
+    FROM pragma_table_list AS tables, pragma_table_info(tables.name) AS columns
+    WHERE tables.schema = 'main' AND tables.type = 'table'
 """
+_FOREIGN = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view') ORDER BY name LIMIT 1"
 
 
 class _Held:
@@ -58,8 +65,10 @@ class Database:
         """Open `path`, creating or bringing it up to date.
 
         Raises:
-            RKDeckError: `base.database_newer` when a later RKDeck wrote it, `base.database_broken` when it is
-                not a database or a migration fails (the old file stays, with a copy beside it), and as `query`.
+            RKDeckError: `base.database_newer` when a later RKDeck wrote it, `base.database_foreign` when another
+                program changed what it is made of, `base.database_place` when a folder, pipe or device has its name
+                or one beside it, `base.database_broken` when it is not a database or a migration fails (the old
+                file stays, with a copy beside it), and as `query`.
         """
         self._path = path
         self._local = threading.local()
@@ -67,6 +76,9 @@ class Database:
         self._connections: list[_Held] = []
         self._closed = False
         try:
+            self._refuse_places()
+            self._refuse_other_versions(len(migrations))
+            self._refuse_foreign()
             self._migrate(migrations)
             self._refuse_damaged(migrations)
         except sqlite3.DatabaseError as error:
@@ -193,7 +205,6 @@ class Database:
             return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _migrate(self, migrations: Sequence[str]) -> None:
-        self._refuse_newer(len(migrations))
         if self._version() == len(migrations):
             return
         # Two processes may start at once: only one migrates, the other then finds it done.
@@ -210,11 +221,30 @@ class Database:
                         connection.rollback()
                         raise
 
-    def _refuse_newer(self, known: int) -> None:
-        if self._version() > known:
-            raise RKDeckError(
-                "base.database_newer", file=str(self._path), version=self._version(), known=known
-            )
+    def _refuse_places(self) -> None:
+        # Only looked at: to close it again would free the locks that SQLite holds on it in this process (POSIX).
+        for end in _PLACES:
+            path = self._path.with_name(self._path.name + end)
+            try:
+                found = kind_of(path, follow=True)
+            except OSError:  # nothing there, or SQLite hears the same
+                continue
+            if found is not None:
+                reason = reason_of(NotRegularError(path, found))
+                raise RKDeckError("base.database_place", file=str(path), reason=reason)
+
+    def _refuse_other_versions(self, known: int) -> None:
+        version = self._version()
+        if version > known:
+            raise RKDeckError("base.database_newer", file=str(self._path), version=version, known=known)
+        if version < 0:
+            raise RKDeckError("base.database_foreign", file=str(self._path), what=f"user_version {version}")
+
+    def _refuse_foreign(self) -> None:
+        """A trigger would change rows behind our back, a view stands for what is no table."""
+        for row in self.query(_FOREIGN):
+            what = printable(f"{row['type']} {row['name']}")
+            raise RKDeckError("base.database_foreign", file=str(self._path), what=what)
 
     def _refuse_damaged(self, migrations: Sequence[str]) -> None:
         """SQLite takes what stands there for the tables; a flipped letter is another column to it, and no damage."""
@@ -224,7 +254,7 @@ class Database:
             wanted = {tuple(row) for row in pattern.execute(_COLUMNS)}
         missing = wanted - {tuple(row) for row in self.query(_COLUMNS)}
         if missing:
-            reason = f"no column {'.'.join(min(missing))}"
+            reason = f"no column {'.'.join(min(missing)[:2])}"
             raise RKDeckError("base.database_broken", file=str(self._path), reason=reason)
 
     def _back_up(self, version: int) -> None:

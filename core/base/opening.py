@@ -106,13 +106,13 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def kind_of(path: Path) -> Found | None:
-    """What the name itself is, links not followed; None for a regular file.
+def kind_of(path: Path, *, follow: bool = False) -> Found | None:
+    """What the name itself is, or what links lead to; None for a regular file. Nothing is opened.
 
     Raises:
         OSError: when there is nothing of that name.
     """
-    return _kind(path.lstat())
+    return _kind(path.stat(follow_symlinks=follow))
 
 
 def remove_any(path: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -59,6 +60,67 @@ def test_a_damaged_name_of_a_column_is_told_at_the_opening(tmp_path: Path) -> No
     assert caught.value.code == "base.database_broken"
     assert caught.value.facts["reason"] == "no column toolkits.simulated"
     assert path.read_bytes() == data.replace(b"simulated INTEGER", b"simulbted INTEGER")
+
+
+def put(path: Path, what: str) -> None:
+    """Something that is no file, in a file's place."""
+    path.unlink(missing_ok=True)
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    elif what == "socket":
+        with socket.socket(socket.AF_UNIX) as unix:
+            unix.bind(str(path))
+    else:
+        path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "socket", "device"])
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", "-journal", ".migrate-lock"])
+def test_what_is_no_file_in_a_place_of_the_database_is_named(tmp_path: Path, end: str, what: str) -> None:
+    path = tmp_path / "x.sqlite3"
+    filled(path, 1)
+    taken = path.with_name(path.name + end)
+    put(taken, what)
+    with pytest.raises(RKDeckError) as caught:
+        Database(path)
+    assert (caught.value.code, caught.value.facts["file"]) == ("base.database_place", str(taken))
+    assert what in str(caught.value.facts["reason"])
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("PRAGMA user_version = -5", "base.database_foreign"),
+        ("PRAGMA user_version = -2147483648", "base.database_foreign"),
+        (
+            "CREATE TRIGGER odd BEFORE INSERT ON toolkits BEGIN SELECT RAISE(ABORT, 'no'); END",
+            "base.database_foreign",
+        ),
+        ("DROP TABLE boards; CREATE VIEW boards AS SELECT 1 AS name", "base.database_foreign"),
+        ("ALTER TABLE boards DROP COLUMN facts", "base.database_broken"),
+        ("DROP TABLE boards", "base.database_broken"),
+        ("PRAGMA user_version = 0", "base.database_broken"),
+        (
+            # Not STRICT any more: it takes texts for numbers.
+            "DROP TABLE toolkits; CREATE TABLE toolkits (python, version, simulated INTEGER, facts, added_unix_s)",
+            "base.database_broken",
+        ),
+    ],
+)
+def test_what_another_program_made_of_it_is_told_at_the_opening(
+    tmp_path: Path, script: str, code: str
+) -> None:
+    path = tmp_path / "x.sqlite3"
+    filled(path, 1)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.executescript(script)
+    before = path.read_bytes()
+    with pytest.raises(RKDeckError) as caught:
+        Database(path)
+    assert caught.value.code == code
+    assert path.read_bytes() == before
 
 
 def test_damaged_pages_are_told_where_they_are_read(tmp_path: Path) -> None:
