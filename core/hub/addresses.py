@@ -18,6 +18,7 @@ _REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
 # In no base URL: blanks and controls, which the HTTP client takes in part, quotes, and what comes behind a path.
 _NEVER = re.compile(r"[\s\"'`<>?#\x00-\x1f\x7f]")
 _CREDENTIALS = re.compile(r"[^/]*@")  # in an address, before the host
+_MAX_HOST_BYTES = 253  # RFC 1035, 2.3.4, without the lengths
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 
 
@@ -108,8 +109,9 @@ def check_endpoint(endpoint: str, variable: str | None = None) -> None:
     """
     try:
         parts = urlsplit(endpoint)
-        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        host = (parts.hostname or "").encode("idna")  # as it is asked for: labels have 63 bytes at most
+        fits = parts.scheme in {"http", "https"} and 0 < len(host) <= _MAX_HOST_BYTES and parts.port != 0
+    except ValueError:  # UnicodeError is one
         fits = False
     if not fits or "@" in endpoint or _NEVER.search(endpoint):
         shown = printable(without_credentials(endpoint))

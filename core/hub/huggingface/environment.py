@@ -1,14 +1,18 @@
 """What the environment tells huggingface_hub and the HTTP client, read before they fail over it without naming it."""
 
+import errno
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.base.opening import NotRegularError, kind_of, open_regular
+from core.base.trouble import reason_of
 from core.hub.addresses import without_credentials
 
 # huggingface_hub reads them as whole numbers while it is imported (huggingface_hub/constants.py, 2.4.0).
@@ -64,6 +68,45 @@ def offline_variable() -> tuple[str, str]:
     """The variable that keeps huggingface_hub from asking anybody, and what it says."""
     name = next((name for name in _OFFLINE if os.environ.get(name)), _OFFLINE[0])
     return name, printable(os.environ.get(name, ""), 40)
+
+
+def check_tls_files() -> None:
+    """Refuse files that Python's TLS would wait for without end, or fail over without a name.
+
+    Raises:
+        UsageError: `hub.bad_certificates`, `hub.bad_key_log`.
+    """
+    for variable, code, try_it in (
+        ("SSL_CERT_FILE", "hub.bad_certificates", _try_reading),
+        ("SSLKEYLOGFILE", "hub.bad_key_log", _try_appending),
+    ):
+        value = os.environ.get(variable)
+        if not value:
+            continue
+        try:
+            try_it(Path(value))
+        except OSError as error:
+            reason = reason_of(error)
+            raise UsageError(code, variable=variable, path=printable(value), reason=reason) from error
+
+
+def _try_reading(path: Path) -> None:
+    open_regular(path).close()
+
+
+def _try_appending(path: Path) -> None:
+    """Open as TLS will, which makes the file; a named pipe that nobody reads is ENXIO instead of a wait."""
+    try:
+        os.close(
+            os.open(
+                path,
+                os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY,
+                0o600,
+            )
+        )
+    except OSError as error:
+        found = kind_of(path, follow=True) if error.errno == errno.ENXIO else None
+        raise error if found is None else NotRegularError(path, found) from error
 
 
 def certificates_variable() -> tuple[str, str] | None:

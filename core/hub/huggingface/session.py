@@ -10,7 +10,13 @@ from core.base.errors import UsageError
 from core.base.names import printable
 from core.base.network import keep_deadlines
 from core.base.trouble import reason_of
-from core.hub.huggingface.environment import EnvironmentProxy, certificates_variable, proxy_for, usual_proxy
+from core.hub.huggingface.environment import (
+    EnvironmentProxy,
+    certificates_variable,
+    check_tls_files,
+    proxy_for,
+    usual_proxy,
+)
 
 
 def session() -> httpx2.Client:
@@ -44,6 +50,7 @@ def _prepare() -> None:
 
 
 def _client() -> httpx2.Client:
+    check_tls_files()
     try:
         client = httpx2.Client(
             transport=httpx2.HTTPTransport(),

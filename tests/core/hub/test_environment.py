@@ -109,6 +109,46 @@ def test_certificates_that_are_none_are_named(
     assert found["error"]["facts"]["path"] == str(place)
 
 
+@pytest.mark.parametrize(
+    ("variable", "code"), [("SSL_CERT_FILE", "hub.bad_certificates"), ("SSLKEYLOGFILE", "hub.bad_key_log")]
+)
+@pytest.mark.parametrize("what", ["pipe", "folder", "nowhere"])
+def test_a_file_of_tls_that_is_none_is_named_and_never_waited_for(
+    odd: OddHub, tmp_path: Path, variable: str, code: str, what: str
+) -> None:
+    place = tmp_path / "none" / "below" if what == "nowhere" else tmp_path / "place"
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "folder":
+        place.mkdir()
+    exit_code, found, said = search(tmp_path, HF_ENDPOINT=odd.url, **{variable: str(place)})
+    assert (exit_code, found["error"]["code"]) == (2, code)
+    assert found["error"]["facts"]["variable"] == variable
+    assert variable in said
+
+
+def test_a_log_of_tls_keys_that_can_be_written_is_no_hindrance(odd: OddHub, tmp_path: Path) -> None:
+    for place in (str(tmp_path / "keys.log"), os.devnull):
+        code, _, said = search(tmp_path, HF_ENDPOINT=odd.url, SSLKEYLOGFILE=place)
+        assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://" + "\u00fc" * 300,
+        "https://" + "a" * 64 + ".org",
+        "http://" + "a." * 200 + "org",
+        "http://a..b",
+    ],
+)
+def test_an_endpoint_whose_host_can_be_none_is_named_with_its_variable(tmp_path: Path, endpoint: str) -> None:
+    code, found, said = search(tmp_path, HF_ENDPOINT=endpoint)
+    assert (code, found["error"]["code"]) == (2, "hub.bad_endpoint")
+    assert found["error"]["facts"]["variable"] == "HF_ENDPOINT"
+    assert "HF_ENDPOINT" in said
+
+
 def test_a_home_of_huggingface_hub_that_cannot_be_used_is_not_needed(odd: OddHub, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code, _, said = search(tmp_path, HF_ENDPOINT=odd.url, HF_HOME=str(tmp_path / "file" / "below"))
