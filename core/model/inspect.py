@@ -10,6 +10,7 @@ A GGUF file is told by its own header, of which the first bytes hold a part; on 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -146,6 +147,8 @@ def _inspect(head: bytes, tail: bytes, size_bytes: int, name: str, read: Read) -
         found, problems = _read_fields(kind, head, tail, size_bytes)
     else:
         problems.append(_NOT_A_MODEL.get(kind, "inspect.not_a_model"))
+    # Of the wrong type is unknown, before anything is called read.
+    found = {key: _READERS.get(key, foreign.text)(value) for key, value in found.items()}
     fields = {key: READ for key, value in found.items() if value is not None}
     if kind in {"rkllm", "rkllm-simulated"}:
         for key, value in fields_of_name(name).items():
@@ -196,6 +199,9 @@ def _inspect_gguf(read: Read, size_bytes: int) -> Inspection:
 _GGUF_FIELDS = (
     "dtype", "max_context", "architecture", "role", "parameters", "tokenizer", "chat_template", "part", "parts",
 )  # fmt: skip
+_READERS: dict[str, Callable[[object], JsonValue]] = {
+    "max_context": foreign.whole, "npu_cores": foreign.whole,
+}  # fmt: skip
 _NOT_A_MODEL = {
     "lfs-pointer": "inspect.lfs_pointer",
     "html": "inspect.html",
