@@ -139,8 +139,12 @@ def _cancel(context: Context, record: JobRecord) -> int:
     document: dict[str, JsonValue] = {"job": record.spec.id, "state": str(ended.state)}
     context.output.document(document)
     state = state_name(ended.state, context.output.language)
-    text = "{job} had ended before, nothing was cancelled: {state}" if had_ended else "{job}: {state}"
-    context.output.text(context.output.tr(text, job=record.spec.id, state=state))
+    tr, job = context.output.tr, record.spec.id
+    context.output.text(
+        tr("{job} had ended before, nothing was cancelled: {state}", job=job, state=state)
+        if had_ended
+        else tr("{job}: {state}", job=job, state=state)
+    )
     return 0
 
 
