@@ -1,4 +1,4 @@
-"""Files of a model that are not stored here: a name that does harm costs that file, never the model."""
+"""Files of a model that are not stored here: a name that does harm, or a size that cannot be, costs that file only."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ class LeftOut:
     Attributes:
         path: as its author calls it; hostile text.
         why: value of a fact of that name: what `core.base.names.refusal` says, or "reserved", "same_place",
-            "disk_refuses".
+            "disk_refuses"; "strange" where a hub tells of it what cannot be.
     """
 
     path: str

@@ -39,7 +39,7 @@ class DownloadPlan:
     """What a download will fetch.
 
     Attributes:
-        left_out: files that were chosen and are not stored here for their names; nobody needs them to use the model.
+        left_out: files that were chosen and are not stored here; nobody needs them to use the model.
     """
 
     repo: str
@@ -84,7 +84,8 @@ def plan_download(
         else:
             left_out.append(LeftOut(file.path, why))
     refuse_needed(left_out, kept, weights)
-    return DownloadPlan(detail.present_repo, detail.commit, tuple(kept.values()), tuple(left_out))
+    strange = [item for item in detail.left_out if _wanted(item.path, weights.superfluous, include, exclude)]
+    return DownloadPlan(detail.present_repo, detail.commit, tuple(kept.values()), (*left_out, *strange))
 
 
 def _why_left_out(file: RepoFile, kept: Mapping[str, RepoFile], folders: Collection[str]) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.left_out import LeftOut
 from core.hub.addresses import parse_id
 from core.model.files import WeightsKind
 
@@ -93,6 +94,7 @@ class ModelDetail:
     Attributes:
         repo: as it was asked for.
         base: id, on the same hub, of the model its files were made from; None where it does not say.
+        left_out: files of which it tells what cannot be, and which nobody needs to use the model.
     """
 
     repo: str
@@ -100,6 +102,7 @@ class ModelDetail:
     summary: ModelSummary
     files: tuple[RepoFile, ...]
     base: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def present_repo(self) -> str:

@@ -46,6 +46,8 @@ MAX_INDEX_BYTES = 16 << 20
 MAX_SHARDS = 1000
 
 _SAFETENSORS = ".safetensors"
+# What loaders read beside them: config.json, tokenizer.model, vocab.txt, merges.txt, modeling_*.py.
+_READ_BESIDE = (".jinja", ".json", ".model", ".py", ".tiktoken", ".txt")
 # Files beside a model that are not the model: adapters, the trainer's own, the weights in their author's layout.
 _TRAINERS = ("optimizer", "training_", "scheduler", "rng_state")
 _NOT_THE_MODEL = ("adapter_", "consolidated", *_TRAINERS)
@@ -268,6 +270,11 @@ def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
         or _choose_form(listed)
         or (WeightFiles("other", others) if others else WeightFiles("none"))
     )
+
+
+def is_read_beside(name: str) -> bool:
+    """Whether loaders may read it beside the weights: configuration, tokenizer, template, code."""
+    return name.lower().endswith(_READ_BESIDE)
 
 
 def is_ready_made(name: str) -> bool:

@@ -1,20 +1,22 @@
 """The Hub's JSON as records. Mirrors, proxies and log-in pages answer too: every type is checked first."""
 
+import contextlib
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from core.base import foreign
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.left_out import LeftOut
 from core.base.names import printable
 from core.hub.addresses import parse_id
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.model.facts import FLOATS, packing_of, stated_quantization
-from core.model.files import WeightsKind
+from core.model.files import WeightsKind, is_read_beside, weight_files
 from core.model.textconfig import stated_model_type
 
 _MAX_FILES = 20_000
@@ -153,10 +155,32 @@ def parse_detail(repo: str, value: object, told: Mapping[str, RepoFile] | None =
     siblings = _siblings(value)
     if len(siblings) > _MAX_FILES:
         raise RefusedError("hub.too_many_files", repo=repo, count=len(siblings))
-    files = tuple(_file(repo, _checked("siblings", sibling, dict), told or {}) for sibling in siblings)
+    entries = [_checked("siblings", sibling, dict) for sibling in siblings]
+    files, left_out = _files(repo, entries, told or {})
     if sum(file.size_bytes for file in files) > foreign.MAX_BYTES:
         raise RefusedError("hub.impossible_size", repo=repo, file=printable(files[0].path))
-    return ModelDetail(repo, commit, summary, files, base_of(repo, summary.tags))
+    return ModelDetail(repo, commit, summary, files, base_of(repo, summary.tags), left_out)
+
+
+def _files(
+    repo: str, entries: Iterable[Mapping[str, object]], elsewhere: Mapping[str, RepoFile]
+) -> tuple[tuple[RepoFile, ...], tuple[LeftOut, ...]]:
+    """The files; what is told of one may be impossible, which costs that file, unless the model needs it."""
+    files: list[RepoFile] = []
+    odd: dict[str, RKDeckError] = {}
+    for entry in entries:
+        path = _member(entry, "rfilename", str)
+        if not path:
+            raise _strange("a file without a name")
+        try:
+            files.append(_file(repo, path, entry, elsewhere))
+        except RKDeckError as error:
+            odd[path] = error
+    weights = weight_files([*(file.path for file in files), *odd])
+    for path, why in odd.items():
+        if not files or path in weights.files or is_read_beside(path):
+            raise why
+    return tuple(files), tuple(LeftOut(path, "strange") for path in odd)
 
 
 def base_of(repo: str, tags: tuple[str, ...]) -> str | None:
@@ -207,13 +231,16 @@ def parse_tree(repo: str, value: object) -> dict[str, RepoFile]:
     for told in value[:_MAX_FILES]:
         entry = _checked("tree", told, dict)
         if entry.get("type") == "file":
-            lfs = _member(entry, "lfs", dict)
+            lfs = entry.get("lfs")
             as_sibling = {
-                "rfilename": entry.get("path"), "size": entry.get("size"), "blobId": entry.get("oid"),
-                "lfs": None if lfs is None else {"sha256": lfs.get("oid")},
+                "size": entry.get("size"), "blobId": entry.get("oid"),
+                "lfs": {"sha256": lfs.get("oid")} if isinstance(lfs, dict) else lfs,
             }  # fmt: skip
-            file = _file(repo, as_sibling, {})
-            found[file.path] = file
+            path = _member(entry, "path", str)
+            if not path:
+                raise _strange("a file without a name")
+            with contextlib.suppress(RKDeckError):  # then nothing is told of it here
+                found[path] = _file(repo, path, as_sibling, {})
     return found
 
 
@@ -221,10 +248,8 @@ def _siblings(value: object) -> list[object]:
     return _member(_checked("model", value, dict), "siblings", list) or []
 
 
-def _file(repo: str, entry: Mapping[str, object], elsewhere: Mapping[str, RepoFile]) -> RepoFile:
-    path, told = _member(entry, "rfilename", str), entry.get("size")
-    if not path:
-        raise _strange("a file without a name")
+def _file(repo: str, path: str, entry: Mapping[str, object], elsewhere: Mapping[str, RepoFile]) -> RepoFile:
+    told = entry.get("size")
     blob_id, sha256 = _digest(entry, "blobId", _COMMIT), _lfs_digest(entry)
     if told is None and path in elsewhere:
         other = elsewhere[path]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import RKDeckError
 from core.base.paths import AppPaths
 from core.base.settings import Settings
 from core.demo.hub.server import DemoHub
 from core.fitness.target import FitTarget
+from core.hub.download import plan_download
 from core.hub.huggingface.answers import parse_detail, parse_summary
 from core.hub.records import SearchQuery
 from core.services import Services
@@ -46,6 +48,38 @@ def test_a_search_result_tells_the_form_of_the_weights(
 ) -> None:
     summary = parse_summary({"id": "a/b", **told})
     assert (summary.weights, summary.quantization) == (weights, quantization)
+
+
+SOUND = {"rfilename": "config.json", "size": 5}
+WEIGHTS = {"rfilename": "model.safetensors", "size": 9}
+ODD: dict[str, dict[str, object]] = {
+    "negative": {"size": -1}, "text": {"size": "12"}, "none": {}, "more than any disk": {"size": 1e30},
+    "no blob": {"size": 4, "blobId": "nonsense"}, "no digest": {"size": 4, "lfs": {}}, "no lfs": {"size": 4, "lfs": []},
+}  # fmt: skip
+
+
+def listed(*files: dict[str, object]) -> dict[str, object]:
+    return {"id": "a/b", "sha": "c" * 40, "siblings": list(files)}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["picture.png", "training_args.bin", "README.md", "onnx/model.onnx"])
+def test_what_cannot_be_of_a_file_nobody_needs_costs_that_file_only(odd: str, name: str) -> None:
+    found = parse_detail("a/b", listed(SOUND, WEIGHTS, {"rfilename": name, **ODD[odd]}))
+    assert [file.path for file in found.files] == ["config.json", "model.safetensors"]
+    plan = plan_download(found)
+    assert len(plan.files) == 2
+    assert [left.why for left in found.left_out] == ["strange"]
+    assert plan.left_out == found.left_out or name == "onnx/model.onnx"  # superfluous anyway
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.model", "vocab.txt"])
+def test_what_cannot_be_of_a_file_the_model_needs_is_told(odd: str, name: str) -> None:
+    sound = [file for file in (SOUND, WEIGHTS) if file["rfilename"] != name]
+    with pytest.raises(RKDeckError) as caught:
+        parse_detail("a/b", listed(*sound, {"rfilename": name, **ODD[odd]}))
+    assert caught.value.code in {"hub.strange_answer", "hub.impossible_size"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Names that do harm cost their file, names that are merely odd cost nothing; told in the job, kept in the library."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from core.base.errors import RKDeckError
 from core.base.left_out import LeftOut
+from core.base.names import printable
 from core.base.paths import AppPaths
 from core.demo.hub.faults import Fault
 from core.demo.hub.server import DemoHub
@@ -113,14 +115,14 @@ def test_weights_with_a_harmful_name_stop_the_model_and_the_advice_to_rename_hel
     library: Library, tmp_path: Path
 ) -> None:
     folder = small_repo(tmp_path / "odd")
-    (folder / "model.safetensors").rename(folder / "weights\x1b.safetensors")
+    index, odd = folder / "model.safetensors.index.json", "weights\x1b.safetensors"
+    (folder / "model.safetensors").rename(folder / odd)
+    index.write_text(json.dumps({"weight_map": {"model.weight": odd}}))
     with pytest.raises(RKDeckError) as caught:
         library.add_source_folder(folder)
-    assert (caught.value.code, caught.value.facts["path"]) == (
-        "names.unsafe_path",
-        "weights\\x1b.safetensors",
-    )
-    (folder / "weights\x1b.safetensors").rename(folder / "weights.safetensors")
+    assert (caught.value.code, caught.value.facts["path"]) == ("names.unsafe_path", printable(odd))
+    (folder / odd).rename(folder / "weights.safetensors")
+    index.write_text(json.dumps({"weight_map": {"model.weight": "weights.safetensors"}}))
     assert library.verify(library.add_source_folder(folder).id) == ()
 
 
