@@ -104,10 +104,10 @@ def note_text(note: Note) -> str:
     return words.note_text(note, language())
 
 
-def ago_text(t_unix_s: float) -> str:
-    """How long ago something was."""
-    day = format_day(t_unix_s)
-    if day == UNKNOWN:
+def ago_text(t_unix_s: float | None) -> str:
+    """How long ago something was; None is unknown."""
+    day = UNKNOWN if t_unix_s is None else format_day(t_unix_s)
+    if t_unix_s is None or day == UNKNOWN:
         return tr("unknown")
     seconds = max(0.0, time.time() - t_unix_s)
     if seconds < 60:

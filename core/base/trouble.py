@@ -4,6 +4,7 @@ An outermost frame asks here before it calls something a fault of RKDeck: a full
 Whoever tells it as the reason of an error of his own asks `reason_of`: a code, never the system's English.
 """
 
+import codecs
 import errno
 import os
 import re
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from json import JSONDecodeError
 from pathlib import Path
 
-from core.base.errors import JsonValue, RKDeckError
+from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.names import printable
 from core.base.notes import Note, note
 from core.base.opening import NotRegularError
@@ -81,10 +82,13 @@ def system_said(error: BaseException) -> RKDeckError | None:
 
     `base.disk_full` or `base.disk_full_somewhere`, `base.file_limit`, `base.too_many_files`,
     `base.out_of_memory`, `base.folder_gone`, `base.no_temporary_folder`, `base.place_unusable`,
-    `base.alphabet`.
+    `base.alphabet`, `base.not_text`.
     """
     if isinstance(error, MemoryError):
         return RKDeckError("base.out_of_memory")
+    if isinstance(error, UnicodeEncodeError) and codecs.lookup(error.encoding).name == "utf-8":
+        # Only half a character has no form there: bytes of a name that were no UTF-8 (PEP 383).
+        return UsageError("base.not_text", text=printable(error.object))
     if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
         return RKDeckError("base.alphabet", encoding=error.encoding, text=printable(error.object))
     if not isinstance(error, OSError):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+from core.base import foreign
 from core.base.database import Database
 from core.base.digest import sha256_of
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
@@ -97,7 +98,7 @@ class Library:
         """
         _text(path)
         kept = tuple(files)
-        size_bytes = sum(file.size_bytes for file in kept)
+        size_bytes = sum(file.size_bytes or 0 for file in kept)
         status = _status(path) if kind != "source" else None
         if status is not None:
             provenance = {**(provenance or {}), _WRITTEN: _written(status)}
@@ -214,6 +215,8 @@ class Library:
         item = self.get(item_id)
         try:
             item.path.stat()
+        except UnicodeEncodeError:
+            raise  # the shell's alphabet has no letters for it: that is told as it is everywhere
         except (OSError, ValueError) as gone:  # ValueError: a name with a NUL
             # Without rows of files nothing below would look at it.
             name = printable(item.path.name)
@@ -236,10 +239,13 @@ class Library:
             repo=row["repo"],
             revision=row["revision"],
             path=Path(row["path"]),
-            size_bytes=row["size_bytes"],
-            created_unix_s=row["created_unix_s"],
+            size_bytes=foreign.size_bytes(row["size_bytes"]),
+            created_unix_s=foreign.unix_s(row["created_unix_s"]),
             provenance=members(row["provenance"]),
-            files=tuple(LibraryFile(file["name"], file["size_bytes"], file["sha256"]) for file in files),
+            files=tuple(
+                LibraryFile(file["name"], foreign.size_bytes(file["size_bytes"]), file["sha256"])
+                for file in files
+            ),
         )
 
 

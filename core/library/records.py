@@ -13,10 +13,10 @@ FORMERLY = "formerly"
 
 @dataclass(frozen=True, slots=True)
 class LibraryFile:
-    """One file of an item; `name` is relative to the item's folder, `sha256` None while unknown."""
+    """One file of an item; `name` is relative to the item's folder. None is unknown."""
 
     name: str
-    size_bytes: int
+    size_bytes: int | None
     sha256: str | None
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -30,6 +30,7 @@ class LibraryItem:
 
     Attributes:
         path: a folder (kind "source") or a file (kind "rkllm").
+        size_bytes, created_unix_s: None where the database tells what cannot be.
         provenance: where it came from and how it was made.
     """
 
@@ -39,8 +40,8 @@ class LibraryItem:
     repo: str | None
     revision: str | None
     path: Path
-    size_bytes: int
-    created_unix_s: float
+    size_bytes: int | None
+    created_unix_s: float | None
     provenance: dict[str, JsonValue]
     files: tuple[LibraryFile, ...]
 

@@ -41,8 +41,8 @@ SORT_KEYS: tuple[Callable[[LibraryItem], Any], ...] = (
     lambda item: item.kind,
     lambda item: _inspected(item, "dtype") or "",
     lambda item: _inspected(item, "platform") or "",
-    lambda item: item.size_bytes,
-    lambda item: item.created_unix_s,
+    lambda item: item.size_bytes or 0,
+    lambda item: item.created_unix_s or 0,
 )
 
 

@@ -25,7 +25,7 @@ from core.base.trouble import is_full, system_said
         (PermissionError(errno.EACCES, "Permission denied", "/x"), "base.place_unusable"),
         (OSError(errno.EROFS, "Read-only file system", b"/x"), "base.place_unusable"),
         (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/x']"), "base.no_temporary_folder"),
-        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"), "base.alphabet"),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"), "base.not_text"),
     ],
 )  # fmt: skip
 def test_what_the_system_says(error: BaseException, code: str) -> None:

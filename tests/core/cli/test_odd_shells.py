@@ -201,7 +201,7 @@ SHELLS: dict[str, Shell] = {
     ),
     "the database is a folder": Shell(
         prepare=_spoiled(folder_for_database),
-        says="base.database_unwritable",
+        says="base.database_place",
         surely=("board", "library"),
         spoils=True,
     ),

@@ -67,8 +67,21 @@ def test_what_was_registered_is_told_again_also_after_a_restart(
         again.close()
     document = item.to_json()
     assert document["provenance"] == {"endpoint": "http://x", "nested": {"numbers": [1, 2.5, None]}}
-    assert document["size_bytes"] == sum(file.size_bytes for file in item.files)
+    assert document["size_bytes"] == sum(file.size_bytes or 0 for file in item.files)
     assert document["path"] == str(folder)
+
+
+@pytest.mark.parametrize("size", [-(1 << 63), -1, (1 << 63) - 1])
+def test_numbers_that_cannot_be_are_unknown(
+    library: Library, database: Database, tmp_path: Path, size: int
+) -> None:
+    item = register_folder(library, small_repo(tmp_path / "tiny"))
+    with database.transaction() as connection:
+        connection.execute("UPDATE library_items SET size_bytes = ?, created_unix_s = ?", (size, 1e300))
+        connection.execute("UPDATE library_files SET size_bytes = ?", (size,))
+    (found,) = library.list()
+    assert (found.id, found.size_bytes, found.created_unix_s) == (item.id, None, None)
+    assert {file.size_bytes for file in found.files} == {None}
 
 
 def test_registering_a_path_again_replaces_its_entry_and_keeps_its_id(
@@ -79,7 +92,7 @@ def test_registering_a_path_again_replaces_its_entry_and_keeps_its_id(
     (folder / "config.json").write_text("{}")
     second = register_folder(library, folder)
     assert second.id == first.id
-    assert second.size_bytes < first.size_bytes
+    assert (second.size_bytes or 0) < (first.size_bytes or 0)
     assert [item.id for item in library.list()] == [first.id]
 
 

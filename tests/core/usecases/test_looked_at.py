@@ -83,7 +83,7 @@ def test_another_file_of_the_same_size_is_not_the_librarys(services: Services, t
     path = write_tiny_model(tmp_path / "tiny.rkllm")
     item = add_path(services, path)
     assert use.inspect_for_drop(services, path).sha256 == item.files[0].sha256
-    later = item.created_unix_s + 60
+    later = (item.created_unix_s or 0) + 60
     os.utime(path, (later, later))  # as whoever wrote another one there left it
     assert use.inspect_for_drop(services, path).sha256 is None
 
