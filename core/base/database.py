@@ -20,12 +20,14 @@ from core.base.trouble import NO_ROOM, is_full, reason_of
 
 SqlValue = None | int | float | str | bytes
 _BUSY_TIMEOUT_S = 30.0
+_MAX_ROW_BYTES = 16 << 20
 # Longer than between the last look at `_closed` and the release of the lock; who needs longer closes it himself.
 _CLOSE_TIMEOUT_S = 1.0
 _HINDRANCES = {
     sqlite3.SQLITE_FULL: "base.database_full",
     sqlite3.SQLITE_CORRUPT: "base.database_broken",
     sqlite3.SQLITE_NOTADB: "base.database_broken",
+    sqlite3.SQLITE_TOOBIG: "base.database_broken",  # beyond `_MAX_ROW_BYTES`
     sqlite3.SQLITE_BUSY: "base.database_busy",
     sqlite3.SQLITE_LOCKED: "base.database_busy",
     sqlite3.SQLITE_PROTOCOL: "base.database_busy",
@@ -185,6 +187,8 @@ class Database:
             self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         connection.row_factory = sqlite3.Row
+        # No row of ours comes near; a column that computes itself, or a text somebody put there, would take all memory.
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_ROW_BYTES)
         held = _Held(connection)
         with self._lock:
             if self._closed:

@@ -1,5 +1,6 @@
 """Where everything lives: one home folder, passed in, never global."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +106,9 @@ class AppPaths:
         try:
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            probe = self.home / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink(missing_ok=True)
+            # A name of its own: whatever lies there under any other is somebody's.
+            with tempfile.NamedTemporaryFile(dir=self.home, prefix=".writable-"):
+                pass
         except OSError as error:
             raise RKDeckError("base.home_unusable", folder=str(self.home), reason=reason_of(error)) from error
 

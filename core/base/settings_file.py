@@ -7,13 +7,15 @@ from pathlib import Path
 from core.base import atomic
 from core.base.errors import RKDeckError
 from core.base.names import printable
-from core.base.notes import because
+from core.base.notes import NotedError, because
 from core.base.opening import read_regular
 from core.base.settings import Settings
 from core.base.trouble import reason_of
 from core.base.units import MAX_WHOLE
 
 _MAX_BYTES = 1 << 20
+# tomllib takes time and memory by the square of the parts of a dotted key.
+_MAX_DOTS = 1000
 
 
 def load_settings(path: Path) -> Settings:
@@ -56,7 +58,10 @@ def save_settings(path: Path, settings: Settings) -> None:
 def _read(path: Path) -> dict[str, object]:
     """The user's file as it is, nothing where there is none."""
     try:
-        return tomllib.loads(read_regular(path, _MAX_BYTES).decode("utf-8"))
+        text = read_regular(path, _MAX_BYTES).decode("utf-8")
+        if text.count(".") > _MAX_DOTS:
+            raise NotedError("too_many_values")
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
     # ValueError: also of a number of 5000 digits; RecursionError: of brackets without end.

@@ -93,6 +93,8 @@ def system_said(error: BaseException) -> RKDeckError | None:
         return RKDeckError("base.alphabet", encoding=error.encoding, text=printable(error.object))
     if not isinstance(error, OSError):
         return None
+    if isinstance(error, NotRegularError):
+        return RKDeckError("base.place_unusable", file=_named(error), reason=reason_of(error))
     number, file = error.errno, _named(error)
     if number in NO_ROOM:
         # A `write` names no file.

@@ -97,6 +97,16 @@ def host_of(address: str) -> str:
     return printable(without_credentials(urlsplit(address).netloc))
 
 
+def is_host(name: str) -> bool:
+    """Whether a name can be asked for: labels of 1 to 63 bytes, 253 in all (RFC 1035, 2.3.4), as IDNA writes them."""
+    if len(name) > _MAX_HOST_BYTES:  # before the codec, whose time grows with the square of the length
+        return False
+    try:
+        return 0 < len(name.encode("idna")) <= _MAX_HOST_BYTES
+    except UnicodeError:
+        return False
+
+
 def check_endpoint(endpoint: str, variable: str | None = None) -> None:
     """Refuse what can be no address of a hub; one with a name and a password would be shown and logged everywhere.
 
@@ -109,9 +119,8 @@ def check_endpoint(endpoint: str, variable: str | None = None) -> None:
     """
     try:
         parts = urlsplit(endpoint)
-        host = (parts.hostname or "").encode("idna")  # as it is asked for: labels have 63 bytes at most
-        fits = parts.scheme in {"http", "https"} and 0 < len(host) <= _MAX_HOST_BYTES and parts.port != 0
-    except ValueError:  # UnicodeError is one
+        fits = parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
         fits = False
     if not fits or "@" in endpoint or _NEVER.search(endpoint):
         shown = printable(without_credentials(endpoint))

@@ -11,7 +11,7 @@ from core.base.names import refusal, safe_component
 from core.hub.addresses import parse_id
 from core.hub.protocol import TIMEOUT_S
 from core.hub.records import ModelDetail, RepoFile
-from core.model.files import WeightFiles, weight_files
+from core.model.files import WeightFiles, is_read_beside, weight_files
 
 # What the download itself writes beside each file.
 _OURS = (".partial", ".partial.json")
@@ -120,6 +120,11 @@ def refuse_needed(left_out: Sequence[LeftOut], kept: Collection[str], weights: W
         raise lost[0].refusal()
     if left_out and not kept:
         raise left_out[0].refusal()
+
+
+def is_needed(path: str, weights: WeightFiles) -> bool:
+    """Whether a model is not whole without one of its files."""
+    return path in weights.files or path == weights.index or is_read_beside(path)
 
 
 def _wanted(path: str, superfluous: frozenset[str], include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -15,22 +15,23 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.base import atomic
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.left_out import LeftOut, tellings
 from core.base.locks import FileLock
 from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
-from core.base.opening import open_regular, regular_only
+from core.base.opening import regular_only
 from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
 from core.base.trouble import reason_of
 from core.hub.addresses import parse_id
+from core.hub.digests import Digests
+from core.hub.download import is_needed
 from core.hub.hubs import open_hub
 from core.hub.on_disk import clear_trial, fit_to_disk
 from core.hub.order import DownloadOrder
@@ -39,10 +40,8 @@ from core.hub.tally import Tally
 from core.hub.waiting import MAX_WAIT_S, asked_wait_s, count_down
 from core.jobs.leaves import read_leaves, write_leaves
 from core.jobs.worker import WorkerContext
+from core.model.files import weight_files
 from core.words import tell
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 _CHUNK_BYTES = 1 << 20
 _RESERVE_BYTES = 256 << 20
@@ -61,6 +60,8 @@ _LASTING = frozenset(
     {"hub.unreachable", "hub.elsewhere_unreachable", "hub.server_error", "hub.rate_limited"}
     | {"hub.broken_off", "hub.too_slow", "hub.login_page", "hub.other_size", "hub.packed"}
 )
+# What a hub says of one file and does not keep.
+_NOT_AS_TOLD = frozenset({"hub.other_size", "hub.digest_differs", "hub.file_not_found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Download:
         self._hub = open_hub(hub, order.endpoint, token, order.patience.stall_timeout_s)
         self._tally = Tally(self._report)
         self._total_bytes = order.plan.size_bytes
+        self._weights = weight_files(file.path for file in order.plan.files)
         self._telling = threading.Lock()
         self._told_until_s = 0.0
 
@@ -120,7 +122,7 @@ class Download:
                 fetched = verified | self._fetch_small([file for file in missing if _is_small(file)])
                 for file in missing:
                     if not _is_small(file):
-                        fetched[file.path] = self._fetch(file)
+                        fetched |= self._fetch_or_leave(file)
                 return tuple(fetched[file.path] for file in self._plan.files)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
@@ -199,7 +201,7 @@ class Download:
             As `_fetch`, for the first that fails; the others of its time may have arrived.
         """
         pool = TaskPool(_SMALL_AT_ONCE)
-        futures = [pool.submit(self._fetch, file) for file in files]
+        futures = [pool.submit(self._fetch_or_leave, file) for file in files]
         try:
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
@@ -208,7 +210,7 @@ class Download:
             wait([future for future in futures if future.running()], timeout=_GRACE_S)
         for folder in {folder for file in files for folder in self._folders_of(file)}:
             atomic.fsync_folder(folder)
-        return {file.path: future.result() for file, future in zip(files, futures, strict=True)}
+        return {path: found for future in futures for path, found in future.result().items()}
 
     def _folders_of(self, file: RepoFile) -> Iterator[Path]:
         """The folders that hold a file, from its own up to the download's."""
@@ -217,6 +219,29 @@ class Download:
             yield folder
             folder = folder.parent
         yield folder
+
+    def _fetch_or_leave(self, file: RepoFile) -> dict[str, FetchedFile]:
+        """The file by its path; nothing where it is not as it was told, and nobody needs it: it is left out then.
+
+        Raises:
+            As `_fetch`, for a file the model needs, or the last one of all.
+        """
+        try:
+            return {file.path: self._fetch(file)}
+        except RKDeckError as error:
+            if error.code not in _NOT_AS_TOLD or is_needed(file.path, self._weights):
+                raise
+            left = LeftOut(file.path, "strange")
+            with self._telling:
+                rest = tuple(other for other in self._plan.files if other.path != file.path)
+                if not rest:
+                    raise
+                self._plan = replace(self._plan, files=rest, left_out=(*self._plan.left_out, left))
+                self._total_bytes = self._plan.size_bytes
+            _forget(_partial(self._target(file)))
+            for telling in tellings([left]):
+                tell(self._context.log, telling, "warning")
+            return {}
 
     def _fetch(self, file: RepoFile) -> FetchedFile:
         try:
@@ -245,7 +270,7 @@ class Download:
     def _present_and_right(self, file: RepoFile, target: Path) -> FetchedFile | None:
         if target.stat().st_size != file.size_bytes:
             return None
-        digests = _Digests(file)
+        digests = Digests(file)
         self._read_existing(file, target, digests)
         right = digests.problem() is None
         self._tally.end(file.path, file.size_bytes if right else 0)
@@ -253,7 +278,7 @@ class Download:
             return None
         return FetchedFile(file.path, file.size_bytes, digests.sha256)
 
-    def _fetch_partial(self, file: RepoFile, partial: Path) -> "_Digests":
+    def _fetch_partial(self, file: RepoFile, partial: Path) -> Digests:
         digests = self._begin(file, partial)
         tries, pause_s, started_again = 0, self._patience.first_pause_s, False
         while digests.size_bytes < file.size_bytes:
@@ -308,7 +333,7 @@ class Download:
         tell(self._context.log, again, "warning")
         return True
 
-    def _begin(self, file: RepoFile, partial: Path) -> "_Digests":
+    def _begin(self, file: RepoFile, partial: Path) -> Digests:
         """Take up what is there of the same content, else start at nothing."""
         identity: dict[str, JsonValue] = {
             "repo": self._plan.repo,
@@ -326,12 +351,12 @@ class Download:
             atomic.write_unflushed(_sidecar(partial), json.dumps(identity))
         else:
             atomic.write_json(_sidecar(partial), identity)
-        digests = _Digests(file)
+        digests = Digests(file)
         if partial.exists():
             self._read_existing(file, partial, digests)
         return digests
 
-    def _fetch_rest(self, file: RepoFile, partial: Path, digests: "_Digests") -> None:
+    def _fetch_rest(self, file: RepoFile, partial: Path, digests: Digests) -> None:
         """Append what is missing; ends early only by an error."""
         start = digests.size_bytes
         where = (self._plan.repo, self._plan.commit, file.path)
@@ -348,7 +373,7 @@ class Download:
                     digests.restart()
         raise RKDeckError("hub.broken_off", file=printable(file.path), at_bytes=digests.size_bytes)
 
-    def _append(self, file: RepoFile, partial: Path, digests: "_Digests", pieces: Iterator[bytes]) -> bool:
+    def _append(self, file: RepoFile, partial: Path, digests: Digests, pieces: Iterator[bytes]) -> bool:
         """Write what arrives; returns whether the file is whole."""
         with open(partial, "ab", opener=regular_only) as target:
             # What was written and not yet counted (a kill between the two) is cut off.
@@ -379,53 +404,8 @@ class Download:
         facts: dict[str, JsonValue] = {"seconds": left_s}
         self._tally.between(lambda: self._context.progress("wait_hub", 0, None, unit="steps", facts=facts))
 
-    def _read_existing(self, file: RepoFile, path: Path, digests: "_Digests") -> None:
+    def _read_existing(self, file: RepoFile, path: Path, digests: Digests) -> None:
         digests.read(path, lambda done: self._tally.report("check", file.path, done))
-
-
-class _Digests:
-    """SHA-256, and the git blob id where the Hub gives only that, over the bytes so far."""
-
-    def __init__(self, file: RepoFile) -> None:
-        self._file = file
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget all bytes."""
-        self.size_bytes = 0
-        self._sha256: _Hash = hashlib.sha256()
-        self._blob: _Hash = hashlib.sha1(f"blob {self._file.size_bytes}\0".encode(), usedforsecurity=False)
-
-    @property
-    def sha256(self) -> str:
-        """Hexadecimal."""
-        return self._sha256.hexdigest()
-
-    def update(self, data: bytes) -> None:
-        """Take more bytes."""
-        self.size_bytes += len(data)
-        self._sha256.update(data)
-        if self._file.sha256 is None:
-            self._blob.update(data)
-
-    def read(self, path: Path, report: Callable[[int], None]) -> None:
-        """Take a file's bytes, at most as many as the whole has."""
-        with open_regular(path) as source:
-            while data := source.read(min(_CHUNK_BYTES, self._file.size_bytes - self.size_bytes)):
-                self.update(data)
-                report(self.size_bytes)
-
-    def problem(self) -> tuple[str, str] | None:
-        """None when size and digest are the Hub's, else what was wanted and what was found."""
-        if self.size_bytes != self._file.size_bytes:
-            return f"{self._file.size_bytes} bytes", f"{self.size_bytes} bytes"
-        if self._file.sha256 is not None:
-            wanted, found = self._file.sha256, self.sha256
-        elif self._file.blob_id is not None:
-            wanted, found = self._file.blob_id, self._blob.hexdigest()
-        else:
-            return None
-        return None if wanted == found else (wanted, found)
 
 
 def _is_small(file: RepoFile) -> bool:

@@ -1,5 +1,6 @@
 """Reading the name of a model as people paste it: a page of the Hub, a command, a line of Python, a link."""
 
+import itertools
 import os
 import re
 import shlex
@@ -27,11 +28,33 @@ _MODEL_FILES = (".rkllm", ".gguf", ".onnx", ".rknn")
 # What a page of the Hub shows under "Use this model".
 _PROGRAMS = frozenset(
     {"git", "hf", "huggingface-cli", "ollama", "llama", "llama-cli", "llama-server", "llama-run", "vllm", "sglang"}
-    | {"docker", "lms", "lemonade", "wget", "curl"}
+    | {"docker", "podman", "lms", "lemonade", "python", "python3", "wget", "curl"}
 )  # fmt: skip
+_RUNNERS = frozenset({"docker", "podman", "python", "python3"})
+_BETWEEN = frozenset({"&&", "||", ";", "|"})
+_BEFORE = frozenset({"sudo", "uvx", "time", "env", "!", "$", "%", ">>>"})
+_PROMPT = re.compile(r"\(?\w[\w.-]*@[\w.-]+(?::\S*)?[$#>]|[$#>]", re.ASCII)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*", re.ASCII)
-_NAMES_MODEL = frozenset({"-hf", "-hfr", "--hf-repo", "-m", "--model", "--model-path", "--repo-id", "--repo"})
+_NAMES_MODEL = frozenset(
+    {"-hf", "-hfr", "--hf-repo", "-m", "--model", "--model-path", "--model-id", "--repo-id", "--repo"}
+)
 _NAMES_REVISION = frozenset({"--revision", "-b", "--branch"})
+# Options whose values may look like an id.
+_FOLDERS = frozenset(
+    {
+        "-O",
+        "-o",
+        "-P",
+        "--output",
+        "--local-dir",
+        "--cache-dir",
+        "--include",
+        "--exclude",
+        "-v",
+        "--volume",
+        "--to",
+    }
+)
 # Options that no value follows.
 _FLAGS = frozenset(
     {"-q", "--quiet", "--force-download", "--resume-download", "--dry-run", "--single-branch", "-L", "-O"}
@@ -80,11 +103,9 @@ def _named_in(text: str) -> Iterator[str]:
             words = shlex.split(line.strip().removeprefix("$ "), comments=True)
         except ValueError:  # an open quote: no command
             continue
-        while words and _ASSIGNMENT.fullmatch(words[0]):
-            words.pop(0)
-        if words and words[0] in _PROGRAMS:
+        for command in _commands(words):
             commands = True
-            yield from _named_by(words[1:])
+            yield from _named_by(*command)
     if not commands and _PYTHON.search(text) and not _PYTHON_REVISION.search(text):
         for double, single in _QUOTED.findall(text):
             found = _as_id(double or single)
@@ -92,13 +113,27 @@ def _named_in(text: str) -> Iterator[str]:
                 yield found
 
 
-def _named_by(words: list[str]) -> Iterator[str]:
-    """The model that a command's words name, with the file where it is one model file."""
-    model, files, option = None, [], ""
+def _commands(words: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """The programs of a line that take models, each with its words; what stands before them is skipped."""
+    for is_between, part in itertools.groupby(words, lambda word: word in _BETWEEN):
+        rest = list(part)
+        while rest and (_ASSIGNMENT.fullmatch(rest[0]) or rest[0] in _BEFORE or _PROMPT.fullmatch(rest[0])):
+            rest.pop(0)
+        program = rest[0].removeprefix("!") if rest else ""
+        if not is_between and program in _PROGRAMS:
+            yield program, rest[1:]
+
+
+def _named_by(program: str, words: list[str]) -> Iterator[str]:
+    """The model that a command names, with the file where it is one model file; that of an option counts first."""
+    model, files, option, named, behind = None, [], "", None, None
+    flags = _FLAGS - {"-O"} if program == "wget" else _FLAGS
+    # What `docker run` and Python are given first is an image, or a program.
+    by_options = program in _RUNNERS and words[:1] != ["model"]
     for word in words:
         name, equals, value = word.partition("=")
         if word.startswith("-"):
-            option = "" if equals or word in _FLAGS else word
+            option = "" if equals or word in flags else word
             if not equals:
                 continue
         else:
@@ -107,10 +142,15 @@ def _named_by(words: list[str]) -> Iterator[str]:
             return
         if name == "--repo-type" and value != "model":
             raise _other_page(" ".join(words), "page_dataset" if value == "dataset" else "page_space")
-        if name == "" and model is not None:
+        if name == "" and (model is not None or named is not None):
             files.append(value)
-        elif name == "" or (name in _NAMES_MODEL and model is None):
-            model = _as_id(value) or model
+        elif name in _NAMES_MODEL:
+            named = named or _as_id(value)
+        elif name == "" and not by_options:
+            model = _as_id(value)
+        elif name not in _FOLDERS:  # of an option we do not know: its value, or a flag and then the model
+            behind = behind or _as_id(value)
+    model = named or model or (None if by_options else behind)
     if model is not None:
         one_file = len(files) == 1 and files[0].endswith(_MODEL_FILES)
         yield f"{model}/{files[0]}" if one_file else model

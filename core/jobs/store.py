@@ -13,11 +13,13 @@ docs/job-folder.md draws it whole.
 """
 
 import contextlib
+import io
 import json
 import math
 import secrets
 import shutil
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +46,8 @@ _MAX_LINE_BYTES = 32 << 20
 _TAIL_BYTES = 4 << 10
 # The supervisor lets a worker write tens of MiB (`core.jobs.inbox`); a job that runs again adds to what is there.
 _MAX_HISTORY_BYTES = 128 << 20
+_MAX_EVENTS = 200_000  # the newest are kept
+_SHORTEST_EVENT = len(b'{"event":"log"}')
 # How the writer writes a progress line; hours of work leave tens of thousands of them.
 _PROGRESS = b'"event": "progress"'
 # Between the intent and the lock of who starts it lie two system calls; the rest is for a slow disk.
@@ -114,8 +118,10 @@ class JobFolder:
         except FileNotFoundError:
             return [], offset
         end = data.rfind(b"\n") + 1
-        found = [event for line in lines(data[:end]) if (event := _event(line)) is not None]
-        return found, offset + end
+        events = (
+            _event(line) for line in io.BytesIO(data[:end])
+        )  # one by one: millions of lines may be blank
+        return list(deque((event for event in events if event is not None), _MAX_EVENTS)), offset + end
 
     @property
     def has_ended(self) -> bool:
@@ -134,7 +140,7 @@ class JobFolder:
 
     def milestones(self) -> list[JobEvent]:
         """All events but the progress lines that a later one has overtaken; cheap for long histories."""
-        kept: list[bytes] = []
+        kept: deque[bytes] = deque(maxlen=_MAX_EVENTS)
         try:
             with open_regular(self.events_file, max_bytes=_MAX_HISTORY_BYTES) as file:
                 for line in file:
@@ -142,7 +148,7 @@ class JobFolder:
                         break
                     if kept and _PROGRESS in line and _PROGRESS in kept[-1]:
                         kept[-1] = line
-                    else:
+                    elif len(line) >= _SHORTEST_EVENT:
                         kept.append(line)
         except FileNotFoundError:
             return []

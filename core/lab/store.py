@@ -77,8 +77,8 @@ class AnalysisStore:
             OSError,
             RKDeckError,
         ) as error:
-            reason = str(error) or "wrong type"
-            raise RKDeckError("lab.bad_result", file=str(path), reason=reason[:200]) from error
+            reason = error.facts.get("reason") if isinstance(error, RKDeckError) else reason_of(error)
+            raise RKDeckError("lab.bad_result", file=str(path), reason=reason) from error
 
 
 def item_key(item_id: str, revision: str | None) -> str:

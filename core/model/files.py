@@ -181,7 +181,8 @@ def has_tokenizer(names: Iterable[str]) -> bool:
 
     Generous, as models bring their own: a conversion refused in error is worse than one that fails.
     """
-    return any(_TOKENIZER.fullmatch(name) for name in names)
+    # Beside config.json: loaders look nowhere else.
+    return any(_TOKENIZER.fullmatch(name) for name in names if "/" not in name)
 
 
 def shapeless(found: WeightFiles, model: str, *, has_config: bool) -> RefusedError | None:

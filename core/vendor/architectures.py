@@ -45,7 +45,7 @@ def find_architecture(class_name: str) -> Architecture | None:
 
 def find_by_model_type(model_type: str) -> Architecture | None:
     """Return what is known of config.json's `model_type`, or None; to be asked where no class is named."""
-    return _by_name("model_types").get(model_type.lower())
+    return _by_name("model_types").get(model_type)
 
 
 def newest_toolkit() -> str:

@@ -14,9 +14,10 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.left_out import LeftOut
 from core.base.names import printable
 from core.hub.addresses import parse_id
+from core.hub.download import is_needed
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.model.facts import FLOATS, packing_of, stated_quantization
-from core.model.files import WeightsKind, is_read_beside, weight_files
+from core.model.files import WeightsKind, weight_files
 from core.model.textconfig import stated_model_type
 
 _MAX_FILES = 20_000
@@ -42,7 +43,17 @@ def parse_summaries(value: object, limit: int) -> list[ModelSummary]:
     """
     if not isinstance(value, list):
         raise _strange("no list of models")
-    return [parse_summary(entry) for entry in value[:limit]]
+    found: list[ModelSummary] = []
+    failure: RKDeckError | None = None
+    for entry in value[:limit]:
+        try:
+            found.append(parse_summary(entry))
+        except RKDeckError as error:  # costs this entry; where none is sound, it is no list of models
+            _log.info("an entry of a search: %s", error)
+            failure = error
+    if failure is not None and not found:
+        raise failure
+    return found
 
 
 def next_cursor(link: str | None, url: str) -> str | None:
@@ -81,9 +92,11 @@ def parse_summary(value: object) -> ModelSummary:
     if not repo:
         raise _strange("a model without an id")
     told = (_member(value, "tags", list) or [])[:_MAX_TAGS]
-    tags = tuple(printable(_checked("tags", tag, str), 100) for tag in told)
+    tags = tuple(printable(tag, 100) for tag in told if isinstance(tag, str))
     licences = [tag.removeprefix("license:") for tag in tags if tag.startswith("license:")]
-    safetensors = _member(value, "safetensors", dict)
+    # What only adorns a model may be unknown; another type would be no fault of its files.
+    safetensors = value.get("safetensors")
+    safetensors = safetensors if isinstance(safetensors, dict) else None
     # A repository's own config.json may be anything: it is no fault of the Hub's.
     config = value.get("config")
     config = config if isinstance(config, dict) else {}
@@ -93,7 +106,7 @@ def parse_summary(value: object) -> ModelSummary:
         likes=_count(value, "likes"),
         parameters=_count(safetensors, "total") if safetensors else None,
         license=licences[0] if licences else None,
-        updated=_date(_member(value, "lastModified", str)),
+        updated=_date(value.get("lastModified")),
         gated=bool(value.get("gated")),
         tags=tags,
         commit=_digest(value, "sha", _COMMIT),
@@ -155,30 +168,33 @@ def parse_detail(repo: str, value: object, told: Mapping[str, RepoFile] | None =
     siblings = _siblings(value)
     if len(siblings) > _MAX_FILES:
         raise RefusedError("hub.too_many_files", repo=repo, count=len(siblings))
-    entries = [_checked("siblings", sibling, dict) for sibling in siblings]
-    files, left_out = _files(repo, entries, told or {})
+    files, left_out = _files(repo, siblings, told or {})
     if sum(file.size_bytes for file in files) > foreign.MAX_BYTES:
         raise RefusedError("hub.impossible_size", repo=repo, file=printable(files[0].path))
     return ModelDetail(repo, commit, summary, files, base_of(repo, summary.tags), left_out)
 
 
 def _files(
-    repo: str, entries: Iterable[Mapping[str, object]], elsewhere: Mapping[str, RepoFile]
+    repo: str, entries: Iterable[object], elsewhere: Mapping[str, RepoFile]
 ) -> tuple[tuple[RepoFile, ...], tuple[LeftOut, ...]]:
     """The files; what is told of one may be impossible, which costs that file, unless the model needs it."""
     files: list[RepoFile] = []
     odd: dict[str, RKDeckError] = {}
+    nameless: RKDeckError | None = None
     for entry in entries:
-        path = _member(entry, "rfilename", str)
-        if not path:
-            raise _strange("a file without a name")
+        path = entry.get("rfilename") if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or not isinstance(path, str) or not path:
+            nameless = _strange("a file without a name")
+            continue
         try:
             files.append(_file(repo, path, entry, elsewhere))
         except RKDeckError as error:
             odd[path] = error
+    if nameless is not None and not files:
+        raise nameless
     weights = weight_files([*(file.path for file in files), *odd])
     for path, why in odd.items():
-        if not files or path in weights.files or is_read_beside(path):
+        if not files or is_needed(path, weights):
             raise why
     return tuple(files), tuple(LeftOut(path, "strange") for path in odd)
 
@@ -279,11 +295,11 @@ def _digest(entry: Mapping[str, object], name: str, form: re.Pattern[str]) -> st
     return text
 
 
-def _date(text: str | None) -> str | None:
+def _date(told: object) -> str | None:
     try:
-        return None if text is None else datetime.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise _strange("an impossible date") from error
+        return datetime.fromisoformat(told).isoformat() if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _member(value: Mapping[str, object], name: str, kind: type[_Kind]) -> _Kind | None:
@@ -292,8 +308,8 @@ def _member(value: Mapping[str, object], name: str, kind: type[_Kind]) -> _Kind 
 
 
 def _count(value: Mapping[str, object], name: str) -> int | None:
-    """A number for people; one that cannot be is unknown, another type is no answer of a hub's."""
-    return foreign.whole(_member(value, name, int))
+    """A number for people; one that cannot be is unknown."""
+    return foreign.whole(value.get(name))
 
 
 def _checked(name: str, value: object, kind: type[_Kind]) -> _Kind:

@@ -26,6 +26,7 @@ from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
 # What a mirror without the tree says when it is asked for one.
+_NOT_THERE = frozenset({"hub.not_found", "hub.file_not_found"})
 _NO_TREE = frozenset({"hub.not_found", "hub.file_not_found", "hub.http_status", "hub.strange_answer"})
 _MOST_TREE_PAGES = 50  # a thousand files each
 _MOST_SIZES_ASKED = 200
@@ -109,10 +110,20 @@ class HubClient:
             for path in rest:
                 if time.monotonic() > until_s:
                     break
-                size_bytes = self._transport.size_of(self._url(repo, commit, path))
+                size_bytes = self._size_of(repo, commit, path)
                 if size_bytes is not None:
                     told[path] = RepoFile(path, size_bytes, None, None)
         return told
+
+    def _size_of(self, repo: str, commit: str, path: str) -> int | None:
+        """What a file's headers tell; None also of a file that is not there, which matters if the model needs it."""
+        try:
+            with self._asking(f"{repo}/{path}"):
+                return self._transport.size_of(self._url(repo, commit, path))
+        except RKDeckError as error:
+            if error.code not in _NOT_THERE:
+                raise
+            return None
 
     def _tree(self, repo: str, commit: str) -> dict[str, RepoFile]:
         path = f"/api/models/{own_id(self.name, repo).repo}/tree/{commit}"

@@ -13,7 +13,7 @@ from core.base.errors import UsageError
 from core.base.names import printable
 from core.base.opening import NotRegularError, kind_of, open_regular
 from core.base.trouble import reason_of
-from core.hub.addresses import without_credentials
+from core.hub.addresses import is_host, without_credentials
 
 # huggingface_hub reads them as whole numbers while it is imported (huggingface_hub/constants.py, 2.4.0).
 _SECONDS = ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
@@ -124,7 +124,10 @@ def _is_proxy(value: str) -> bool:
     try:
         parts = urlsplit(usual_proxy(value) if "://" in value else f"http://{value}")
         return (
-            parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0 and not _NEVER.search(value)
+            parts.scheme in _SCHEMES
+            and is_host(parts.hostname or "")
+            and parts.port != 0
+            and not _NEVER.search(value)
         )
     except ValueError:
         return False

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlencode, urljoin, urlsplit
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
 from core.base.foreign import read_json
 from core.base.names import printable
-from core.hub.addresses import host_of
+from core.hub.addresses import host_of, is_host
 
 if TYPE_CHECKING:
     import httpx2
@@ -169,8 +169,11 @@ class Transport:
         try:
             target = urljoin(url, location)
             before, after = urlsplit(url), urlsplit(target)
+            leads_somewhere = is_host(after.hostname or "")
         except ValueError as error:
             raise RKDeckError("hub.strange_answer", what="a redirect to nowhere") from error
+        if not leads_somewhere:
+            raise RKDeckError("hub.strange_answer", what="a redirect to nowhere")
         if after.scheme not in {"http", "https"} or (before.scheme == "https" and after.scheme != "https"):
             raise RKDeckError("hub.strange_answer", what=f"a redirect to {printable(target)}")
         return target
@@ -192,7 +195,8 @@ def _refuse(response: "httpx2.Response", asked_url: str, deadline: "Deadline") -
     hub_says = any(name in response.headers for name in _TELLING[:2])
     if response.status_code == _FORBIDDEN and not hub_says and is_page(response, deadline):
         raise RefusedError("hub.filtered", host=host_of(str(response.url)))
-    told = {name: response.headers[name] for name in _TELLING if name in response.headers}
+    # As bytes: a mirror's words have letters of any alphabet, and httpx2 takes ASCII only as text.
+    told = [(name.encode(), response.headers[name].encode()) for name in _TELLING if name in response.headers]
     hf_raise_for_status(httpx2.Response(response.status_code, headers=told, request=response.request))
     raise RKDeckError(
         "hub.http_status", what=printable(urlsplit(asked_url).path), status=response.status_code

@@ -247,3 +247,20 @@ def test_a_backup_that_finds_no_room_leaves_no_half_one(small_disk: Path) -> Non
     assert sorted(small_disk.glob("*.bak*")) == []
     (small_disk / "fill").unlink()
     assert count(path) == 2000
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ALTER TABLE toolkits ADD COLUMN odd TEXT AS (hex(zeroblob(200000000))) VIRTUAL",
+        "UPDATE toolkits SET facts = hex(zeroblob(20000000))",
+    ],
+)
+def test_a_row_that_would_fill_the_memory_is_not_read(tmp_path: Path, script: str) -> None:
+    path = tmp_path / "x.sqlite3"
+    filled(path, 1)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.executescript(script)
+    with pytest.raises(RKDeckError) as caught:
+        Database(path).query("SELECT * FROM toolkits")
+    assert caught.value.code == "base.database_broken"

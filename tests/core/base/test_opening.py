@@ -14,7 +14,9 @@ from core.base import atomic
 from core.base.digest import sha256_of
 from core.base.errors import RKDeckError
 from core.base.opening import NotRegularError, open_regular, read_regular, remove_any
+from core.base.paths import AppPaths
 from core.base.settings_file import load_settings
+from core.base.trouble import system_said
 from core.lab.perplexity.checkpoint import load_checkpoint
 from core.model.inspect import inspect_file
 
@@ -127,3 +129,33 @@ with atomic._aside(Path(sys.argv[1])) as (file, temporary):
     assert (tmp_path / name).exists()
     atomic.sweep(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".rkdeck-mine.txt", ".rkdeck-pipe.new"]
+
+
+def test_a_home_is_tried_out_beside_what_lies_in_it(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("keep")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".writable").symlink_to(kept)
+    AppPaths(home).ensure()
+    assert kept.read_text() == "keep"
+    (home / ".writable").unlink()
+    make_pipe(home / ".writable")
+    AppPaths(home).ensure()
+    assert [path.name for path in home.iterdir() if path.name.startswith(".")] == [".writable"]
+
+
+def test_what_is_no_file_is_no_fault_of_ours_wherever_it_is_met(tmp_path: Path) -> None:
+    make_pipe(tmp_path / "pipe")
+    with pytest.raises(NotRegularError) as caught:
+        read_regular(tmp_path / "pipe", 10)
+    told = system_said(caught.value)
+    assert told is not None
+    assert (told.code, told.facts["file"]) == ("base.place_unusable", str(tmp_path / "pipe"))
+
+
+def test_a_key_of_a_thousand_parts_is_no_setting(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(".".join("a" * 20_000) + " = 1")
+    with pytest.raises(RKDeckError) as caught:
+        load_settings(tmp_path / "settings.toml")
+    assert caught.value.code == "base.settings_unreadable"

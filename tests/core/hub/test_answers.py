@@ -11,7 +11,7 @@ from core.base.settings import Settings
 from core.demo.hub.server import DemoHub
 from core.fitness.target import FitTarget
 from core.hub.download import plan_download
-from core.hub.huggingface.answers import parse_detail, parse_summary
+from core.hub.huggingface.answers import parse_detail, parse_summaries, parse_summary
 from core.hub.records import SearchQuery
 from core.services import Services
 from core.usecases import fitting
@@ -60,6 +60,37 @@ ODD: dict[str, dict[str, object]] = {
 
 def listed(*files: dict[str, object]) -> dict[str, object]:
     return {"id": "a/b", "sha": "c" * 40, "siblings": list(files)}
+
+
+@pytest.mark.parametrize(
+    "entry", [None, "x", {"rfilename": ""}, {"rfilename": None}, {"size": 4}, {"rfilename": 5}]
+)
+def test_an_entry_without_a_name_is_no_file(entry: object) -> None:
+    found = parse_detail("a/b", {**listed(SOUND, WEIGHTS), "siblings": [SOUND, entry, WEIGHTS]})
+    assert [file.path for file in found.files] == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"lastModified": "yesterday"}, {"lastModified": 5}, {"downloads": 1.5}, {"likes": "7"}, {"tags": ["a", None]},
+        {"safetensors": []}, {"safetensors": 5}, {"safetensors": {"total": "many"}},
+    ],
+)  # fmt: skip
+def test_what_only_adorns_a_model_stops_nothing(odd: dict[str, object]) -> None:
+    assert len(parse_detail("a/b", {**listed(SOUND, WEIGHTS), **odd}).files) == 2
+
+
+@pytest.mark.parametrize(
+    "entry", [None, {}, {"id": 5}, {"id": "a/c", "sha": "short"}, {"id": "a/c", "tags": "text"}]
+)
+def test_an_odd_entry_of_a_search_costs_that_entry_only(entry: object) -> None:
+    assert [model.repo for model in parse_summaries([{"id": "a/b"}, entry, {"id": "c/d"}], 9)] == [
+        "a/b",
+        "c/d",
+    ]
+    with pytest.raises(RKDeckError, match=r"hub\.strange_answer"):
+        parse_summaries([entry], 9)
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -20,6 +20,7 @@ from core.jobs import process
 from core.jobs.manager import JobHandle, JobManager
 from core.jobs.model import JobState
 from core.library.library import Library
+from tests.support.models import write_random_model
 from tests.support.orders import start_download
 from tests.support.waiting import wait_until
 
@@ -202,3 +203,25 @@ def test_two_downloads_of_one_repository_do_not_harm_each_other(
     for handle in handles:
         handle.result(SLACK_S)
     assert (folder_of(jobs, handles[0]) / "big.rkllm").read_bytes() == (model / "big.rkllm").read_bytes()
+
+
+@pytest.mark.parametrize("size_bytes", [700, 3 * MIB], ids=["small", "large"])
+def test_a_file_nobody_needs_that_is_not_as_told_is_left_out_and_told(
+    jobs: JobManager, paths: AppPaths, tmp_path: Path, size_bytes: int
+) -> None:
+    folder = write_random_model(tmp_path / "tiny")
+    (folder / "picture.png").write_bytes(os.urandom(size_bytes))
+    with DemoHub({REPO: folder}) as hub:
+        for _ in range(9):
+            hub.faults.plan(Fault("corrupt", "picture.png"))
+        handle = start(hub, jobs, paths)
+        result = handle.result(SLACK_S)
+        assert result["left_out"] == [{"name": "picture.png", "why": "strange"}]
+        arrived = Path(str(result["path"]))
+        assert "picture.png" not in os.listdir(arrived)
+        assert not [name for name in os.listdir(arrived) if ".partial" in name]
+        assert (arrived / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+        hub.faults.plan(Fault("corrupt", "model.safetensors", times=9))
+        with pytest.raises(RKDeckError) as caught:
+            start(hub, jobs, AppPaths(tmp_path / "other"), "model.safetensors").result(SLACK_S)
+        assert caught.value.code == "hub.digest_differs"

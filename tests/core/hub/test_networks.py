@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.base.errors import RKDeckError
+from core.base.errors import RKDeckError, UsageError
 from core.hub.huggingface import session
 from core.hub.huggingface.client import HubClient, open_hub
 from core.hub.records import SearchQuery
@@ -190,3 +190,23 @@ def test_a_search_over_a_proxy_still_finds(odd: OddHub, environment: Callable[..
     found = HubClient("http://hub.example.org", None).search_page(SearchQuery("x"))
     assert [model.repo for model in found.models] == ["a/b"]
     assert odd.asked[0][0].startswith("http://hub.example.org/")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize("name", ["X-Error-Message", "X-Error-Code", "Retry-After", "RateLimit"])
+def test_a_header_in_any_alphabet_is_no_fault_of_ours(odd: OddHub, status: int, name: str) -> None:
+    written = "模型不存在".encode().decode("latin-1")  # as http.server writes the bytes
+    odd.answer = reply(status, b"{}", **{name.replace("-", "_"): written})
+    assert read(odd.url).code.startswith("hub.")
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "a" * 64, "ü" * 300, "a" * 70_000])
+def test_a_host_that_can_be_none_is_told_wherever_it_stands(
+    odd: OddHub, environment: Callable[..., None], host: str
+) -> None:
+    odd.answer = reply(302, b"", Location=f"http://{host.encode().decode('latin-1')}/")
+    assert read(odd.url).code == "hub.strange_answer"
+    environment(http_proxy=f"http://{host}:9")
+    with pytest.raises(UsageError) as caught:
+        open_hub(odd.url, None, 2.0).details("a/b")
+    assert caught.value.code == "hub.bad_proxy"

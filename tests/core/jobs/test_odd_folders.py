@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,13 +52,14 @@ def test_the_verbs_end_and_say_what_is_there(tmp_path: Path, file: str, found: s
     jobs.mkdir()
     put(jobs, file, MAKERS[found], running=True)
     name = next(jobs.iterdir()).name
-    for verb in (["jobs"], ["library"], ["jobs", "log", name]):
+    for verb in (["jobs"], ["library"], *(["jobs", act, name] for act in ("log", "cancel", "resume"))):
         done = subprocess.run(
             [sys.executable, "-m", "gui.main", *verb, "--json"], capture_output=True, text=True, timeout=50,
             check=False, env={**os.environ, "RKDECK_HOME": str(tmp_path)},
         )  # fmt: skip
         assert done.returncode in {0, 1, 2, 3}, done.stderr
         assert "Traceback" not in done.stderr
+        assert "fault in RKDeck" not in done.stderr
         assert json.loads(done.stdout.partition("\n")[0]) is not None
 
 
@@ -85,3 +87,15 @@ def test_a_log_that_is_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=50, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")
+
+
+def test_lines_without_end_and_without_a_word_are_passed_over(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path / put_interrupted(tmp_path, stored_spec("download")))
+    sound, told = folder.events_file.read_bytes(), len(folder.milestones())
+    folder.events_file.write_bytes(b"{}\n" * 200_000 + b"\n" * 200_000 + sound)
+    tracemalloc.start()
+    assert len(folder.milestones()) == told
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(folder.events()[0]) == told
+    assert peak_bytes < 8 << 20

@@ -253,7 +253,7 @@ def test_a_shard_that_links_to_nothing_is_no_model_to_add(services: Services, tm
         (["qwen.tiktoken"], True), (["rwkv_vocab_v20230424.txt"], True), (["tokenization_own.py"], True),
         (["spiece.model"], True), (["tekken.json"], True),
         (["tokenizer_config.json", "special_tokens_map.json", "model.safetensors", "config.json"], False),
-        (["old/tokenizer_config.json"], False), ([], False),
+        (["old/tokenizer_config.json"], False), (["original/tokenizer.model"], False), ([], False),
     ],
 )  # fmt: skip
 def test_a_tokenizer_is_known_by_its_files(names: list[str], there: bool) -> None:
