@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,7 @@ _TENSOR_SUFFIXES = {
     "SCB": "bitsandbytes",
     "W_q": "hqq",
 }
+_LINEAR = re.compile(r"_proj(?:\b|_)|\.(?:mlp|experts|wqkv|query_key_value|dense_h_to_4h|c_fc|w[123o])\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,9 +319,12 @@ def _packed(tensor: TensorInfo) -> str | None:
     found = _TENSOR_SUFFIXES.get(last)
     if found is not None:
         return found
-    if last != "weight" or len(tensor.shape) < 2 or tensor.dtype in FLOATS:
+    if tensor.dtype in FLOATS or tensor.dtype == "BOOL":
         return None
-    return packing_of(tensor.dtype)
+    # Nobody keeps a table or a mask below a linear layer: codes, indices or blocks of it are its weights, packed.
+    if (last == "weight" and len(tensor.shape) > 1) or _LINEAR.search(tensor.name):
+        return packing_of(tensor.dtype)
+    return None
 
 
 def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:

@@ -51,6 +51,8 @@ _READ_BESIDE = (".jinja", ".json", ".model", ".py", ".tiktoken", ".txt")
 # Files beside a model that are not the model: adapters, the trainer's own, the weights in their author's layout.
 _TRAINERS = ("optimizer", "training_", "scheduler", "rng_state")
 _NOT_THE_MODEL = ("adapter_", "consolidated", *_TRAINERS)
+# PEFT's (peft/utils/constants.py), and mlx-lm's with its checkpoints (mlx_lm/tuner/trainer.py).
+_ADAPTER = re.compile(r"adapter_model\..*|(?:[0-9]{1,18}_)?adapters\.(?:safetensors|npz)", re.ASCII)
 _NUMBER = re.compile(r"([0-9]{1,18})", re.ASCII)
 # The same weights once more: a shard beside the merged file, another precision, the author's layout.
 _DUPLICATE = re.compile(r"(?:model(?:\.[\w-]+)?(?:-\d+-of-\d+)?|consolidated[\w.-]*)\.safetensors")
@@ -232,7 +234,11 @@ def shard_by_tensor(data: bytes) -> dict[str, str]:
 def _choose(listed: list[str]) -> WeightFiles:
     here = [name for name in listed if "/" not in name]
     shards = tuple(
-        name for name in here if name.endswith(_SAFETENSORS) and not name.startswith(_NOT_THE_MODEL)
+        name
+        for name in here
+        if name.endswith(_SAFETENSORS)
+        and not name.startswith(_NOT_THE_MODEL)
+        and not _ADAPTER.fullmatch(name)
     )
     pickles = tuple(name for name in here if _PICKLE_SHARD.fullmatch(name))[:MAX_SHARDS]
     if SINGLE_NAME in here:
@@ -251,7 +257,7 @@ def _choose(listed: list[str]) -> WeightFiles:
 
 
 def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
-    adapters = tuple(name for name in here if name.startswith("adapter_model."))
+    adapters = tuple(name for name in here if _ADAPTER.fullmatch(name))
     if ADAPTER_NAME in here or adapters:
         return WeightFiles("adapter", adapters)
     found = _choose_form(here)
@@ -266,9 +272,11 @@ def _choose_other(listed: list[str], here: list[str]) -> WeightFiles:
     if layout:
         return WeightFiles("layout", layout)
     others = tuple(name for name in listed if form_of(name) and not _base(name).startswith(_TRAINERS))
+    below = tuple(name for name in listed if _ADAPTER.fullmatch(_base(name)))
     return (
         _choose_below(listed)
         or _choose_form(listed)
+        or (WeightFiles("adapter", below) if below else None)
         or (WeightFiles("other", others) if others else WeightFiles("none"))
     )
 
@@ -298,7 +306,9 @@ def _choose_below(listed: list[str]) -> WeightFiles | None:
     below = [
         name
         for name in listed
-        if "/" in name and name.endswith(_SAFETENSORS) and not _base(name).startswith(_TRAINERS)
+        if "/" in name
+        and name.endswith(_SAFETENSORS)
+        and not (_base(name).startswith(_TRAINERS) or _ADAPTER.fullmatch(_base(name)))
     ]
     if not below:
         return None
@@ -332,7 +342,8 @@ def _why(name: str, found: WeightFiles) -> Why | None:
 
 
 def _base_of(data: bytes) -> str | None:
-    """The base model an adapter_config.json names; None when it does not, or is no JSON: there is nothing to ask."""
+    """The base model an adapter_config.json names (mlx-lm's as `model`); None when it does not, or is no JSON."""
     value = read_json(data) if len(data) <= MAX_CONFIG_BYTES else None
-    base = value.get("base_model_name_or_path") if isinstance(value, dict) else None
+    told = value if isinstance(value, dict) else {}
+    base = told.get("base_model_name_or_path") or told.get("model")
     return printable(base, 120) if isinstance(base, str) and base else None

@@ -162,10 +162,27 @@ def test_a_matrix_not_stored_in_floats_is_quantized_whatever_the_configuration_s
     assert detect_quantization(config, [packed]) == method
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("self_attn.q_proj.indices", "I32"), ("self_attn.q_proj.codes", "I16"), ("self_attn.q_proj.Qidxs", "I64"),
+        ("mlp.up_proj.q_weight", "I32"), ("mlp.up_proj.trellis", "I16"), ("mlp.up_proj.weight._data", "I8"),
+        ("mlp.experts.down_proj_blocks", "U8"), ("attention.wqkv.weight_qdata", "I8"), ("mlp.c_fc.w_int", "I8"),
+    ],
+)  # fmt: skip
+def test_codes_below_a_linear_layer_are_its_weights_packed_whatever_they_are_called(
+    name: str, dtype: str
+) -> None:
+    packed = TensorInfo(f"model.layers.0.{name}", dtype, (64, 4), 256)
+    assert detect_quantization({}, [packed]) == f"packed in {dtype}"
+
+
 def test_numbers_that_are_no_matrix_of_weights_do_not_make_a_checkpoint_quantized() -> None:
     others = [
         TensorInfo("model.layers.0.self_attn.bias", "BOOL", (1, 1), 1),
         TensorInfo("model.embeddings.position_ids", "I64", (1, 8), 64),
+        TensorInfo("model.layers.0.self_attn.relative_position_index", "I64", (8, 8), 512),
+        TensorInfo("transformer.h.0.attn.masked_bias", "U8", (1, 1, 8, 8), 64),
         TensorInfo("model.norm.num_batches_tracked.weight", "I64", (), 8),
     ]
     assert detect_quantization({}, others) is None

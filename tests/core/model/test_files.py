@@ -58,6 +58,9 @@ from tests.support.models import write_random_model
         ),
         (["pytorch_model-00001-of-00001.bin"], "pickle", ["pytorch_model-00001-of-00001.bin"]),
         (["adapter_config.json"], "adapter", []),
+        (["adapters.safetensors", "adapter_config.json"], "adapter", ["adapters.safetensors"]),
+        (["config.json", "0000100_adapters.safetensors"], "adapter", ["0000100_adapters.safetensors"]),
+        (["checkpoint-5/adapter_model.safetensors"], "adapter", ["checkpoint-5/adapter_model.safetensors"]),
         (
             ["config.json", "adapter_config.json", "adapter_model.safetensors"],
             "adapter", ["adapter_model.safetensors"],
@@ -142,7 +145,8 @@ def test_an_index_beside_the_one_file_is_not_even_opened() -> None:
 @pytest.mark.parametrize(
     ("config", "base"),
     [
-        (b'{"base_model_name_or_path": "some/base"}', "some/base"), (b"[[[", None), (b"{}", None), (b"[]", None),
+        (b'{"base_model_name_or_path": "some/base"}', "some/base"), (b'{"model": "some/base"}', "some/base"),
+        (b"[[[", None), (b"{}", None), (b"[]", None),
         (b'{"base_model_name_or_path": 3}', None), (b"[" * 100_000, None),
     ],
 )  # fmt: skip
