@@ -108,7 +108,7 @@ def test_addresses(text: str, expected: tuple[str | None, str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "@", "a@", "@h", "a@b@c", "h:99999", "h:x", "-oProxyCommand=x", "a b", "h\n"]
+    "text", ["", "@", "a@", "@h", "h:99999", "h:x", "-oProxyCommand=x", "a b", "h\n"]
 )
 def test_hostile_addresses(text: str) -> None:
     with pytest.raises(UsageError):
