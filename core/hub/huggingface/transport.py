@@ -169,7 +169,7 @@ class Transport:
         try:
             target = urljoin(url, location)
             before, after = urlsplit(url), urlsplit(target)
-            leads_somewhere = is_host(after.hostname or "")
+            leads_somewhere = is_host(after.hostname or "") and after.port != 0
         except ValueError as error:
             raise RKDeckError("hub.strange_answer", what="a redirect to nowhere") from error
         if not leads_somewhere:

@@ -107,9 +107,7 @@ def test_addresses(text: str, expected: tuple[str | None, str, int]) -> None:
     assert split_address(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["", "@", "a@", "@h", "h:99999", "h:x", "-oProxyCommand=x", "a b", "h\n"]
-)
+@pytest.mark.parametrize("text", ["", "@", "a@", "@h", "h:99999", "h:x", "-oProxyCommand=x", "a b", "h\n"])
 def test_hostile_addresses(text: str) -> None:
     with pytest.raises(UsageError):
         split_address(text)
