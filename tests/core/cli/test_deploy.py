@@ -84,9 +84,9 @@ def test_what_the_doctor_fails_deploy_refuses_with_the_command_that_mends_it(
 ) -> None:
     (tmp_path / "board/root/usr/lib/librkllmrt.so").unlink()
     file = real_file(tmp_path / "m_w8a8_rk3588.rkllm")
-    (seen,) = run(bench, "doctor", "bench", "--model", str(file))
+    (seen,) = run(bench, "doctor", "bench", "--model", str(file), exit_code=3)
     run(bench, "library", "add", str(file))
-    (named,) = run(bench, "doctor", "bench", "--model", file.stem)  # as `rkdeck deploy` takes it
+    (named,) = run(bench, "doctor", "bench", "--model", file.stem, exit_code=3)  # as `rkdeck deploy` takes it
     assert named["model"] == str(file)
     failed = [check for check in seen["checks"] if check["verdict"] == "failed"]
     assert [check["code"] for check in failed] == ["doctor.model_no_library"]

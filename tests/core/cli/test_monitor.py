@@ -75,9 +75,12 @@ def test_a_board_that_never_answers_is_an_error_and_holds_up_nobody(place: Place
     assert [line["link"] for line in lines if line["event"] == "result"] == ["up"] * 3
 
 
-@pytest.mark.parametrize("seconds", ["nan", "0", "-1", "1e9"])
-def test_an_interval_that_is_none_is_told(place: Place, seconds: str) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "code"),
+    [("nan", "cli.usage"), ("0", "cli.interval"), ("-1", "cli.interval"), ("1e9", "cli.interval")],
+)
+def test_an_interval_that_is_none_is_told(place: Place, seconds: str, code: str) -> None:
     place.registry.add(Board("gone", "127.0.0.1", 9, "nobody", place.key))
     with monitoring(place.paths, "gone", f"--interval={seconds}") as run:
-        assert until(run, lambda line: "error" in line)["error"]["code"] == "cli.interval"
+        assert until(run, lambda line: "error" in line)["error"]["code"] == code
         assert run.wait() == 2
