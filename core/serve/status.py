@@ -25,7 +25,7 @@ class Status:
 
     Attributes:
         serving: what runs, or None.
-        failure: the runtime's reason for not starting, in its own words or a note; None when it gave none.
+        failure: the runtime's reason for not starting, in its own words, or a note that it gave none; None: no refusal.
         alive: whether the process asked about lives.
         log: the end of its log.
         token: only when asked for.

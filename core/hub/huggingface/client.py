@@ -25,9 +25,9 @@ from core.hub.protocol import TIMEOUT_S, FileBody, check_page
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 
 _SORTS = {"downloads": "downloads", "likes": "likes", "updated": "lastModified", "created": "createdAt"}
-# What a mirror without the tree says when it is asked for one.
 _NOT_THERE = frozenset({"hub.not_found", "hub.file_not_found"})
-_NO_TREE = frozenset({"hub.not_found", "hub.file_not_found", "hub.http_status", "hub.strange_answer"})
+# What a mirror without the tree says when it is asked for one.
+_NO_TREE = _NOT_THERE | {"hub.http_status", "hub.strange_answer"}
 _MOST_TREE_PAGES = 50  # a thousand files each
 _MOST_SIZES_ASKED = 200
 _MOST_SECONDS = 300.0
