@@ -29,6 +29,7 @@ _OTHER_WEIGHTS: dict[WeightsKind, str] = {
 _REFUSALS = {
     "model.adapter_only": "weights_adapter", "model.adapter_without_base": "weights_adapter",
     "model.adapter_unmerged": "weights_unmerged", "model.wrapped": "weights_wrapped",
+    "model.misnamed": "weights_misnamed",
     "model.gguf_only": "weights_gguf",
     "model.onnx_only": "weights_onnx", "model.pickle_only": "weights_pickle",
     "model.variant_only": "weights_variant", "model.layout_only": "weights_layout",

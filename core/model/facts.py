@@ -30,6 +30,7 @@ from core.model.headers import (
     parse_safetensors_header,
 )
 from core.model.leftovers import quantizers_files, refuse_leftovers
+from core.model.naming import refuse_misnamed
 
 MAX_TENSORS = 400_000
 MAX_NAMES = 20_000
@@ -91,8 +92,8 @@ def load_local_facts(folder: Path) -> ModelFacts:
             `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file`, `estimate.lfs_pointer` and, from
             `names`, `names.unsafe_path` for a shard name that leaves the folder.
         RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`,
-            `model.wrapped`; and, where there is no config.json either, `model.gguf_only`, `model.rkllm_only`,
-            `model.onnx_only`, `model.pickle_only`.
+            `model.wrapped`, `model.misnamed`; and, where there is no config.json either, `model.gguf_only`,
+            `model.rkllm_only`, `model.onnx_only`, `model.pickle_only`.
     """
     names = local_names(folder)
     has_config = CONFIG_NAME in names
@@ -131,16 +132,20 @@ def facts_of(
         encoding: of config.json (`odd_encoding`).
 
     Raises:
-        RefusedError: `model.adapter_unmerged`, `model.wrapped`.
+        RefusedError: `model.adapter_unmerged`, `model.wrapped`, `model.misnamed`.
     """
     refuse_leftovers(tensors, model)
     listed = frozenset(names)
+    quantization = detect_quantization(config, tensors, listed)
+    # Without an index nobody knows whether they are all there, and they are refused for that.
+    if quantization is None and found.kind != "unindexed":
+        refuse_misnamed(config, tensors, model)
     return ModelFacts(
         model=model,
         config=config,
         tensors=tensors,
         bytes_fetched=bytes_fetched,
-        quantization=detect_quantization(config, tensors, listed),
+        quantization=quantization,
         weights=found.kind,
         tokenizer=has_tokenizer(listed),
         config_encoding=encoding,

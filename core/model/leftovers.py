@@ -53,13 +53,15 @@ def leftovers() -> Leftovers:
         tomldata.text(entry, "prefix", _FILE): tomldata.flag(entry, "anywhere", _FILE) for entry in wrappers
     }
     return Leftovers(
-        begins=tuple(begin for entry in adapters for begin in tomldata.texts(entry, "begins", _FILE)),
-        parts=frozenset(
-            part for entry in adapters if "parts" in entry for part in tomldata.texts(entry, "parts", _FILE)
-        ),
+        begins=tuple(_listed(adapters, "begins")),
+        parts=frozenset(_listed(adapters, "parts")),
         wrappers=tuple(prefixes),
         inner=tuple(prefix for prefix, anywhere in prefixes.items() if anywhere),
     )
+
+
+def _listed(entries: Iterable[tomldata.Table], key: str) -> list[str]:
+    return [text for entry in entries if key in entry for text in tomldata.texts(entry, key, _FILE)]
 
 
 @cache

@@ -9,9 +9,10 @@ from core.model.facts import ModelFacts
 from core.model.fallback import tensors_from_config
 from core.model.families import kept_elements
 from core.model.files import WeightsKind, refusal_of
+from core.model.naming import architecture_of
 from core.model.tensors import LinearLayer, SortedTensors, elements, sort_tensors
 from core.model.textconfig import TextConfig, read_text_config
-from core.vendor.architectures import Architecture, find_architecture, find_by_model_type, newest_toolkit
+from core.vendor.architectures import Architecture, newest_toolkit
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,7 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         RefusedError: `model.gguf_only` and the like, where that is because the weights are of another kind.
     """
     config = read_text_config(facts.config)
-    find = find_architecture if config.class_named else find_by_model_type
-    architecture = find(config.class_name) or Architecture("unknown", None, False, None, False)
+    architecture = architecture_of(config) or Architecture("unknown", None, False, None, False)
     found, from_headers = _tensors(facts, config, architecture)
     embedding = found.embedding
     if embedding is None or not found.body or not found.layers:

@@ -24,6 +24,8 @@ class Architecture:
         tied: whether the class ties its output head to the embedding when config.json is silent.
         since: the first rkllm-toolkit version that converts it; None: no version is known to.
         benchmarked: whether the vendor's benchmark has rows of it.
+        blocks: what may stand before a block's number in its tensors' names; empty where that is not known.
+        cuts: the names of the linear layers every block has, of each way the class is cut.
     """
 
     family: str
@@ -31,6 +33,8 @@ class Architecture:
     tied: bool
     since: str | None
     benchmarked: bool
+    blocks: tuple[str, ...] = ()
+    cuts: tuple[tuple[str, ...], ...] = ()
 
     @property
     def modelled(self) -> bool:
@@ -56,15 +60,22 @@ def newest_toolkit() -> str:
 @cache
 def _by_name(key: str) -> Mapping[str, Architecture]:
     found: dict[str, Architecture] = {}
-    for table in tomldata.subtables(tomldata.load_toml(_FILE), "architecture", _FILE):
+    data = tomldata.load_toml(_FILE)
+    cuts = tomldata.subtable(data, "cut", _FILE)
+    for table in tomldata.subtables(data, "architecture", _FILE):
         architecture = Architecture(
             family=tomldata.text(table, "family", _FILE),
             layout=tomldata.optional_text(table, "layout", _FILE),
             tied=tomldata.flag(table, "tied", _FILE),
             since=tomldata.optional_text(table, "since", _FILE),
             benchmarked=tomldata.flag(table, "benchmarked", _FILE),
+            blocks=_texts(table, "blocks"),
+            cuts=tuple(tomldata.texts(cuts, cut, _FILE) for cut in _texts(table, "cuts")),
         )
         # Compared without case: TeleChat spells its own class in two ways.
-        names = tomldata.texts(table, key, _FILE) if key in table else ()
-        found |= {name.lower(): architecture for name in names}
+        found |= {name.lower(): architecture for name in _texts(table, key)}
     return MappingProxyType(found)
+
+
+def _texts(table: tomldata.Table, key: str) -> tuple[str, ...]:
+    return tomldata.texts(table, key, _FILE) if key in table else ()

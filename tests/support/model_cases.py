@@ -167,6 +167,23 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "data-parallel": (_renamed("module.{}".format), "model.wrapped"),
     "compiled": (_renamed("_orig_mod.{}".format), "model.wrapped"),
     "compiled-blocks": (_renamed(lambda name: name.replace(".mlp.", "._orig_mod.mlp.")), "model.wrapped"),
+    **{
+        f"wrapped-{number}": (_renamed(change), "model.wrapped")
+        for number, change in enumerate((
+            "pretrained_model.{}".format, "actor.{}".format, "student.model.{}".format, "state_dict.{}".format,
+            "llm.{}".format, "model.{}".format, lambda name: name.replace("model.", "model.module.", 1),
+        ))
+    },
+    **{
+        f"misnamed-{number}": (_renamed(change), "model.misnamed")
+        for number, change in enumerate((
+            lambda name: name.replace("proj.weight", "proj.parametrizations.weight.original"),
+            lambda name: name.replace("q_proj.weight", "q_proj.linear.weight"),
+            lambda name: name.replace("layers.1.", "layers.7."),
+            lambda name: name.replace("self_attn", "attention"),
+        ))
+    },
+    "inner-model": (_renamed(lambda name: name.removeprefix("model.")), None),
     "peft-wrapped": (_renamed("base_model.model.{}".format), "model.wrapped"),
     **{
         f"form-{ending}": (_moved_to(f"rkllm-no.{ending}"), "model.other_form")
@@ -196,7 +213,11 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
         f"adapter-{part.partition('_')[0]}": (
             _with_tensor(f"model.layers.0.self_attn.q_proj.{part}"), "model.adapter_unmerged",
         )
-        for part in ("lora_magnitude_vector", "ia3_l", "hada_w1_a", "lokr_w1", "vera_lambda_b")
+        for part in (
+            "lora_magnitude_vector", "ia3_l", "hada_w1_a", "lokr_w1", "vera_lambda_b", "bone_block",
+            "miss_block", "road_theta", "gralora_A", "delora_lambda", "original_module",
+        )
     },
+    "adapter-xlora": (_with_tensor("internal_xlora_classifier.layers.0.weight"), "model.adapter_unmerged"),
     "adapter-prompt": (_with_tensor("prompt_embeddings"), "model.adapter_unmerged"),
 }  # fmt: skip

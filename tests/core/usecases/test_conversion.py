@@ -277,9 +277,8 @@ def huge(folder: Path, tmp_path: Path) -> Path:
     places = {"model.norm.weight": "first.safetensors"}
     for layer in range(2, 10):
         places[f"model.layers.{layer}.mlp.up_proj.weight"] = f"layer-{layer}.safetensors"
-        shapes = {f"self_attn.{name}_proj": [128, 128] for name in "qkvo"} | {
-            "mlp.up_proj": [1 << 21, 1 << 20]
-        }
+        small = ("self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o", "mlp.gate", "mlp.down")
+        shapes = {f"{name}_proj": [128, 128] for name in small} | {"mlp.up_proj": [1 << 21, 1 << 20]}
         header, end = {}, 0
         for name, shape in shapes.items():
             begin, end = end, end + 2 * math.prod(shape)
