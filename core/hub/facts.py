@@ -6,7 +6,7 @@ from collections.abc import Collection
 from core.base.errors import RefusedError, RKDeckError
 from core.hub.protocol import Hub, read_file
 from core.hub.records import ModelDetail
-from core.model.facts import ModelFacts, facts_of, join_shards, odd_encoding, parse_config
+from core.model.facts import Hollow, ModelFacts, facts_of, join_shards, odd_encoding, parse_config
 from core.model.files import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -55,7 +55,9 @@ def fetch_facts(hub: Hub, detail: ModelDetail) -> ModelFacts:
         raise RefusedError("hub.too_many_files", repo=detail.repo, count=len(shards))
     limit = reader.bytes_read + _MAX_HEADERS_BYTES
     tensors = join_shards(_read_header(reader, names, shard, limit) for shard in shards)
-    return facts_of(detail.repo, names, found, config, tensors, reader.bytes_read, odd_encoding(data))
+    empty: dict[str, Hollow] = {name: "empty" for name, size_bytes in names.items() if not size_bytes}
+    encoding = odd_encoding(data)
+    return facts_of(detail.repo, names, found, config, tensors, reader.bytes_read, encoding, empty)
 
 
 def _refuse(found: WeightFiles, names: Collection[str], repo: str) -> None:
@@ -97,7 +99,7 @@ def _read_header(
     if shard not in names:
         raise RKDeckError("hub.shard_missing", repo=reader.repo, file=shard)
     data = reader.read_range(shard, 0, _FIRST_BYTES)
-    needed = needed_header_bytes(data[:LENGTH_BYTES])
+    needed = needed_header_bytes(data[:LENGTH_BYTES], shard)
     if reader.bytes_read + needed - len(data) > limit_bytes:
         raise RefusedError("hub.headers_too_large", repo=reader.repo, limit_bytes=_MAX_HEADERS_BYTES)
     if needed > len(data):

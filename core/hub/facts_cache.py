@@ -14,7 +14,7 @@ from core.base.opening import open_regular
 from core.base.records import record
 from core.model.facts import ModelFacts
 
-_SCHEMA = 5  # 5: adapters and quantization by all their marks; older entries say nothing of them
+_SCHEMA = 6  # 6: names of tensors and empty tokenizers; older entries say nothing of them
 _MAX_FILES = 500
 _MAX_BYTES = 64 << 20  # unpacked; the largest known model's facts are 4 MB
 _log = logging.getLogger(__name__)

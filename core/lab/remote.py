@@ -113,7 +113,7 @@ class HubWeights:
         sizes = {file.path: file.size_bytes for file in self._detail.files}
         repo, commit = self._detail.repo, self._detail.commit
         data = self._hub.read_range(repo, commit, shard, 0, _FIRST_BYTES)
-        needed = needed_header_bytes(data[:LENGTH_BYTES])
+        needed = needed_header_bytes(data[:LENGTH_BYTES], shard)
         if needed > len(data):
             data += self._hub.read_range(repo, commit, shard, len(data), needed - len(data))
         return tuple(places_in_header(Path(shard), data, sizes[shard]))

@@ -213,7 +213,7 @@ def places_in_header(file: Path, first_bytes: bytes, file_size_bytes: int) -> It
 def _places(path: Path) -> Iterator[Place]:
     with open_regular(path) as file:
         first = file.read(LENGTH_BYTES)
-        needed = needed_header_bytes(first)
+        needed = needed_header_bytes(first, str(path))
         head = first + file.read(needed - LENGTH_BYTES)
     return places_in_header(path, head, path.stat().st_size)
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.foreign import has_too_many
@@ -17,20 +19,22 @@ from core.model.files import (
     MAX_CONFIG_BYTES,
     WeightFiles,
     WeightsKind,
-    has_tokenizer,
     read_weight_files,
     refusal_of,
     shapeless,
+    tokenizer_files,
     weight_files,
 )
 from core.model.headers import (
     LENGTH_BYTES,
     TensorInfo,
+    is_lfs_pointer,
     needed_header_bytes,
     parse_safetensors_header,
 )
 from core.model.leftovers import quantizers_files, refuse_leftovers
 from core.model.naming import refuse_misnamed
+from core.model.tokenizing import TOKENIZER_NAME
 
 MAX_TENSORS = 400_000
 MAX_NAMES = 20_000
@@ -52,6 +56,12 @@ _TENSOR_SUFFIXES = {
 _LINEAR = re.compile(r"_proj(?:\b|_)|\.(?:mlp|experts|wqkv|query_key_value|dense_h_to_4h|c_fc|w[123o])\.")
 
 
+# Why a file that is there holds nothing: nobody fetched it (Git LFS), or somebody wrote nothing.
+Hollow = Literal["pointer", "empty"]
+# No file of a tokenizer that holds one is as small; a pointer has three short lines.
+_MAX_POINTER_BYTES = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """Everything the estimate knows of a model.
@@ -66,6 +76,8 @@ class ModelFacts:
         config_encoding: of config.json, where transformers cannot read it; None where it can.
         weights_at: one of the files that hold them, empty where there is none.
         tokenizer: whether there is one beside them; None when nobody looked.
+        hollow: why a file of the tokenizer's holds nothing; None where none does.
+        hollow_file: that file.
     """
 
     model: str
@@ -77,6 +89,8 @@ class ModelFacts:
     tokenizer: bool | None = None
     weights_at: str = ""
     config_encoding: str | None = None
+    hollow: Hollow | None = None
+    hollow_file: str = ""
 
     @property
     def form(self) -> WeightFiles:
@@ -108,7 +122,8 @@ def load_local_facts(folder: Path) -> ModelFacts:
     config = parse_config(data)
     headers = found.files if found.has_headers else ()
     tensors = join_shards(_shard_tensors(folder, name) for name in headers)
-    return facts_of(str(folder), names, found, config, tensors, encoding=odd_encoding(data))
+    encoding, hollow = odd_encoding(data), _hollow(folder, names)
+    return facts_of(str(folder), names, found, config, tensors, encoding=encoding, hollow=hollow)
 
 
 def facts_of(
@@ -119,6 +134,7 @@ def facts_of(
     tensors: tuple[TensorInfo, ...],
     bytes_fetched: int = 0,
     encoding: str | None = None,
+    hollow: Mapping[str, Hollow] = MappingProxyType({}),
 ) -> ModelFacts:
     """Put together what was read of a model, wherever it was read.
 
@@ -130,6 +146,7 @@ def facts_of(
         tensors: of all weight files with headers.
         bytes_fetched: bytes that came over the network for it.
         encoding: of config.json (`odd_encoding`).
+        hollow: files that hold nothing; those that are not the tokenizer's do not matter.
 
     Raises:
         RefusedError: `model.adapter_unmerged`, `model.wrapped`, `model.misnamed`.
@@ -140,6 +157,9 @@ def facts_of(
     # Without an index nobody knows whether they are all there, and they are refused for that.
     if quantization is None and found.kind != "unindexed":
         refuse_misnamed(config, tensors, model)
+    # Where tokenizer.json is, it is read and no other.
+    read = [TOKENIZER_NAME] if TOKENIZER_NAME in listed else sorted(hollow)
+    lacking = next((name for name in tokenizer_files(read) if name in hollow), "")
     return ModelFacts(
         model=model,
         config=config,
@@ -147,7 +167,9 @@ def facts_of(
         bytes_fetched=bytes_fetched,
         quantization=quantization,
         weights=found.kind,
-        tokenizer=has_tokenizer(listed),
+        tokenizer=not lacking and bool(tokenizer_files(listed)),
+        hollow=hollow.get(lacking),
+        hollow_file=lacking,
         config_encoding=encoding,
         weights_at=found.files[0] if found.files else "",
     )
@@ -168,7 +190,14 @@ def why_no_source(facts: ModelFacts) -> RefusedError | None:
 
 def without_tokenizer(facts: ModelFacts) -> RefusedError | None:
     """Why text cannot be turned into the model's tokens, as converting and measuring must; None where it can."""
-    return None if facts.tokenizer is not False else RefusedError("model.no_tokenizer", model=facts.model)
+    if facts.tokenizer is not False:
+        return None
+    if facts.hollow is None:
+        return RefusedError("model.no_tokenizer", model=facts.model)
+    file = printable(facts.hollow_file)
+    if facts.hollow == "pointer":
+        return RefusedError("estimate.lfs_pointer", file=file)
+    return RefusedError("model.empty_file", model=facts.model, file=file)
 
 
 def local_weight_files(folder: Path, names: Collection[str] | None = None) -> WeightFiles:
@@ -228,12 +257,30 @@ def _names_below(folder: Path, root: Path, most: int) -> list[str]:
     return found
 
 
+def _hollow(folder: Path, names: Iterable[str]) -> dict[str, Hollow]:
+    """The files of the tokenizer that hold nothing.
+
+    Raises:
+        RKDeckError: `estimate.unreadable`.
+    """
+    found: dict[str, Hollow] = {}
+    for name in tokenizer_files(names):
+        data = _read(folder / name, _MAX_POINTER_BYTES)
+        if not data:
+            found[name] = "empty"
+        elif is_lfs_pointer(data):
+            found[name] = "pointer"
+    return found
+
+
 def parse_config(data: bytes) -> dict[str, JsonValue]:
     """Parse the bytes of a config.json.
 
     Raises:
-        RKDeckError: `estimate.bad_config`.
+        RKDeckError: `estimate.bad_config`, `estimate.lfs_pointer`.
     """
+    if is_lfs_pointer(data):
+        raise RKDeckError("estimate.lfs_pointer", file=CONFIG_NAME)
     if len(data) > MAX_CONFIG_BYTES:
         raise RKDeckError("estimate.bad_config", problem="larger than any real one")
     if has_too_many(data):
@@ -339,13 +386,13 @@ def _shard_tensors(folder: Path, name: str) -> tuple[TensorInfo, ...]:
     try:
         with open_regular(path) as file:
             first = file.read(LENGTH_BYTES)
-            needed = needed_header_bytes(first)
+            needed = needed_header_bytes(first, str(path))
             return parse_safetensors_header(first + file.read(needed - LENGTH_BYTES), path.stat().st_size)
     except OSError as error:
         raise RKDeckError("estimate.unreadable", file=str(path), problem=reason_of(error)) from error
     except RKDeckError as error:
         if error.code == "estimate.lfs_pointer":
-            raise RKDeckError(error.code, file=str(path)) from error
+            raise
         raise RKDeckError("estimate.bad_file", file=str(path), problem=_cause(error)) from error
 
 

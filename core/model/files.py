@@ -25,6 +25,7 @@ from typing import Literal
 from core.base.errors import RefusedError, RKDeckError
 from core.base.foreign import read_json
 from core.base.names import printable, safe_relative_path
+from core.model.headers import is_lfs_pointer
 from core.model.leftovers import form_of
 
 WeightsKind = Literal[
@@ -178,13 +179,13 @@ def refusal_of(found: WeightFiles, model: str) -> RefusedError | None:
     return None if code is None else RefusedError(code, model=model)
 
 
-def has_tokenizer(names: Iterable[str]) -> bool:
-    """Whether a repository or folder holds what a tokenizer is made of; its configuration alone is not enough.
+def tokenizer_files(names: Iterable[str]) -> tuple[str, ...]:
+    """What a tokenizer is made of; none of it is no tokenizer: its configuration alone is not enough.
 
     Generous, as models bring their own: a conversion refused in error is worse than one that fails.
     """
     # Beside config.json: loaders look nowhere else.
-    return any(_TOKENIZER.fullmatch(name) for name in names if "/" not in name)
+    return tuple(name for name in names if "/" not in name and _TOKENIZER.fullmatch(name))
 
 
 def shapeless(found: WeightFiles, model: str, *, has_config: bool) -> RefusedError | None:
@@ -215,6 +216,8 @@ def shard_by_tensor(data: bytes) -> dict[str, str]:
     Raises:
         RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
     """
+    if is_lfs_pointer(data):
+        raise RKDeckError("estimate.lfs_pointer", file=INDEX_NAME)
     try:
         # As transformers reads it: text in UTF-8, and a mark before it is no JSON.
         value = read_json(data.decode("utf-8")) if len(data) <= MAX_INDEX_BYTES else None

@@ -42,8 +42,17 @@ class TensorInfo:
         return math.prod(self.shape)
 
 
-def needed_header_bytes(first8: bytes) -> int:
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether a file's beginning is that of what Git leaves in place of a large file (git-lfs, docs/spec.md)."""
+    return data.startswith(b"version https://git-lfs.github.com/spec/")
+
+
+def needed_header_bytes(first8: bytes, file: str | None = None) -> int:
     """Return how many bytes from the start of the file hold the whole header, length field included.
+
+    Args:
+        first8: its first bytes.
+        file: its name, for the words.
 
     Raises:
         RKDeckError: `estimate.header_incomplete` (fewer than 8 bytes), `estimate.lfs_pointer`,
@@ -52,7 +61,7 @@ def needed_header_bytes(first8: bytes) -> int:
     if len(first8) < LENGTH_BYTES:
         raise RKDeckError("estimate.header_incomplete", got_bytes=len(first8), needed_bytes=LENGTH_BYTES)
     if first8[:LENGTH_BYTES] == b"version ":
-        raise RKDeckError("estimate.lfs_pointer")
+        raise RKDeckError("estimate.lfs_pointer", file=file)
     length = int.from_bytes(first8[:LENGTH_BYTES], "little")
     if length > MAX_HEADER_BYTES:
         raise RKDeckError("estimate.header_too_large", header_bytes=length, limit_bytes=MAX_HEADER_BYTES)

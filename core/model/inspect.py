@@ -21,6 +21,7 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
 from core.model.gguf import GgufError, Read, read_gguf
+from core.model.headers import is_lfs_pointer
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
 from core.vendor.platforms import load_platforms
 from core.vendor.releases import magics, platform_of_code
@@ -216,9 +217,9 @@ def _kind(head: bytes, size_bytes: int) -> str:
     for magic in sorted(magics(), key=lambda magic: -len(magic.first_bytes)):
         if head.startswith(magic.first_bytes):
             return magic.kind
-    start = head[:200].lstrip().lower()
-    if start.startswith(b"version ") and b"git-lfs" in start:
+    if is_lfs_pointer(head):
         return "lfs-pointer"
+    start = head[:200].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "html"
     header_bytes = int.from_bytes(head[:8], "little")

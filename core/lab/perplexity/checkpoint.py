@@ -116,7 +116,7 @@ def _tensors(folder: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
         size_bytes = path.stat().st_size
         with open_regular(path) as file:
             first = file.read(LENGTH_BYTES)
-            header_bytes = needed_header_bytes(first)
+            header_bytes = needed_header_bytes(first, str(path))
             header = first + file.read(header_bytes - LENGTH_BYTES)
             # In the order of their data, without holes: the parser has checked it.
             for tensor in parse_safetensors_header(header, size_bytes):

@@ -22,9 +22,9 @@ from core.model.facts import MAX_NAMES, load_local_facts, local_names, local_wei
 from core.model.files import (
     WeightFiles,
     WeightsKind,
-    has_tokenizer,
     read_weight_files,
     refusal_of,
+    tokenizer_files,
     weight_files,
 )
 from core.model.shape import build_shape
@@ -168,6 +168,9 @@ def test_whatever_the_names_are_the_answer_is_made_of_them(names: list[str]) -> 
     assert not {*found.files} & {name for name, _ in found.ignored}
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("cases")
@@ -261,7 +264,7 @@ def test_a_shard_that_links_to_nothing_is_no_model_to_add(services: Services, tm
     ],
 )  # fmt: skip
 def test_a_tokenizer_is_known_by_its_files(names: list[str], there: bool) -> None:
-    assert has_tokenizer(names) is there
+    assert bool(tokenizer_files(names)) is there
 
 
 def test_without_a_tokenizer_a_model_is_estimated_but_neither_converted_nor_measured(
@@ -278,6 +281,50 @@ def test_without_a_tokenizer_a_model_is_estimated_but_neither_converted_nor_meas
     assert caught.value.code == "model.no_tokenizer"
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("tokenizer.json", POINTER, "estimate.lfs_pointer"), ("tokenizer.json", b"", "model.empty_file"),
+        ("tokenizer.model", POINTER, "estimate.lfs_pointer"),
+    ],
+)  # fmt: skip
+def test_a_tokenizer_nobody_fetched_is_estimated_but_neither_converted_nor_measured(
+    services: Services, tmp_path: Path, name: str, data: bytes, code: str
+) -> None:
+    folder = write_random_model(tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    (folder / name).write_bytes(data)
+    assert "no_tokenizer" in {note.code for note in build_shape(load_local_facts(folder)).notes}
+    item = services.library.add_source_folder(folder)
+    found = {
+        problem.error.code: problem
+        for problem in check_recipe(services, item.id, Recipe("rk3588", "w8a8", 256)).problems
+    }
+    assert found[code].error.facts["file"] == name
+    with pytest.raises(RKDeckError) as caught:
+        measure(services, folder, PerplexityOptions())
+    assert (caught.value.code, caught.value.facts["file"]) == (code, name)
+
+
+def test_an_empty_tokenizer_on_the_hub_is_told(paths: AppPaths, tmp_path: Path) -> None:
+    folder = write_random_model(tmp_path / "model")
+    (folder / "tokenizer.json").write_bytes(b"")
+    with DemoHub({"some/empty": folder}) as hub, Services(paths, Settings(hub_endpoint=hub.url)) as services:
+        facts = hub_use.hub_report(services, "some/empty").facts
+    assert facts is not None
+    assert (facts.tokenizer, facts.hollow, facts.hollow_file) == (False, "empty", "tokenizer.json")
+
+
+@pytest.mark.parametrize("name", ["config.json", INDEX])
+def test_a_small_file_nobody_fetched_is_called_a_pointer(tmp_path: Path, name: str) -> None:
+    folder = write_random_model(tmp_path / "model")
+    _two_shards(folder, b"")
+    (folder / name).write_bytes(POINTER)
+    with pytest.raises(RKDeckError) as caught:
+        load_local_facts(folder)
+    assert (caught.value.code, caught.value.facts["file"]) == ("estimate.lfs_pointer", name)
+
+
 @pytest.mark.parametrize("case", ["plain", "adapter", "gguf", "bin-only", "packed", "unmerged"])
 def test_a_download_says_of_what_it_brought_what_every_door_says(services: Services, case: str) -> None:
     handle, _plan = hub_use.download(services, f"some/{case}", revision=None, include=(), exclude=(), to=None)
@@ -290,9 +337,6 @@ def _two_shards(folder: Path, second: bytes) -> None:
     (folder / "model.safetensors").rename(folder / SHARDS[0])
     (folder / SHARDS[1]).write_bytes(second)
     (folder / INDEX).write_text(json.dumps({"weight_map": {"x": SHARDS[0], "y": SHARDS[1]}}))
-
-
-POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"
 
 
 @pytest.mark.parametrize(
