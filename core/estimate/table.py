@@ -29,7 +29,7 @@ _OTHER_WEIGHTS: dict[WeightsKind, str] = {
 _REFUSALS = {
     "model.adapter_only": "weights_adapter", "model.adapter_without_base": "weights_adapter",
     "model.adapter_unmerged": "weights_unmerged", "model.wrapped": "weights_wrapped",
-    "model.misnamed": "weights_misnamed",
+    "model.misnamed": "weights_misnamed", "model.incomplete": "weights_incomplete",
     "model.gguf_only": "weights_gguf",
     "model.onnx_only": "weights_onnx", "model.pickle_only": "weights_pickle",
     "model.variant_only": "weights_variant", "model.layout_only": "weights_layout",
@@ -123,6 +123,8 @@ def whole_refusal(shape: ModelShape) -> Note | None:
     """Return why no level is made of a model's files as they are, whatever the platform; None where one may be."""
     if shape.config_encoding is not None and shape.weights in WITH_HEADERS:
         return note("config_encoding", encoding=shape.config_encoding)
+    if shape.odd_classes and shape.weights in WITH_HEADERS:
+        return note("odd_architectures")
     return other_weights(shape.weights, shape.quantization)
 
 

@@ -12,7 +12,7 @@ from core.hub.records import ModelDetail
 from core.lab.records import TensorRef
 from core.lab.weights import Place, check_readable, classify, find_tensor, places_in_header
 from core.model.facts import ModelFacts, why_no_source
-from core.model.files import MAX_INDEX_BYTES, shard_by_tensor, weight_files
+from core.model.files import read_weight_files
 from core.model.headers import LENGTH_BYTES, needed_header_bytes
 
 MAX_TENSOR_BYTES = 768 << 20
@@ -95,19 +95,16 @@ class HubWeights:
         return bytes(data)
 
     def _remote_place(self, tensor: str) -> tuple[str, Place]:
-        """The shard that holds a tensor, and where; the index says which, or every header is looked at."""
-        names = {file.path for file in self._detail.files}
-        found = weight_files(names)
-        shards = found.files
-        if found.index is not None:
-            index = read_file(self._hub, self._detail.repo, self._detail.commit, found.index, MAX_INDEX_BYTES)
-            named = shard_by_tensor(index).get(tensor)
-            shards = (named,) if named in names else shards
-        for shard in shards:
+        """The shard that holds a tensor, and where: of several the last, whatever the index says (`join_shards`)."""
+        found = read_weight_files((file.path for file in self._detail.files), self._read_small)
+        for shard in reversed(found.files):
             for place in self._header(shard):
                 if place.info.name == tensor:
                     return shard, place
         raise RKDeckError("hub.shard_missing", repo=self._detail.repo, file=printable(tensor))
+
+    def _read_small(self, path: str, limit_bytes: int) -> bytes:
+        return read_file(self._hub, self._detail.repo, self._detail.commit, path, limit_bytes)
 
     def _header(self, shard: str) -> tuple[Place, ...]:
         sizes = {file.path: file.size_bytes for file in self._detail.files}

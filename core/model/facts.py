@@ -34,6 +34,7 @@ from core.model.headers import (
 )
 from core.model.leftovers import quantizers_files, refuse_leftovers
 from core.model.naming import refuse_misnamed
+from core.model.textconfig import names_classes_oddly
 from core.model.tokenizing import TOKENIZER_NAME
 
 MAX_TENSORS = 400_000
@@ -180,6 +181,8 @@ def why_no_source(facts: ModelFacts) -> RefusedError | None:
     refusal = refusal_of(facts.form, facts.model)
     if refusal is None and facts.config_encoding is not None:
         return RefusedError("model.config_encoding", model=facts.model, encoding=facts.config_encoding)
+    if refusal is None and names_classes_oddly(facts.config):
+        return RefusedError("model.odd_architectures", model=facts.model)
     if refusal is None and facts.weights == "unindexed":
         return RefusedError("model.unindexed", model=facts.model)
     if refusal is None and facts.quantization is not None:
@@ -309,19 +312,20 @@ def odd_encoding(data: bytes) -> str | None:
 
 
 def join_shards(shards: Iterable[tuple[TensorInfo, ...]]) -> tuple[TensorInfo, ...]:
-    """Return all tensors of all shards.
+    """Return all tensors of all shards; of one that lies in two, the last counts.
+
+    So transformers has it, whatever the index says: it reads the files it names in the order of their names, each
+    whole (modeling_utils 5.24.0, `_load_pretrained_model`; 4.55.2, `load_shard_file`).
 
     Raises:
-        RKDeckError: `estimate.bad_index` when there are too many, or one name comes twice.
+        RKDeckError: `estimate.bad_index` when there are too many.
     """
     tensors: list[TensorInfo] = []
     for shard in shards:
         tensors.extend(shard)
         if len(tensors) > MAX_TENSORS:
             raise RKDeckError("estimate.bad_index", problem="more tensors than any real model")
-    if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise RKDeckError("estimate.bad_index", problem="one tensor in two shards")
-    return tuple(tensors)
+    return tuple({tensor.name: tensor for tensor in tensors}.values())
 
 
 def detect_quantization(

@@ -205,16 +205,7 @@ def parse_index(data: bytes) -> tuple[str, ...]:
     """Return the shard names of an index, sorted, each checked to stay in the folder.
 
     Raises:
-        RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
-    """
-    return tuple(sorted(set(shard_by_tensor(data).values())))
-
-
-def shard_by_tensor(data: bytes) -> dict[str, str]:
-    """Return tensor -> shard of an index, its shard names checked to stay in the folder.
-
-    Raises:
-        RKDeckError: `estimate.bad_index`, `names.unsafe_path`.
+        RKDeckError: `estimate.bad_index`, `estimate.lfs_pointer`, `names.unsafe_path`.
     """
     if is_lfs_pointer(data):
         raise RKDeckError("estimate.lfs_pointer", file=INDEX_NAME)
@@ -226,12 +217,10 @@ def shard_by_tensor(data: bytes) -> dict[str, str]:
     places = value.get("weight_map") if isinstance(value, dict) else None
     if not isinstance(places, dict) or not places:
         raise RKDeckError("estimate.bad_index", problem="no weight_map")
-    shards = {tensor: name for tensor, name in places.items() if isinstance(name, str)}
-    names = set(shards.values())
-    if len(shards) < len(places) or len(names) > MAX_SHARDS:
+    names = {name for name in places.values() if isinstance(name, str)}
+    if not all(isinstance(name, str) for name in places.values()) or len(names) > MAX_SHARDS:
         raise RKDeckError("estimate.bad_index", problem="impossible shard names")
-    safe = {name: str(safe_relative_path(name)) for name in names}
-    return {tensor: safe[name] for tensor, name in shards.items()}
+    return tuple(sorted(str(safe_relative_path(name)) for name in names))
 
 
 def _choose(listed: list[str]) -> WeightFiles:

@@ -30,29 +30,26 @@ def refuse_misnamed(config: Mapping[str, JsonValue], tensors: Iterable[TensorInf
         model: a Hub id or a folder, for the words.
 
     Raises:
-        RefusedError: `model.wrapped` where they stand behind a prefix, `model.misnamed` where they stand nowhere.
+        RefusedError: `model.wrapped` where they stand behind a prefix, `model.incomplete` where some are
+            missing, `model.misnamed` where none stands in its place.
     """
     names = frozenset(tensor.name for tensor in tensors)
     text = read_text_config(config)
     architecture = architecture_of(text)
     if architecture is None or not architecture.blocks or not text.layers or not names:
         return
-    lacking: str | None = None
+    lacking: list[tuple[str, str]] = []
     for cut in architecture.cuts:
         # The experts of a mixture have names of their own, and its first blocks may have none.
         linears = [name for name in cut if not (text.experts and name.startswith("mlp."))]
-        if not linears:
-            return
         for block in architecture.blocks:
             missing = _first_missing(names, block, linears, text.layers)
             if missing is None:
                 return
-            lacking = lacking or missing
-            # The one that fits best is named: what stands there has the same beginning.
-            if f"{block}0.{linears[0]}.weight" in names:
-                lacking = missing
-    if lacking is not None:
-        raise _refusal(architecture, names, lacking, model)
+            lacking.append((block, missing))
+    # Of several layouts the one is told of which something is there.
+    block, missing = next((way for way in lacking if _any_begins(names, way[0])), lacking[0])
+    raise _wrapped(architecture, names, model) or _refusal(names, block, missing, model)
 
 
 def _first_missing(names: frozenset[str], block: str, linears: Iterable[str], layers: int) -> str | None:
@@ -61,14 +58,26 @@ def _first_missing(names: frozenset[str], block: str, linears: Iterable[str], la
     return next((name for name in wanted if name not in names), None)
 
 
-def _refusal(architecture: Architecture, names: frozenset[str], lacking: str, model: str) -> RefusedError:
+def _wrapped(architecture: Architecture, names: frozenset[str], model: str) -> RefusedError | None:
     firsts = [f"{block}0.{cut[0]}.weight" for cut in architecture.cuts for block in architecture.blocks]
-    wrapped = None if names.intersection(firsts) else _behind_a_prefix(names, firsts)
-    if wrapped is not None:
-        prefix, tensor = wrapped
-        return RefusedError("model.wrapped", model=model, prefix=printable(prefix), tensor=printable(tensor))
-    found = _nearest(names, lacking)
-    return RefusedError("model.misnamed", model=model, missing=lacking, tensor=printable(found))
+    found = None if names.intersection(firsts) else _behind_a_prefix(names, firsts)
+    if found is None:
+        return None
+    prefix, tensor = found
+    return RefusedError("model.wrapped", model=model, prefix=printable(prefix), tensor=printable(tensor))
+
+
+def _refusal(names: frozenset[str], block: str, missing: str, model: str) -> RefusedError:
+    layer, *_, linear, _weight = missing.removeprefix(block).split(".")
+    inside = [name for name in names if name.startswith(f"{block}{layer}.") and linear in name.split(".")]
+    if not inside and _any_begins(names, block):
+        return RefusedError("model.incomplete", model=model, missing=missing)
+    instead = min(inside, default=None) or _nearest(names, missing)
+    return RefusedError("model.misnamed", model=model, missing=missing, tensor=printable(instead))
+
+
+def _any_begins(names: frozenset[str], beginning: str) -> bool:
+    return any(name.startswith(beginning) for name in names)
 
 
 def _behind_a_prefix(names: frozenset[str], wanted: Iterable[str]) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from core.model.families import kept_elements
 from core.model.files import WeightsKind, refusal_of
 from core.model.naming import architecture_of
 from core.model.tensors import LinearLayer, SortedTensors, elements, sort_tensors
-from core.model.textconfig import TextConfig, read_text_config
+from core.model.textconfig import TextConfig, names_classes_oddly, read_text_config
 from core.vendor.architectures import Architecture, newest_toolkit
 
 
@@ -42,6 +42,7 @@ class ModelShape:
         quantization: how the checkpoint is already quantized, or None.
         weights: the form of the weights (`core.model.files`).
         config_encoding: of config.json, where transformers cannot read it.
+        odd_classes: config.json names its classes as rkllm-toolkit does not read them.
     """
 
     architecture: str
@@ -74,6 +75,7 @@ class ModelShape:
     quantization: str | None
     weights: WeightsKind
     config_encoding: str | None
+    odd_classes: bool
     notes: tuple[Note, ...]
 
     def indivisible_by(self, group_size: int, *, inputs: bool) -> LinearLayer | None:
@@ -136,6 +138,7 @@ def build_shape(facts: ModelFacts) -> ModelShape:
         quantization=printable(facts.quantization, 40) if facts.quantization else None,
         weights=facts.weights,
         config_encoding=facts.config_encoding,
+        odd_classes=names_classes_oddly(facts.config),
         notes=_notes(facts, config, architecture, found, from_headers=from_headers, known=kept is not None),
     )
 

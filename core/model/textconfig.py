@@ -10,6 +10,7 @@ from core.base.names import printable
 # Where models of several parts keep the language part's own configuration.
 _NESTED = ("text_config", "llm_config", "language_config")
 _LARGEST = 1 << 31
+_MAX_CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
     head_dim = _size(table, "head_dim", "kv_channels", "attention_head_dim")
     if head_dim is None and hidden and heads and hidden % heads == 0:
         head_dim = hidden // heads
-    stated = _stated_class(config)
+    stated = next(iter(stated_classes(config)), None)
     return TextConfig(
         class_name=stated or stated_model_type(config) or "unknown",
         class_named=stated is not None,
@@ -101,11 +102,19 @@ def _language_part(config: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     return config
 
 
-def _stated_class(config: Mapping[str, JsonValue]) -> str | None:
+def stated_classes(config: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Return config.json's `architectures`, at most ten; one that is no list but a text counts as one of one."""
     stated = config.get("architectures")
-    if isinstance(stated, list) and stated and isinstance(stated[0], str) and stated[0]:
-        return printable(stated[0], 100)
-    return None
+    names = stated if isinstance(stated, list) else [stated]
+    return tuple(printable(name, 100) for name in names[:_MAX_CLASSES] if isinstance(name, str) and name)
+
+
+def names_classes_oddly(config: Mapping[str, JsonValue]) -> bool:
+    """Whether `architectures` is there and no list of texts: who takes its first finds a letter, or nothing."""
+    stated = config.get("architectures")
+    if stated is None:
+        return False
+    return not isinstance(stated, list) or not all(isinstance(name, str) for name in stated)
 
 
 def stated_model_type(config: Mapping[str, JsonValue]) -> str | None:

@@ -156,6 +156,43 @@ def lfs_pointer(folder: Path) -> None:
     )
 
 
+def _in_shards(folder: Path, places: dict[str, str], shards: dict[str, dict[str, np.ndarray]]) -> None:
+    (folder / "model.safetensors").unlink()
+    for name, arrays in shards.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        save_file(arrays, folder / name)
+    (folder / INDEX).write_text(json.dumps({"weight_map": places}))
+
+
+def _halves(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    arrays = load_file(folder / "model.safetensors")
+    first = sorted(arrays)[: len(arrays) // 2]
+    return {name: arrays[name] for name in first}, {
+        name: array for name, array in arrays.items() if name not in first
+    }
+
+
+def _shard_below(folder: Path) -> None:
+    """The index names a shard in a folder below."""
+    one, two = _halves(folder)
+    below = f"more/{SHARDS[1]}"
+    places = dict.fromkeys(one, SHARDS[0]) | dict.fromkeys(two, below)
+    _in_shards(folder, places, {SHARDS[0]: one, below: two})
+
+
+def _shards_share(folder: Path) -> None:
+    """One tensor lies in both shards, and the index names the first of them."""
+    one, two = _halves(folder)
+    places = dict.fromkeys(two, SHARDS[1]) | dict.fromkeys(one, SHARDS[0])
+    _in_shards(folder, places, {SHARDS[0]: one, SHARDS[1]: two | dict(list(one.items())[:1])})
+
+
+def _shard_unnamed(folder: Path) -> None:
+    """A shard is there that the index does not name."""
+    one, two = _halves(folder)
+    _in_shards(folder, dict.fromkeys(one, SHARDS[0]), {SHARDS[0]: one, SHARDS[1]: two})
+
+
 # What is done to a sound model, and the error every door then gives; None for a model to convert.
 CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "plain": (_plain, None), "stale-index": (_stale_index, None), "bin-only": (_pickle, "model.pickle_only"),
@@ -179,10 +216,16 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
         for number, change in enumerate((
             lambda name: name.replace("proj.weight", "proj.parametrizations.weight.original"),
             lambda name: name.replace("q_proj.weight", "q_proj.linear.weight"),
-            lambda name: name.replace("layers.1.", "layers.7."),
             lambda name: name.replace("self_attn", "attention"),
         ))
     },
+    "incomplete": (_renamed(lambda name: name.replace("layers.1.", "layers.7.")), "model.incomplete"),
+    "architectures-text": (
+        _stated("config.json", architectures="LlamaForCausalLM"), "model.odd_architectures",
+    ),
+    "architectures-null-in-list": (_stated("config.json", architectures=[None]), "model.odd_architectures"),
+    "shard-below": (_shard_below, None), "shards-share": (_shards_share, None),
+    "shard-unnamed": (_shard_unnamed, "model.incomplete"),
     "inner-model": (_renamed(lambda name: name.removeprefix("model.")), None),
     "peft-wrapped": (_renamed("base_model.model.{}".format), "model.wrapped"),
     **{

@@ -84,7 +84,7 @@ def _optional_json(path: Path) -> dict[str, Any]:
 def _load_weights(folder: Path) -> Weights:
     weights: Weights = {}
     for name in bar("Loading checkpoint shards", weight_names(folder)):
-        if Path(name).name != name:
+        if not (folder / name).absolute().is_relative_to(folder.absolute()) or ".." in Path(name).parts:
             raise ValueError(f"shard outside the folder: {name!r}")
         weights.update(_tensors(folder / name))
     return weights

@@ -10,7 +10,7 @@ from typing import TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from core.base import foreign
-from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.left_out import LeftOut
 from core.base.names import printable
 from core.hub.addresses import parse_id
@@ -18,11 +18,10 @@ from core.hub.download import is_needed
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.model.facts import FLOATS, packing_of, stated_quantization
 from core.model.files import WeightsKind, weight_files
-from core.model.textconfig import stated_model_type
+from core.model.textconfig import stated_classes, stated_model_type
 
 _MAX_FILES = 20_000
 _MAX_TAGS = 200
-_MAX_ARCHITECTURES = 10
 _MAX_CURSOR_CHARACTERS = 4096
 # RFC 8288, as far as the Hub uses it: <address>; rel="next".
 _NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?\s*(?:[;,]|$)')
@@ -110,17 +109,11 @@ def parse_summary(value: object) -> ModelSummary:
         gated=bool(value.get("gated")),
         tags=tags,
         commit=_digest(value, "sha", _COMMIT),
-        architectures=_architectures(config),
+        architectures=stated_classes(config),
         model_type=stated_model_type(config),
         weights=_weights(tags, counted=safetensors is not None),
         quantization=stated_quantization(config) or _packed(safetensors),
     )
-
-
-def _architectures(config: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    told = config.get("architectures")
-    names = told[:_MAX_ARCHITECTURES] if isinstance(told, list) else []
-    return tuple(printable(name, 100) for name in names if isinstance(name, str))
 
 
 def _weights(tags: tuple[str, ...], *, counted: bool) -> WeightsKind | None:

@@ -27,9 +27,9 @@ except RKDeckError as error:
 """,
     "index": """
 from core.base.errors import RKDeckError
-from core.model.files import shard_by_tensor
+from core.model.files import parse_index
 try:
-    shard_by_tensor(data[: 16 << 20])
+    parse_index(data[: 16 << 20])
     raise SystemExit("accepted")
 except RKDeckError as error:
     print(error.code, file=sys.stderr)

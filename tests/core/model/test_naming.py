@@ -112,6 +112,7 @@ def test_what_is_missing_and_what_stands_there_is_named() -> None:
 
 def test_a_layer_that_is_not_there_is_missed() -> None:
     refusal = told("model.layers", num_hidden_layers=3)
+    assert refusal.code == "model.incomplete"
     assert refusal.facts["missing"] == "model.layers.2.self_attn.q_proj.weight"
 
 
@@ -120,4 +121,4 @@ def test_a_model_of_a_type_without_a_class_is_looked_at_too() -> None:
 
 
 def test_layers_without_number_cost_no_time() -> None:
-    assert told("model.layers", num_hidden_layers=1 << 30).code == "model.misnamed"
+    assert told("model.layers", num_hidden_layers=1 << 30).code == "model.incomplete"
