@@ -67,10 +67,6 @@ _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 _TOKENIZER = re.compile(
     r"tokenizer(?!_config\.json).*|tokenization_.*\.py|.*vocab.*\.(?:json|txt)|.*\.(?:model|tiktoken)|tekken\.json"
 )
-# The same weights in other clothes, wherever they lie.
-_OTHER_FORMS = (
-    ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".gguf",
-)  # fmt: skip
 
 _REFUSALS: dict[WeightsKind, str] = {
     "pickle": "model.pickle_only", "rkllm": "model.rkllm_only", "gguf": "model.gguf_only",
@@ -328,9 +324,8 @@ def _why(name: str, found: WeightFiles) -> Why | None:
         return "stale_index" if found.has_headers else None
     if name.endswith(_SAFETENSORS) and "/" not in name:
         return "duplicate" if found.has_headers and _DUPLICATE.fullmatch(name) else "not_the_model"
-    if name.lower().endswith(_OTHER_FORMS) and (found.has_headers or found.kind == "adapter"):
-        return "other_form"
-    return None
+    # The same weights in other clothes, wherever they lie.
+    return "other_form" if (found.has_headers or found.kind == "adapter") and form_of(name) else None
 
 
 def _base_of(data: bytes) -> str | None:

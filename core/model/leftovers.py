@@ -1,5 +1,6 @@
 """What names of tensors and files tell of a model that is not as its makers had it (resources/checkpoints.toml)."""
 
+import fnmatch
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -78,19 +79,20 @@ def quantizers_files() -> Mapping[str, str]:
 
 
 @cache
-def _forms() -> Mapping[str, str]:
-    entries = tomldata.subtables(tomldata.load_toml(_FILE), "form", _FILE)
-    return MappingProxyType(
-        {
-            ending: tomldata.text(entry, "name", _FILE)
-            for entry in entries
-            for ending in tomldata.texts(entry, "endings", _FILE)
-        }
+def _forms() -> tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]:
+    """Name, endings and patterns of each form."""
+    return tuple(
+        (
+            tomldata.text(entry, "name", _FILE),
+            tuple(_listed([entry], "endings")),
+            tuple(_listed([entry], "files")),
+        )
+        for entry in tomldata.subtables(tomldata.load_toml(_FILE), "form", _FILE)
     )
 
 
 def form_of(name: str) -> str | None:
-    """What another program's weights are called, by their file's name; None for a file of any other kind.
+    """What weights are called that the toolkit does not read, by their file's name; None for a file of any other kind.
 
     Some forms are folders, so every part of the name is looked at.
 
@@ -98,9 +100,12 @@ def form_of(name: str) -> str | None:
         RKDeckError: `estimate.bad_data_file`.
     """
     parts = name.lower().split("/")
-    return next(
-        (form for ending, form in _forms().items() if any(part.endswith(ending) for part in parts)), None
-    )
+    for form, endings, patterns in _forms():
+        if any(part.endswith(endings) for part in parts):
+            return form
+        if any(fnmatch.fnmatchcase(parts[-1], pattern) for pattern in patterns):
+            return form
+    return None
 
 
 def refuse_leftovers(tensors: Iterable[TensorInfo], model: str) -> None:

@@ -234,6 +234,10 @@ CASES: dict[str, tuple[Callable[[Path], None], str | None]] = {
             "rknn", "pt", "pth", "ckpt", "h5", "msgpack", "tflite", "engine", "mlmodel",
         )
     },
+    **{
+        f"form-{name}": (_moved_to(name), "model.other_form")
+        for name in ("openvino_model.bin", "params_shard_0.bin", "model.bin", "ggml-model-q4_0.bin")
+    },
     "config-utf-16": (config_in("utf-16"), "model.config_encoding"),
     "config-mark": (config_in("utf-8-sig"), "model.config_encoding"),
     "checkpoint": (_moved_to("checkpoint-500/model.safetensors"), "model.in_folder"),

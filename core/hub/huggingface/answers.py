@@ -17,7 +17,7 @@ from core.hub.addresses import parse_id
 from core.hub.download import is_needed
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.model.facts import FLOATS, packing_of, stated_quantization
-from core.model.files import WeightsKind, weight_files
+from core.model.files import WITH_HEADERS, WeightsKind, weight_files
 from core.model.textconfig import stated_classes, stated_model_type
 
 _MAX_FILES = 20_000
@@ -30,6 +30,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BASE_TAG = "base_model:"
 _ADAPTER_TAG = f"{_BASE_TAG}adapter:"
 _FORM_TAGS: tuple[tuple[str, WeightsKind], ...] = (("pytorch", "pickle"), ("gguf", "gguf"), ("onnx", "onnx"))
+# Codes of four bits that an element holds (GPTQ and AWQ pack into I32, MLX into U32).
+_CODES = {"I32": 8, "U32": 8}
+_SMALL_FLOAT = re.compile(r"F[468](?:_|$)")
 _Kind = TypeVar("_Kind")
 _log = logging.getLogger(__name__)
 
@@ -111,36 +114,45 @@ def parse_summary(value: object) -> ModelSummary:
         commit=_digest(value, "sha", _COMMIT),
         architectures=stated_classes(config),
         model_type=stated_model_type(config),
-        weights=_weights(tags, counted=safetensors is not None),
+        weights=_weights(value, tags, counted=safetensors is not None),
         quantization=stated_quantization(config) or _packed(safetensors),
     )
 
 
-def _weights(tags: tuple[str, ...], *, counted: bool) -> WeightsKind | None:
-    """The form of the weights where tags tell one that is not safetensors.
+def _weights(value: Mapping[str, object], tags: tuple[str, ...], *, counted: bool) -> WeightsKind | None:
+    """The form of the weights where it is none the toolkit is given: by the files where they are listed.
 
-    The Hub tags a repository by the files it holds, and counts the parameters of safetensors.
+    A search tells tags only; the Hub gives them by the files it finds, and counts the parameters of safetensors.
     """
+    listed = value.get("siblings")
+    entries = listed[:_MAX_FILES] if isinstance(listed, list) else []
+    paths = [entry.get("rfilename") for entry in entries if isinstance(entry, dict)]
+    kind = weight_files(path for path in paths if isinstance(path, str)).kind
+    # Ready-made files are looked at for themselves, whatever lies beside.
+    if kind != "none":
+        return None if kind in WITH_HEADERS or kind == "rkllm" else kind
     if any(tag.startswith(_ADAPTER_TAG) for tag in tags):
         return "adapter"
-    # Ready-made files are looked at for themselves, whatever lies beside.
     if counted or not {"safetensors", "rkllm"}.isdisjoint(tags):
         return None
     return next((form for tag, form in _FORM_TAGS if tag in tags), None)
 
 
 def _packed(safetensors: Mapping[str, object] | None) -> str | None:
-    """The packing of weights whose types are mostly none that anybody computes with; None for floats.
+    """The packing of weights of a type that none is trained in, or that are mostly words of codes; None for floats.
 
-    The Hub counts parameters by type. A few integers are tables and positions.
+    The Hub counts elements by type, and a word of 32 bits holds eight codes of four. A few integers are tables and
+    positions.
     """
     counts = safetensors.get("parameters") if safetensors is not None else None
     if not isinstance(counts, dict):
         return None
     sizes = {name: count for name, count in counts.items() if isinstance(count, int) and count > 0}
-    others = [name for name in sizes if name not in FLOATS]
-    most = max(others, key=lambda name: sizes[name], default=None)
-    if most is None or 2 * sum(sizes[name] for name in others) <= sum(sizes.values()):
+    codes = {name: count * _CODES.get(name, 1) for name, count in sizes.items()}
+    others = [name for name in codes if name not in FLOATS and name != "BOOL"]
+    small = next((name for name in others if _SMALL_FLOAT.match(name)), None)
+    most = small or max(others, key=lambda name: codes[name], default=None)
+    if most is None or (small is None and 2 * sum(codes[name] for name in others) <= sum(codes.values())):
         return None
     return packing_of(printable(most, 20))
 

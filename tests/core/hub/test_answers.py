@@ -41,6 +41,14 @@ TARGET = FitTarget(get_platform("rk3588"), 256, 8 << 30)
         ({"safetensors": {"parameters": {"I64": 1, "F16": 9}, "total": 10}}, None, None),
         ({"safetensors": {"parameters": ["U32"], "total": 10}}, None, None),
         ({"config": [], "tags": []}, None, None),
+        # Of half a billion weights in words of eight codes, most elements are the embedding's.
+        ({"safetensors": {"parameters": {"I32": 45, "F16": 136}, "total": 181}}, None, "packed in I32"),
+        ({"safetensors": {"parameters": {"F8_E4M3": 100, "BF16": 168}, "total": 268}}, None, "fp8"),
+        ({"safetensors": {"parameters": {"BOOL": 9, "F16": 1}, "total": 10}}, None, None),
+        ({"tags": ["pytorch"], "siblings": [{"rfilename": "model.safetensors"}]}, None, None),
+        ({"tags": ["safetensors"], "siblings": [{"rfilename": "model.fp16.safetensors"}]}, "variant", None),
+        ({"tags": [], "siblings": [{"rfilename": "openvino_model.bin"}]}, "other", None),
+        ({"tags": ["gguf"], "siblings": [{"rfilename": "README.md"}]}, "gguf", None),
     ],
 )
 def test_a_search_result_tells_the_form_of_the_weights(

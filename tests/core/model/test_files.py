@@ -27,6 +27,7 @@ from core.model.files import (
     tokenizer_files,
     weight_files,
 )
+from core.model.leftovers import form_of
 from core.model.shape import build_shape
 from core.services import Services
 from core.usecases import hub as hub_use
@@ -119,6 +120,34 @@ def test_what_is_not_read_is_told_with_the_reason() -> None:
         "projector.safetensors": "not_the_model", "pytorch_model.bin": "other_form", "onnx/model.onnx": "other_form",
     }  # fmt: skip
     assert found.superfluous == {*duplicates, INDEX, "pytorch_model.bin", "onnx/model.onnx"}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("openvino_model.bin", "OpenVINO"), ("int4/openvino_language_model.bin", "OpenVINO"),
+        ("params_shard_12.bin", "MLC LLM"), ("model.bin", "CTranslate2"),
+        ("ggml-model-q4_0.bin", "GGML, the older form of GGUF"),
+        ("llama-2-7b-chat.ggmlv3.q4_K_M.bin", "GGML, the older form of GGUF"),
+        ("llama-2-7b.q4_0.bin", "GGML, the older form of GGUF"), ("old/pytorch_model.bin", "PyTorch (pickle)"),
+        ("weights.bin", ".bin"), ("a.onnx_data", "ONNX"), ("Tiny.Q4.GGUF", "GGUF"), ("x.mlpackage/w.bin", "Core ML"),
+        ("config.json", None), ("model.safetensors", None),
+    ],
+)  # fmt: skip
+def test_a_form_is_called_by_the_program_that_wrote_it(name: str, form: str | None) -> None:
+    assert form_of(name) == form
+
+
+def test_whatever_form_lies_beside_the_weights_is_not_brought() -> None:
+    beside = (
+        "model.tflite",
+        "coreml/model.mlpackage/data",
+        "model.pte",
+        "openvino_model.xml",
+        "tf_model.h5",
+        "x.rknn",
+    )
+    assert weight_files(["model.safetensors", *beside, "README.md"]).superfluous == {*beside}
 
 
 def test_an_index_names_the_shards_and_what_is_missing_of_them() -> None:
