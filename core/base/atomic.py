@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from core.base.errors import JsonValue, RKDeckError
-from core.base.foreign import MAX_MARKS, has_too_many
+from core.base.foreign import MAX_MARKS, JsonError, parse_json
 from core.base.locks import lock_descriptor
 from core.base.notes import because
 from core.base.opening import open_regular
@@ -101,14 +101,12 @@ def read_json(path: Path, max_bytes: int = 16 << 20) -> JsonValue:
         raise RKDeckError(
             "base.bad_json", file=str(path), reason=because("larger_than", size=format_bytes(max_bytes))
         )
-    # A file of ours that may be larger than usual may hold as much more.
-    if has_too_many(data, max(MAX_MARKS, max_bytes >> 5)):
-        raise RKDeckError("base.bad_json", file=str(path), reason=because("too_many_values"))
     try:
-        value: JsonValue = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RKDeckError("base.bad_json", file=str(path), reason=reason_of(error)) from error
-    return value
+        # A file of ours that may be larger than usual may hold as much more.
+        return parse_json(data, max(MAX_MARKS, max_bytes >> 5))
+    except JsonError as error:
+        reason = because("too_many_values") if error.why == "too_many" else reason_of(error)
+        raise RKDeckError("base.bad_json", file=str(path), reason=reason) from error
 
 
 def fsync_folder(folder: Path) -> None:

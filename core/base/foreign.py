@@ -8,7 +8,7 @@ import json
 import math
 import re
 import sys
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from core.base.errors import JsonValue
 from core.base.names import printable
@@ -106,19 +106,44 @@ def required(found: _Found | None, what: str) -> _Found:
     return found
 
 
-def read_json(data: str | bytes) -> JsonValue:
-    """A JSON document whose numbers can be written and added again; None when it is none.
+class JsonError(ValueError):
+    """What is no JSON document, or one that nobody should read; its cause says more.
 
-    One of more than `MAX_MARKS` is none: it would take all memory. A number that is not finite, or too long for 64
-    bits, becomes None where it stands: it is unknown, and no reason to lose what stands beside it.
+    Attributes:
+        why: "too_many" values, "too_deep" or "not_json".
     """
-    if has_too_many(data):
-        return None
+
+    def __init__(self, why: Literal["too_many", "too_deep", "not_json"], text: str) -> None:
+        super().__init__(text)
+        self.why = why
+
+
+def parse_json(data: str | bytes, most: int = MAX_MARKS) -> JsonValue:
+    """A JSON document whose numbers can be written and added again.
+
+    One of more marks than `most` is none: it would take all memory. A number that is not finite, or too long for 64
+    bits, becomes None where it stands: it is unknown, and no reason to lose what stands beside it.
+
+    Raises:
+        JsonError: for what is none, whatever it is.
+    """
+    if has_too_many(data, most):
+        raise JsonError("too_many", f"more than {most} values")
     try:
         value: JsonValue = json.loads(data, parse_constant=_unknown, parse_float=_finite, parse_int=_short)
-    except (ValueError, RecursionError):
-        return None
+    except RecursionError as error:
+        raise JsonError("too_deep", "nested too deeply") from error
+    except ValueError as error:
+        raise JsonError("not_json", str(error)) from error
     return value
+
+
+def read_json(data: str | bytes) -> JsonValue:
+    """A JSON document as `parse_json` has it; None when it is none."""
+    try:
+        return parse_json(data)
+    except JsonError:
+        return None
 
 
 def has_too_many(data: str | bytes, most: int = MAX_MARKS) -> bool:

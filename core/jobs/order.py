@@ -11,6 +11,7 @@ from enum import Flag, auto
 from typing import ClassVar, Protocol, Self, TypeVar
 
 from core.base.errors import JsonValue, RKDeckError
+from core.base.foreign import read_json
 from core.jobs.lanes import board_lane
 from core.jobs.members import JsonObject
 from core.jobs.model import DEFAULT_GRACE_S, JobSpec, WorkerCommand
@@ -149,12 +150,13 @@ def secrets_from_line(line: str) -> JobSecrets:
     """
     if not line:
         return JobSecrets()
+    value = read_json(line)
     try:
-        value = json.loads(line)
         assert isinstance(value, dict)
-        found = [value[name] for name in ("hub_token", "board_password")]
-        assert all(text is None or isinstance(text, str) for text in found)
-    except (AssertionError, KeyError, ValueError, RecursionError):
+        hub_token, board_password = value["hub_token"], value["board_password"]
+        assert hub_token is None or isinstance(hub_token, str)
+        assert board_password is None or isinstance(board_password, str)
+    except (AssertionError, KeyError):
         # Without the cause: its text quotes the line.
         raise RKDeckError("jobs.bad_secrets") from None
-    return JobSecrets(*(text or None for text in found))
+    return JobSecrets(hub_token or None, board_password or None)

@@ -1,13 +1,12 @@
 """A worker's printed output on its way to the job's log: bounded, without secrets, and never in the way."""
 
 import contextlib
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.base.errors import JsonValue
-from core.base.foreign import lines
+from core.base.foreign import lines, read_json
 from core.base.log import BLOT, redact
 from core.base.opening import regular_only
 
@@ -24,7 +23,7 @@ def secrets_of(line: bytes) -> frozenset[bytes]:
     found = {line}
     # A plain token or password is no JSON.
     with contextlib.suppress(ValueError, RecursionError):
-        found.update(text.encode() for text in _texts(json.loads(line)))
+        found.update(text.encode() for text in _texts(read_json(line)))
     return frozenset(secret for secret in found if len(secret) >= _MIN_SECRET_BYTES)
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.foreign import has_too_many
+from core.base.foreign import JsonError, parse_json
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -57,6 +57,9 @@ _TENSOR_SUFFIXES = {
 _LINEAR = re.compile(r"_proj(?:\b|_)|\.(?:mlp|experts|wqkv|query_key_value|dense_h_to_4h|c_fc|w[123o])\.")
 
 
+_JSON_PROBLEMS = {
+    "too_many": "more values than any real one", "too_deep": "nested too deeply", "not_json": "not valid JSON",
+}  # fmt: skip
 # Why a file that is there holds nothing: nobody fetched it (Git LFS), or somebody wrote nothing.
 Hollow = Literal["pointer", "empty"]
 # No file of a tokenizer that holds one is as small; a pointer has three short lines.
@@ -286,14 +289,10 @@ def parse_config(data: bytes) -> dict[str, JsonValue]:
         raise RKDeckError("estimate.lfs_pointer", file=CONFIG_NAME)
     if len(data) > MAX_CONFIG_BYTES:
         raise RKDeckError("estimate.bad_config", problem="larger than any real one")
-    if has_too_many(data):
-        raise RKDeckError("estimate.bad_config", problem="more values than any real one")
     try:
-        value = json.loads(data)
-    except RecursionError as error:
-        raise RKDeckError("estimate.bad_config", problem="nested too deeply") from error
-    except ValueError as error:
-        raise RKDeckError("estimate.bad_config", problem="not valid JSON") from error
+        value = parse_json(data)
+    except JsonError as error:
+        raise RKDeckError("estimate.bad_config", problem=_JSON_PROBLEMS[error.why]) from error
     if not isinstance(value, dict):
         raise RKDeckError("estimate.bad_config", problem="not a JSON object")
     return value

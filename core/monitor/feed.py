@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from core.base.errors import JsonValue, RKDeckError, error_from_json
+from core.base.foreign import members
 from core.base.log import register_secret
 from core.base.paths import AppPaths
 from core.base.trouble import reason_of
@@ -224,13 +225,13 @@ class MonitorFeed:
 
     def _take(self, line: bytes) -> RKDeckError | None:
         """Deal with one line; returns the error that a worker gives as its last word."""
+        message = members(line)
+        error = message.get("error")
+        if message.get("event") == "error" and isinstance(error, dict):
+            return error_from_json(error)
         try:
-            message = json.loads(line)
-            event = message["event"]
-            if event == "error":
-                return error_from_json(message["error"])
-            sample = sample_from_json(message["sample"])
-        except (ValueError, TypeError, KeyError, AttributeError):
+            sample = sample_from_json(message.get("sample"))
+        except ValueError:
             _log.warning("the monitor worker said: %r", line[:500])
             return None
         self._give(sample)

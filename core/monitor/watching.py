@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import json
 import logging
 import threading
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from core.base.errors import RKDeckError
+from core.base.foreign import members, number
 from core.boards.records import Board
 from core.monitor.sample import BoardSample, down_sample
 from core.monitor.sampler import BoardSampler, ShellSource
@@ -23,6 +23,8 @@ Connect = Callable[[Board, str | None], AbstractContextManager[ShellSource]]
 Report = Callable[[BoardSample], None]
 
 _CHECK_RECORD_EVERY_S = 10.0
+# What a step may be whatever anybody writes; people are asked for less (core.monitor.feed).
+_STEPS_S = (0.01, 86_400.0)
 _log = logging.getLogger(__name__)
 
 
@@ -228,14 +230,16 @@ class Watcher:
         `"retry": ["desk"]`.
         """
         for line in lines:
-            try:
-                order = json.loads(line)
-                if "interval_s" in order:
-                    self.set_interval(float(order["interval_s"]))
-                if "watch" in order:
-                    self.watch(dict(order["watch"]))
-                self.retry(order.get("retry", ()))
-            except (ValueError, TypeError, AttributeError):
+            order = members(line)
+            interval_s, watch, retry = (order.get(name) for name in ("interval_s", "watch", "retry"))
+            step_s = number(interval_s, *_STEPS_S)
+            if step_s is not None:
+                self.set_interval(step_s)
+            if isinstance(watch, dict):
+                self.watch({name: word if isinstance(word, str) else None for name, word in watch.items()})
+            if isinstance(retry, list):
+                self.retry(name for name in retry if isinstance(name, str))
+            if not order or (interval_s is not None and step_s is None):
                 # Without the line itself: it may hold passwords.
                 _log.error("the front end sent a line that is no order")
 

@@ -1,6 +1,5 @@
 """A small checkpoint in memory: tensors of every shard, the tokenizer, the words of its chat template."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.base.errors import RefusedError, RKDeckError
-from core.base.foreign import whole
+from core.base.foreign import parse_json, whole
 from core.base.names import printable
 from core.base.opening import open_regular, read_regular
 from core.base.rendering._render import TemplateError, render
@@ -154,12 +153,13 @@ def _config_bytes(path: Path) -> bytes:
 
 def _small_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(read_regular(path, _MAX_SMALL_JSON_BYTES))
+        # As transformers reads it: a byte order mark and UTF-16 are no JSON.
+        value = parse_json(read_regular(path, _MAX_SMALL_JSON_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:
         reason = reason_of(error)
         raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason=reason) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RefusedError("perplexity.bad_tokenizer", file=path.name, reason=reason_of(error)) from error
     return value if isinstance(value, dict) else {}

@@ -313,7 +313,11 @@ def test_the_worker_outlives_nonsense_and_faults(caplog: pytest.LogCaptureFixtur
         raise AssertionError
 
     watcher = Watcher(lookup, connect, told.append)
-    watcher.obey([b"nonsense\n", b"[1]\n", b'{"interval_s": "secret"}\n', b'{"watch": {"desk": null}}\n'])
+    nonsense = [
+        b"nonsense\n", b"[1]\n", b'{"interval_s": "secret"}\n', b'{"interval_s": NaN}\n', b'{"interval_s": 1e999}\n',
+        b'{"a": ' + b"[" * 100_000 + b"\n", b'{"watch": 1, "retry": {"secret": 2}}\n',
+    ]  # fmt: skip
+    watcher.obey([*nonsense, b'{"watch": {"desk": null}}\n'])
     wait_until(lambda: told)
     assert told[0].missing == {"link": "monitor.fault"}
     assert "secret" not in caplog.text
