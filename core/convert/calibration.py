@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.base.errors import RefusedError
+from core.base.foreign import has_too_many
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -20,6 +21,9 @@ from core.convert.lengths import tokens_of_long
 
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
 MAX_BYTES = 64 << 20
+_MAX_MARKS = (
+    MAX_BYTES >> 5
+)  # as many commas has prose of that size at most; lists of nothing would take all memory
 _KEYS = ("input", "target")
 _LINES = frozenset({".jsonl", ".ndjson"})
 _LONE = re.compile("[\ud800-\udfff]")  # half a character: JSON may escape it, no tokenizer takes it
@@ -106,6 +110,8 @@ def _lengths(
 def _entries(path: Path) -> list[object]:
     name = str(path)
     text = _text(path)
+    if has_too_many(text, _MAX_MARKS):
+        raise RefusedError("convert.dataset_odd_json", path=name)
     try:
         value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

@@ -44,6 +44,7 @@ def test_what_the_manual_asks_for_is_taken(tmp_path: Path) -> None:
         ('[{"input": "año", "target": "b"}]'.encode("latin-1"), "dataset_not_utf8"),
         (b'[{"input": NaN, "target": "b"}]', "dataset_odd_json"),
         (b"[" * 100_000, "dataset_odd_json"),
+        (b"[" + b"[]," * 2_200_000 + b"1]", "dataset_odd_json"),
         (b'[{"input": "a", "target": null}]', "dataset_entry_no_text"),
         (b'[{"input": "a", "target": 7}]', "dataset_entry_no_text"),
         (b'[{"input": " ", "target": "b"}]', "dataset_entry_blank"),
