@@ -33,7 +33,8 @@ def refuse_misnamed(config: Mapping[str, JsonValue], tensors: Iterable[TensorInf
         RefusedError: `model.wrapped` where they stand behind a prefix, `model.incomplete` where some are
             missing, `model.misnamed` where none stands in its place.
     """
-    names = frozenset(tensor.name for tensor in tensors)
+    # DeepSpeed's ZeRO-3 leaves tensors of no elements where nobody gathered them.
+    names = frozenset(tensor.name for tensor in tensors if tensor.elements)
     text = read_text_config(config)
     architecture = architecture_of(text)
     if architecture is None or not architecture.blocks or not text.layers or not names:

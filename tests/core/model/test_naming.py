@@ -1,5 +1,7 @@
 """Weights under the names of their architecture are taken, in every layout that models are published in."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.base.errors import JsonValue, RefusedError
@@ -114,6 +116,14 @@ def test_a_layer_that_is_not_there_is_missed() -> None:
     refusal = told("model.layers", num_hidden_layers=3)
     assert refusal.code == "model.incomplete"
     assert refusal.facts["missing"] == "model.layers.2.self_attn.q_proj.weight"
+
+
+def test_a_tensor_without_elements_is_missed() -> None:
+    whole = tensors("model.layers", _GATED)
+    hollow = [replace(whole[0], shape=(0,), size_bytes=0), *whole[1:]]
+    with pytest.raises(RefusedError) as caught:
+        refuse_misnamed({"architectures": ["Qwen2ForCausalLM"], **_FLAT}, hollow, "some/model")
+    assert (caught.value.code, caught.value.facts["missing"]) == ("model.incomplete", whole[0].name)
 
 
 def test_a_model_of_a_type_without_a_class_is_looked_at_too() -> None:
