@@ -24,7 +24,14 @@ from core.services import Services
 from core.usecases import lab as use
 from core.usecases import library
 from core.words import word
-from tests.support.checkpoints import Q_PROJ, normal, write_model, write_sparse_model
+from tests.support.checkpoints import (
+    EMBEDDING,
+    Q_PROJ,
+    normal,
+    write_model,
+    write_safetensors,
+    write_sparse_model,
+)
 from tests.support.hub_fixtures import hub_client
 from tests.support.tiny_model import write_tiny_model
 from tests.support.waiting import wait_until
@@ -158,6 +165,28 @@ def test_a_repository_without_an_index_is_searched(services: Services) -> None:
     assert use.list_tensors(services, source)[0].name == Q_PROJ
     found = use.analyze_tensor(services, source, Q_PROJ)
     assert found.weights == 2048 * 64
+
+
+def test_of_a_tensor_in_two_shards_the_last_is_looked_at_wherever_the_model_is(
+    paths: AppPaths, tmp_path: Path
+) -> None:
+    folder = write_model(tmp_path / "m", {})
+    shards = ("model-00001-of-00002.safetensors", "more/model-00002-of-00002.safetensors")
+    (folder / "more").mkdir()
+    (folder / "model.safetensors").unlink()
+    rows = np.ones((32, 64), "<f4")
+    for factor, shard in enumerate(shards, 1):
+        write_safetensors(folder / shard, {
+            Q_PROJ: ("F32", (64, 64), (normal(64, 64) * factor).tobytes()),
+            EMBEDDING: ("F32", (32, 64), rows.tobytes()),
+        })  # fmt: skip
+    places = {Q_PROJ: shards[0], EMBEDDING: shards[1]}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    with DemoHub({"some/shared": folder}) as hub, Services(paths, Settings(hub_endpoint=hub.url)) as services:
+        far = use.analyze_tensor(services, HubModel("some/shared"), Q_PROJ)
+        near = use.analyze_tensor(services, folder, Q_PROJ)
+    assert far == near
+    assert near.highest == pytest.approx(2 * float(normal(64, 64).max()))
 
 
 def test_fetching_can_be_called_off(services: Services) -> None:
