@@ -109,7 +109,7 @@ def _download(context: Context) -> Path:
 def _convert(context: Context, toolkit: Toolkit, folder: Path) -> Path:
     services = context.services
     recipe = Recipe(PLATFORM, DTYPE, CONTEXT_TOKENS)
-    item = services.library.find(DEMO_REPO, "source")
+    item = services.library.find_source(DEMO_REPO)
     handle = services.submit(
         plan_conversion(folder, recipe, toolkit, library_folder=services.paths.library, item=item)
     )

@@ -46,12 +46,12 @@ def model_file(services: Services, text: str) -> Path:
     if is_path(text):
         return existing_path(text)
     name = usual_id(text)
-    item = services.library.find(name, "rkllm")
+    item = services.library.find_file(name)
     if item is not None:
         return item.path
     if Path(text).exists():
         return existing_path(text)
-    code = "cli.file_unknown" if services.library.find(name, "source") is None else "cli.file_is_source"
+    code = "cli.file_unknown" if services.library.find_source(name) is None else "cli.file_is_source"
     raise UsageError(code, file=text)
 
 
@@ -65,7 +65,7 @@ def local_source(services: Services, model: str) -> tuple[Path, LibraryItem | No
         return existing_path(model), None
     name = usual_id(model)
     # What is no source is named too, so that whoever asked for it hears what it is.
-    item = services.library.find(name, "source") or services.library.find(name)
+    item = services.library.find_source(name) or services.library.find(name)
     if item is None:
         raise UsageError("cli.model_not_local", model=model)
     return item.path, item

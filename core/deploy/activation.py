@@ -27,6 +27,7 @@ def activate(session: SshSession, plan: DeployPlan, origin: Origin) -> Deploymen
     deployment = Deployment(
         name=plan.name,
         version=next_version(now, plan.model.sha256, (version.version for version in known)),
+        kind=plan.kind,
         path=plan.blob,
         sha256=plan.model.sha256,
         size_bytes=plan.model.size_bytes,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from core.base import foreign
 from core.base.errors import JsonValue
 from core.fitness.candidate import Holdings
+from core.vendor.kinds import ModelKind, model_kinds
 
 SCHEMA = 2
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -20,6 +21,8 @@ VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = "%Y%m%dT%H%M%SZ"
 _MAX_FILES = 64
+_FIRST_KIND = "rkllm"
+_FILE_ENDING = ".file"
 # A manifest that is longer is not read back (`scripts.LIST`).
 _MAX_RECIPE_BYTES = 4096
 
@@ -76,6 +79,7 @@ class Deployment:
     """One version of a model under a name on a board.
 
     Attributes:
+        kind: of the file.
         path: of the model file on the board.
         dtype, platform, toolkit_version, max_context: of the file, as far as it was known when it was sent.
         simulated: a file of the stand-in toolkit.
@@ -85,6 +89,7 @@ class Deployment:
 
     name: str
     version: str
+    kind: ModelKind
     path: str
     sha256: str
     size_bytes: int
@@ -114,6 +119,7 @@ class Deployment:
             "name": self.name,
             "version": self.version,
             "title": self.title,
+            "kind": self.kind.name,
             "sha256": self.sha256,
             "size_bytes": self.size_bytes,
             "dtype": self.dtype,
@@ -150,14 +156,19 @@ def _just_after(version: str) -> datetime | None:
         return None
 
 
-def blob_path(store: str, sha256: str) -> str:
+def blob_path(store: str, sha256: str, kind: ModelKind) -> str:
     """Where a model file lies."""
-    return f"{store}/blobs/{sha256}.rkllm"
+    return f"{store}/blobs/{sha256}{kind.ending}"
+
+
+def blob_endings() -> tuple[str, ...]:
+    """Of all files in `blobs`."""
+    return (*(kind.ending for kind in model_kinds().values()), _FILE_ENDING)
 
 
 def file_blob_path(store: str, sha256: str) -> str:
     """Where a file that belongs to a model lies."""
-    return f"{store}/blobs/{sha256}.file"
+    return f"{store}/blobs/{sha256}{_FILE_ENDING}"
 
 
 def partial_path(store: str, sha256: str) -> str:
@@ -204,12 +215,15 @@ def read_manifest(text: str, store: str, name: str, version: str, *, current: bo
     if value.get("name") != name or value.get("version") != version:
         return None
     sha256, size = value.get("sha256"), foreign.size_bytes(value.get("size_bytes"))
-    if size is None or not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
+    # Manifests of RKDeck 0.1.0 name no kind: it knew of one.
+    kind = model_kinds().get(str(value.get("kind", _FIRST_KIND)))
+    if kind is None or size is None or not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
         return None
     return Deployment(
         name=name,
         version=version,
-        path=blob_path(store, sha256),
+        kind=kind,
+        path=blob_path(store, sha256, kind),
         sha256=sha256,
         size_bytes=size,
         dtype=foreign.text(value.get("dtype")),

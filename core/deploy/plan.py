@@ -11,6 +11,7 @@ from core.deploy.layout import NAME, blob_path, deployment_folder, partial_path
 from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement, judge
 from core.model.inspect import Inspection
+from core.vendor.kinds import ModelKind, kind_of_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class DeployPlan:
     title: str
     store: str
     model: LocalModel
+    kind: ModelKind
     inspection: Inspection
     blob: str
     partial: str
@@ -89,7 +91,10 @@ def plan_deployment(
     refused = judgement.refused(force=force)
     if refused is not None:
         raise refused
-    assert seen.store is not None  # else it was refused, whatever the force
+    # Else it was refused, whatever the force.
+    kind = kind_of_format(candidate.inspection.kind)
+    assert seen.store is not None
+    assert kind is not None
     store = check_store_path(seen.store.path)
     asked = name if name is not None else model.title
     chosen = asked if name is not None and NAME.fullmatch(name) else safe_component(asked)
@@ -99,7 +104,8 @@ def plan_deployment(
         store=store,
         model=model,
         inspection=candidate.inspection,
-        blob=blob_path(store, model.sha256),
+        kind=kind,
+        blob=blob_path(store, model.sha256, kind),
         partial=partial_path(store, model.sha256),
         folder=deployment_folder(store, chosen),
         judgement=judgement,

@@ -9,13 +9,13 @@ from core.base.errors import RKDeckError
 from core.base.foreign import MAX_BYTES, digits, lines
 from core.deploy import scripts
 from core.deploy.deployments import list_versions
-from core.deploy.layout import Deployment, partial_path
+from core.deploy.layout import Deployment, blob_endings, partial_path
 from core.deploy.records import Blob, Part, Pruning
 from core.remote.session import SshSession
 from core.transfer.discard import discard_part
 
 _PART = re.compile(r"([0-9a-f]{64})\.partial")
-_BLOB = re.compile(r"(([0-9a-f]{64})\.(?:rkllm|file))(\.gone\.[0-9]+)?")
+_BLOB = re.compile(rf"(([0-9a-f]{{64}})(?:{'|'.join(map(re.escape, blob_endings()))}))(\.gone\.[0-9]+)?")
 _TIMEOUT_S = 120.0
 
 

@@ -5,18 +5,23 @@ Exit numbers are from sysexits.h, since 1, 2 and those above 125 are also what s
 that was asked for is not there, perhaps since somebody else tidied up, and asking the board anew shows what is.
 """
 
+from core.deploy.layout import blob_endings
+from core.vendor.kinds import model_kinds
+
 # $1 STORE. Prints "whole NAME SIZE" and "part NAME SIZE" of the model files that are there and that arrive, "current
 # NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was broken off may have versions
 # and none in use: they are listed, so that somebody can use or remove them.
-LIST = r"""
+LIST = (
+    r"""
 LC_ALL=C; export LC_ALL
 sizes() { # WORD FOLDER ENDING
  ls -lnL "$2" 2>/dev/null | while read -r m _ _ _ b n; do
   case $m$n in -*"$3") printf '%s\t%s\t%s\n' "$1" "${n##* }" "$b";; esac
  done
 }
-sizes whole "$1/blobs" .rkllm
-sizes part "$1/incoming" .partial
+"""
+    + "".join(f'sizes whole "$1/blobs" {kind.ending}\n' for kind in model_kinds().values())
+    + r"""sizes part "$1/incoming" .partial
 case $(ls -d "$1/deployments" 2>&1) in *"No such file"*) exit 0;; esac # nothing there; anything else is no answer
 cd "$1/deployments" && ls >/dev/null || exit 73
 for d in *; do
@@ -28,6 +33,7 @@ for d in *; do
  done
 done
 """
+)
 
 # $1 folder of the deployment, $2 version, $3 manifest ("" keeps the one that is there), $4 its blob.
 # 75: the blob is gone. Every file is written aside, flushed and renamed.
@@ -90,7 +96,8 @@ s=$1; d=$2; shift 2
 rm -f "$d/current" && rm -rf "$d" || exit 73
 {_LET_GO}
 for h; do
- for f in "$s/blobs/$h.rkllm" "$s/blobs/$h.file"; do
+ for e in {" ".join(blob_endings())}; do
+  f=$s/blobs/$h$e
   let_go "$f" "$h"
   [ $? != 73 ] || exit 73
  done
@@ -149,11 +156,11 @@ sync
 # $1 folder. Prints SIZE, a tab and the path of every model file in it and in the two levels below.
 FIND = r"""
 [ -d "$1" ] || exit 75
-find "$1" -maxdepth 3 -type f -iname '*.rkllm' 2>/dev/null | while IFS= read -r f; do
+find "$1" -maxdepth 3 -type f \( NAMES \) 2>/dev/null | while IFS= read -r f; do
  [ -f "$f" ] && ls -ln "$f" | { read -r _ _ _ _ b _; printf '%s\t%s\n' "$b" "$f"; }
 done
 exit 0
-"""
+""".replace("NAMES", " -o ".join(f"-iname '*{kind.ending}'" for kind in model_kinds().values()))
 
 # $1 file. Prints its size and "file"; 75: it is not there, or no regular file.
 SIZE_OF = r"""

@@ -15,7 +15,8 @@ from core.boards.doctor.rules import check_board
 from core.boards.doctor.shelf import arch_of, matching_release
 from core.fitness.candidate import Candidate
 from core.fitness.room import MemoryNeed, disk_free_after, memory_need, ram_free_after
-from core.fitness.rules import check_model, is_a_model
+from core.fitness.rules import check_model
+from core.vendor.kinds import kind_of_format
 
 # What refuses and may be overridden: the file would be stored and might not run, or run badly. Everything else that
 # fails is final: it cannot be sent at all, or would be lost.
@@ -112,10 +113,14 @@ def judge(candidate: Candidate, seen: Examination, *, board: str) -> Judgement:
         board: its name, for messages.
     """
     about_file = check_model(candidate, seen, board=board)
-    if not is_a_model(candidate):
+    kind = kind_of_format(candidate.inspection.kind)
+    if kind is None:
         return Judgement(about_file, _refusals(about_file, seen, board))
     about_board = check_board(seen) if seen.depth != "none" else ()
-    findings = (*(entry for entry in about_board if _refuses(entry)), *about_file)
+    findings = (
+        *(entry for entry in about_board if _refuses(entry) and entry.check in kind.board_checks),
+        *about_file,
+    )
     return Judgement(
         findings,
         _refusals(findings, seen, board),

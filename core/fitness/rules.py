@@ -5,7 +5,7 @@ older toolkits (rknn-llm #129, #235); the context is bounded by the one a file w
 32 bits a domain (#335, #195); FAT ends files at 4 GiB.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from core.base.names import printable
 from core.base.units import format_bytes
@@ -16,12 +16,12 @@ from core.fitness.candidate import Candidate
 from core.fitness.room import disk, memory
 from core.fitness.runtime import match_versions
 from core.vendor.board_limits import board_limits
+from core.vendor.kinds import ModelKind, kind_of_format
 from core.vendor.platforms import Platform, load_platforms
 from core.vendor.releases import version_key
 
 Rule = Callable[[Candidate, Examination], Iterator[Finding]]
 
-_MODELS = frozenset({"rkllm", "rkllm-simulated"})
 _FAT = frozenset({"vfat", "msdos"})
 _FAT_LIMIT_BYTES = (4 << 30) - 1
 
@@ -35,23 +35,24 @@ def check_model(candidate: Candidate, seen: Examination, *, board: str) -> tuple
         board: its name, for messages.
     """
     inspection, shown = candidate.inspection, printable(candidate.name)
-    if not is_a_model(candidate):
+    kind = kind_of_format(inspection.kind)
+    if kind is None:
         return (finding("model_file", "failed", "deploy.not_a_model", file=shown, kind=inspection.kind),)
-    findings = [*_kind(candidate, seen, board)]
+    findings = [*_file(candidate, kind, seen, board)]
     # What is damaged tells nothing that could be relied on, but its size.
-    rules = _RULES if inspection.is_model else (disk,)
+    rules = [RULES[name] for name in kind.rules] if inspection.is_model else [disk]
     if seen.depth == "none" and seen.facts.soc is None:
         findings.append(finding("model_board", "unknown", "doctor.model_board_unseen", board=board))
-        rules = ()
+        rules = []
     return (*findings, *(entry for rule in rules for entry in rule(candidate, seen)))
 
 
 def is_a_model(candidate: Candidate) -> bool:
     """Whether the file is of a kind that a board runs, be it damaged or not."""
-    return candidate.inspection.kind in _MODELS
+    return kind_of_format(candidate.inspection.kind) is not None
 
 
-def _kind(candidate: Candidate, seen: Examination, board: str) -> Iterator[Finding]:
+def _file(candidate: Candidate, kind: ModelKind, seen: Examination, board: str) -> Iterator[Finding]:
     """Whether this is a file for this board at all."""
     inspection, facts, shown = candidate.inspection, seen.facts, printable(candidate.name)
     looked = seen.depth != "none"  # who has not does not know whether the board is a simulated one
@@ -62,7 +63,7 @@ def _kind(candidate: Candidate, seen: Examination, board: str) -> Iterator[Findi
     if inspection.problems:
         problems = ", ".join(inspection.problems)
         yield finding("model_file", "failed", "deploy.damaged_file", file=shown, problems=problems)
-    if looked and facts.simulated and not inspection.simulated:
+    if looked and facts.simulated and kind.simulated and not inspection.simulated:
         yield finding("model_file", "failed", "deploy.real_file_to_simulated_board", file=shown, board=board)
     built = inspection.platform
     if facts.soc is not None and built is not None and built.lower() != facts.soc:
@@ -195,5 +196,9 @@ def _npu(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
         yield finding("model_npu", "ok", "doctor.model_npu_several", most=format_bytes(at_most), **shown)
 
 
-# In the order people read them; a front end shows the first of the worst.
-_RULES: tuple[Rule, ...] = (_platform, _dtype, _versions, _context, _cores, _npu, memory, disk)
+# By the names in resources/kinds.toml, which has those of each kind in the order people read them; a front end shows
+# the first of the worst.
+RULES: Mapping[str, Rule] = {
+    "platform": _platform, "dtype": _dtype, "versions": _versions, "context": _context, "cores": _cores, "npu": _npu,
+    "memory": memory, "disk": disk,
+}  # fmt: skip

@@ -10,9 +10,10 @@ from core.hub.download import DownloadPlan
 from core.hub.fetch import FetchedFile
 from core.hub.order import DownloadOrder
 from core.library.library import Library
-from core.library.records import LibraryFile
+from core.library.records import SOURCE, LibraryFile
 from core.model.facts import load_local_facts, why_no_source
-from core.model.files import is_ready_made, weight_files
+from core.model.files import weight_files
+from core.vendor.kinds import kind_of_name
 
 # Told of files that are not there, which may be because they were not wanted.
 _ABSENT = frozenset({"estimate.no_config", "estimate.missing_shard"})
@@ -34,24 +35,24 @@ def enter_download(
         "hub": parse_id(plan.repo).hub, "endpoint": order.endpoint, "repo": plan.repo, "commit": plan.commit,
         **({"left_out": left_out_json(left_out)} if left_out else {}),
     }  # fmt: skip
-    converted = [file for file in fetched if is_ready_made(file.name)]
+    converted = [(file, kind) for file in fetched if (kind := kind_of_name(file.name)) is not None]
     others = [
         LibraryFile(file.name, file.size_bytes, file.sha256)
         for file in fetched
-        if not is_ready_made(file.name)
+        if kind_of_name(file.name) is None
     ]
     earlier = _earlier_files(library, folder, plan, {file.name for file in others})
     is_source = weight_files(file.name for file in others).is_source
     # The config.json and tokenizer beside a converted file make no source of their own.
     if is_source or earlier or (others and not converted):
         library.register(
-            kind="source", title=plan.repo.rsplit("/", maxsplit=1)[-1], path=folder, repo=plan.repo,
+            kind=SOURCE, title=plan.repo.rsplit("/", maxsplit=1)[-1], path=folder, repo=plan.repo,
             files=(*earlier, *others), revision=plan.commit, provenance=provenance,
         )  # fmt: skip
-    for file in converted:
+    for file, kind in converted:
         path = folder / file.name
         library.register(
-            kind="rkllm", title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
+            kind=kind.name, title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
             files=(LibraryFile(path.name, file.size_bytes, file.sha256),),
             provenance={**provenance, **(order.needs[file.name].to_json() if file.name in order.needs else {})},
         )  # fmt: skip
@@ -76,5 +77,5 @@ def _earlier_files(
     return tuple(
         file
         for file in item.files
-        if file.name not in names and not is_ready_made(file.name) and (folder / file.name).is_file()
+        if file.name not in names and kind_of_name(file.name) is None and (folder / file.name).is_file()
     )

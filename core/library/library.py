@@ -18,7 +18,7 @@ from core.base.left_out import LeftOut, left_out_json
 from core.base.names import leaves_folder, printable, refusal
 from core.base.trouble import reason_of
 from core.library.cached import cached_from, check_links, snapshot_of
-from core.library.records import FORMERLY, Kind, LibraryFile, LibraryItem
+from core.library.records import FORMERLY, SOURCE, LibraryFile, LibraryItem
 from core.model.facts import load_local_facts, local_names, local_weight_files, why_no_source
 from core.model.files import CONFIG_NAME, shapeless, weight_files
 
@@ -49,16 +49,21 @@ class Library:
             raise UsageError("library.unknown", item=item_id)
         return self._item(rows[0])
 
-    def find(self, text: str, kind: Kind | None = None) -> LibraryItem | None:
-        """The newest item with that id, Hub id, path or title; of one kind, where one is given.
+    def find(self, text: str) -> LibraryItem | None:
+        """The newest item with that id, Hub id, path or title; a model and what was made of it have the same Hub id."""
+        return next((item for item in self.list() if item.is_called(text)), None)
 
-        A model and what was converted of it have the same Hub id.
-        """
-        found = (item for item in self.list() if item.is_called(text) and kind in {None, item.kind})
+    def find_source(self, text: str) -> LibraryItem | None:
+        """As `find`, among the sources."""
+        return next((item for item in self.list() if item.is_called(text) and item.is_source), None)
+
+    def find_file(self, text: str) -> LibraryItem | None:
+        """As `find`, among the files that a board runs."""
+        found = (item for item in self.list() if item.is_called(text) and item.model_kind is not None)
         return next(found, None)
 
     def model_at(self, path: Path) -> LibraryItem | None:
-        """The converted file that lies there, whichever way leads to it (a link, `..`, a second name).
+        """The model file that lies there, whichever way leads to it (a link, `..`, a second name).
 
         None also when another file lies in its place by now: of another size, or written at another time.
         """
@@ -73,17 +78,17 @@ class Library:
         return None
 
     def models_of(self, size_bytes: int) -> tuple[LibraryItem, ...]:
-        """The converted files of that size, the newest first; the digest of each is its only file's."""
+        """The model files of that size, the newest first; the digest of each is its only file's."""
         return tuple(
             item
             for item in self.list()
-            if item.kind == "rkllm" and [file.size_bytes for file in item.files] == [size_bytes]
+            if item.model_kind is not None and [file.size_bytes for file in item.files] == [size_bytes]
         )
 
     def register(
         self,
         *,
-        kind: Kind,
+        kind: str,
         title: str,
         path: Path,
         files: Iterable[LibraryFile],
@@ -99,7 +104,7 @@ class Library:
         _text(path)
         kept = tuple(files)
         size_bytes = sum(file.size_bytes or 0 for file in kept)
-        status = _status(path) if kind != "source" else None
+        status = _status(path) if kind != SOURCE else None
         if status is not None:
             provenance = {**(provenance or {}), _WRITTEN: _written(status)}
         with self._database.transaction() as connection:
@@ -165,7 +170,7 @@ class Library:
         repo, revision = cached_from(folder)
         title = repo.rpartition("/")[2] if repo else folder.name
         return self.register(
-            kind="source", title=title, path=folder, files=files, repo=repo, revision=revision,
+            kind=SOURCE, title=title, path=folder, files=files, repo=repo, revision=revision,
             provenance=provenance,
         )  # fmt: skip
 

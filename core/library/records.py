@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from core.base.errors import JsonValue
 from core.base.left_out import LeftOut
+from core.vendor.kinds import ModelKind, model_kinds
 
-Kind = Literal["source", "rkllm"]
+# An item of this kind is a folder of unconverted weights; all others are files of a kind that boards run.
+SOURCE = "source"
 FORMERLY = "formerly"
 
 
@@ -29,13 +30,14 @@ class LibraryItem:
     """A model on this computer.
 
     Attributes:
-        path: a folder (kind "source") or a file (kind "rkllm").
+        kind: "source", or the name of a model kind (`core.vendor.kinds`).
+        path: a folder (of a source) or a file.
         size_bytes, created_unix_s: None where the database tells what cannot be.
         provenance: where it came from and how it was made.
     """
 
     id: str
-    kind: Kind
+    kind: str
     title: str
     repo: str | None
     revision: str | None
@@ -44,6 +46,16 @@ class LibraryItem:
     created_unix_s: float | None
     provenance: dict[str, JsonValue]
     files: tuple[LibraryFile, ...]
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a model as its authors made it, to be measured and converted."""
+        return self.kind == SOURCE
+
+    @property
+    def model_kind(self) -> ModelKind | None:
+        """The kind of file that a board runs; None of a source, and of a kind that a newer RKDeck wrote down."""
+        return model_kinds().get(self.kind)
 
     @property
     def former_repos(self) -> tuple[str, ...]:
@@ -62,7 +74,7 @@ class LibraryItem:
     @property
     def folder(self) -> Path:
         """Where the files are."""
-        return self.path if self.kind == "source" else self.path.parent
+        return self.path if self.is_source else self.path.parent
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -11,7 +11,7 @@ from core.hub.order import DownloadOrder
 from core.jobs.worker import WorkerContext
 from core.library.arrivals import arrived_problem, enter_download
 from core.library.library import Library
-from core.model.files import is_ready_made
+from core.vendor.kinds import kind_of_name
 
 
 class LibraryParts(Protocol):
@@ -62,7 +62,7 @@ def run_download(context: WorkerContext, order: DownloadOrder, parts: LibraryPar
     """
     arrival = bring(context, order, parts.library)
     # A ready-made file is what somebody came for; of anything else it matters whether it can be converted.
-    converted = any(is_ready_made(file.name) for file in arrival.files)
+    converted = any(kind_of_name(file.name) for file in arrival.files)
     problem = None if converted else arrived_problem(order.folder)
     return {
         "repo": order.plan.repo,

@@ -274,11 +274,6 @@ def is_read_beside(name: str) -> bool:
     return name.lower().endswith(_READ_BESIDE)
 
 
-def is_ready_made(name: str) -> bool:
-    """Whether a file by its name is one a board runs: the rule of every list, download and door."""
-    return name.lower().endswith(".rkllm")
-
-
 def _choose_form(names: list[str]) -> WeightFiles | None:
     """The converted files among some, of the kind that is nearest to a board."""
     forms: tuple[WeightsKind, ...] = ("rkllm", "gguf", "onnx")

@@ -23,6 +23,7 @@ from core.base.trouble import reason_of
 from core.model.gguf import GgufError, Read, read_gguf
 from core.model.headers import is_lfs_pointer
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
+from core.vendor.kinds import kind_of_format
 from core.vendor.platforms import load_platforms
 from core.vendor.releases import magics, platform_of_code
 
@@ -73,12 +74,13 @@ class Inspection:
     @property
     def is_model(self) -> bool:
         """Whether a runtime could load it, as far as the bytes tell."""
-        return self.kind in {"rkllm", "rkllm-simulated"} and not self.problems
+        return kind_of_format(self.kind) is not None and not self.problems
 
     @property
     def simulated(self) -> bool:
-        """Whether it is RKDeck's stand-in format."""
-        return self.kind == "rkllm-simulated"
+        """Whether it is a stand-in's format, which no real board runs."""
+        kind = kind_of_format(self.kind)
+        return kind is not None and self.kind in kind.simulated
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the document."""

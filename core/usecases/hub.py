@@ -13,13 +13,13 @@ from core.hub.pasted import read_model_id
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
 from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source
-from core.model.files import is_ready_made
 from core.model.inspect import Inspection
 from core.model.need import ServedNeed
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
 from core.usecases.needs import inspect_repo_file, needs_of
+from core.vendor.kinds import kind_of_name
 
 if TYPE_CHECKING:
     from core.hub.download import DownloadPlan
@@ -86,7 +86,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     from core.hub.download import plan_download
 
     detail = services.hubs.of(repo).details(repo, revision)
-    rkllm_files = tuple(file for file in detail.files if is_ready_made(file.path))
+    rkllm_files = tuple(file for file in detail.files if kind_of_name(file.path))
     facts: ModelFacts | None = None
     download_bytes: int | None = None
     problem: RKDeckError | None = None
@@ -248,6 +248,6 @@ def _source_of(services: Services, detail: ModelDetail) -> LibraryItem | None:
     found = (
         item
         for item in services.library.list()
-        if item.kind == "source" and (item.is_of(detail.repo) or item.is_of(detail.present_repo))
+        if item.is_source and (item.is_of(detail.repo) or item.is_of(detail.present_repo))
     )
     return next(found, None)

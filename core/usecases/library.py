@@ -9,6 +9,7 @@ from core.library.records import LibraryFile, LibraryItem
 from core.model.facts import ModelFacts, load_local_facts, why_no_source
 from core.services import Services
 from core.usecases.hub import ModelReport
+from core.vendor.kinds import kind_of_format
 
 if TYPE_CHECKING:
     from core.model.inspect import Inspection
@@ -20,7 +21,7 @@ def list_items(services: Services) -> tuple[LibraryItem, ...]:
 
 
 def add_path(services: Services, path: Path) -> LibraryItem:
-    """Enter a model folder or a .rkllm file where it lies (a file is read whole, for its digest).
+    """Enter a model folder or a file that a board runs where it lies (a file is read whole, for its digest).
 
     Raises:
         RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`, and as
@@ -34,12 +35,13 @@ def add_path(services: Services, path: Path) -> LibraryItem:
     from core.model.inspect import inspect_file
 
     inspection = inspect_file(path)
-    if not inspection.is_model:
+    kind = kind_of_format(inspection.kind)
+    if kind is None or not inspection.is_model:
         raise RefusedError("convert.not_a_model", file=path.name, kind=inspection.kind)
     file = LibraryFile(path.name, path.stat().st_size, sha256_of(path))
     provenance: dict[str, JsonValue] = {"added_from": str(path), "inspection": inspection.to_json()}
     return services.library.register(
-        kind="rkllm", title=path.stem, path=path, files=(file,), provenance=provenance
+        kind=kind.name, title=path.stem, path=path, files=(file,), provenance=provenance
     )
 
 

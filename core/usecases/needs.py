@@ -6,11 +6,11 @@ from core.base.errors import RKDeckError
 from core.estimate.ready import need_of
 from core.hub.records import ModelDetail, RepoFile
 from core.model.facts import ModelFacts
-from core.model.files import is_ready_made
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
 from core.model.need import ServedNeed
 from core.services import Services
 from core.usecases.fitting import cached_facts
+from core.vendor.kinds import kind_of_name
 from core.vendor.platforms import context_limits, load_platforms
 
 # Of a repository with more of them the need of the others stays unknown: each costs two requests before the download.
@@ -62,7 +62,7 @@ def need_of_ready(base: ModelFacts | None, inspection: Inspection) -> ServedNeed
 
 def needs_of(services: Services, detail: ModelDetail, files: Iterable[RepoFile]) -> dict[str, ServedNeed]:
     """What the ready-made ones of some files of a repository need, by their paths, as far as that can be known."""
-    ready, base = [file for file in files if is_ready_made(file.path)], detail.base
+    ready, base = [file for file in files if kind_of_name(file.path)], detail.base
     facts = base_facts(services, base) if ready else None
     if facts is None:
         return {}

@@ -105,7 +105,7 @@ def measure(
             and `without_tokenizer`.
         RKDeckError: what is wrong with the model's files.
     """
-    if item is not None and item.kind != "source":
+    if item is not None and not item.is_source:
         raise RefusedError("perplexity.needs_source", model=item.title)
     if item is None:
         item = services.library.find(str(folder.absolute()))

@@ -99,7 +99,7 @@ def _local(services: Services, model: str) -> LibraryItem | Path | None:
     """The model on this computer: a path, or a source in the library by its id, Hub id, path or title."""
     if is_path(model):
         return existing_path(model)
-    return services.library.find(model, "source")
+    return services.library.find_source(model)
 
 
 def _document(

@@ -15,8 +15,8 @@ from core.cli.models import model_file
 from core.cli.parsing import needed, tr
 from core.deploy.plan import renaming
 from core.jobs.manager import JobHandle
-from core.model.files import is_ready_made
 from core.usecases import deployment as use
+from core.vendor.kinds import kind_of_name
 
 Outcome = RKDeckError | dict[str, JsonValue]
 
@@ -204,7 +204,7 @@ def _configure_adopt(parser: argparse.ArgumentParser) -> None:
 def _adopt(context: Context) -> int:
     options, services, tr = context.options, context.services, context.output.tr
     board = services.boards.get(options.board)
-    if options.path is not None and is_ready_made(options.path):
+    if options.path is not None and kind_of_name(options.path):
         context.output.note(tr("the board is computing the file's checksum ..."))
         now = use.adopt(services, board.name, options.path, name=options.name, force=options.force)
         renamed = renaming(options.name, now.name)

@@ -62,7 +62,7 @@ def _measured(context: Context) -> "PerplexityRun | None":
 
     options, services = context.options, context.services
     path = existing_path(options.model) if is_path(options.model) else None
-    item = services.library.find(str(path) if path else usual_id(options.model), "source")
+    item = services.library.find_source(str(path) if path else usual_id(options.model))
     if item is not None and options.revision not in {None, item.revision}:
         return None
     folder = path or (item.path if item else None)

@@ -36,7 +36,7 @@ def _list(context: Context) -> int:
 
 
 def _kind(item: LibraryItem, output: Output) -> str:
-    return output.tr("source") if item.kind == "source" else item.kind
+    return output.tr("source") if item.is_source else item.kind
 
 
 def _needed(context: Context) -> str:

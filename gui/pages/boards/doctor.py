@@ -197,7 +197,7 @@ class DoctorPanel(QWidget):
         self.models.clear()
         self.models.addItem(tr("no model"), None)
         for item in self._desk.library.items:
-            if item.kind == "rkllm":
+            if item.model_kind is not None:
                 self.models.addItem(printable(item.title, 60), str(item.path))
         if self._file is not None and self.models.findData(str(self._file)) < 0:
             self.models.addItem(printable(self._file.name, 60), str(self._file))

@@ -7,7 +7,7 @@ from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
 from core.hub.records import RepoFile
-from core.model.files import is_ready_made
+from core.vendor.kinds import kind_of_name
 from gui.models.list_model import Column, RecordModel
 from gui.text import tr
 from gui.widgets.basic import button, label, row
@@ -52,8 +52,8 @@ class FilesTab(QWidget):
 
     def show_files(self, files: tuple[RepoFile, ...]) -> None:
         """Show a repository's files."""
-        ready = [file for file in files if is_ready_made(file.path)]
-        others = [file for file in files if not is_ready_made(file.path)]
+        ready = [file for file in files if kind_of_name(file.path)]
+        others = [file for file in files if kind_of_name(file.path) is None]
         self._files.replace_all([*ready, *others], key=_path)
         self.note.setText(
             tr("This repository holds files that are ready for boards; they come first.") if ready else ""

@@ -132,7 +132,7 @@ class LabPage(Page):
         self.models.blockSignals(True)
         self.models.clear()
         for item in self.desk.library.items:
-            if item.kind == "source":
+            if item.is_source:
                 self.models.addItem(printable(item.title, 60), item.id)
         place = self.models.findData(chosen)
         self.models.setCurrentIndex(max(0, place) if self.models.count() else -1)

@@ -48,7 +48,7 @@ SORT_KEYS: tuple[Callable[[LibraryItem], Any], ...] = (
 
 def plain_title(item: LibraryItem) -> str:
     """What people call it."""
-    return printable(item.repo if item.kind == "source" and item.repo else item.title, 120)
+    return printable(item.repo if item.is_source and item.repo else item.title, 120)
 
 
 def marked_title(item: LibraryItem) -> str:
@@ -58,27 +58,28 @@ def marked_title(item: LibraryItem) -> str:
 
 def kind_text(item: LibraryItem) -> str:
     """Source model or ready for a board."""
-    return tr("Ready for a board") if item.kind == "rkllm" else tr("Source model")
+    return tr("Source model") if item.is_source else tr("Ready for a board")
 
 
 def level_text(item: LibraryItem) -> str:
-    """The quantization level of a .rkllm file."""
-    return _inspected(item, "dtype") or (NOT_MEANT if item.kind == "source" else tr("unknown"))
+    """How the weights of a file are quantized."""
+    return _inspected(item, "dtype") or (NOT_MEANT if item.is_source else tr("unknown"))
 
 
 def platform_text(item: LibraryItem) -> str:
-    """The SoC a .rkllm file was made for."""
+    """The SoC a file was made for."""
     found = _inspected(item, "platform")
-    return found.upper() if found else (NOT_MEANT if item.kind == "source" else tr("unknown"))
+    return found.upper() if found else (NOT_MEANT if item.is_source else tr("unknown"))
 
 
 def is_simulated(item: LibraryItem) -> bool:
-    """Whether the stand-in toolkit made it."""
-    return item.provenance.get("simulated") is True or _inspection(item).get("kind") == "rkllm-simulated"
+    """Whether only a simulated board runs it."""
+    kind, found = item.model_kind, _inspection(item).get("kind")
+    return item.provenance.get("simulated") is True or (kind is not None and found in kind.simulated)
 
 
 def _short_kind(item: LibraryItem) -> str:
-    return ".rkllm" if item.kind == "rkllm" else tr("source")
+    return tr("source") if item.is_source else f".{item.kind}"
 
 
 def _inspection(item: LibraryItem) -> dict[str, JsonValue]:

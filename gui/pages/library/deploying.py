@@ -44,7 +44,7 @@ class DeployMenu(QMenu):
 
     def show_item(self, item: LibraryItem | None) -> None:
         """Offer this item; its file is looked at now, so that the verdicts are there when the menu opens."""
-        self._item = item if item is not None and item.kind == "rkllm" else None
+        self._item = item if item is not None and item.model_kind is not None else None
         if self._item is None:
             self._drops.forget()
         else:

@@ -98,8 +98,8 @@ class LibraryDetail(QWidget):
         self.simulated.setVisible(is_simulated(item))
         for made in (self.verify, self.folder, self.remove):
             made.show()
-        self.convert.setVisible(item.kind == "source")
-        self.deploy.setVisible(item.kind == "rkllm")
+        self.convert.setVisible(item.is_source)
+        self.deploy.setVisible(item.model_kind is not None)
         self._show_facts(FactsPanel(item))
 
     def retint(self) -> None:

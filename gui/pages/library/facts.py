@@ -59,7 +59,7 @@ class FactsPanel(Column):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 6, 0)
         layout.addLayout(grid)
-        if item.kind == "source":
+        if item.is_source:
             layout.addSpacing(6)
             layout.addLayout(_files(item))
         layout.addStretch(1)
@@ -85,7 +85,7 @@ class FactsPanel(Column):
 def facts_of(item: LibraryItem) -> list[Fact]:
     """Everything known, the nearest first."""
     found = [Fact(tr("Kind"), kind_text(item)), Fact(tr("Size"), format_bytes(item.size_bytes))]
-    if item.kind == "rkllm":
+    if not item.is_source:
         found += [Fact(tr("Level"), level_text(item)), Fact(tr("Platform"), platform_text(item))]
         found += _inspected(item.provenance.get("inspection"))
     found += _made(item.provenance)
@@ -100,7 +100,7 @@ def facts_of(item: LibraryItem) -> list[Fact]:
         found.append(Fact(tr("Left out"), printable(names, 500), long=True))
     found.append(Fact(tr("Added"), ago_text(item.created_unix_s)))
     found.append(Fact(tr("Path"), printable(str(item.path), 500), str(item.path)))
-    if item.kind == "rkllm":
+    if not item.is_source:
         digest = next((file.sha256 for file in item.files if file.sha256), None)
         shown = f"{digest[:_DIGEST_LETTERS]}…" if digest else tr("unknown")
         found.append(Fact("sha256", shown, digest or ""))

@@ -57,9 +57,9 @@ class LibraryPage(Page):
         self.kind.setObjectName("libraryKind")
         self.kind.setAccessibleName(tr("Which models"))
         for text, data in (
-            (tr("All models"), ""),
-            (tr("Source models"), "source"),
-            (tr("Ready for a board"), "rkllm"),
+            (tr("All models"), None),
+            (tr("Source models"), True),
+            (tr("Ready for a board"), False),
         ):
             self.kind.addItem(text, data)
         self.kind.currentIndexChanged.connect(self._update)
@@ -141,11 +141,12 @@ class LibraryPage(Page):
     @Slot(str)
     @Slot(int)
     def _update(self, _changed: object = None) -> None:
-        words, kind = self.search.text().lower().split(), self.kind.currentData()
+        words, is_source = self.search.text().lower().split(), self.kind.currentData()
         found = [
             item
             for item in self.desk.library.items
-            if (not kind or item.kind == kind) and all(word in plain_title(item).lower() for word in words)
+            if is_source in {None, item.is_source}
+            and all(word in plain_title(item).lower() for word in words)
         ]
         found.sort(key=SORT_KEYS[self._order], reverse=self._falling)
         self._shown.replace_all(found, key=_item_id)
@@ -186,7 +187,7 @@ class LibraryPage(Page):
     @Slot()
     def _on_activated(self) -> None:
         item = self.detail.item
-        if item is not None and item.kind == "source":
+        if item is not None and item.is_source:
             self.desk.go("convert", item.id)
         elif item is not None:
             self.detail.deploy.showMenu()
@@ -197,7 +198,7 @@ class LibraryPage(Page):
         if item is None:
             return
         self._menu.clear()
-        first = ("convert", tr("Convert")) if item.kind == "source" else ("deploy", tr("Deploy"))
+        first = ("convert", tr("Convert")) if item.is_source else ("deploy", tr("Deploy"))
         for what, text in (
             first, ("verify", tr("Verify")), ("copy", tr("Copy the path")), ("folder", tr("Open the folder")),
             ("remove", tr("Remove")),

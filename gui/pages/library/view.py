@@ -71,7 +71,7 @@ class LibraryView(QTableView):
     def startDrag(self, _actions: Qt.DropAction) -> None:  # Qt's name
         """Carry the selected model."""
         item = self.currentIndex().data(RECORD_ROLE)
-        if isinstance(item, LibraryItem) and item.kind == "rkllm":
+        if isinstance(item, LibraryItem) and item.model_kind is not None:
             start_item_drag(self, item)
 
 

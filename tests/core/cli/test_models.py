@@ -28,8 +28,8 @@ def test_a_model_is_still_its_source_after_it_was_converted(services: Services, 
     path = write_tiny_model(tmp_path / "tiny_W8A8_RK3588.rkllm")
     newer = enter(services.library, use.add_path(services, path))
     assert services.library.find(REPO) == newer
-    assert services.library.find(REPO, "source") == source
-    assert services.library.find(REPO, "rkllm") == newer
+    assert services.library.find_source(REPO) == source
+    assert services.library.find_file(REPO) == newer
     assert local_source(services, REPO) == (source.path, source)
 
 

@@ -18,8 +18,11 @@ from core.deploy.layout import Deployment, blob_path, deployment_folder
 from core.deploy.pruning import prune
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
+from core.vendor.kinds import model_kinds
 from tests.core.deploy.test_deployments import deploy
 from tests.support.sshd import SERVERS, SshServer
+
+RKLLM = model_kinds()["rkllm"]
 
 _COMMANDS = ("mkdir", "mv", "rm", "sync", "grep", "ln", "sleep")
 # A shell function in front of each command; the script ends, as by kill -9, before the N-th of them.
@@ -51,10 +54,11 @@ def three_versions(session: SshSession, store: Path) -> list[Deployment]:
 def third(store: Path) -> Deployment:
     """A file that has arrived and is to become the third version of "one"."""
     sha256 = hashlib.sha256(b"third").hexdigest()
-    blob = Path(blob_path(str(store), sha256))
+    blob = Path(blob_path(str(store), sha256, RKLLM))
     blob.write_bytes(b"third")
     return Deployment(
-        "one", f"20260103T000000Z-{sha256[:12]}", str(blob), sha256, 5, None, None, False, "t", deployed_unix_s=0.0
+        "one", f"20260103T000000Z-{sha256[:12]}", RKLLM, str(blob), sha256, 5, None, None, False, "t",
+        deployed_unix_s=0.0,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.base.errors import JsonValue
 from core.deploy.companions import find_companions, origin_of
 from core.deploy.layout import Deployment, read_manifest
+from core.vendor.kinds import model_kinds
 
 CARD = "---\nlanguage: en\nlicense: apache-2.0\n---\n# A model\n"
 
@@ -59,7 +60,9 @@ def test_manifest_keeps_the_set_and_a_hostile_one_is_only_text(tmp_path: Path) -
     origin = origin_of(find_companions(folder(tmp_path / "download"), of_a_repository=True))
     version, sha256 = "20260101T000000Z-" + "a" * 12, "a" * 64
     path = f"/s/blobs/{sha256}.rkllm"
-    sent = Deployment("m", version, path, sha256, 1, None, None, False, "m", origin=origin)
+    sent = Deployment(
+        "m", version, model_kinds()["rkllm"], path, sha256, 1, None, None, False, "m", origin=origin
+    )
     assert read_manifest(json.dumps(sent.manifest()), "/s", "m", version, current=True) == sent
     value = sent.manifest()
     hostile: dict[str, JsonValue] = {"name": "../x", "sha256": sha256, "size_bytes": 1}

@@ -23,7 +23,10 @@ from core.deploy.deployments import (
 from core.deploy.layout import Deployment, blob_path, deployment_folder, read_manifest
 from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
+from core.vendor.kinds import model_kinds
 from tests.support.sshd import SERVERS, SshServer
+
+RKLLM = model_kinds()["rkllm"]
 
 
 @pytest.fixture(scope="module", params=["openssh", "dropbear", "demo"])
@@ -47,12 +50,13 @@ def deploy(
     session: SshSession, store: Path, name: str, content: bytes, version: str = "20260101T000000Z"
 ) -> Deployment:
     sha256 = hashlib.sha256(content).hexdigest()
-    blob = Path(blob_path(str(store), sha256))
+    blob = Path(blob_path(str(store), sha256, RKLLM))
     blob.parent.mkdir(parents=True, exist_ok=True)
     blob.write_bytes(content)
     deployment = Deployment(
         name=name,
         version=f"{version}-{sha256[:12]}",
+        kind=RKLLM,
         path=str(blob),
         sha256=sha256,
         size_bytes=len(content),
@@ -129,7 +133,9 @@ def test_flipped_byte_is_noticed(session: SshSession, store: Path) -> None:
 
 def test_switch_without_the_blob_changes_nothing(session: SshSession, store: Path) -> None:
     now = deploy(session, store, "one", b"a")
-    gone = Deployment("one", "20270101T000000Z-" + "0" * 12, "/nowhere", "0" * 64, 1, None, None, False, "t")
+    gone = Deployment(
+        "one", "20270101T000000Z-" + "0" * 12, RKLLM, "/nowhere", "0" * 64, 1, None, None, False, "t"
+    )
     with pytest.raises(RKDeckError) as caught:
         switch(session, deployment_folder(str(store), "one"), gone, "{}")
     assert caught.value.code == "deploy.blob_gone"

@@ -16,18 +16,20 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.transfer.discard import discard_part
 from core.transfer.receiving import Receiver
+from core.vendor.kinds import model_kinds
 from tests.core.deploy.test_deployments import deploy
 from tests.support.sshd import SERVERS, SshServer
 from tests.support.waiting import wait_until
 
+RKLLM = model_kinds()["rkllm"]
 GIB = 1 << 30
 
 
 def version(name: str, day: int, letter: str, *, current: bool = False, files: str = "") -> Deployment:
     sha256 = letter * 64
     return Deployment(
-        name, f"202601{day:02}T000000Z-{sha256[:12]}", f"/s/blobs/{sha256}.rkllm", sha256, GIB, None, None, False,
-        name, current=current, origin=Origin(tuple(DeployedFile(f"f{one}", one * 64, 10) for one in files)),
+        name, f"202601{day:02}T000000Z-{sha256[:12]}", RKLLM, f"/s/blobs/{sha256}.rkllm", sha256, GIB, None, None,
+        False, name, current=current, origin=Origin(tuple(DeployedFile(f"f{one}", one * 64, 10) for one in files)),
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def test_filter_by_name_and_kind_and_back(
     qtbot.keyClicks(page.search, "w8a8 tiny")
     assert rows(page.view) == ["Tiny_W8A8_RK3588 (SIMULATED)"]
     page.search.clear()
-    page.kind.setCurrentIndex(page.kind.findData("source"))
+    page.kind.setCurrentIndex(page.kind.findData(True))
     assert rows(page.view) == ["Tiny"]
     assert page.detail.item is not None
     assert page.detail.item.id == source_item.id
