@@ -20,7 +20,7 @@ from core.base import foreign
 from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
-from core.model.gguf import GgufError, Read, read_gguf
+from core.model.gguf import GgufError, GgufHeader, Read, read_gguf
 from core.model.headers import is_lfs_pointer
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
 from core.vendor.kinds import kind_of_format
@@ -52,6 +52,7 @@ class Inspection:
         fields: for every known member, whether it was read in the file, inferred from its name, or is what the file
             says of itself where its tensors could not be looked at.
         problems: codes of what is wrong with it.
+        gguf: the header of a GGUF file, for whoever estimates; no member of the document.
     """
 
     kind: str
@@ -70,11 +71,13 @@ class Inspection:
     parts: int | None = None
     fields: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    gguf: GgufHeader | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_model(self) -> bool:
         """Whether a runtime could load it, as far as the bytes tell."""
-        return kind_of_format(self.kind) is not None and not self.problems
+        is_main = self.role in {None, "model"}  # and no part for pictures, no adapter for one
+        return kind_of_format(self.kind) is not None and is_main and not self.problems
 
     @property
     def simulated(self) -> bool:
@@ -192,6 +195,7 @@ def _inspect_gguf(read: Read, size_bytes: int) -> Inspection:
         chat_template=template,
         part=part,
         parts=parts,
+        gguf=header,
     )
     fields = {name: READ for name in _GGUF_FIELDS if getattr(found, name) is not None}
     if dtype is not None and dtype != header.quantization:

@@ -370,7 +370,7 @@ def test_inspect_tells_what_a_gguf_is(tmp_path: Path, official: object) -> None:
         role="model", parameters=1600, tokenizer="gpt2", chat_template=True, part=1, parts=1, fields=found.fields,
     )  # fmt: skip
     assert set(found.fields.values()) == {"read"}
-    assert not found.is_model, "no runtime of RKDeck serves one"
+    assert found.is_model
 
 
 def test_of_the_first_bytes_alone_what_is_unknown_stays_unknown(tmp_path: Path, official: object) -> None:

@@ -1,0 +1,73 @@
+"""Model files in parts: which names are one model's.
+
+`NAME-00001-of-00003.gguf` is how llama.cpp's splitter names them and how its loader looks for the others (llama.cpp,
+`llama_split_path`): from the first part's name, in the same folder. So the names decide, and each header tells its own
+number once more (`core.model.gguf.GgufHeader.part`).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_PART = re.compile(
+    r"(?P<stem>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})(?P<ending>\.gguf)", re.IGNORECASE
+)
+# More are no model anybody split; 512 parts of 50 GB hold the largest there are many times.
+_MAX_PARTS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """One model: a file, or its parts in order.
+
+    Attributes:
+        name: to show: the path without what numbers the parts.
+        paths: of what is there, the first part first.
+        missing: parts the names speak of that are not there.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> str:
+        """The file that a runtime is given, and that tells what the model is."""
+        return self.paths[0]
+
+
+def join_parts(paths: Iterable[str]) -> tuple[ModelFiles, ...]:
+    """Files as models, those in parts as one each, in the order of their names.
+
+    A set whose first part is missing is one as well: its `first` is then another part, and `missing` begins with it.
+
+    Args:
+        paths: of files a board runs, relative to one place, parts joined by `/`.
+    """
+    found: list[ModelFiles] = []
+    sets: dict[tuple[str, int, str], dict[int, str]] = defaultdict(dict)
+    for path in paths:
+        match = _PART.fullmatch(path)
+        number, count = (int(match["number"]), int(match["count"])) if match else (0, 0)
+        if match is None or not 1 <= number <= count <= _MAX_PARTS:
+            found.append(ModelFiles(path, (path,)))
+        else:
+            sets[match["stem"], count, match["ending"]][number] = path
+    for (stem, count, ending), parts in sets.items():
+        missing = tuple(
+            f"{stem}-{number:05}-of-{count:05}{ending}"
+            for number in range(1, count + 1)
+            if number not in parts
+        )
+        found.append(ModelFiles(stem + ending, tuple(parts[number] for number in sorted(parts)), missing))
+    return tuple(sorted(found, key=lambda files: files.name))
+
+
+def siblings_of(path: str) -> tuple[str, ...]:
+    """The names of all parts of the model that a file is a part of, in order; the file alone where it is no part."""
+    match = _PART.fullmatch(path)
+    number, count = (int(match["number"]), int(match["count"])) if match else (0, 0)
+    if match is None or not 1 <= number <= count <= _MAX_PARTS:
+        return (path,)
+    return tuple(f"{match['stem']}-{one:05}-of-{count:05}{match['ending']}" for one in range(1, count + 1))
