@@ -3,12 +3,14 @@
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import psutil
 
@@ -69,6 +71,16 @@ def start_worker(
         start_new_session=True,
         preexec_fn=die_with_parent,  # noqa: PLW1509  # the supervisor has one thread
     )
+
+
+def end_as(code: int) -> NoReturn:
+    """End this process as another one ended: with its exit code or, where that is negative, by its signal."""
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the other one has left its own
+        if -code not in {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
 def signal_group(leader_pid: int, number: signal.Signals) -> None:

@@ -78,7 +78,7 @@ def add_toolkit(services: Services, python: Path) -> Toolkit:
     Raises:
         RefusedError: `convert.toolkit_missing`, `convert.toolkit_unrelated`, `convert.toolkit_broken`,
             `convert.python_unusable`.
-        RKDeckError: `convert.toolkit_silent`.
+        RKDeckError: `convert.toolkit_silent`, `convert.toolkit_endless`.
     """
     # Not resolved: a venv's python is a link, and the link is what makes it the venv's.
     return services.toolkits.add(python.absolute())

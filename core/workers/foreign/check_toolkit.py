@@ -24,6 +24,8 @@ def version_of(name):
 
 def main():
     # type: () -> int
+    wire = Wire.from_environment()
+    wire.send("started")
     found = [(name, version_of(name)) for name in DISTRIBUTIONS if version_of(name)]
     facts = {
         "python_version": platform.python_version(),
@@ -43,7 +45,7 @@ def main():
             facts["class_found"] = callable(RKLLM)
         except Exception as error:  # noqa: BLE001  # a broken environment fails in any way; it is reported
             facts["reason"] = "{}: {}".format(type(error).__name__, error)[:500]
-    Wire.from_environment().send("facts", facts=facts)
+    wire.send("facts", facts=facts)
     return 0
 
 

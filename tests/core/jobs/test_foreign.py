@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs.foreign import Message, run_foreign
+from core.jobs.foreign import BeyondError, Bounds, Message, run_foreign
 
 # The program has ended; its child, in a session of its own, writes on and on into both pipes.
 FLOOD = r"""
@@ -17,7 +17,10 @@ subprocess.Popen([sys.executable, "-c", code], start_new_session=True, pass_fds=
 
 
 def run(
-    folder: Path, program: str, *arguments: str, timeout_s: float | None = None
+    folder: Path,
+    program: str,
+    *arguments: str,
+    bounds: Bounds = Bounds(),  # noqa: B008  # frozen
 ) -> tuple[int, list[Message], int]:
     script = folder / "program.py"
     script.write_text(program)
@@ -34,7 +37,7 @@ def run(
         arguments,
         on_message=heard.append,
         on_output=on_output,
-        timeout_s=timeout_s,
+        bounds=bounds,
     )
     return code, heard, size
 
@@ -49,8 +52,9 @@ def test_who_floods_a_pipe_after_the_end_is_not_listened_to_for_ever(tmp_path: P
 
 @pytest.mark.timeout(60)
 def test_a_program_that_writes_for_ever_is_ended_at_its_time(tmp_path: Path) -> None:
-    with pytest.raises(TimeoutError):
-        run(tmp_path, "import os\nwhile True: os.write(1, b'x' * 65536)", timeout_s=1.0)
+    with pytest.raises(BeyondError) as ended:
+        run(tmp_path, "import os\nwhile True: os.write(1, b'x' * 65536)", bounds=Bounds(whole_s=1.0))
+    assert ended.value.bound == "time"
 
 
 def test_an_endless_line_is_dropped_and_the_next_is_heard(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""Asking what somebody calls a toolkit: a stranger's program, which may print for ever, say nothing, or stay behind."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.base.errors import RKDeckError
+from core.convert import toolkits
+from core.convert.toolkits import check_toolkit
+from core.jobs.foreign import Bounds
+
+SLACK_S = 60
+
+
+def program(folder: Path, script: str) -> Path:
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def sleepers(seconds: str) -> list[psutil.Process]:
+    return [
+        found for found in psutil.process_iter(["cmdline"]) if found.info["cmdline"] == ["sleep", seconds]
+    ]
+
+
+LEAVES = {
+    "a session of its own": "setsid sleep {s} &",
+    "a daemon": "(setsid sh -c 'sleep {s} & exit 0' &)",
+    "one that ignores signals": "(trap '' TERM HUP INT; setsid sleep {s}) &",
+    "one without the pipes": "setsid sleep {s} </dev/null >/dev/null 2>&1 &",
+}
+
+
+@pytest.mark.timeout(SLACK_S)
+@pytest.mark.parametrize("number", range(len(LEAVES)), ids=[*LEAVES])
+@pytest.mark.parametrize(
+    "end", ["exit 0", f'exec {sys.executable} "$@"', "kill -9 $$"], ids=["ends", "answers", "killed"]
+)
+def test_nothing_of_a_check_is_left(tmp_path: Path, number: int, end: str) -> None:
+    seconds = f"10{number}.25"
+    script = [*LEAVES.values()][number].format(s=seconds)
+    with pytest.raises(RKDeckError):
+        check_toolkit(program(tmp_path, f"{script}\n{end}"))
+    assert sleepers(seconds) == []
+
+
+@pytest.mark.timeout(SLACK_S)
+@pytest.mark.parametrize(
+    "script", ["yes", "exec yes >&2", "cat /dev/zero", 'exec yes "{}" >/proc/self/fd/$RKDECK_EVENTS_FD']
+)
+def test_who_prints_without_end_is_refused_at_once_and_not_after_all_its_time(
+    tmp_path: Path, script: str
+) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(RKDeckError) as refused:
+        check_toolkit(program(tmp_path, script))
+    assert refused.value.code == "convert.toolkit_endless"
+    assert time.monotonic() - began_s < 50
+
+
+@pytest.mark.timeout(SLACK_S)
+def test_who_says_nothing_is_not_waited_for_as_long_as_an_import_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolkits, "_BOUNDS", Bounds(whole_s=180, start_s=1, output_bytes=1 << 20))
+    with pytest.raises(RKDeckError) as refused:
+        check_toolkit(program(tmp_path, "echo hello; sleep 109.25"))
+    assert (refused.value.code, refused.value.facts["last_line"]) == ("convert.toolkit_silent", "hello")
+    assert sleepers("109.25") == []
+
+
+@pytest.mark.timeout(SLACK_S)
+def test_the_end_of_who_asked_ends_the_check(tmp_path: Path) -> None:
+    """Killed, so that nothing of it could clean up."""
+    asks = "import sys, pathlib, core.convert.toolkits as it; it.check_toolkit(pathlib.Path(sys.argv[1]))"
+    path = program(tmp_path, "setsid sleep 108.25 &\nsleep 108.25")
+    with subprocess.Popen([sys.executable, "-c", asks, str(path)]) as front_end:
+        deadline_s = time.monotonic() + 30
+        while len(sleepers("108.25")) < 2 and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        assert len(sleepers("108.25")) == 2
+        front_end.kill()
+    deadline_s = time.monotonic() + 30
+    while sleepers("108.25") and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert sleepers("108.25") == []
