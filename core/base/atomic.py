@@ -16,7 +16,7 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import MAX_MARKS, JsonError, parse_json
 from core.base.locks import lock_descriptor
 from core.base.notes import because
-from core.base.opening import open_regular
+from core.base.opening import open_regular, regular_only
 from core.base.trouble import reason_of
 from core.base.units import format_bytes
 
@@ -32,7 +32,7 @@ def write_bytes(path: Path, data: bytes, mode: int = 0o600) -> None:
     with _aside(path.parent) as (file, temporary):
         file.write(data)
         fsync_file(file)
-        temporary.chmod(mode)
+        os.fchmod(file.fileno(), mode)
         temporary.replace(path)
     fsync_folder(path.parent)
 
@@ -81,9 +81,9 @@ def write_unflushed(path: Path, text: str) -> None:
     """Write a small UTF-8 file in place: after a crash it may be empty or cut, so it must not matter then.
 
     Raises:
-        OSError: as the file system says; for a link too, which may lead anywhere.
+        OSError: as the file system says; for a link too, which may lead anywhere, and a pipe, which may have no end.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    descriptor = regular_only(str(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 
@@ -128,8 +128,11 @@ def replace_flushed(source: Path, target: Path) -> None:
     """Flush `source` and give it the name `target`: a power cut may take the name, never leave it with half a file.
 
     Of many files in a folder, flush the folder once behind the last one (`fsync_folder`).
+
+    Raises:
+        OSError: as the file system says; for a link too, which would get the name in place of a file.
     """
-    with source.open("rb+") as file:
+    with open(source, "rb+", opener=regular_only) as file:
         os.fsync(file.fileno())
     source.replace(target)
 

@@ -3,12 +3,13 @@
 import contextlib
 import logging
 import logging.handlers
-import os
 import re
 import sys
 import threading
 from io import TextIOWrapper
 from pathlib import Path
+
+from core.base.opening import regular_only
 
 _TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b|(?i:(?<=bearer )\S+)|(?i:(?<=authorization: )\S+ ?\S*)")
 _secrets: set[str] = set()
@@ -41,10 +42,6 @@ class RedactingFormatter(logging.Formatter):
         return redact(super().format(record))
 
 
-def _unwaiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
-
-
 class _PatientFile(logging.handlers.RotatingFileHandler):
     """A log whose disk may be full: a line that cannot be written is counted, and told with the next that can.
 
@@ -56,8 +53,8 @@ class _PatientFile(logging.handlers.RotatingFileHandler):
         self._lost = 0
 
     def _open(self) -> TextIOWrapper:
-        """Open the file for more; a pipe of that name would keep every line waiting."""
-        return open(self.baseFilename, "a", encoding="utf-8", opener=_unwaiting)
+        """Open the file for more: a pipe of that name would keep every line waiting, a link lead it anywhere."""
+        return open(self.baseFilename, "a", encoding="utf-8", opener=regular_only)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, behind it how many before it are missing."""

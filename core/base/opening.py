@@ -74,6 +74,20 @@ def regular_only(path: str, flags: int, mode: int = 0o666) -> int:
     return _opened(Path(path), flags | os.O_NOFOLLOW, mode)
 
 
+def touch_regular(path: Path) -> None:
+    """Make an empty file of ours, which may be there already; what a link of that name leads to is left alone.
+
+    Raises:
+        OSError: as `regular_only`.
+    """
+    os.close(regular_only(str(path), os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has that name, a link that leads nowhere included."""
+    return os.path.lexists(path)
+
+
 def _opened(path: Path, flags: int, mode: int = 0o666, *, null: bool = False) -> int:
     """The descriptor of a regular file, or of /dev/null where that is `null`."""
     try:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.base.errors import CancelledError, JsonValue, RKDeckError, UsageError, error_from_json
 from core.base.locks import FileLock
-from core.base.opening import regular_only
+from core.base.opening import regular_only, remove_any
 from core.base.paths import AppPaths
 from core.jobs import process
 from core.jobs.model import JobEvent, JobRecord, JobSpec, JobState
@@ -101,7 +101,7 @@ class JobHandle:
     def cancel(self) -> None:
         """Ask for cancellation; harmless when the job has ended."""
         if not self.record().state.is_terminal:
-            self._store.folder(self.id).cancel_file.touch(mode=0o600)
+            self._store.folder(self.id).ask_to_cancel()
 
 
 class _Supervisor(NamedTuple):
@@ -207,7 +207,7 @@ class JobManager:
         with FileLock(folder.lock_file):
             writer = EventWriter(folder)
             _check_state(folder, writer.state, allowed)
-            folder.cancel_file.unlink(missing_ok=True)
+            remove_any(folder.cancel_file)
             resumed = folder.read_spec().resumable
             writer.move(JobState.QUEUED, "resumed" if resumed else "restarted_from_beginning")
         self._start(folder, secrets)

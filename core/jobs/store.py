@@ -27,7 +27,7 @@ from core.base import atomic
 from core.base.errors import JsonValue, RKDeckError, UsageError
 from core.base.foreign import lines, members, unix_s
 from core.base.locks import FileLock, lock_is_held
-from core.base.opening import open_regular, regular_only
+from core.base.opening import NotRegularError, is_there, open_regular, regular_only, touch_regular
 from core.base.trouble import reason_of
 from core.jobs import process
 from core.jobs.leaves import LEAVES_NAME
@@ -86,6 +86,20 @@ class JobFolder:
     def cancel_file(self) -> Path:
         """Its presence asks for cancellation."""
         return self.path / "cancel"
+
+    def ask_to_cancel(self) -> None:
+        """Ask whoever runs the job to stop it; harmless when somebody has.
+
+        Raises:
+            OSError: when the file cannot be made.
+        """
+        with contextlib.suppress(NotRegularError):  # whatever has the name asks
+            touch_regular(self.cancel_file)
+
+    @property
+    def is_to_cancel(self) -> bool:
+        """Whether somebody asks for cancellation."""
+        return is_there(self.cancel_file)
 
     @property
     def starting_file(self) -> Path:

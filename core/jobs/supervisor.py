@@ -172,7 +172,7 @@ class Supervisor:
         self._look_for_cancel()
 
     def _look_for_cancel(self) -> None:
-        if self._stop is None and self._folder.cancel_file.exists():
+        if self._stop is None and self._folder.is_to_cancel:
             self._stop = _CANCELLED
 
     def _on_front_end(self) -> None:
@@ -184,7 +184,7 @@ class Supervisor:
     def _on_front_end_gone(self) -> None:
         if not self._spec.survives_front_end and self._stop is None:
             # A front end that cancels and leaves at once means the first.
-            self._stop = _CANCELLED if self._folder.cancel_file.exists() else _FRONT_END_GONE
+            self._stop = _CANCELLED if self._folder.is_to_cancel else _FRONT_END_GONE
 
     @staticmethod
     def _drain(descriptor: int, take: Taker) -> None:

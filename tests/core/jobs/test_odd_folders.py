@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core.base import atomic
 from core.base.locks import FileLock, lock_is_held
 from core.base.opening import NotRegularError
 from core.jobs.output import BoundedLog
@@ -19,7 +20,11 @@ from tests.support.job_folders import put_interrupted, stored_spec
 
 # None of these may hold a test: pytest-timeout ends a read of a pipe.
 pytestmark = pytest.mark.timeout(60)
-FILES = ["lock", "events.jsonl", "log.txt", "spec.json", "leaves.json", "starting"]
+LOGS = (
+    "import logging, sys; from pathlib import Path; from core.base.log import setup_logging;"
+    "setup_logging(Path(sys.argv[1])); logging.error('said'); print('on')"
+)
+FILES = ["lock", "events.jsonl", "log.txt", "spec.json", "leaves.json", "starting", "cancel"]
 
 
 def put(folder: Path, file: str, make: Callable[[Path], None], *, running: bool) -> None:
@@ -79,14 +84,46 @@ def test_nothing_but_a_file_is_locked_or_written_to(tmp_path: Path, found: str) 
 
 def test_a_log_that_is_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "rkdeck.log")
-    code = (
-        "import logging, sys; from pathlib import Path; from core.base.log import setup_logging;"
-        "setup_logging(Path(sys.argv[1])); logging.error('said'); print('on')"
-    )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", LOGS, str(tmp_path)], capture_output=True, text=True, timeout=50, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")
+
+
+@pytest.mark.parametrize("found", [*MAKERS, "dangling", "file"])
+def test_whatever_has_the_name_of_the_wish_to_cancel_is_one_and_leads_nowhere(
+    tmp_path: Path, found: str
+) -> None:
+    folder, target = JobFolder(tmp_path / "job"), tmp_path / "elsewhere"
+    folder.path.mkdir()
+    if found == "dangling":
+        folder.cancel_file.symlink_to(target)
+    elif found == "file":
+        folder.cancel_file.touch()
+    else:
+        MAKERS[found](folder.cancel_file)
+    folder.ask_to_cancel()
+    assert folder.is_to_cancel
+    assert not target.exists()
+
+
+def test_a_link_in_place_of_a_file_of_ours_leads_no_writer_elsewhere(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    for name in ("cancel", "rkdeck.log", "note", "part"):
+        (tmp_path / name).symlink_to(target)
+    JobFolder(tmp_path).ask_to_cancel()
+    subprocess.run([sys.executable, "-c", LOGS, str(tmp_path)], capture_output=True, timeout=50, check=True)
+    with pytest.raises(NotRegularError):
+        atomic.write_unflushed(tmp_path / "note", "said")
+    with pytest.raises(NotRegularError):
+        atomic.replace_flushed(tmp_path / "part", tmp_path / "final")
+    assert not os.path.lexists(target)
+
+
+def test_a_note_is_not_written_into_a_pipe_that_nobody_reads(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "note")
+    with pytest.raises(NotRegularError):
+        atomic.write_unflushed(tmp_path / "note", "said")
 
 
 def test_lines_without_end_and_without_a_word_are_passed_over(tmp_path: Path) -> None:
