@@ -17,7 +17,7 @@ from core.base.runtime_protocol import read_description
 from core.boards.disks import mounts_of
 from core.boards.facts import BoardFacts, Library, RuntimeInfo
 from core.boards.store import propose_store
-from core.remote.scripts import board_script
+from core.remote.scripts import PLAIN, board_script
 from core.remote.session import SshSession
 from core.vendor.boards import board_name
 from core.vendor.platforms import Platform, load_platforms, platform_of_compatibles
@@ -54,7 +54,7 @@ def probe_board(session: SshSession, sysroot: str = "", store: str | None = None
 
 def probe_script(*more: str) -> str:
     """The text of the probe, with more scripts of `resources/board` behind it in the same round trip."""
-    return f"{board_script('probe.sh', *more)}v end 1\nexit 0\n"
+    return f"{PLAIN}{board_script('probe.sh', *more)}v end 1\nexit 0\n"
 
 
 def ask(session: SshSession, script: str, arguments: Sequence[str]) -> Lines:

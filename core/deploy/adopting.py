@@ -19,6 +19,7 @@ from core.library.library import Library
 from core.library.records import LibraryItem
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 from core.model.need import ServedNeed
+from core.remote.scripts import rows
 from core.remote.session import RemoteResult, SshSession
 
 _GONE = 75
@@ -41,8 +42,7 @@ def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:
         raise RKDeckError("deploy.no_such_folder", folder=printable(folder), host=session.target.host)
     inside = folder.rstrip("/") + "/"
     found = []
-    for line in result.text.split("\n"):
-        size, _, path = line.partition("\t")
+    for size, path in rows(result.text, 2):
         size_bytes = digits(size, high=MAX_BYTES)
         if size_bytes is not None and path.startswith(inside) and path.isprintable():
             found.append(FoundFile(path, size_bytes))

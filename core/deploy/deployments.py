@@ -17,6 +17,7 @@ from core.deploy.layout import (
     read_manifest,
 )
 from core.fitness.candidate import Holdings
+from core.remote.scripts import rows
 from core.remote.session import SshSession
 
 _GONE = 75
@@ -45,9 +46,7 @@ def read_store(session: SshSession, store: str) -> StoreListing:
     found: list[Deployment] = []
     damaged: list[UnreadableManifest] = []
     sizes: dict[str, dict[str, int]] = {"whole": {}, "part": {}}
-    for line in result.text.split("\n"):
-        kind, _, rest = line.partition("\t")
-        label, _, value = rest.partition("\t")
+    for kind, label, value in rows(result.text, 3):
         digest, size = label.partition(".")[0], digits(value, high=MAX_BYTES)
         if kind in sizes and DIGEST.fullmatch(digest) and size is not None:
             sizes[kind][digest] = size

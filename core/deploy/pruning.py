@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.base.errors import RKDeckError
-from core.base.foreign import MAX_BYTES, digits, lines
+from core.base.foreign import MAX_BYTES, digits
 from core.deploy import scripts
 from core.deploy.deployments import list_versions
 from core.deploy.layout import Deployment, blob_endings, partial_path
 from core.deploy.records import Blob, Part, Pruning
+from core.remote.scripts import rows
 from core.remote.session import SshSession
 from core.transfer.discard import discard_part
 
@@ -120,23 +121,18 @@ def _blobs(session: SshSession, store: str) -> list[Blob]:
     if result.exit_status:
         raise RKDeckError("deploy.list_failed", host=session.target.host, store=store, reason=result.why)
     found = []
-    for line in lines(result.text):
-        words = line.split("\t")
-        match = _BLOB.fullmatch(words[0])
-        if match is None or len(words) != 5:
-            continue
-        size, links = digits(words[1], high=MAX_BYTES), digits(words[2])
-        if size is not None and links is not None:
-            size = 0 if words[4] == "link" or links > 1 else size
-            found.append(Blob(match[1], match[2], size, words[3] == "old", match[3] is not None))
+    for name, told, names, age, kind in rows(result.text, 5):
+        match, size, links = _BLOB.fullmatch(name), digits(told, high=MAX_BYTES), digits(names)
+        if match is not None and size is not None and links is not None:
+            size = 0 if kind == "link" or links > 1 else size
+            found.append(Blob(match[1], match[2], size, age == "old", match[3] is not None))
     return found
 
 
 def _old_parts(session: SshSession, store: str) -> tuple[Part, ...]:
     result = session.run(scripts.OLD_PARTS, [store], timeout_s=_TIMEOUT_S)
     found = []
-    for line in lines(result.text):
-        name, _, told = line.partition("\t")
+    for name, told in rows(result.text, 2):
         match, size = _PART.fullmatch(name), digits(told, high=MAX_BYTES)
         if match is not None and size is not None:
             found.append(Part(match[1], size))

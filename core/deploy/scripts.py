@@ -6,34 +6,33 @@ that was asked for is not there, perhaps since somebody else tidied up, and aski
 """
 
 from core.deploy.layout import blob_endings
+from core.remote.scripts import PLAIN
 from core.vendor.kinds import model_kinds
+
+_WHOLE = "".join(f'sizes whole "$1/blobs" {kind.ending}\n' for kind in model_kinds().values())
+_NAMES = " -o ".join(f"-iname '*{kind.ending}'" for kind in model_kinds().values())
 
 # $1 STORE. Prints "whole NAME SIZE" and "part NAME SIZE" of the model files that are there and that arrive, "current
 # NAME VERSION" and "manifest NAME/VERSION JSON", separated by tabs. A deployment that was broken off may have versions
 # and none in use: they are listed, so that somebody can use or remove them.
-LIST = (
-    r"""
-LC_ALL=C; export LC_ALL
-sizes() { # WORD FOLDER ENDING
- ls -lnL "$2" 2>/dev/null | while read -r m _ _ _ b n; do
-  case $m$n in -*"$3") printf '%s\t%s\t%s\n' "$1" "${n##* }" "$b";; esac
+LIST = rf"""{PLAIN}
+sizes() {{ # WORD FOLDER ENDING
+ for f in "$2"/*"$3"; do
+  [ -f "$f" ] && plain "$f" && ls -lnL "$f" | {{ read -r _ _ _ _ b _; printf '%s\t%s\t%s\n' "$1" "${{f##*/}}" "$b"; }}
  done
-}
-"""
-    + "".join(f'sizes whole "$1/blobs" {kind.ending}\n' for kind in model_kinds().values())
-    + r"""sizes part "$1/incoming" .partial
+}}
+{_WHOLE}sizes part "$1/incoming" .partial
 case $(ls -d "$1/deployments" 2>&1) in *"No such file"*) exit 0;; esac # nothing there; anything else is no answer
 cd "$1/deployments" && ls >/dev/null || exit 73
 for d in *; do
- [ -d "$d" ] && [ ! -L "$d" ] || continue
+ [ -d "$d" ] && [ ! -L "$d" ] && plain "$d" || continue
  [ -f "$d/current" ] && printf 'current\t%s\t%s\n' "$d" "$(head -c 100 "$d/current" | tr -d '\n\t')"
  for m in "$d"/*.json; do
-  [ -f "$m" ] || continue
-  printf 'manifest\t%s\t' "${m%.json}"; head -c 16384 "$m" | tr '\n\t' '  '; echo
+  [ -f "$m" ] && plain "$m" || continue
+  printf 'manifest\t%s\t' "${{m%.json}}"; head -c 16384 "$m" | tr '\n\t' '  '; echo
  done
 done
 """
-)
 
 # $1 folder of the deployment, $2 version, $3 manifest ("" keeps the one that is there), $4 its blob.
 # 75: the blob is gone. Every file is written aside, flushed and renamed.
@@ -106,25 +105,23 @@ sync
 """
 
 # $1 STORE. Prints NAME, SIZE, LINKS, "old" (nobody wrote it for an hour) or "new", "link" or "file", by tabs.
-BLOBS = r"""
-LC_ALL=C; export LC_ALL
+BLOBS = rf"""{PLAIN}
 case $(ls -d "$1/blobs" 2>&1) in *"No such file"*) exit 0;; esac
 cd "$1/blobs" && ls >/dev/null || exit 73
 for f in *; do
- [ -f "$f" ] || [ -L "$f" ] || continue
- ls -ln "./$f" | { read -r _ n _ _ b _; printf '%s\t%s\t%s' "$f" "$b" "$n"; }
+ plain "$f" && {{ [ -f "$f" ] || [ -L "$f" ]; }} || continue
+ ls -ln "./$f" | {{ read -r _ n _ _ b _; printf '%s\t%s\t%s' "$f" "$b" "$n"; }}
  if [ -n "$(find "./$f" -mmin +60 2>/dev/null)" ]; then printf '\told'; else printf '\tnew'; fi
  if [ -L "$f" ]; then printf '\tlink\n'; else printf '\tfile\n'; fi
 done
 """
 
 # $1 STORE. Prints NAME and SIZE of the parts that nobody wrote to for a week, by the board's own clock, with a tab.
-OLD_PARTS = r"""
-LC_ALL=C; export LC_ALL
+OLD_PARTS = rf"""{PLAIN}
 cd "$1/incoming" 2>/dev/null || exit 0
 for f in *.partial; do
- [ -f "$f" ] && [ ! -L "$f" ] && [ -n "$(find "./$f" -mmin +10080 2>/dev/null)" ] || continue
- ls -ln "./$f" | { read -r _ _ _ _ b _; printf '%s\t%s\n' "$f" "$b"; }
+ plain "$f" && [ -f "$f" ] && [ ! -L "$f" ] && [ -n "$(find "./$f" -mmin +10080 2>/dev/null)" ] || continue
+ ls -ln "./$f" | {{ read -r _ _ _ _ b _; printf '%s\t%s\n' "$f" "$b"; }}
 done
 """
 
@@ -154,13 +151,14 @@ sync
 )
 
 # $1 folder. Prints SIZE, a tab and the path of every model file in it and in the two levels below.
-FIND = r"""
-[ -d "$1" ] || exit 75
-find "$1" -maxdepth 3 -type f \( NAMES \) 2>/dev/null | while IFS= read -r f; do
- [ -f "$f" ] && ls -ln "$f" | { read -r _ _ _ _ b _; printf '%s\t%s\n' "$b" "$f"; }
+FIND = rf"""{PLAIN}
+[ -d "$1" ] && plain "$1" || exit 75
+find "$1" -maxdepth 3 -name '*[[:cntrl:]]*' -prune -o -type f \( {_NAMES} \) -print 2>/dev/null |
+while IFS= read -r f; do
+ [ -f "$f" ] && ls -ln "$f" | {{ read -r _ _ _ _ b _; printf '%s\t%s\n' "$b" "$f"; }}
 done
 exit 0
-""".replace("NAMES", " -o ".join(f"-iname '*{kind.ending}'" for kind in model_kinds().values()))
+"""
 
 # $1 file. Prints its size and "file"; 75: it is not there, or no regular file.
 SIZE_OF = r"""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.base.errors import RKDeckError
-from core.base.foreign import lines
 from core.programs.table import Program, is_version
+from core.remote.scripts import PLAIN, rows
 from core.remote.session import SshSession
 from core.transfer.upload import upload
 
@@ -16,11 +16,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # $1 file.
 _REMOVE = 'set -e\n[ -e "$1" ] || exit 0\n'
 # $1 folder, $2 file. Prints `VERSION<tab>SHA256` for each version that is there whole.
-_LIST = r"""
+_LIST = rf"""{PLAIN}
 cd "$1" 2>/dev/null || exit 0
 for d in *; do
- [ -f "$d/$2" ] && [ ! -L "$d" ] || continue
- h=$(sha256sum "$d/$2") && printf '%s\t%s\n' "$d" "${h%% *}"
+ plain "$d" && [ -f "$d/$2" ] && [ ! -L "$d" ] || continue
+ h=$(sha256sum <"$d/$2") && printf '%s\t%s\n' "$d" "${{h%% *}}"
 done
 """
 
@@ -63,10 +63,9 @@ def place(session: SshSession, store: str, program: Program, version: str, local
 def placed(session: SshSession, store: str, program: Program) -> tuple[Placed, ...]:
     """The versions below a store, each with its digest."""
     result = session.run(_LIST, [program.place(store), program.file], timeout_s=_TIMEOUT_S)
-    found = (line.partition("\t") for line in lines(result.text, _MAX_VERSIONS))
     return tuple(
         Placed(version, program.path(store, version), sha256)
-        for version, _, sha256 in found
+        for version, sha256 in rows(result.text, 2, _MAX_VERSIONS)
         if is_version(version) and _SHA256.fullmatch(sha256)
     )
 

@@ -9,6 +9,8 @@ A state file is a file: others may have written it, and name any process of the 
 runtime of ours only when it was started with that state file, which stands in its command line and in nobody else's.
 """
 
+from core.remote.scripts import PLAIN
+
 _OURS = """
 ours() { # PID FOLDER
  tr '\\0' '\\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qxF -e "$2/state.json" -e "$(cd "$2" && pwd -P)/state.json"
@@ -16,10 +18,10 @@ ours() { # PID FOLDER
 """
 
 # $1: runtimes folder. Prints `PATH<tab>JSON` for each program that describes itself.
-RUNTIMES = """
+RUNTIMES = f"""{PLAIN}
 for f in "$1"/*; do
- [ -f "$f" ] && [ -x "$f" ] || continue
- d=$("$f" describe </dev/null 2>/dev/null | head -n 1 | head -c 4096) || continue
+ [ -f "$f" ] && [ -x "$f" ] && plain "$f" || continue
+ d=$("$f" describe </dev/null 2>/dev/null | head -n 1 | head -c 4096 | tr '\\t' ' ') || continue
  printf '%s\\t%s\\n' "$f" "$d"
 done
 """

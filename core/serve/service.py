@@ -16,6 +16,7 @@ from core.base.log import register_secret
 from core.base.names import printable
 from core.base.notes import because
 from core.base.runtime_protocol import ABI, RUNTIMES_FOLDER, read_description
+from core.remote.scripts import rows
 from core.remote.session import SshSession
 from core.serve.chat import ask, chat, models
 from core.serve.records import Answer, Host, Runtime, Servable, Serving, TokenLogprob, run_folder, state_file
@@ -59,7 +60,7 @@ def current_serving(session: SshSession, board: Host) -> Serving | None:
 def find_runtimes(session: SshSession, board: Host) -> tuple[Runtime, ...]:
     """Return the runtimes installed on the board, asked one by one what they are."""
     result = session.run(RUNTIMES, [board.sysroot + RUNTIMES_FOLDER])
-    found = [_runtime(*line.partition("\t")[::2]) for line in lines(result.text, _MAX_RUNTIMES)]
+    found = [_runtime(path, told) for path, told in rows(result.text, 2, _MAX_RUNTIMES)]
     return tuple(runtime for runtime in found if runtime is not None)
 
 

@@ -40,7 +40,7 @@ lib() {
 {
  for d in "$R"/usr/lib "$R"/usr/lib/aarch64-linux-gnu "$R"/usr/lib/arm-linux-gnueabihf "$R"/usr/local/lib "$R"/lib "$R"/opt/*/lib "$S"/lib/*; do
   [ -L "$d" ] && continue
-  for l in "$d/librkllmrt.so" "$d/librknnrt.so"; do [ -f "$l" ] && [ -r "$l" ] && echo "$l"; done
+  for l in "$d/librkllmrt.so" "$d/librknnrt.so"; do [ -f "$l" ] && [ -r "$l" ] && plain "$l" && printf '%s\n' "$l"; done
  done
  grep -hsoE '/[^ ].*/lib(rkllm|rknn)rt\.so' "$R"/proc/[0-9]*/maps 2>/dev/null
 } | sort -u | head -n 12 | while IFS= read -r l; do lib "$l"; done

@@ -1,10 +1,15 @@
 # What a board is, in one go. Runs as the text of `sh -s`; $1 is a prefix of /proc, /sys, /etc and /usr ("" on a board),
-# $2 the folder for models ("" while there is none). `core.boards.probe` adds the line "end" that says it ran to its end.
+# $2 the folder for models ("" while there is none). `core.boards.probe` puts `plain` before it, which names are asked with,
+# and behind it the line "end" that says it ran to its end.
 # Needs a POSIX shell; every tool may be missing. Each line is "key:value"; a value's own line breaks repeat the key.
 # Nothing is written, nothing is polled that could wake or upset the NPU (rknpu/freq and rknpu/volt are not read).
-R=$1; LC_ALL=C; export LC_ALL
+R=$1
 f() { [ -r "$2" ] && [ -f "$2" ] && head -c "${3:-4096}" "$2" 2>/dev/null | tr '\0' '\n' | sed "s/^/$1:/" && echo; }
-v() { echo "$1:$2"; }
+v() { # KEY VALUE
+ case $2 in *"$nl"*) printf '%s\n' "$2" | sed "s/^/$1:/";; *) printf '%s:%s\n' "$1" "$2";; esac
+}
+nl='
+'
 v probe 1
 f model "$R/proc/device-tree/model"
 f compatible "$R/proc/device-tree/compatible"
@@ -59,11 +64,11 @@ for d in /sys/block/mmcblk*; do [ -r "$d/device/type" ] && v mmc "${d##*/} $(cat
 for d in /sys/block/sd* /sys/block/nvme*; do [ -r "$d/queue/rotational" ] && v disk "${d##*/} $(cat "$d/queue/rotational")"; done
 for d in sha256sum df cat mv sync tr wc head sed timeout python3; do command -v $d >/dev/null 2>&1 && v tool $d; done
 for d in "$R"/usr/local/lib/rkdeck/runtimes/*; do
- [ -f "$d" ] && [ -x "$d" ] || continue
+ [ -f "$d" ] && [ -x "$d" ] && plain "$d" || continue
  t=; command -v timeout >/dev/null 2>&1 && t='timeout 20'
  v runtime "$d	$($t "$d" describe 2>/dev/null </dev/null | head -c 4096 | tr '\n\t' '  ')"
 done
 for d in "$R"/usr/lib/librkllmrt.so "$R"/usr/lib/aarch64-linux-gnu/librkllmrt.so "$R"/usr/lib/arm-linux-gnueabihf/librkllmrt.so "$R"/usr/local/lib/librkllmrt.so \
  "$R"/lib/librkllmrt.so "$R"/opt/*/lib/librkllmrt.so ${2:+"$2"/lib/*/librkllmrt.so}; do
- [ ! -L "${d%/*}" ] && [ -f "$d" ] && [ -r "$d" ] && v rkllm "$d	$(head -c 67108864 "$d" 2>/dev/null | grep -ao 'RKLLM SDK (version: [^ )|]*' | head -n 1)"
+ [ ! -L "${d%/*}" ] && [ -f "$d" ] && [ -r "$d" ] && plain "$d" && v rkllm "$d	$(head -c 67108864 "$d" 2>/dev/null | grep -ao 'RKLLM SDK (version: [^ )|]*' | head -n 1)"
 done
