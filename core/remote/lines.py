@@ -59,7 +59,9 @@ class BoundedLines:
         return None
 
     def _line(self, deadline: float) -> bytes | None:
-        while b"\n" not in self._buffer:
+        looked = 0  # what came byte by byte is not gone through again for each
+        while (end := self._buffer.find(b"\n", looked)) < 0:
+            looked = len(self._buffer)
             # A login script's endless line is its own affair; a program's is none of ours.
             if len(self._buffer) > (MAX_SKIPPED_BYTES if self._mark else MAX_LINE_BYTES):
                 raise TooMuchError
@@ -70,11 +72,11 @@ class BoundedLines:
             self._buffer += data
         if time.monotonic() >= deadline:
             raise TooSlowError
-        line, _, rest = self._buffer.partition(b"\n")
-        self._buffer = rest
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]  # moves nothing: what is left may be a quarter of a million lines
         if not self._mark and len(line) > MAX_LINE_BYTES:
             raise TooMuchError
-        return bytes(line)
+        return line
 
     def _next(self, deadline: float) -> bytes:
         left_s = deadline - time.monotonic()

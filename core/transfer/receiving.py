@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import paramiko
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.foreign import MAX_BYTES, MAX_PID, digits
 from core.base.names import printable
 from core.base.notes import because
 from core.remote.exchange import TooMuchError, TooSlowError
@@ -21,7 +22,6 @@ _ANSWER_TIMEOUT_S = 60.0
 _LAST_WORDS_S = 2.0
 # What the slowest board's disk reads while it computes a digest.
 _SLOWEST_DIGEST_BYTES_PER_S = 10 << 20
-_MAX_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,22 @@ class Receiver:
         kind, words = self._answer({"have", "there"}, 2 * _digest_timeout_s(size))
         if kind == "there":
             return None
-        if (
-            len(words) != 4
-            or not _is_number(words[0])
-            or not all(word == "-" or _is_number(word) for word in words[2:])
-        ):
+        if len(words) != 4:
             raise self._nonsense(words)
-        free_bytes = None if words[2] == "-" else int(words[2]) << 10
-        return Have(int(words[0]), words[1], free_bytes, None if words[3] == "-" else words[3])
+        there, sha256, free_kib, pid = words
+        size_bytes, free, process = (
+            _bytes(there),
+            digits(free_kib, high=MAX_BYTES >> 10),
+            digits(pid, 1, MAX_PID),
+        )
+        if size_bytes is None or (free is None and free_kib != "-") or (process is None and pid != "-"):
+            raise self._nonsense(words)
+        return Have(
+            size_bytes,
+            sha256,
+            None if free is None else free << 10,
+            None if process is None else str(process),
+        )
 
     @property
     def window_bytes(self) -> int:
@@ -84,9 +92,10 @@ class Receiver:
         _, words = self._answer({wanted}, timeout_s)
         if not words:
             return 0
-        if len(words) > 1 or not _is_number(words[0]):
+        number = digits(words[0])
+        if len(words) > 1 or number is None:
             raise self._nonsense([wanted, *words])
-        return int(words[0])
+        return number
 
     def put(self, data: bytes | memoryview, moved: Callable[[int], None] | None = None) -> bool:
         """Send data; False when the script has ended, which `finish` then explains.
@@ -108,8 +117,8 @@ class Receiver:
         self._shell.end_input()
         _, words = self._answer({"wrote"}, _ANSWER_TIMEOUT_S)
         if words != [str(size)]:
-            written = int(words[0]) if words and _is_number(words[0]) else 0
-            if written > size:
+            written = _bytes(words[0]) if words else None
+            if written is not None and written > size:
                 raise self._write_failed(written, "something else wrote to it")
             raise self._session.closed_error(None)
         _, words = self._answer({"sum"}, _digest_timeout_s(size))
@@ -143,7 +152,7 @@ class Receiver:
 
     def _error(self, kind: str, words: list[str]) -> RKDeckError:
         host, folder = self._session.target.host, self._path.rpartition("/")[0]
-        seen = int(words[0]) if words and _is_number(words[0]) else None
+        seen = _bytes(words[0]) if words else None
         if kind == "busy":
             return RKDeckError("remote.upload_busy", host=host, path=self._path, seen_bytes=seen)
         if kind == "full":
@@ -196,8 +205,8 @@ class Receiver:
         )
 
 
-def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdecimal() and len(word) <= _MAX_DIGITS
+def _bytes(word: str) -> int | None:
+    return digits(word, high=MAX_BYTES)
 
 
 def _digest_timeout_s(size: int) -> float:

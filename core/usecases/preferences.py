@@ -11,6 +11,7 @@ from core.base.trouble import reason_of
 from core.services import Services
 
 _WINDOW_FILE = "window.json"
+_MAX_WINDOW_BYTES = 64 << 10
 
 
 def keep_settings(services: Services) -> None:
@@ -35,10 +36,10 @@ def take_window(paths: AppPaths) -> Callable[[], None] | None:
 
 
 def window_state(services: Services) -> dict[str, JsonValue]:
-    """Where the window stood; empty when that is not known."""
+    """Where the window stood; empty when that is not known, whatever lies in the place of its file."""
     try:
-        found = atomic.read_json(services.paths.home / _WINDOW_FILE)
-    except (RKDeckError, FileNotFoundError):
+        found = atomic.read_json(services.paths.home / _WINDOW_FILE, _MAX_WINDOW_BYTES)
+    except (RKDeckError, OSError):
         return {}
     return found if isinstance(found, dict) else {}
 
