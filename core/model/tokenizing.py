@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from core.base.errors import JsonValue, RefusedError
+from core.base.foreign import whole
 from core.base.names import printable
+from core.base.notes import because
 from core.base.opening import read_regular
 from core.base.trouble import reason_of
 
@@ -47,17 +49,18 @@ class ModelTokenizer:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """How many tokens each text has, with those the tokenizer puts around it."""
-        found: list[int] = self._ask("counts", list(texts))
-        return found
+        return _numbers(self._ask("counts", list(texts)), len(texts))
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text and no others."""
-        found: list[int] = self._ask("ids", text)
-        return found
+        return _numbers(self._ask("ids", text))
 
     def prefix(self) -> tuple[int, ...]:
         """The tokens it puts before any text by itself: the difference special tokens make."""
-        plain, full = self._ask("around", "a")
+        told = self._ask("around", "a")
+        if not isinstance(told, list) or len(told) != 2:
+            raise _bad(because("answer_other"))
+        plain, full = map(_numbers, told)
         for start in range(len(full) - len(plain) + 1):
             if full[start : start + len(plain)] == plain:
                 return tuple(full[:start])
@@ -65,10 +68,12 @@ class ModelTokenizer:
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of tokens, without special ones."""
-        found: str = self._ask("text", list(ids))
-        return found
+        told = self._ask("text", list(ids))
+        if not isinstance(told, str):
+            raise _bad(because("answer_other"))
+        return told
 
-    def _ask(self, question: str, about: object) -> Any:  # noqa: ANN401  # each question has its own answer
+    def _ask(self, question: str, about: object) -> JsonValue:
         order = json.dumps([_MEMORY_BYTES, _CPU_S, question, about]).encode()
         asked = len(order).to_bytes(_LENGTH_BYTES) + order + self._file
         with subprocess.Popen(
@@ -85,21 +90,31 @@ class ModelTokenizer:
                 program.kill()
         try:
             why, answer = json.loads(told)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             # Over its processor time a program is ended by SIGXCPU or SIGKILL, without memory by SIGABRT or an error.
             bound = "time" if program.returncode in _TIME_SIGNALS else "memory"
             if bound == "memory" and _has_less_than(_MEMORY_BYTES):
                 raise MemoryError from error  # it is not the file that asks for too much
             raise RefusedError("perplexity.tokenizer_beyond", file=TOKENIZER_NAME, bound=bound) from error
         if why:
-            raise _bad(printable(why, limit=200))
-        return answer
+            raise _bad(printable(str(why), limit=200))
+        checked: JsonValue = answer
+        return checked
 
 
 def _has_less_than(memory_bytes: int) -> bool:
     """Whether whoever started RKDeck gave it less memory (`ulimit -v`)."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     return soft != resource.RLIM_INFINITY and soft < memory_bytes
+
+
+def _numbers(told: JsonValue, count: int | None = None) -> list[int]:
+    """Tokens, or how many of them: whole numbers, of which there are `count`."""
+    numbers = [whole(item) for item in told] if isinstance(told, list) else [None]
+    found = [number for number in numbers if number is not None]
+    if len(found) != len(numbers) or count not in {None, len(found)}:
+        raise _bad(because("answer_other"))
+    return found
 
 
 def _bad(reason: JsonValue) -> RefusedError:
