@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from core.base.errors import UsageError
+from core.base.names import printable
 from core.cli.command import Command, Context
 
 
@@ -26,7 +27,13 @@ def _needed(context: Context) -> Path:
 def _add(context: Context) -> int:
     from core.usecases.conversion import add_toolkit
 
-    toolkit = add_toolkit(context.services, _needed(context))
+    python = _needed(context)
+    context.output.note(
+        context.output.tr(
+            "asking {python}; importing a toolkit may take minutes", python=printable(str(python))
+        )
+    )
+    toolkit = add_toolkit(context.services, python)
     context.output.document(toolkit.to_json())
     context.output.text(
         context.output.tr(
