@@ -27,7 +27,7 @@ D() { # discover once (and after a reboot or hot-plug)
 P() { PIDS=; for p; do PIDS="$PIDS $R/proc/$p/status $R/proc/$p/stat"; done; }
 V() { W=$1; }
 S() { echo "@T $1"; g $F $PIDS ${W:+"$W"}; [ -z "$Q" ] || grep -sH '\.npu' $Q /dev/null; echo "@E $1"; }
-L() { echo "@T $1"; g $F $PIDS ${W:+"$W"} $S; ${DF:-df -Pk} 2>/dev/null; echo "@E $1"; }
+L() { echo "@T $1"; g $F $PIDS ${W:+"$W"} $S; echo "@E $1"; }
 I() { # identity, once
  echo @I; for f in $R/proc/device-tree/model $R/proc/device-tree/compatible $R/sys/class/devfreq/*/device/of_node/compatible; do [ -r $f ] && { echo "$f:"; tr '\0' '\n' <$f; echo; }; done
  g $R/proc/sys/kernel/osrelease $R/proc/sys/kernel/hostname $R/sys/module/rknpu/version $R/sys/kernel/debug/rknpu/version $R/proc/rknpu/version $R/sys/class/thermal/thermal_zone*/type $R/sys/class/thermal/cooling_device*/type $R/sys/class/thermal/cooling_device*/max_state $R/sys/class/hwmon/hwmon*/name $R/sys/devices/system/cpu/cpufreq/policy*/related_cpus $R/sys/devices/system/cpu/cpufreq/policy*/cpuinfo_max_freq $R/sys/class/devfreq/*/available_frequencies $R/sys/class/devfreq/*/available_governors $R/sys/class/thermal/thermal_zone*/trip_point_*_temp $R/sys/class/thermal/thermal_zone*/trip_point_*_type

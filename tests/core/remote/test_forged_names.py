@@ -17,6 +17,7 @@ from core.deploy.deployments import read_store
 from core.programs.placing import placed
 from core.programs.table import RUNTIME_LIBRARY
 from core.remote.quoting import script_with_arguments
+from core.remote.scripts import board_script
 from core.remote.session import RemoteResult, SshSession
 from core.serve.records import Host
 from core.serve.service import find_runtimes
@@ -33,6 +34,11 @@ class Shell:
 
     def __init__(self, shell: Sequence[str]) -> None:
         self._shell = shell
+
+    def speak(self, text: str) -> str:
+        """What it prints when it is told this."""
+        done = subprocess.run([*self._shell, "-s"], input=text.encode(), capture_output=True, timeout=50)
+        return done.stdout.decode("utf-8", "replace")
 
     def run(self, script: str, arguments: Sequence[str], **_: object) -> RemoteResult:
         text = script_with_arguments(script, arguments)
@@ -127,6 +133,15 @@ def test_no_name_is_a_fact_of_a_board(board: SshSession, tmp_path: Path) -> None
     assert [
         line for key in ("rkllm", "library", "runtime") for line in found[key] if line.startswith("forged")
     ] == []
+
+
+def test_a_sample_is_lines_of_known_files_and_nothing_that_others_named(board: SshSession) -> None:
+    """A file system mounted on a folder of such a name is a line of its own in the `df` of busybox."""
+    shell = cast("Shell", board)
+    told = shell.speak(board_script("sampler.sh") + "L 7\n").split("\n")
+    inside = told[told.index("@T 7") + 1 : told.index("@E 7")]
+    assert inside
+    assert [line for line in inside if not line.startswith(("/proc/", "/sys/"))] == []
 
 
 def test_a_value_of_several_lines_says_nothing_of_other_things(board: SshSession) -> None:
