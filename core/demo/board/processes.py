@@ -126,11 +126,11 @@ class _Attached:
         """Client to standard input. Not reading from the channel is what holds a fast client back."""
         stdin = self._process.stdin
         assert stdin is not None
-        with contextlib.suppress(OSError), stdin:
+        with contextlib.suppress(OSError, EOFError), stdin:
             while data := self._channel.recv(_CHUNK_BYTES):
                 _write_all(stdin.fileno(), data)
         # A process that stopped reading: what still comes is dropped, as sshd does.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):
             while self._channel.recv(_CHUNK_BYTES):
                 continue
         self._channel.status_event.wait()  # set when the channel or its connection is closed
