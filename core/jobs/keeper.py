@@ -35,7 +35,7 @@ def keep(lifeline: int, argv: Sequence[str]) -> int:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _go_on)
     try:
-        program = subprocess.Popen(list(argv), close_fds=False)
+        program = process.start_kept(argv)
     except OSError as error:
         os.write(lifeline, str(error.errno or 0).encode())
         return 1

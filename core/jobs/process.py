@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -51,14 +51,6 @@ def start_worker(
 
     Standard output and error come together in one pipe; `events` is inherited as the private descriptor.
     """
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # The parent may have died before the line above, and then no signal comes.
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     environment = {**os.environ, **extra, JOB_MARKER: job_mark(job_folder), EVENTS_DESCRIPTOR: str(events)}
     return subprocess.Popen(
         list(argv),
@@ -69,8 +61,29 @@ def start_worker(
         env=environment,
         pass_fds=(events,),
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509  # the supervisor has one thread
+        preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509  # the supervisor has one thread
     )
+
+
+def start_kept(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a program with our descriptors, as far as they are inherited; it dies at once when this process dies."""
+    return subprocess.Popen(
+        list(argv),
+        close_fds=False,
+        preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509  # a keeper has one thread
+    )
+
+
+def _dying_with(parent: int) -> Callable[[], None]:
+    """What a child does before its program, to end when the process `parent` does."""
+
+    def die_with_parent() -> None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died before the line above, and then no signal comes.
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return die_with_parent
 
 
 def end_as(code: int) -> NoReturn:
