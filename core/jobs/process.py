@@ -125,26 +125,32 @@ def kill_all(processes: Sequence[psutil.Process]) -> None:
 
 
 def kill_descendants(timeout_s: float) -> bool:
-    """Kill everything below this process and reap it; whether nothing is left."""
+    """Kill everything below this process, a subreaper, and reap it; whether nothing is left.
+
+    What is found is killed, and the kernel says when there is no more: a list of processes is made one by one, and
+    misses who was started after its beginning by somebody who ended before its end.
+    """
     deadline = time.monotonic() + timeout_s
-    while left := descendants():
-        kill_all(left)
-        reap()
+    while True:
+        kill_all(descendants())
+        if not reap():
+            return True
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)
-    reap()
-    return True
 
 
-def reap() -> None:
-    """Take the exit status of adopted orphans, so that they do not stay as zombies.
+def reap() -> bool:
+    """Take the exit status of adopted orphans, so that they do not stay as zombies; whether there are more children.
 
     Only for the moments after the worker's own status was read: it would be taken here too.
     """
-    with contextlib.suppress(ChildProcessError):
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             continue
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _running(process: psutil.Process) -> bool:

@@ -1,5 +1,6 @@
 """Programs under another Python that do not keep to the protocol; none of them may hold its caller."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,3 +77,20 @@ os.write(wire, b'{"event": "window", "nll": NaN, "tokens": ' + b"9" * 400 + b'}\
 """
     code, heard, _ = run(tmp_path, program)
     assert (code, heard) == (0, [{"event": "window", "nll": None, "tokens": None}, {"event": "done"}])
+
+
+def test_who_is_in_no_list_is_ended_all_the_same() -> None:
+    """A list of processes misses who was started while it was made; here it misses whom there is, twice."""
+    program = """
+import subprocess, sys
+from core.jobs import process
+process.become_subreaper()
+subprocess.run(["sh", "-c", "setsid sleep 100 & echo $!"])
+found, missed = process.descendants, []
+process.descendants = lambda: found() if len(missed) > 1 else missed.append(1) or []
+print(process.kill_descendants(30), found())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    pid, ended = done.stdout.splitlines()
+    assert ended == "True []"
+    assert not Path(f"/proc/{pid}").exists()
