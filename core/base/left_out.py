@@ -16,7 +16,7 @@ class LeftOut:
     Attributes:
         path: as its author calls it; hostile text.
         why: value of a fact of that name: what `core.base.names.refusal` says, or "reserved", "same_place",
-            "disk_refuses"; "strange" where a hub tells of it what cannot be.
+            "disk_refuses", "no_room"; "strange" where a hub tells of it what cannot be.
     """
 
     path: str

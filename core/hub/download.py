@@ -1,6 +1,7 @@
 """From a repository to what is to be downloaded: which files, how much, where."""
 
 import fnmatch
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from core.model.files import WeightFiles, is_read_beside, weight_files
 _OURS = (".partial", ".partial.json")
 # What a repository calls itself that has configuration and headers to look at, but no weights behind them.
 _FACTS_ONLY = "facts-only"
+# Of the endings that loaders read (`is_read_beside`), what only people and trainers write.
+_FOR_PEOPLE = re.compile(
+    r"(?:license|notice|readme|requirements|use_policy)[\w.-]*\.txt|(?:trainer_state|training_args|\w+_results)\.json",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,9 @@ def plan_download(
         raise RefusedError("hub.facts_only", repo=detail.repo)
     weights = weight_files(file.path for file in detail.files)
     chosen = [file for file in detail.files if _wanted(file.path, weights.superfluous, include, exclude)]
+    strange = [item for item in detail.left_out if _wanted(item.path, weights.superfluous, include, exclude)]
     if not chosen:
-        raise RefusedError("hub.nothing_to_download", repo=detail.repo)
+        raise strange[0].refusal() if strange else RefusedError("hub.nothing_to_download", repo=detail.repo)
     kept: dict[str, RepoFile] = {}
     folders: set[str] = set()
     left_out: list[LeftOut] = []
@@ -84,7 +91,6 @@ def plan_download(
         else:
             left_out.append(LeftOut(file.path, why))
     refuse_needed(left_out, kept, weights)
-    strange = [item for item in detail.left_out if _wanted(item.path, weights.superfluous, include, exclude)]
     return DownloadPlan(detail.present_repo, detail.commit, tuple(kept.values()), (*left_out, *strange))
 
 
@@ -122,9 +128,18 @@ def refuse_needed(left_out: Sequence[LeftOut], kept: Collection[str], weights: W
         raise left_out[0].refusal()
 
 
-def is_needed(path: str, weights: WeightFiles) -> bool:
-    """Whether a model is not whole without one of its files."""
-    return path in weights.files or path == weights.index or is_read_beside(path)
+def is_needed(path: str, weights: WeightFiles, others: Collection[str] = ()) -> bool:
+    """Whether a model is not whole without one of its files.
+
+    Args:
+        path: the file.
+        weights: of all its files.
+        others: what else there is for sure: of ready-made files one is as good as another.
+    """
+    if path in weights.files:
+        return weights.is_source or not any(name in others for name in weights.files if name != path)
+    name = path.rpartition("/")[2]
+    return path == weights.index or (is_read_beside(path) and not _FOR_PEOPLE.fullmatch(name))
 
 
 def _wanted(path: str, superfluous: frozenset[str], include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -4,6 +4,14 @@ from core.base.errors import RefusedError, RKDeckError
 
 _TOO_MANY, _UNLAWFUL, _SERVER = 429, 451, 500
 _FORBIDDEN = frozenset({401, 403})
+# What a hub, or what stands before it, may say of one file while it gives the others.
+OF_ONE_FILE = frozenset(
+    {
+        "hub.broken_off", "hub.digest_differs", "hub.elsewhere_unreachable", "hub.file_not_found", "hub.filtered",
+        "hub.forbidden", "hub.gated", "hub.http_status", "hub.in_circles", "hub.login_page", "hub.no_ranges",
+        "hub.not_found", "hub.other_size", "hub.packed", "hub.server_error", "hub.strange_answer", "hub.unlawful",
+    }
+)  # fmt: skip
 
 
 def http_error(status: int, wait_s: float | None, endpoint: str, what: str) -> RKDeckError:

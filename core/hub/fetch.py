@@ -12,7 +12,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -32,8 +31,9 @@ from core.base.trouble import reason_of
 from core.hub.addresses import parse_id
 from core.hub.digests import Digests
 from core.hub.download import is_needed
+from core.hub.errors import OF_ONE_FILE
 from core.hub.hubs import open_hub
-from core.hub.on_disk import clear_trial, fit_to_disk
+from core.hub.on_disk import clear_trial, fit_to_disk, fit_to_room
 from core.hub.order import DownloadOrder
 from core.hub.records import RepoFile
 from core.hub.tally import Tally
@@ -60,8 +60,6 @@ _LASTING = frozenset(
     {"hub.unreachable", "hub.elsewhere_unreachable", "hub.server_error", "hub.rate_limited"}
     | {"hub.broken_off", "hub.too_slow", "hub.login_page", "hub.other_size", "hub.packed"}
 )
-# What a hub says of one file and does not keep.
-_NOT_AS_TOLD = frozenset({"hub.other_size", "hub.digest_differs", "hub.file_not_found"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +101,9 @@ class Download:
         """Fetch what is missing; returns all files of the plan but those that this disk has no place for.
 
         Raises:
-            RefusedError: `hub.disk_full_ahead`; `hub.would_overwrite` for another file of the same name in a
-                folder that is not the library's; `names.unsafe_path` for weights whose name the disk does not take.
+            RefusedError: `hub.disk_full_ahead` for what is needed; `hub.would_overwrite` for another file of the same
+                name in a folder that is not the library's; `names.unsafe_path` for weights whose name the disk does
+                not take.
             RKDeckError: `hub.digest_differs`, `hub.disk_full`, `hub.cannot_write`, `hub.broken_off`,
                 `hub.no_ranges` and what the Hub answers.
         """
@@ -114,10 +113,13 @@ class Download:
             with contextlib.closing(self._hub), self._alone():
                 self._plan = fit_to_disk(self._plan, self._folder)
                 self._total_bytes = self._plan.size_bytes
+                verified = self._verified()
+                self._plan = fit_to_room(
+                    self._plan, self._folder, self._missing_bytes(verified), _RESERVE_BYTES
+                )
+                self._total_bytes = self._plan.size_bytes
                 for telling in tellings(self._plan.left_out):
                     tell(self._context.log, telling, "warning")
-                verified = self._verified()
-                self._check_space(verified)
                 missing = [file for file in self._plan.files if file.path not in verified]
                 fetched = verified | self._fetch_small([file for file in missing if _is_small(file)])
                 for file in missing:
@@ -175,16 +177,13 @@ class Download:
     def _is_ours(self) -> bool:
         return self._folder.resolve().is_relative_to(AppPaths(self._context.home).library.resolve())
 
-    def _check_space(self, verified: dict[str, FetchedFile]) -> None:
-        missing = sum(
-            file.size_bytes - self._present(file) for file in self._plan.files if file.path not in verified
-        )
-        free = shutil.disk_usage(self._folder).free
-        if missing and free < missing + _RESERVE_BYTES:
-            raise RefusedError(
-                "hub.disk_full_ahead",
-                folder=str(self._folder), needed_bytes=missing, free_bytes=free, reserve_bytes=_RESERVE_BYTES,
-            )  # fmt: skip
+    def _missing_bytes(self, verified: dict[str, FetchedFile]) -> dict[str, int]:
+        """How much of each file is still to come."""
+        return {
+            file.path: file.size_bytes - self._present(file)
+            for file in self._plan.files
+            if file.path not in verified
+        }
 
     def _present(self, file: RepoFile) -> int:
         with contextlib.suppress(FileNotFoundError):
@@ -221,7 +220,7 @@ class Download:
         yield folder
 
     def _fetch_or_leave(self, file: RepoFile) -> dict[str, FetchedFile]:
-        """The file by its path; nothing where it is not as it was told, and nobody needs it: it is left out then.
+        """The file by its path; nothing where the hub does not give it as it told, and nobody needs it: it is left out.
 
         Raises:
             As `_fetch`, for a file the model needs, or the last one of all.
@@ -229,7 +228,7 @@ class Download:
         try:
             return {file.path: self._fetch(file)}
         except RKDeckError as error:
-            if error.code not in _NOT_AS_TOLD or is_needed(file.path, self._weights):
+            if error.code not in OF_ONE_FILE or is_needed(file.path, self._weights):
                 raise
             left = LeftOut(file.path, "strange")
             with self._telling:

@@ -4,13 +4,14 @@ import contextlib
 import errno
 import shutil
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from core.base.errors import RefusedError
 from core.base.left_out import LeftOut
-from core.hub.download import DownloadPlan, refuse_needed
+from core.hub.download import DownloadPlan, is_needed, refuse_needed
 from core.hub.records import RepoFile
 from core.model.files import weight_files
 
@@ -65,6 +66,41 @@ def fit(plan: DownloadPlan, disk: Disk) -> DownloadPlan:
     kept = tuple(file for file in files if file.path not in lost)
     refuse_needed(left_out, {file.path for file in kept}, weights)
     return replace(plan, files=kept, left_out=(*plan.left_out, *left_out)) if left_out else plan
+
+
+def fit_to_room(
+    plan: DownloadPlan, folder: Path, missing_bytes: Mapping[str, int], reserve_bytes: int
+) -> DownloadPlan:
+    """The plan without files that nobody needs, the largest first, as far as the disk has no room for them.
+
+    Args:
+        plan: what is to lie in `folder`.
+        folder: it exists.
+        missing_bytes: how much of a file is still to come, by its path; files that are not named lie there.
+        reserve_bytes: what must stay free.
+
+    Raises:
+        RefusedError: `hub.disk_full_ahead`: not even what is needed fits.
+        OSError: as the disk says.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    weights = weight_files(file.path for file in plan.files)
+    spare = [path for path in missing_bytes if not is_needed(path, weights)]
+    spare = [] if len(spare) == len(plan.files) else spare  # they are what was asked for
+    needed_bytes, lost = sum(missing_bytes.values()), set[str]()
+    for path in sorted(spare, key=lambda path: (-missing_bytes[path], path)):
+        if needed_bytes + reserve_bytes <= free_bytes:
+            break
+        needed_bytes -= missing_bytes[path]
+        lost.add(path)
+    if needed_bytes and needed_bytes + reserve_bytes > free_bytes:
+        raise RefusedError(
+            "hub.disk_full_ahead",
+            folder=str(folder), needed_bytes=needed_bytes, free_bytes=free_bytes, reserve_bytes=reserve_bytes,
+        )  # fmt: skip
+    left_out = (LeftOut(path, "no_room") for path in sorted(lost))
+    files = tuple(file for file in plan.files if file.path not in lost)
+    return replace(plan, files=files, left_out=(*plan.left_out, *left_out)) if lost else plan
 
 
 def _is_odd(path: str) -> bool:

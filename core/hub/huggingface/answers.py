@@ -4,7 +4,7 @@ import contextlib
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -17,7 +17,7 @@ from core.hub.addresses import parse_id
 from core.hub.download import is_needed
 from core.hub.records import ModelDetail, ModelSummary, RepoFile
 from core.model.facts import FLOATS, packing_of, stated_quantization
-from core.model.files import WITH_HEADERS, WeightsKind, weight_files
+from core.model.files import WITH_HEADERS, WeightFiles, WeightsKind, weight_files
 from core.model.textconfig import stated_classes, stated_model_type
 
 _MAX_FILES = 20_000
@@ -167,15 +167,13 @@ def parse_detail(repo: str, value: object, told: Mapping[str, RepoFile] | None =
 
     Raises:
         RKDeckError: `hub.strange_answer`.
-        RefusedError: `hub.too_many_files`, `hub.impossible_size`.
+        RefusedError: `hub.too_many_files`; `hub.impossible_size` for files the model needs.
     """
     summary, commit = parse_summary(value), parse_commit(value)
     siblings = _siblings(value)
     if len(siblings) > _MAX_FILES:
         raise RefusedError("hub.too_many_files", repo=repo, count=len(siblings))
     files, left_out = _files(repo, siblings, told or {})
-    if sum(file.size_bytes for file in files) > foreign.MAX_BYTES:
-        raise RefusedError("hub.impossible_size", repo=repo, file=printable(files[0].path))
     return ModelDetail(repo, commit, summary, files, base_of(repo, summary.tags), left_out)
 
 
@@ -198,10 +196,24 @@ def _files(
     if nameless is not None and not files:
         raise nameless
     weights = weight_files([*(file.path for file in files), *odd])
+    for large in _beyond_any_disk(files, weights):
+        files.remove(large)
+        odd[large.path] = RefusedError("hub.impossible_size", repo=repo, file=printable(large.path))
+    sound = {file.path for file in files}
     for path, why in odd.items():
-        if not files or is_needed(path, weights):
+        if not files or is_needed(path, weights, sound):
             raise why
     return tuple(files), tuple(LeftOut(path, "strange") for path in odd)
+
+
+def _beyond_any_disk(files: Sequence[RepoFile], weights: WeightFiles) -> Iterator[RepoFile]:
+    """The largest files, those that nobody needs first, as long as all together have a size that cannot be."""
+    whole_bytes = sum(file.size_bytes for file in files)
+    for file in sorted(files, key=lambda file: (is_needed(file.path, weights), -file.size_bytes)):
+        if whole_bytes <= foreign.MAX_BYTES:
+            return
+        whole_bytes -= file.size_bytes
+        yield file
 
 
 def base_of(repo: str, tags: tuple[str, ...]) -> str | None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from core.base.errors import RKDeckError
 from core.base.names import printable
 from core.hub.addresses import DEFAULT_HUB, check_endpoint, check_revision, own_id
+from core.hub.errors import OF_ONE_FILE
 from core.hub.huggingface.answers import (
     next_cursor,
     parse_commit,
@@ -116,12 +117,12 @@ class HubClient:
         return told
 
     def _size_of(self, repo: str, commit: str, path: str) -> int | None:
-        """What a file's headers tell; None also of a file that is not there, which matters if the model needs it."""
+        """What a file's headers tell; None also of one the hub does not give, which matters if the model needs it."""
         try:
             with self._asking(f"{repo}/{path}"):
                 return self._transport.size_of(self._url(repo, commit, path))
         except RKDeckError as error:
-            if error.code not in _NOT_THERE:
+            if error.code not in OF_ONE_FILE:
                 raise
             return None
 

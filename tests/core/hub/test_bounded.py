@@ -148,7 +148,10 @@ BIG = (1 << 60) + 1
 
 @pytest.mark.parametrize("sizes", ["1e30", "9" * 19, str(BIG), f"{1 << 59}, {1 << 59}, 1"])
 def test_a_size_that_no_disk_holds_is_refused(odd: OddHub, sizes: str) -> None:
-    files = ", ".join(f'{{"rfilename": "f{n}", "size": {size}}}' for n, size in enumerate(sizes.split(", ")))
+    files = ", ".join(
+        f'{{"rfilename": "model-{n}.safetensors", "size": {size}}}'
+        for n, size in enumerate(sizes.split(", "))
+    )
     odd.answer = reply(200, f'{{"id": "a/b", "sha": "{COMMIT}", "siblings": [{files}]}}'.encode())
     with pytest.raises(RefusedError) as caught:
         HubClient(odd.url, None).details("a/b")
