@@ -140,7 +140,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if found is None:
             return
         yield found
-        found = found.__cause__
+        # Also what a library raised `from None`: the HTTP client's pool does so with what the system said.
+        found = found.__cause__ or found.__context__
 
 
 def _reason(error: BaseException) -> Note | None:

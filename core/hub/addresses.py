@@ -17,6 +17,10 @@ _HUB = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _REPO = re.compile(r"[\w-][\w.-]{0,95}/[\w-][\w.-]{0,95}", re.ASCII)
 # In no base URL: blanks and controls, which the HTTP client takes in part, quotes, and what comes behind a path.
 _NEVER = re.compile(r"[\s\"'`<>?#\x00-\x1f\x7f]")
+# What follows a hub's address: its API's own words, and the pages people look at.
+_BEHIND = frozenset({"api", "models", "datasets", "spaces", "resolve", "tree", "main", "whoami-v2"})
+# They have nothing before the API's own words.
+_PUBLIC = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "hf-mirror.com"})
 _CREDENTIALS = re.compile(r"[^/]*@")  # in an address, before the host
 _MAX_HOST_BYTES = 253  # RFC 1035, 2.3.4, without the lengths
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
@@ -105,6 +109,20 @@ def is_host(name: str) -> bool:
         return 0 < len(name.encode("idna")) <= _MAX_HOST_BYTES
     except UnicodeError:
         return False
+
+
+def likely_endpoint(endpoint: str) -> str | None:
+    """The address of a hub without what does not belong to it; None where nothing is suspect.
+
+    A hub may lie anywhere on a host, so that only its answers tell whether this one does.
+    """
+    parts = urlsplit(endpoint)
+    words = parts.path.strip("/").split("/")
+    kept = [] if parts.hostname in _PUBLIC else words
+    while kept and kept[-1].lower() in _BEHIND:
+        kept = kept[:-1]
+    better = "/".join([f"{parts.scheme}://{parts.netloc}", *kept])
+    return printable(better) if parts.path.strip("/") and kept != words else None
 
 
 def check_endpoint(endpoint: str, variable: str | None = None) -> None:

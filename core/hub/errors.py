@@ -14,7 +14,9 @@ OF_ONE_FILE = frozenset(
 )  # fmt: skip
 
 
-def http_error(status: int, wait_s: float | None, endpoint: str, what: str) -> RKDeckError:
+def http_error(
+    status: int, wait_s: float | None, endpoint: str, what: str, *, with_token: bool = False
+) -> RKDeckError:
     """The error for an HTTP status that is not a success.
 
     Args:
@@ -22,12 +24,14 @@ def http_error(status: int, wait_s: float | None, endpoint: str, what: str) -> R
         wait_s: how long the answer asks to wait, None when it does not (`core.hub.waiting.told_wait_s`).
         endpoint: base URL of the hub.
         what: was asked for.
+        with_token: whether the hub was told whose question it is: more than that no advice can ask for.
     """
-    until = None if wait_s is None else "hub.again_later"
+    until = None if wait_s is None else "hub.come_back"
     if status == _TOO_MANY:
-        return RKDeckError("hub.rate_limited", endpoint=endpoint, retry_after_s=wait_s, hint=until)
+        advice = (until or "hub.slow_down") if with_token else until and "hub.again_later"
+        return RKDeckError("hub.rate_limited", endpoint=endpoint, retry_after_s=wait_s, hint=advice)
     if status in _FORBIDDEN:
-        return RefusedError("hub.forbidden", what=what)
+        return RefusedError("hub.forbidden", what=what, hint=None if with_token else "hub.without_token")
     if status == _UNLAWFUL:
         return RefusedError("hub.unlawful", what=what)
     if status >= _SERVER:

@@ -19,8 +19,8 @@ from core.hub.huggingface.answers import (
     parse_tree,
     unsized_paths,
 )
-from core.hub.huggingface.environment import check_environment
-from core.hub.huggingface.errors import translated
+from core.hub.huggingface.environment import check_environment, keeps_token_back
+from core.hub.huggingface.errors import suspecting, translated
 from core.hub.huggingface.transport import BEYOND_THE_END, PARTIAL, Params, Transport
 from core.hub.protocol import TIMEOUT_S, FileBody, check_page
 from core.hub.records import ModelDetail, RepoFile, SearchPage, SearchQuery
@@ -180,13 +180,15 @@ class HubClient:
     def _asking(self, what: str) -> Iterator[None]:
         try:
             yield
-        except RKDeckError:
-            raise
+        except RKDeckError as error:
+            raise suspecting(error, self.endpoint) from error.__cause__
         except Exception as error:  # every foreign one becomes ours, or is raised on
-            ours = translated(error, endpoint=self.endpoint, what=printable(what))
+            ours = translated(
+                error, endpoint=self.endpoint, what=printable(what), with_token=self._transport.has_token
+            )
             if ours is None:
                 raise
-            raise ours from error
+            raise suspecting(ours, self.endpoint) from error
 
 
 def _params(query: SearchQuery) -> Params:
@@ -210,9 +212,11 @@ def open_hub(endpoint: str, token: str | None, timeout_s: float) -> HubClient:
     return HubClient(endpoint, token, timeout_s=timeout_s)
 
 
-def token_file(environ: Mapping[str, str]) -> Path:
+def token_file(environ: Mapping[str, str]) -> Path | None:
     """See `core.hub.hubs.Adapter`: huggingface_hub's own token file."""
     check_environment()
+    if keeps_token_back():
+        return None
     from huggingface_hub import constants
 
     return Path(environ.get("HF_TOKEN_PATH") or constants.HF_TOKEN_PATH)

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,18 @@ from urllib.request import getproxies_environment
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.base.notes import NotedError
 from core.base.opening import NotRegularError, kind_of, open_regular
 from core.base.trouble import reason_of
 from core.hub.addresses import is_host, without_credentials
 
 # huggingface_hub reads them as whole numbers while it is imported (huggingface_hub/constants.py, 2.4.0).
 _SECONDS = ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
+# httpcore2/_ssl.py, 2.9: the first that is set; what `requests` and curl follow besides is not followed.
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_NOT_FOLLOWED = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# As `openssl rehash` names them; in a folder OpenSSL looks for no others.
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d{1,9}", re.ASCII)
 # httpx2/_config.py, 2.16.2
 _SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 # GNOME's settings and curl's old habit; who writes it has a SOCKS 5 proxy.
@@ -35,11 +41,13 @@ class EnvironmentProxy:
 
 
 def check_environment() -> None:
-    """Refuse variables that huggingface_hub or the HTTP client would fail over.
+    """Refuse variables that huggingface_hub or the HTTP client would fail over; what it warns of is not for people.
 
     Raises:
         UsageError: `hub.bad_timeout`, `hub.bad_proxy`.
     """
+    # While it is imported it warns of a variable that does nothing any more, in its own words and on stderr.
+    warnings.filterwarnings("ignore", module=r"huggingface_hub(\.|$)")
     for variable in _SECONDS:
         value = os.environ.get(variable)
         if value is not None and not re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
@@ -71,27 +79,38 @@ def offline_variable() -> tuple[str, str]:
 
 
 def check_tls_files() -> None:
-    """Refuse files that Python's TLS would wait for without end, or fail over without a name.
+    """Refuse files that Python's TLS would wait for without end, fail over without a name, or find nothing in.
 
     Raises:
         UsageError: `hub.bad_certificates`, `hub.bad_key_log`.
     """
+    used = certificates_variable()
     for variable, code, try_it in (
         ("SSL_CERT_FILE", "hub.bad_certificates", _try_reading),
+        ("SSL_CERT_DIR", "hub.bad_certificates", _try_listing),
         ("SSLKEYLOGFILE", "hub.bad_key_log", _try_appending),
     ):
         value = os.environ.get(variable)
-        if not value:
+        if not value or (variable in _CERTIFICATES and used is not None and used[0] != variable):
             continue
         try:
             try_it(Path(value))
-        except OSError as error:
+        except (OSError, NotedError) as error:
             reason = reason_of(error)
-            raise UsageError(code, variable=variable, path=printable(value), reason=reason) from error
+            hint = "hub.bad_certificates_folder" if variable == "SSL_CERT_DIR" else None
+            shown = printable(value)
+            raise UsageError(code, hint=hint, variable=variable, path=shown, reason=reason) from error
 
 
 def _try_reading(path: Path) -> None:
     open_regular(path).close()
+
+
+def _try_listing(path: Path) -> None:
+    """Look for certificates as OpenSSL does: in one folder or several, by the names of their hashes."""
+    folders = [Path(part) for part in str(path).split(os.pathsep) if part]
+    if not any(_HASHED.fullmatch(name) for folder in folders for name in os.listdir(folder)):
+        raise NotedError("no_hashed_certificates")
 
 
 def _try_appending(path: Path) -> None:
@@ -112,6 +131,17 @@ def _try_appending(path: Path) -> None:
 def certificates_variable() -> tuple[str, str] | None:
     """The variable that says where certificates are, and what it says; None when there is none."""
     return next(((name, os.environ[name]) for name in _CERTIFICATES if os.environ.get(name)), None)
+
+
+def unfollowed_certificates() -> str | None:
+    """A variable that other programs take certificates from and the HTTP client does not; None where none is set."""
+    return next((name for name in _NOT_FOLLOWED if os.environ.get(name)), None)
+
+
+def keeps_token_back() -> bool:
+    """Whether the user does not want the token of huggingface_hub's file sent unasked, as that library reads it."""
+    said = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "")
+    return said.upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def _named(scheme: str, proxies: Mapping[str, str]) -> EnvironmentProxy:

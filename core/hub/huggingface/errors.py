@@ -4,10 +4,11 @@ import re
 from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.names import printable
 from core.base.trouble import reason_of
-from core.hub.addresses import host_of
+from core.hub.addresses import host_of, likely_endpoint
 from core.hub.errors import http_error
-from core.hub.huggingface.environment import offline_variable
+from core.hub.huggingface.environment import certificates_variable, offline_variable, unfollowed_certificates
 from core.hub.waiting import told_wait_s
 
 if TYPE_CHECKING:
@@ -17,9 +18,21 @@ if TYPE_CHECKING:
 # are those of SOCKS (socks_proxy.py: no way to log in that both know, a log-in that is not taken, a rule of the proxy).
 _WANTS_LOGIN = re.compile(r"407\b|Requested .+ from proxy server|Invalid username/password")
 _FORBIDS = re.compile(r"403\b|.*not allowed by ruleset", re.IGNORECASE)
+# What a hub, or whoever else is there, says where there is no such thing as was asked for.
+_OF_THE_ADDRESS = frozenset(
+    {
+        "hub.forbidden",
+        "hub.http_status",
+        "hub.in_circles",
+        "hub.login_page",
+        "hub.not_found",
+        "hub.strange_answer",
+    }
+    | {"hub.file_not_found", "hub.revision_not_found", "hub.filtered"}
+)
 
 
-def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | None:
+def translated(error: Exception, *, endpoint: str, what: str, with_token: bool) -> RKDeckError | None:
     """Return our error for a foreign one, None when it is not the Hub's doing."""
     from huggingface_hub import errors
 
@@ -33,7 +46,8 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
         return RKDeckError("hub.file_not_found", what=what)
     if isinstance(error, errors.HfHubHTTPError):
         response = error.response
-        return http_error(response.status_code, told_wait_s(response.headers), endpoint, what)
+        wait_s = told_wait_s(response.headers)
+        return http_error(response.status_code, wait_s, endpoint, what, with_token=with_token)
     if isinstance(error, errors.HFValidationError):
         return RKDeckError("hub.not_found", what=what)
     import httpx2
@@ -44,6 +58,15 @@ def translated(error: Exception, *, endpoint: str, what: str) -> RKDeckError | N
         variable, value = offline_variable()
         return RefusedError("hub.offline", variable=variable, value=value)
     return _broken(error, endpoint) if isinstance(error, httpx2.HTTPError) else None
+
+
+def suspecting(error: RKDeckError, endpoint: str) -> RKDeckError:
+    """The same error; where the hub's address may be at fault, with the advice to mend that."""
+    better = likely_endpoint(endpoint)
+    if better is not None and error.code in _OF_THE_ADDRESS:
+        error.hint = "hub.endpoint_too_long"
+        error.facts |= {"endpoint": printable(endpoint), "better": better}
+    return error
 
 
 def proxy_wants_login(url: str) -> RKDeckError:
@@ -85,6 +108,13 @@ def _unreachable(reason: JsonValue, endpoint: str, asked: str) -> RKDeckError:
     code, hint = "hub.unreachable", None
     if host != host_of(endpoint):
         code, facts["host"] = "hub.elsewhere_unreachable", host
-    if proxy is not None:
+    if isinstance(reason, dict) and reason.get("code") == "no_trust":
+        told, other = certificates_variable(), unfollowed_certificates()
+        hint, facts["host"] = "hub.no_trust", host
+        if told is not None:
+            hint, facts["variable"] = "hub.no_trust_by_variable", told[0]
+        elif other is not None:
+            hint, facts["variable"] = "hub.no_trust_unfollowed", other
+    elif proxy is not None:
         hint, facts["variable"], facts["proxy"] = "hub.by_proxy", proxy.variable, proxy.address
     return RKDeckError(code, hint=hint, **facts)

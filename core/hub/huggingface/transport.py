@@ -21,7 +21,9 @@ Params = list[tuple[str, str]]
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK, PARTIAL, BEYOND_THE_END = 200, 206, 416
-_FORBIDDEN, _PROXY_WANTS_LOGIN = 403, 407
+_UNKNOWN, _FORBIDDEN, _PROXY_WANTS_LOGIN = 401, 403, 407
+# RFC 7617 and its like; the Hub itself asks for a bearer's token.
+_ASKS_PASSWORD = re.compile(r"\s*(?:Basic|Digest|Negotiate|NTLM)\b", re.IGNORECASE)
 _WANTS_LOGIN = 511  # RFC 6585, section 6: the network, not the server, asks for a log-in
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
 # What a refusal is read from (its body is not: it may have no end).
@@ -56,6 +58,11 @@ class Transport:
         self._timeout_s = timeout_s
         self.bytes_fetched = 0
         self.requests_count = 0
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the hub is told who asks."""
+        return bool(self._token)
 
     def read_range(self, url: str, start: int, length: int) -> bytes:
         """Read a range into memory; empty when the file ends before it."""
@@ -191,9 +198,15 @@ def _refuse(response: "httpx2.Response", asked_url: str, deadline: "Deadline") -
         raise login_page(response)
     if response.status_code == _PROXY_WANTS_LOGIN:
         raise proxy_wants_login(str(response.url))
-    # The Hub says in a header why it forbids something; a page for people is a filter's.
+    # The Hub says in a header why it forbids something; a page for people is a filter's or a log-in's.
     hub_says = any(name in response.headers for name in _TELLING[:2])
-    if response.status_code == _FORBIDDEN and not hub_says and is_page(response, deadline):
+    if response.status_code == _UNKNOWN and _ASKS_PASSWORD.match(
+        response.headers.get("WWW-Authenticate", "")
+    ):
+        raise RefusedError("hub.wants_password", host=host_of(str(response.url)))
+    if response.status_code in {_UNKNOWN, _FORBIDDEN} and not hub_says and is_page(response, deadline):
+        if response.status_code == _UNKNOWN:
+            raise login_page(response)
         raise RefusedError("hub.filtered", host=host_of(str(response.url)))
     # As bytes: a mirror's words have letters of any alphabet, and httpx2 takes ASCII only as text.
     told = [(name.encode(), response.headers[name].encode()) for name in _TELLING if name in response.headers]

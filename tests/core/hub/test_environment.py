@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -226,3 +227,90 @@ class SocksProxy:
             far.sendall(near.recv(65536))
             while data := far.recv(65536):
                 near.sendall(data)
+
+
+@pytest.mark.parametrize("content", [None, "file", "unprepared"])
+def test_a_folder_of_certificates_that_is_none_is_named(
+    odd: OddHub, tmp_path: Path, content: str | None
+) -> None:
+    place = tmp_path / "certificates"
+    if content == "file":
+        place.write_text("x")
+    elif content == "unprepared":  # OpenSSL looks for the names of hashes only
+        place.mkdir()
+        (place / "mine.pem").write_text("x")
+    code, found, _ = search(tmp_path, HF_ENDPOINT=odd.url, SSL_CERT_DIR=str(place))
+    assert (code, found["error"]["code"]) == (2, "hub.bad_certificates")
+    assert found["error"]["facts"]["variable"] == "SSL_CERT_DIR"
+    assert "openssl rehash" in found["error"]["hint"]
+
+
+def test_a_folder_where_a_file_belongs_is_told_where_it_belongs(odd: OddHub, tmp_path: Path) -> None:
+    _, found, _ = search(tmp_path, HF_ENDPOINT=odd.url, SSL_CERT_FILE=str(tmp_path))
+    assert "SSL_CERT_DIR" in found["error"]["hint"]
+    (tmp_path / "0123abcd.0").write_text("")
+    assert search(tmp_path, HF_ENDPOINT=odd.url, SSL_CERT_DIR=str(tmp_path))[0] == 0
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of a server with a certificate of its own, and the file of that."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key.pem", folder / "trusted" / "certificate.pem"
+    certificate.parent.mkdir()
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    subprocess.run(
+        [*make.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    with OddHub() as odd:
+        odd.answer = document([{"id": "a/b"}])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        odd.server.socket = context.wrap_socket(odd.server.socket, server_side=True)
+        yield odd.url.replace("http://127.0.0.1", "https://localhost"), certificate
+
+
+def test_a_certificate_nobody_knows_is_no_matter_of_the_network_and_its_advice_cures(
+    encrypted: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, certificate = encrypted
+    for variables, named in (
+        ({}, "SSL_CERT_FILE"),
+        ({"REQUESTS_CA_BUNDLE": str(certificate)}, "REQUESTS_CA_BUNDLE"),
+        ({"CURL_CA_BUNDLE": str(certificate)}, "CURL_CA_BUNDLE"),
+    ):
+        code, found, _ = search(tmp_path, HF_ENDPOINT=url, **variables)
+        assert (code, found["error"]["code"]) == (1, "hub.unreachable")
+        assert named in found["error"]["hint"]
+        assert "SSL_CERT_FILE" in found["error"]["hint"]
+    assert search(tmp_path, HF_ENDPOINT=url, SSL_CERT_FILE=str(certificate))[0] == 0
+    subprocess.run(["openssl", "rehash", str(certificate.parent)], check=True)
+    assert search(tmp_path, HF_ENDPOINT=url, SSL_CERT_DIR=str(certificate.parent))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HF_HUB_ENABLE_HF_TRANSFER": "1"}, {"HF_HUB_ENABLE_HF_TRANSFER": "1", "PYTHONWARNINGS": "error"},
+        {"HF_HUB_VERBOSITY": "loud"}, {"HF_HUB_VERBOSITY": "debug"}, {"HF_DEBUG": "1"},
+        {"HUGGINGFACE_CO_STAGING": "1"}, {"HF_XET_HIGH_PERFORMANCE": "1"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_the_library_says_to_its_own_variables_is_not_printed(
+    odd: OddHub, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    code, _, said = search(tmp_path, HF_ENDPOINT=odd.url, **variables)
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.parametrize(("value", "is_sent"), [("1", False), ("true", False), ("0", True), ("", True)])
+def test_a_token_of_the_librarys_file_is_kept_back_where_the_user_says_so(
+    odd: OddHub, tmp_path: Path, value: str, is_sent: bool
+) -> None:
+    (tmp_path / "token").write_text("hf_of_the_file")
+    variables = {"HF_TOKEN_PATH": str(tmp_path / "token"), "HF_HUB_DISABLE_IMPLICIT_TOKEN": value}
+    assert search(tmp_path, HF_ENDPOINT=odd.url, **variables)[0] == 0
+    assert ("authorization" in odd.asked[0][1]) is is_sent
+    search(tmp_path, HF_ENDPOINT=odd.url, **variables, HF_TOKEN="hf_said_so")  # none of anybody's
+    assert odd.asked[1][1]["authorization"] == "Bearer hf_said_so"

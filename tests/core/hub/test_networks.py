@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.base.errors import RKDeckError, UsageError
+from core.hub.addresses import likely_endpoint
 from core.hub.huggingface import session
 from core.hub.huggingface.client import HubClient, open_hub
 from core.hub.records import SearchQuery
@@ -210,3 +211,61 @@ def test_a_host_that_can_be_none_is_told_wherever_it_stands(
     with pytest.raises(UsageError) as caught:
         open_hub(odd.url, None, 2.0).details("a/b")
     assert caught.value.code == "hub.bad_proxy"
+
+
+def test_a_log_in_page_with_status_401_is_no_matter_of_a_token(odd: OddHub) -> None:
+    odd.answer = reply(401, PAGE, Content_Type="text/html")
+    error = read(odd.url)
+    assert error.code == "hub.login_page"
+    assert "HF_TOKEN" not in "".join(worded(error))
+
+
+def test_a_mirror_that_wants_a_password_says_so(odd: OddHub) -> None:
+    odd.answer = reply(401, PAGE, Content_Type="text/html", WWW_Authenticate='Basic realm="mirror"')
+    error = read(odd.url)
+    assert (error.code, error.exit_code) == ("hub.wants_password", 3)
+
+
+@pytest.mark.parametrize("after", [{}, {"Retry_After": "20"}], ids=["no time", "a time"])
+@pytest.mark.parametrize(("status", "token"), [(429, None), (429, "hf_mine"), (503, None), (403, None)])
+def test_a_token_is_advised_only_where_it_helps_and_none_was_sent(
+    odd: OddHub, status: int, token: str | None, after: dict[str, str]
+) -> None:
+    odd.answer = reply(status, b"", **after)
+    with pytest.raises(RKDeckError) as caught:
+        open_hub(odd.url, token, 2.0).read_range("a/b", COMMIT, "model.safetensors", 0, 10)
+    hint = worded(caught.value)[1]
+    assert ("HF_TOKEN" in hint) is (status != 503 and token is None)
+    assert ("20" in hint) is (bool(after) and status != 403)
+    assert "is valid" not in hint
+
+
+@pytest.mark.parametrize("end", ["/api", "/models/", "/api/models", "/datasets", "/mirror/api"])
+@pytest.mark.parametrize(
+    "answer", [reply(404, b""), reply(404, PAGE, Content_Type="text/html"), reply(200, PAGE), reply(401, b"")]
+)
+def test_an_endpoint_with_the_apis_own_words_behind_it_is_suspected(
+    odd: OddHub, end: str, answer: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    odd.answer = answer
+    better = odd.url + ("/mirror" if end.startswith("/mirror") else "")
+    hub = open_hub(odd.url + end, None, 2.0)
+    for ask in (lambda: hub.details("a/b"), lambda: hub.search_page(SearchQuery("x"))):
+        with pytest.raises(RKDeckError) as caught:
+            ask()
+        assert f"give {better} instead" in worded(caught.value)[1]
+
+
+def test_an_endpoint_that_answers_is_not_suspected(odd: OddHub) -> None:
+    odd.answer = document([{"id": "a/b"}])
+    assert open_hub(f"{odd.url}/api", None, 2.0).search_page(SearchQuery("x")).models
+    odd.answer = reply(404, b"", X_Error_Code="RepoNotFound")
+    with pytest.raises(RKDeckError) as caught:
+        open_hub(f"{odd.url}/api/huggingfaceml/ours", None, 2.0).details("a/b")  # as Artifactory has it
+    assert "instead" not in worded(caught.value)[1]
+
+
+def test_a_public_hub_has_nothing_behind_its_name() -> None:
+    assert likely_endpoint("https://huggingface.co/Qwen") == "https://huggingface.co"
+    assert likely_endpoint("https://huggingface.co") is None
+    assert likely_endpoint("https://host/repository/models-proxy") is None
