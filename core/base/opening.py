@@ -148,3 +148,11 @@ def _kind(status: os.stat_result) -> Found | None:
     if stat.S_ISREG(status.st_mode):
         return None
     return next((kind for form, kind in _KINDS if stat.S_IFMT(status.st_mode) == form), "device")
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is certainly nothing under a name that somebody gave; what may not be looked at may be there."""
+    try:
+        return not path.exists()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG

@@ -210,7 +210,7 @@ def _option_problems(recipe: Recipe) -> list[Problem]:
         problems.append(_bad_option("optimization", recipe.optimization))
     missing = [path for path in (recipe.dataset, recipe.lora) if path is not None and not _exists(path)]
     return problems + [
-        Problem("error", RefusedError("convert.input_missing", path=str(path))) for path in missing
+        Problem("error", UsageError("convert.input_missing", path=str(path)), final=True) for path in missing
     ]
 
 

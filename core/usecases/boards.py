@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.base.errors import RefusedError, RKDeckError, UsageError
+from core.base.errors import RKDeckError, UsageError
 from core.base.log import register_secret
+from core.base.opening import is_missing
 from core.base.secrets import Place
 from core.base.tasks import CancelToken
 from core.boards.address import read_address
@@ -245,8 +246,8 @@ def board_of(draft: BoardDraft) -> Board:
     """The board as it would be entered; user and port that are not given come from `~/.ssh/config`.
 
     Raises:
-        UsageError: `boards.bad_address`, `remote.bad_*`; RefusedError: `remote.ssh_config_unusable`,
-            `remote.proxy_command`, `remote.identity_missing`.
+        UsageError: `boards.bad_address`, `remote.bad_*`, `remote.identity_missing`; RefusedError:
+            `remote.ssh_config_unusable`, `remote.proxy_command`.
     """
     user, host, port = read_address(draft.address)
     settings = settings_for(host, user=user, port=port)
@@ -255,17 +256,22 @@ def board_of(draft: BoardDraft) -> Board:
         host=host,
         port=port or settings.port or DEFAULT_PORT,
         user=user or settings.user or DEFAULT_USER,
-        identity_file=_at_home(draft.identity_file) if draft.identity_file is not None else None,
+        identity_file=_key_file(draft.identity_file) if draft.identity_file is not None else None,
         store=draft.store or None,
         sysroot=draft.sysroot,
     )
 
 
-def _at_home(path: Path) -> Path:
+def _key_file(path: Path) -> Path:
+    """The file of a private key; its public half may lie there alone, while an agent holds the other."""
     try:
-        return path.expanduser().absolute()
-    except RuntimeError as error:  # "~nobody"
-        raise RefusedError("remote.identity_missing", file=str(path)) from error
+        found = path.expanduser().absolute()
+        gone = is_missing(found) and is_missing(found.with_name(f"{found.name}.pub"))
+    except (RuntimeError, ValueError) as error:  # "~nobody", a name that can be none
+        raise UsageError("remote.identity_missing", file=str(path)) from error
+    if gone:
+        raise UsageError("remote.identity_missing", file=str(path))
+    return found
 
 
 def _keep_password(

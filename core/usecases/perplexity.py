@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError, UsageError
+from core.base.opening import is_missing
 from core.convert.calibration import check_calibration
 from core.convert.host import measure_host
 from core.convert.plan import calls
@@ -224,6 +225,8 @@ def _window(options: PerplexityOptions, shape: ModelShape) -> tuple[int, int]:
 
 def _text(wanted: str | Path | None) -> LabText:
     if isinstance(wanted, Path):
+        if is_missing(wanted):
+            raise UsageError("convert.input_missing", path=str(wanted))
         return text_file(wanted)
     known = builtin_texts()
     if wanted is None:
@@ -286,8 +289,8 @@ def _check_dataset(options: PerplexityOptions, context: int, folder: Path) -> No
     """Refuse calibration data as a conversion does."""
     if options.dataset is None:
         return
-    if not options.dataset.exists():
-        raise RefusedError("convert.input_missing", path=str(options.dataset))
+    if is_missing(options.dataset):
+        raise UsageError("convert.input_missing", path=str(options.dataset))
     found = check_calibration(options.dataset, context, folder)
     for error in found.errors + (() if options.force else found.long):
         raise error

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.base.errors import JsonValue, RefusedError, UsageError
 from core.base.foreign import digits
 from core.base.names import printable
+from core.base.opening import is_missing
 from core.boards.doctor.findings import Finding
 from core.boards.doctor.remedies import Remedy, copy_library
 from core.cli.asking import accepting, agrees, read_secret, somebody_is_there
@@ -144,6 +145,8 @@ def _library(context: Context, diagnosis: Diagnosis, wanted: Remedy) -> int:
     given: str | None = context.options.library
     tr = context.output.tr
     if given is not None and given.startswith(("./", "../", "/")):
+        if is_missing(Path(given)):
+            raise UsageError("convert.input_missing", path=given)
         library = use.take_library(context.services, Path(given), diagnosis.seen)
     else:
         release = _release(context, diagnosis, given, wanted)

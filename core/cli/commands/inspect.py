@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from core.base.errors import JsonValue, UsageError
+from core.base.errors import JsonValue, RefusedError
 from core.base.units import format_bytes, format_count
 from core.cli.command import Command, Context
 from core.cli.models import existing_path, is_path
@@ -40,7 +40,7 @@ def _run(context: Context) -> int:
 
     text = context.options.file
     if is_path(text) and existing_path(text).is_dir():
-        raise UsageError("cli.inspects_files", path=text)
+        raise RefusedError("cli.inspects_files", path=text)
     inspection = (
         inspect_file(existing_path(text)) if is_path(text) else inspect_on_hub(context.services, text)
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.base.errors import UsageError
 from core.base.names import printable
+from core.base.opening import is_missing
 from core.cli.command import Command, Context
 
 
@@ -28,6 +29,8 @@ def _add(context: Context) -> int:
     from core.usecases.conversion import add_toolkit
 
     python = _needed(context)
+    if is_missing(python):
+        raise UsageError("convert.input_missing", path=str(python))
     context.output.note(
         context.output.tr(
             "asking {python}; importing a toolkit may take minutes", python=printable(str(python))

@@ -14,7 +14,7 @@ from core.vendor.releases import magics
 def test_a_folder_is_told_as_one_with_an_advice_that_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert rkdeck(["inspect", str(tmp_path), "--home", str(tmp_path / "home")]) == 2
+    assert rkdeck(["inspect", str(tmp_path), "--home", str(tmp_path / "home")]) == 3
     told = capsys.readouterr().err
     assert "is a folder" in told
     assert "rkdeck estimate" in told

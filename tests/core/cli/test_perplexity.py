@@ -90,7 +90,7 @@ def test_the_estimate_shows_what_was_measured(tmp_path: Path, capsys: pytest.Cap
     ("arguments", "exit_code", "code"),
     [
         (("--text", "klingon"), 2, "perplexity.no_such_text"),
-        (("--text", "./missing.txt"), 3, "perplexity.text_unreadable"),
+        (("--text", "./missing.txt"), 2, "convert.input_missing"),
         (("--level", "w2a2"), 2, "quantization.unknown_level"),
         (("--window", "1"), 2, "perplexity.bad_window"),
         (("--engine", "torch"), 3, "perplexity.no_python"),

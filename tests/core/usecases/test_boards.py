@@ -117,7 +117,7 @@ def test_the_home_folder_in_a_key_files_name_is_understood(
         services, draft(demo, identity_file=Path("~") / demo.key_file.name), demo.fingerprint
     )
     assert board.identity_file == demo.key_file
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(UsageError) as refused:
         use.add_board(services, draft(demo, "other", identity_file=Path("~nobody-here/id")))
     assert refused.value.code == "remote.identity_missing"
 

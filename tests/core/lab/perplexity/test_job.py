@@ -255,7 +255,7 @@ def test_results_of_other_weights_are_marked(services: Services, tmp_path: Path)
         (PerplexityOptions(windows=0), "perplexity.bad_window"),
         (PerplexityOptions(window=100_000), "perplexity.window_too_long"),
         (PerplexityOptions(text="klingon"), "perplexity.no_such_text"),
-        (PerplexityOptions(text=Path("missing.txt")), "perplexity.text_unreadable"),
+        (PerplexityOptions(text=Path("missing.txt")), "convert.input_missing"),
         (PerplexityOptions(prompt="  "), "perplexity.bad_option"),
         (PerplexityOptions(prompt="x" * 9000), "perplexity.bad_option"),
         (PerplexityOptions(answer_tokens=0), "perplexity.bad_option"),
