@@ -28,6 +28,7 @@ _LINE = re.compile(
 )
 # Their values are the rest of the line, as it stands.
 _RAW = frozenset({"proxycommand", "proxyjump", "localcommand", "remotecommand", "knownhostscommand"})
+_ALIASES = {"identityfile2": "identityfile"}  # readconf.c, of OpenSSH 2
 # They have one value, and it is not empty.
 _SINGLE = frozenset(
     {
@@ -164,7 +165,7 @@ class _Reader:
         self.found = Found({keyword: [value] for keyword, value in given.items()})
         self.wants_final = False
         self._files = files
-        self._root = files[0]  # whose folder the names in Include are in
+        self._root = files[0]
         self._name = name
         self._host = name  # what Host lines speak of
         self._local_user = local_user
@@ -227,10 +228,10 @@ class _Reader:
         return jump is not None and jump.lower() != "none"
 
     def _included(self, patterns: list[str]) -> Iterator[Path]:
+        # As OpenSSH: of the user, wherever the file itself is; of the computer, beside its own.
+        folder = Path.home() / ".ssh" if self._root == self._files[0] else self._root.parent
         for pattern in patterns:
-            full = (
-                os.path.expanduser(pattern) if pattern.startswith("~") else str(self._root.parent / pattern)
-            )
+            full = os.path.expanduser(pattern) if pattern.startswith("~") else str(folder / pattern)
             if not full.startswith("~"):  # as OpenSSH: of a user who is not known, nothing is included
                 yield from map(Path, sorted(glob.glob(full)))
 
@@ -325,7 +326,7 @@ def _lines(file: Path, *, is_needed: bool) -> Iterator[tuple[str, str]]:
         keyword = (match[1] or match[2]).lower()
         if not match[3]:
             raise unusable(file, NotedError("no_value", keyword=keyword))
-        yield keyword, match[3]
+        yield _ALIASES.get(keyword, keyword), match[3]
 
 
 def _read(file: Path, *, is_needed: bool) -> str:

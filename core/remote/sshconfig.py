@@ -31,7 +31,12 @@ _MOST_COUNT = (1 << 31) - 1  # OpenSSH keeps it in an int
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d{1,9})([smhdwSMHDW]?)")
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_HOP = re.compile(r"(?:ssh://)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@\[\]/]+))(?::([^:/@]+))?/?")
+_HOP = re.compile(r"(?:ssh://)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@\[\]/]+))(?::([^:/@]*))?/?")
+# They only connect, which is what happens without them (FreeIPA's; it looks the host key up besides).
+_DIRECT = re.compile(
+    r"(?:\S*/)?(?:sss_ssh_knownhostsproxy(?:\s+(?:-k|-p\s*%p))*\s+%h|(?:nc|ncat|netcat)\s+%h\s+%p)\s*",
+    re.ASCII,
+)
 # Keywords that are not followed, as they are written, and the values with which they change nothing here.
 _LOGIN = {
     "PKCS11Provider": {"none"},
@@ -203,7 +208,7 @@ def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSet
     first = found.first
     jumps = _words(filling.tokens(first("proxyjump") or ""))
     command = first("proxycommand")
-    if command and command.lower() != "none" and not jumps:
+    if command and command.lower() != "none" and not jumps and not _DIRECT.fullmatch(command):
         written_in = found.sources.get("proxycommand", file)
         raise RefusedError("remote.proxy_command", host=printable(name), file=str(written_in))
     files = found.values.get("identityfile", [])
@@ -248,7 +253,7 @@ def _agent(value: str | None, filling: _Filling) -> tuple[bool, Path | None]:
     """Whether an agent is asked, and where it listens; None: where SSH_AUTH_SOCK says."""
     if value is None or value == "SSH_AUTH_SOCK":
         return True, None
-    if value.lower() == "none":
+    if value == "none":  # in small letters only
         return False, None
     if re.fullmatch(r"\$[A-Za-z_][A-Za-z0-9_]*", value):
         path = os.environ.get(value[1:])

@@ -136,6 +136,7 @@ ProxyJump u@a:23
 ProxyJump a,b
 ProxyJump u@a:23,v@b
 ProxyJump [fe80::1]:23
+ProxyJump u@a:,b
 ProxyJump a # remark
 ProxyJump a#b
 ProxyJump none
@@ -154,6 +155,9 @@ IdentityFile "/a b"
 IdentityFile /a\\ b
 IdentityFile '/a b' # remark
 IdentityFile none
+IdentityFile2 /k
+IdentityFile /k\nIdentityFile2 /l
+identityfile2=/k
 IdentityFile /k%%l
 IdentityFile=/k
 Host x\n IdentityFile /k\nHost *\n IdentityFile /l
@@ -164,6 +168,7 @@ IdentitiesOnly no
 IdentitiesOnly false
 IdentitiesOnly no\nIdentitiesOnly yes
 IdentityAgent none
+IdentityAgent NONE
 IdentityAgent SSH_AUTH_SOCK
 IdentityAgent /agent
 IdentityAgent $NOT_SET_ANYWHERE
@@ -274,7 +279,7 @@ def compare(ours: HostSettings, lines: list[tuple[str, str]], user_of_this_compu
     agent = theirs.get("identityagent", "SSH_AUTH_SOCK")
     assert ours.use_agent == (agent not in {"none", "$NOT_SET_ANYWHERE"})
     assert (str(ours.agent_socket) if ours.agent_socket else None) == (
-        agent if agent.startswith("/") else None
+        agent if agent.startswith("/") or agent == "NONE" else None  # a file of that name
     )
 
 
@@ -383,6 +388,39 @@ class TestTheComputersOwnFile:
         assert (found.port, found.user) == (23, "early")
         assert found.identity_files == (Path("/mine"), Path("/ours"))
         assert settings_for("x", files[0]).user is None
+
+    def test_includes_of_a_chosen_file_are_in_the_users_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        (tmp_path / "home/.ssh").mkdir(parents=True)
+        (tmp_path / "home/.ssh/more").write_text("Port 23\n")
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere/more").write_text("Port 24\n")
+        (file := tmp_path / "elsewhere/config").write_text("Include more\n")
+        assert settings_for("x", file).port == 23
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "/usr/bin/sss_ssh_knownhostsproxy -p %p %h", "sss_ssh_knownhostsproxy -k -p %p %h",
+            "sss_ssh_knownhostsproxy %h", "nc %h %p",
+        ],
+    )  # fmt: skip
+    def test_a_command_that_only_connects_is_no_hindrance(self, tmp_path: Path, command: str) -> None:
+        files = self.files(tmp_path, "", f"ProxyCommand {command}\nProxyJump gate\n")
+        found = settings_for("x", files)
+        assert (found.address, found.jumps) == ("x", ())
+        for other in (f"{command} other", f"{command}; reboot", "nc -X 5 %h %p"):
+            (tmp_path / "own").write_text(f"ProxyCommand {other}\n")
+            with pytest.raises(RefusedError):
+                settings_for("x", tmp_path / "own")
+
+    def test_a_jump_may_leave_its_port_empty(self, tmp_path: Path) -> None:
+        (file := tmp_path / "config").write_text("Host x\n ProxyJump gate:\n")
+        jump = with_config(SshTarget("x"), file).jump
+        assert jump is not None
+        assert (jump.host, jump.port) == ("gate", 22)
 
     def test_its_jumps_are_followed_and_its_final_blocks_too(self, tmp_path: Path) -> None:
         files = self.files(tmp_path, "Host x\n HostName y\n", "Match final host y\n ProxyJump gate:23\n")

@@ -157,7 +157,7 @@ def test_values_are_filled_in_without_asking_dns(tmp_path: Path, monkeypatch: py
 def test_blocks_included_for_one_host_are_not_for_others(tmp_path: Path) -> None:
     file = tmp_path / "config"
     (tmp_path / "part").write_text("Port 7\nHost other\n Port 8\n")
-    file.write_text("Host one\n Include part\n User u\n\nHost two\n User v\n")
+    file.write_text(f"Host one\n Include {tmp_path}/part\n User u\n\nHost two\n User v\n")
     assert (settings_for("one", file).port, settings_for("one", file).user) == (7, "u")
     assert settings_for("other", file).port is None
     assert settings_for("two", file).user == "v"
@@ -168,7 +168,7 @@ def test_blocks_included_for_one_host_are_not_for_others(tmp_path: Path) -> None
     [
         ("Host x\n Port many\n", "remote.ssh_config_unusable"),
         ("Host x\n ???\n", "remote.ssh_config_unusable"),
-        ("Include config\n", "remote.ssh_config_unusable"),
+        ("Include @/config\n", "remote.ssh_config_unusable"),
         ("#" * (1 << 20) + "\n", "remote.ssh_config_unusable"),
         ("Host x\n ProxyJump y\nHost y\n ProxyJump x\n", "remote.jump_loop"),
         ("Host x\n ProxyJump a,b,c,d,e,f,g,h,i\n", "remote.jump_loop"),
@@ -179,7 +179,7 @@ def test_blocks_included_for_one_host_are_not_for_others(tmp_path: Path) -> None
 )
 def test_files_that_cannot_be_used(tmp_path: Path, text: str, code: str) -> None:
     file = tmp_path / "config"
-    file.write_text(text)
+    file.write_text(text.replace("@/", f"{tmp_path}/"))
     with pytest.raises(RKDeckError) as caught:
         with_config(SshTarget("x"), file)
     assert caught.value.code == code
