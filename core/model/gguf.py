@@ -48,6 +48,7 @@ _MAX_KEPT_BYTES = 16 << 20  # names and texts together; as Python's they may tak
 _MAX_DIMENSIONS = 4
 _MAX_ITEMS = 4 << 20  # of all lists that can only be walked through; large vocabularies have a million
 _MAX_DEPTH = 3  # lists of lists: the specification allows them, nobody writes them
+_MAX_KEPT_ITEMS = 1024  # of a list of numbers: one for each layer is what is asked for
 _MAX_SHARDS = 65_535  # `split.count` is a 16-bit number
 _PAGE_BYTES = 64 << 10
 _ALIGNMENT = "general.alignment"
@@ -96,6 +97,7 @@ class GgufHeader:
         tensor_count: the file says it has.
         values: of the keys that are numbers, flags, or texts of up to 4 MiB in UTF-8.
         lengths: of all keys that are lists: how many items.
+        lists: of the keys that are lists of up to 1024 numbers or flags: what a layer has, one for each.
         tensors: empty where `is_whole` is false.
         is_whole: whether keys and tensors were read to their end.
         bytes_read: it took.
@@ -106,6 +108,7 @@ class GgufHeader:
     values: Mapping[str, Scalar] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     tensors: tuple[GgufTensor, ...] = ()
+    lists: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
     is_whole: bool = False
     bytes_read: int = 0
 
@@ -207,6 +210,7 @@ def read_gguf(
     version = tensor_count = 0
     values: dict[str, Scalar] = {}
     lengths: dict[str, int] = {}
+    lists: dict[str, tuple[Scalar, ...]] = {}
     try:
         version = _version(pages)
         tensor_count, key_count = pages.number("<Q"), pages.number("<Q")
@@ -214,12 +218,12 @@ def read_gguf(
         if tensor_count > min(_MAX_TENSORS, size_bytes // 24) or key_count > min(_MAX_KEYS, size_bytes // 13):
             raise GgufError("inspect.gguf_damaged")
         for _ in range(key_count):
-            _take_key(pages, values, lengths)
+            _take_key(pages, values, lengths, lists)
         tensors = tuple(_tensor(pages) for _ in range(tensor_count))
     except _BudgetSpentError:
-        return GgufHeader(version, tensor_count, values, lengths, bytes_read=pages.bytes_read)
+        return GgufHeader(version, tensor_count, values, lengths, lists=lists, bytes_read=pages.bytes_read)
     _check_places(tensors, pages.position, size_bytes, values.get(_ALIGNMENT, _USUAL_ALIGNMENT))
-    return GgufHeader(version, tensor_count, values, lengths, tensors, True, pages.bytes_read)
+    return GgufHeader(version, tensor_count, values, lengths, tensors, lists, True, pages.bytes_read)
 
 
 class _BudgetSpentError(Exception):
@@ -260,6 +264,14 @@ class _Pages:
         """A whole number."""
         value: int = struct.unpack(form, self.take(struct.calcsize(form)))[0]
         return value
+
+    def numbers(self, form: str, count: int) -> tuple[Scalar, ...]:
+        """So many numbers or flags that lie together."""
+        size_bytes = count * struct.calcsize(form)
+        self._kept_left -= size_bytes
+        if self._kept_left < 0:
+            raise _BudgetSpentError
+        return struct.unpack(f"<{count}{form[1:]}", self.take(size_bytes))
 
     def name(self, most: int) -> str:
         """A name of at most so many bytes."""
@@ -334,13 +346,20 @@ def _version(pages: _Pages) -> int:
     return version
 
 
-def _take_key(pages: _Pages, values: dict[str, Scalar], lengths: dict[str, int]) -> None:
+def _take_key(
+    pages: _Pages,
+    values: dict[str, Scalar],
+    lengths: dict[str, int],
+    lists: dict[str, tuple[Scalar, ...]],
+) -> None:
     key = pages.name(_MAX_KEY_BYTES)
     if key in values or key in lengths:
         raise GgufError("inspect.gguf_damaged")  # by the specification; readers differ in which one they take
     kind = pages.number("<I")
     if kind == ARRAY:
-        lengths[key] = _skip_list(pages, 1)
+        lengths[key], numbers = _list(pages, 1)
+        if numbers:
+            lists[key] = numbers
         return
     value = pages.text() if kind == TEXT else _scalar(pages, kind)
     if value is not None:
@@ -355,21 +374,23 @@ def _scalar(pages: _Pages, kind: int) -> Scalar:
     return value
 
 
-def _skip_list(pages: _Pages, depth: int) -> int:
-    """Step over a list; returns its length."""
+def _list(pages: _Pages, depth: int) -> tuple[int, tuple[Scalar, ...]]:
+    """Step over a list; returns its length, and the items of a short one of numbers."""
     kind, count = pages.number("<I"), pages.number("<Q")
     if count > foreign.MAX_BYTES or depth > _MAX_DEPTH:
         raise GgufError("inspect.gguf_damaged")
     if kind in SCALAR_FORMS:
+        if depth == 1 and count <= _MAX_KEPT_ITEMS:
+            return count, pages.numbers(SCALAR_FORMS[kind], count)
         pages.skip(count * struct.calcsize(SCALAR_FORMS[kind]))
     elif kind == TEXT:
         pages.skip_texts(count)
     elif kind == ARRAY:
         for _ in pages.items(count):
-            _skip_list(pages, depth + 1)
+            _list(pages, depth + 1)
     else:
         raise GgufError("inspect.gguf_damaged")
-    return count
+    return count, ()
 
 
 def _tensor(pages: _Pages) -> GgufTensor:

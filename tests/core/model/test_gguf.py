@@ -126,6 +126,15 @@ def test_lists_of_numbers_are_stepped_over_unread() -> None:
     assert found.bytes_read <= 192 << 10
 
 
+def test_short_lists_of_numbers_are_kept_and_long_ones_are_not() -> None:
+    short = struct.pack("<IIQ3i", ARRAY, 5, 3, 8, 0, 4)
+    flags = struct.pack("<IIQ2B", ARRAY, 7, 2, 1, 0)
+    long = struct.pack("<IIQ", ARRAY, 4, 1025) + bytes(4 * 1025)
+    found = read(header({"short": short, "flags": flags, "long": long}))
+    assert found.lists == {"short": (8, 0, 4), "flags": (True, False)}
+    assert found.lengths == {"short": 3, "flags": 2, "long": 1025}
+
+
 @pytest.mark.parametrize("page_bytes", [1, 7, 8, 9, 100])
 def test_where_pages_end_makes_no_difference(page_bytes: int) -> None:
     words = ["", "a", "é" * 50, "x" * 300] * 20
