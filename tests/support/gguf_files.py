@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from core.model.gguf import GgufHeader, read_gguf
+
 TEXT, ARRAY, U16, U32 = 8, 9, 2, 4
 # By the official package, which is for development only.
 NEEDS_GGUF = "gguf is not installed (pip install --group dev)"
@@ -96,3 +98,14 @@ def write_official(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def read_header(path: Path) -> GgufHeader:
+    """The header of a file on this computer."""
+    with path.open("rb") as file:
+
+        def read(start: int, length: int) -> bytes:
+            file.seek(start)
+            return file.read(length)
+
+        return read_gguf(read, path.stat().st_size)
