@@ -5,11 +5,11 @@ What a layer keeps of each token is known for plain attention only. Where some l
 compressed cache) and the header does not say which or how, both ends are given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.base import foreign
-from core.model.gguf import GgufHeader, GgufTensor
+from core.model.gguf import GgufHeader
 
 # Layers, heads, and widths of one: more than any model has, so that what is multiplied here stays a number.
 _MOST_LAYERS, _MOST_HEADS, _MOST_WIDTH = 65_536, 65_536, 1 << 24
@@ -115,27 +115,24 @@ def copied_bytes(header: GgufHeader, types: Sequence[str]) -> tuple[int, int]:
     return copied, kept[1] - kept[0]
 
 
-def active_bytes(header: GgufHeader) -> int | None:
-    """Bytes of weights that are read for one token: all but an embedding that is no head, and experts not used.
+def active_bytes(header: GgufHeader) -> Mapping[str, float] | None:
+    """Bytes of matrices that are read for one token, by the name of their type; vectors are next to nothing.
 
-    None where not all tensors are known.
+    All but an embedding that is no head, and experts that are not used. None where not all tensors are known.
     """
     if header.tensor_bytes is None or header.part != (1, 1) or not header.tensors:
         return None
     experts, used = (_number(header, name, _MOST_WIDTH) for name in ("expert_count", "expert_used_count"))
     if experts and not used:
         return None
-    tied, total = is_tied(header), 0.0
+    tied = is_tied(header)
+    found: dict[str, float] = {}
     for tensor in header.tensors:
-        if tensor.name != _EMBEDDING or tied:
-            share = used / experts if experts and used and _EXPERTS in tensor.name else 1.0
-            total += share * (tensor.size_bytes or 0)
-    return round(total)
-
-
-def embedding(header: GgufHeader) -> GgufTensor | None:
-    """The tensor in which tokens are looked up."""
-    return next((tensor for tensor in header.tensors if tensor.name == _EMBEDDING), None)
+        if len(tensor.shape) > 1 and tensor.type is not None and (tensor.name != _EMBEDDING or tied):
+            share = min(used / experts, 1.0) if experts and used and _EXPERTS in tensor.name else 1.0
+            name = tensor.type.name
+            found[name] = found.get(name, 0.0) + share * (tensor.size_bytes or 0)
+    return found
 
 
 def _number(header: GgufHeader, name: str, most: int) -> int | None:
