@@ -24,9 +24,11 @@ class RandomShape:
 
     Attributes:
         name: of its rows.
-        architecture: as llama.cpp calls it: `llama` or `qwen2`.
+        architecture: as llama.cpp calls it: `llama`, `qwen2`, `gemma3` or `qwen3moe`.
         tokenizer: `llama` (SentencePiece: no merges) or `gpt2` (about as many merges as tokens).
         tied: whether the embedding is the output head, too.
+        window: tokens most layers of `gemma3` look back.
+        experts: there are in a layer of `qwen3moe`, each as wide as the feed-forward part; `used` by a token.
     """
 
     name: str
@@ -40,6 +42,9 @@ class RandomShape:
     vocabulary: int
     tokenizer: str
     tied: bool
+    window: int = 0
+    experts: int = 0
+    used: int = 0
 
 
 TINY = RandomShape("tiny", "llama", 2, 256, 4, 2, 64, 512, 2000, "llama", tied=True)
@@ -65,20 +70,20 @@ def write_random(path: Path, shape: RandomShape, kind: str) -> Path:
     """
     import gguf
 
-    stored, norms = gguf.GGMLQuantizationType[kind], gguf.GGMLQuantizationType.F32
+    stored, plain = gguf.GGMLQuantizationType[kind], gguf.GGMLQuantizationType.F32
     writer = gguf.GGUFWriter(path, shape.architecture)
     _add_keys(writer, shape)
     listed = list(_tensors(shape))
     for name, dims in listed:
-        as_stored = stored if len(dims) > 1 else norms
+        as_stored = stored if _is_matrix(name, dims) else plain
         in_bytes = gguf.quant_shape_to_byte_shape(dims, as_stored)
         size = int(np.prod(in_bytes))
         writer.add_tensor_info(name, in_bytes, np.dtype(np.uint8), size, raw_dtype=as_stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for _, dims in listed:
-        writer.write_tensor_data(_data(dims, stored))
+    for name, dims in listed:
+        writer.write_tensor_data(_data(dims, stored if _is_matrix(name, dims) else plain))
     writer.close()
     return path
 
@@ -89,34 +94,56 @@ def _tensors(shape: RandomShape) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "token_embd.weight", (shape.vocabulary, shape.hidden)
     for layer in range(shape.layers):
         block = f"blk.{layer}"
-        yield f"{block}.attn_norm.weight", (shape.hidden,)
-        yield f"{block}.ffn_norm.weight", (shape.hidden,)
+        for name, width in _norms(shape):
+            yield f"{block}.{name}.weight", (width,)
         for name, rows, columns in (
             ("attn_q", queries, shape.hidden),
             ("attn_k", keys, shape.hidden),
             ("attn_v", keys, shape.hidden),
             ("attn_output", shape.hidden, queries),
+        ):
+            yield f"{block}.{name}.weight", (rows, columns)
+            if shape.architecture == "qwen2" and name != "attn_output":
+                yield f"{block}.{name}.bias", (rows,)
+        experts = (shape.experts,) if shape.experts else ()
+        if experts:
+            yield f"{block}.ffn_gate_inp.weight", (shape.experts, shape.hidden)
+        for name, rows, columns in (
             ("ffn_gate", shape.feed_forward, shape.hidden),
             ("ffn_up", shape.feed_forward, shape.hidden),
             ("ffn_down", shape.hidden, shape.feed_forward),
         ):
-            yield f"{block}.{name}.weight", (rows, columns)
-            if shape.architecture == "qwen2" and name in {"attn_q", "attn_k", "attn_v"}:
-                yield f"{block}.{name}.bias", (rows,)
+            yield f"{block}.{name}{'_exps' if experts else ''}.weight", (*experts, rows, columns)
     yield "output_norm.weight", (shape.hidden,)
     if not shape.tied:
         yield "output.weight", (shape.vocabulary, shape.hidden)
 
 
+def _is_matrix(name: str, dims: tuple[int, ...]) -> bool:
+    """Whether a converter quantizes it: norms, biases and the choice of experts stay in F32."""
+    return len(dims) > 1 and ".ffn_gate_inp." not in name
+
+
+def _norms(shape: RandomShape) -> Iterator[tuple[str, int]]:
+    yield "attn_norm", shape.hidden
+    yield "ffn_norm", shape.hidden
+    if shape.architecture in {"gemma3", "qwen3moe"}:
+        yield "attn_q_norm", shape.head_dim
+        yield "attn_k_norm", shape.head_dim
+    if shape.architecture == "gemma3":
+        yield "post_attention_norm", shape.hidden
+        yield "post_ffw_norm", shape.hidden
+
+
 def _data(dims: tuple[int, ...], stored: int) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """A tensor's bytes: ones where it is a vector, else random blocks, one piece of them again and again.
+    """A tensor's bytes: ones in F32, else random blocks, one piece of them again and again.
 
     Blocks of 256 have their scales in other places, where random bytes may be no number: those are zeros.
     """
     import gguf
 
-    if len(dims) == 1:
-        return np.ones(dims, np.float32).view(np.uint8)
+    if stored == gguf.GGMLQuantizationType.F32:
+        return np.ones(dims, np.float32).view(np.uint8).reshape(-1)
     block_elements, block_bytes = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(stored)]
     count = int(np.prod(dims)) // block_elements
     if block_elements > _SMALL_BLOCK:
@@ -145,6 +172,12 @@ def _add_keys(writer: Any, shape: RandomShape) -> None:  # noqa: ANN401  # a mod
     writer.add_value_length(shape.head_dim)
     writer.add_rope_dimension_count(shape.head_dim)
     writer.add_layer_norm_rms_eps(1e-5)
+    if shape.window:
+        writer.add_sliding_window(shape.window)
+    if shape.experts:
+        writer.add_expert_count(shape.experts)
+        writer.add_expert_used_count(shape.used)
+        writer.add_expert_feed_forward_length(shape.feed_forward)
     writer.add_tokenizer_model(shape.tokenizer)
     tokens, types = _vocabulary(shape.vocabulary, bytes_apart=shape.tokenizer == "llama")
     writer.add_token_list(tokens)

@@ -87,6 +87,18 @@ def test_every_process_that_was_measured_lies_within_the_forecasts_bounds_and_ne
         assert need.value == pytest.approx(true, rel=0.05), row
 
 
+def _wheel() -> Build:
+    """The build that runs here; skips where there is none."""
+    if not is_writable():
+        pytest.skip(NEEDS_GGUF)
+    if not llamacpp.is_installed():
+        pytest.skip(llamacpp.NEEDS_LLAMACPP)
+    known = builds().get(f"wheel-{platform.machine()}")
+    if known is None:
+        pytest.skip(f"there is no row of a wheel for {platform.machine()}")
+    return known
+
+
 SMALL = RandomShape("small", "llama", 2, 1024, 16, 4, 64, 4096, 8000, "llama", tied=False)
 
 
@@ -96,13 +108,7 @@ SMALL = RandomShape("small", "llama", 2, 1024, 16, 4, 64, 4096, 8000, "llama", t
 def test_a_true_llama_cpp_takes_what_the_forecast_says(
     tmp_path: Path, kind: str, context: int, copies: bool
 ) -> None:
-    if not is_writable():
-        pytest.skip(NEEDS_GGUF)
-    if not llamacpp.is_installed():
-        pytest.skip(llamacpp.NEEDS_LLAMACPP)
-    known = builds().get(f"wheel-{platform.machine()}")
-    if known is None:
-        pytest.skip(f"there is no row of a wheel for {platform.machine()}")
+    known = _wheel()
     path = write_random(tmp_path / "m.gguf", SMALL, kind)
     prompt = context - 100
     measured = llamacpp.measure(path, context, prompt, repack=copies).prompted
@@ -116,6 +122,34 @@ def test_a_true_llama_cpp_takes_what_the_forecast_says(
     full = gguf_memory(read_header(path), context, size_bytes=path.stat().st_size)
     assert full is not None
     assert full.ram.low <= measured.peak << 10 <= full.ram.high
+
+
+@pytest.mark.parametrize(
+    ("shape", "prompt"),
+    [
+        (
+            RandomShape("window", "gemma3", 6, 1152, 4, 1, 256, 2048, 8000, "llama", tied=True, window=512),
+            1500,
+        ),
+        (
+            RandomShape(
+                "experts", "qwen3moe", 2, 1024, 16, 4, 128, 768, 8000, "llama", tied=False, experts=8, used=2
+            ),
+            600,
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, RandomShape) else "",
+)
+def test_a_true_llama_cpp_lies_within_the_bounds_of_what_is_not_known_to_the_byte(
+    tmp_path: Path, shape: RandomShape, prompt: int
+) -> None:
+    known = _wheel()
+    path = write_random(tmp_path / "m.gguf", shape, "Q8_0")
+    measured = llamacpp.measure(path, 4096, prompt).prompted
+    found = gguf_memory(read_header(path), 4096, size_bytes=path.stat().st_size, build=known)
+    assert found is not None
+    assert found.ram.basis == "extrapolated"
+    assert found.ram.low <= measured.peak << 10 <= found.ram.high
 
 
 def test_the_parts_add_up_and_the_cache_is_that_of_the_layers() -> None:
