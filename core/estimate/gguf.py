@@ -196,13 +196,14 @@ def gguf_fit(
         build: that serves it; None: one of which nothing is known.
         now: of a connected board.
     """
-    asked = gguf_memory(header, context, size_bytes=size_bytes, build=build)
-    if asked is None:
+    asked, shape = gguf_memory(header, context, size_bytes=size_bytes, build=build), gguf_shape(header)
+    if asked is None or shape is None:
         return None
 
     def need_at(tokens: int) -> int:
-        found = gguf_memory(header, tokens, size_bytes=size_bytes, build=build)
-        return math.ceil(found.need.value if found is not None else asked.need.value)
+        cache = cache_bytes(shape, tokens)[1]
+        rest = buffer_bytes(shape, tokens, memory_constants().ubatch) + process_bytes(shape, tokens)
+        return math.ceil(asked.weights_bytes + cache + rest)
 
     found = fit_board(math.ceil(asked.need.value), math.ceil(asked.need.high), board_ram_bytes, need_at, now)
     trained = header.of_architecture("context_length")

@@ -74,6 +74,8 @@ class SpeedRow:
 def tokens_per_s(header: GgufHeader, soc: str, build: str, *, size_bytes: int) -> Number | None:
     """The decode speed of a short conversation; None where nobody published a figure of that build on that SoC.
 
+    The figures are of threads on the four fast cores alone: slower ones beside them halve the speed.
+
     Args:
         header: of the file, or of the first part of a split one.
         soc: `rk3588`, ...
