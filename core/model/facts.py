@@ -110,7 +110,7 @@ def load_local_facts(folder: Path) -> ModelFacts:
             `estimate.bad_index`, `estimate.missing_shard`, `estimate.bad_file`, `estimate.lfs_pointer` and, from
             `names`, `names.unsafe_path` for a shard name that leaves the folder.
         RefusedError: `model.adapter_only`, `model.adapter_without_base`, `model.adapter_unmerged`,
-            `model.wrapped`, `model.misnamed`; and, where there is no config.json either, `model.gguf_only`,
+            as `core.model.naming.refuse_misnamed`; and, where there is no config.json either, `model.gguf_only`,
             `model.rkllm_only`, `model.onnx_only`, `model.pickle_only`.
     """
     names = local_names(folder)
@@ -153,7 +153,7 @@ def facts_of(
         hollow: files that hold nothing; those that are not the tokenizer's do not matter.
 
     Raises:
-        RefusedError: `model.adapter_unmerged`, `model.wrapped`, `model.misnamed`.
+        RefusedError: `model.adapter_unmerged`; as `core.model.naming.refuse_misnamed`.
     """
     refuse_leftovers(tensors, model)
     listed = frozenset(names)

@@ -53,7 +53,7 @@ class TextConfig:
 
 def read_text_config(config: Mapping[str, JsonValue]) -> TextConfig:
     """Read the language part's sizes, nested or at the top; never raises."""
-    table = _language_part(config)
+    table = language_part(config)
     hidden = _size(table, "hidden_size", "n_embd")
     heads = _size(table, "num_attention_heads", "n_head")
     head_dim = _size(table, "head_dim", "kv_channels", "attention_head_dim")
@@ -94,7 +94,8 @@ def _state(table: Mapping[str, JsonValue], hidden: int | None) -> dict[str, int 
     return {"state_heads": count, "state_keys": width, "state_values": width}
 
 
-def _language_part(config: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+def language_part(config: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """Return what config.json says of the language part: a table in it, or all of it."""
     for key in _NESTED:
         nested = config.get(key)
         if isinstance(nested, dict) and "hidden_size" in nested:

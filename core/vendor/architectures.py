@@ -15,6 +15,19 @@ MODELLED_FAMILIES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """One way of naming a model's tensors.
+
+    Attributes:
+        linears: the linear layers every block has; the first one reads the block's input.
+        embedding: the token embedding, from where the list of blocks lies; `../` is one up.
+    """
+
+    linears: tuple[str, ...]
+    embedding: str
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """One kind of model.
 
@@ -25,7 +38,7 @@ class Architecture:
         since: the first rkllm-toolkit version that converts it; None: no version is known to.
         benchmarked: whether the vendor's benchmark has rows of it.
         blocks: what may stand before a block's number in its tensors' names; empty where that is not known.
-        cuts: the names of the linear layers every block has, of each way the class is cut.
+        cuts: how the linear layers of every block may be named.
     """
 
     family: str
@@ -34,7 +47,7 @@ class Architecture:
     since: str | None
     benchmarked: bool
     blocks: tuple[str, ...] = ()
-    cuts: tuple[tuple[str, ...], ...] = ()
+    cuts: tuple["Cut", ...] = ()
 
     @property
     def modelled(self) -> bool:
@@ -61,7 +74,7 @@ def newest_toolkit() -> str:
 def _by_name(key: str) -> Mapping[str, Architecture]:
     found: dict[str, Architecture] = {}
     data = tomldata.load_toml(_FILE)
-    cuts = tomldata.subtable(data, "cut", _FILE)
+    cuts, embeddings = (tomldata.subtable(data, key, _FILE) for key in ("cut", "embedding"))
     for table in tomldata.subtables(data, "architecture", _FILE):
         architecture = Architecture(
             family=tomldata.text(table, "family", _FILE),
@@ -70,7 +83,10 @@ def _by_name(key: str) -> Mapping[str, Architecture]:
             since=tomldata.optional_text(table, "since", _FILE),
             benchmarked=tomldata.flag(table, "benchmarked", _FILE),
             blocks=_texts(table, "blocks"),
-            cuts=tuple(tomldata.texts(cuts, cut, _FILE) for cut in _texts(table, "cuts")),
+            cuts=tuple(
+                Cut(tomldata.texts(cuts, cut, _FILE), tomldata.text(embeddings, cut, _FILE))
+                for cut in _texts(table, "cuts")
+            ),
         )
         # Compared without case: TeleChat spells its own class in two ways.
         found |= {name.lower(): architecture for name in _texts(table, key)}

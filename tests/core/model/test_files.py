@@ -358,7 +358,9 @@ def test_a_small_file_nobody_fetched_is_called_a_pointer(tmp_path: Path, name: s
 def test_a_download_says_of_what_it_brought_what_every_door_says(services: Services, case: str) -> None:
     handle, _plan = hub_use.download(services, f"some/{case}", revision=None, include=(), exclude=(), to=None)
     problem = handle.result(120.0)["problem"]
-    assert (problem["code"] if isinstance(problem, dict) else problem) == CASES[case][1]
+    # What a board runs as it lies is what somebody came for, whether it can be converted or not.
+    expected = None if case == "gguf" else CASES[case][1]
+    assert (problem["code"] if isinstance(problem, dict) else problem) == expected
 
 
 def _two_shards(folder: Path, second: bytes) -> None:

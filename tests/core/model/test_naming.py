@@ -1,5 +1,6 @@
 """Weights under the names of their architecture are taken, in every layout that models are published in."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -38,6 +39,10 @@ PUBLISHED: dict[str, tuple[str, dict[str, JsonValue], str, list[str]]] = {
         "InternVLChatModel", {"llm_config": _NESTED["text_config"]}, "language_model.model.layers",
         ["attention.wqkv", "attention.wo", "feed_forward.w1", "feed_forward.w2", "feed_forward.w3"],
     ),
+    "OpenGVLab/InternVL2-4B": (
+        "InternVLChatModel", {"llm_config": _NESTED["text_config"]}, "language_model.model.layers",
+        ["self_attn.qkv_proj", "self_attn.o_proj", "mlp.gate_up_proj", "mlp.down_proj"],
+    ),
     "OpenGVLab/InternVL3-1B": (
         "InternVLChatModel", {"llm_config": _NESTED["text_config"]}, "language_model.model.layers", _GATED,
     ),
@@ -70,12 +75,23 @@ PUBLISHED: dict[str, tuple[str, dict[str, JsonValue], str, list[str]]] = {
 }  # fmt: skip
 
 
+# Where these layouts have the embedding, by the first of their linear layers; beside the blocks where not named.
+_EMBEDDINGS = {
+    "self_attention.query_key_value": "transformer.embedding.word_embeddings", "attn.c_attn": "transformer.wte",
+    "self_attention.query": "transformer.word_embeddings",
+}  # fmt: skip
+
+
+def tensor(name: str, *shape: int) -> TensorInfo:
+    return TensorInfo(name, "F16", shape or (8, 8), 2 * math.prod(shape or (8, 8)))
+
+
 def tensors(front: str, linears: list[str], layers: int = 2) -> list[TensorInfo]:
-    return [
-        TensorInfo(f"{front}.{layer}.{linear}.weight", "F16", (8, 8), 128)
-        for layer in range(layers)
-        for linear in linears
-    ]
+    beside = front.rpartition(".")[0]
+    usual = "tok_embeddings" if linears[0] == "attention.wqkv" else "embed_tokens"
+    embedding = _EMBEDDINGS.get(linears[0], f"{beside}.{usual}" if beside else usual)
+    blocks = [tensor(f"{front}.{layer}.{linear}.weight") for layer in range(layers) for linear in linears]
+    return [tensor(f"{embedding}.weight"), *blocks]
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
@@ -120,10 +136,10 @@ def test_a_layer_that_is_not_there_is_missed() -> None:
 
 def test_a_tensor_without_elements_is_missed() -> None:
     whole = tensors("model.layers", _GATED)
-    hollow = [replace(whole[0], shape=(0,), size_bytes=0), *whole[1:]]
+    hollow = [whole[0], replace(whole[1], shape=(0,), size_bytes=0), *whole[2:]]
     with pytest.raises(RefusedError) as caught:
         refuse_misnamed({"architectures": ["Qwen2ForCausalLM"], **_FLAT}, hollow, "some/model")
-    assert (caught.value.code, caught.value.facts["missing"]) == ("model.incomplete", whole[0].name)
+    assert (caught.value.code, caught.value.facts["missing"]) == ("model.incomplete", whole[1].name)
 
 
 def test_a_model_of_a_type_without_a_class_is_looked_at_too() -> None:
@@ -132,3 +148,77 @@ def test_a_model_of_a_type_without_a_class_is_looked_at_too() -> None:
 
 def test_layers_without_number_cost_no_time() -> None:
     assert told("model.layers", num_hidden_layers=1 << 30).code == "model.incomplete"
+
+
+def refused(found: list[TensorInfo], **config: JsonValue) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        refuse_misnamed({"architectures": ["Qwen2ForCausalLM"], **_FLAT, **config}, found, "some/model")
+    return caught.value
+
+
+def test_without_a_number_of_layers_the_first_is_looked_for() -> None:
+    assert told("student.model.layers", num_hidden_layers=None).code == "model.wrapped"
+
+
+def test_a_layer_under_the_name_of_older_code_is_no_lost_one() -> None:
+    older = [name for name in _GATED if "self_attn" not in name] + ["self_attn.query_key_value"]
+    refusal = told("model.layers", older)
+    assert refusal.code == "model.misnamed"
+    assert refusal.facts["tensor"] == "model.layers.0.self_attn.query_key_value.weight"
+
+
+def test_a_lost_layer_is_not_said_to_have_its_neighbours_name() -> None:
+    refusal = told("model.layers", [name for name in _GATED if "k_proj" not in name])
+    assert (refusal.code, refusal.facts["missing"]) == (
+        "model.incomplete",
+        "model.layers.0.self_attn.k_proj.weight",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["model.embed_tokens.emb.weight", "transformer.wte.weight", "model.embed_tokens.original.weight"]
+)
+def test_an_embedding_nobody_looks_for_is_named(name: str) -> None:
+    found = [tensor(name, 64, 8), *tensors("model.layers", _GATED)[1:]]
+    refusal = refused(found, vocab_size=64, hidden_size=8)
+    assert (refusal.code, refusal.facts["tensor"]) == ("model.misnamed", name)
+
+
+def test_weights_without_an_embedding_are_not_complete() -> None:
+    assert refused(tensors("model.layers", _GATED)[1:]).code == "model.incomplete"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("lm_head.linear.weight", "model.misnamed"), ("a.bias", "model.incomplete")]
+)
+def test_a_head_that_is_not_the_embeddings_has_to_be_there(name: str, code: str) -> None:
+    found = [*tensors("model.layers", _GATED), tensor(name)]
+    assert refused(found, tie_word_embeddings=False).code == code
+    refuse_misnamed({"architectures": ["Qwen2ForCausalLM"], **_FLAT}, found, "m")
+
+
+@pytest.mark.parametrize("head", ["lm_head", "language_model.lm_head", "output", "transformer.output_layer"])
+def test_a_head_is_found_wherever_it_is_published(head: str) -> None:
+    found = [*tensors("model.layers", _GATED), tensor(f"{head}.weight")]
+    refuse_misnamed(
+        {"architectures": ["Qwen2ForCausalLM"], **_FLAT, "tie_word_embeddings": False}, found, "m"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("vocab_size", "model.embed_tokens.weight"), ("hidden_size", "model.embed_tokens.weight"),
+        ("intermediate_size", "model.layers.0.mlp.gate_proj.weight"),
+    ],
+)  # fmt: skip
+def test_a_shape_that_is_not_the_configurations_is_told(key: str, named: str) -> None:
+    refusal = refused(tensors("model.layers", _GATED), **{key: 16})
+    assert (refusal.code, refusal.facts["tensor"]) == ("model.other_shape", named)
+    assert refusal.facts["shape"] == "8 x 8"
+
+
+def test_a_matrix_that_was_turned_is_told() -> None:
+    found = tensors("model.layers", _GATED)
+    found = [replace(one, shape=(8, 12)) if "q_proj" in one.name else one for one in found]
+    assert refused(found, hidden_size=8).facts["wanted"] == "? x 8"

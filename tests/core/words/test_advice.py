@@ -77,6 +77,7 @@ def given(command: str, house: House) -> list[str]:
     """The command as somebody types it who has what it speaks of."""
     typed = _WORD.sub(_filled, command).replace("board add desk", "board add other")
     typed = typed.replace("@weights@", str(house.model / "model.safetensors"))
+    typed = re.sub(r"/\S+/bin/python", "/bin/false", typed)  # of an environment there is not
     return shlex.split(typed.replace("@model@", str(house.model)))[1:]
 
 
