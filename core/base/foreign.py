@@ -203,3 +203,8 @@ def _finite(written: str) -> float | None:
 
 def _short(written: str) -> int | None:
     return int(written) if len(written) <= 19 else None
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether a file's beginning is that of what Git leaves in place of a large file (git-lfs, docs/spec.md)."""
+    return data.startswith(b"version https://git-lfs.github.com/spec/")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.base.errors import JsonValue
-from core.base.foreign import members
+from core.base.foreign import is_lfs_pointer, members
 from core.base.opening import read_regular
 
 TEMPLATE_NAME = "chat_template.jinja"
@@ -85,6 +85,8 @@ def _stated(value: JsonValue) -> str | None:
 
 
 def _text(data: bytes) -> str | None:
+    if is_lfs_pointer(data):  # nobody fetched the file: its three lines are no template
+        return None
     try:
         return data.decode("utf-8-sig") or None
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
-from core.base.foreign import JsonError, parse_json
+from core.base.foreign import JsonError, is_lfs_pointer, parse_json
 from core.base.names import printable
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
@@ -28,7 +28,6 @@ from core.model.files import (
 from core.model.headers import (
     LENGTH_BYTES,
     TensorInfo,
-    is_lfs_pointer,
     needed_header_bytes,
     parse_safetensors_header,
 )

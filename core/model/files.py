@@ -23,9 +23,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from core.base.errors import RefusedError, RKDeckError
-from core.base.foreign import read_json
+from core.base.foreign import is_lfs_pointer, read_json
 from core.base.names import printable, safe_relative_path
-from core.model.headers import is_lfs_pointer
 from core.model.leftovers import form_of
 
 WeightsKind = Literal[
@@ -216,7 +215,7 @@ def parse_index(data: bytes) -> tuple[str, ...]:
     names = {name for name in places.values() if isinstance(name, str)}
     if not all(isinstance(name, str) for name in places.values()) or len(names) > MAX_SHARDS:
         raise RKDeckError("estimate.bad_index", problem="impossible shard names")
-    return tuple(sorted(str(safe_relative_path(name)) for name in names))
+    return tuple(sorted(str(safe_relative_path(name.removeprefix("./"))) for name in names))
 
 
 def _choose(listed: list[str]) -> WeightFiles:

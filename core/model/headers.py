@@ -42,11 +42,6 @@ class TensorInfo:
         return math.prod(self.shape)
 
 
-def is_lfs_pointer(data: bytes) -> bool:
-    """Whether a file's beginning is that of what Git leaves in place of a large file (git-lfs, docs/spec.md)."""
-    return data.startswith(b"version https://git-lfs.github.com/spec/")
-
-
 def needed_header_bytes(first8: bytes, file: str | None = None) -> int:
     """Return how many bytes from the start of the file hold the whole header, length field included.
 

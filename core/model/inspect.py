@@ -21,7 +21,6 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.opening import open_regular
 from core.base.trouble import reason_of
 from core.model.gguf import GgufError, GgufHeader, Read, read_gguf
-from core.model.headers import is_lfs_pointer
 from core.model.metadata import MetadataError, read_metadata, read_simulated_metadata
 from core.vendor.kinds import kind_of_format
 from core.vendor.platforms import load_platforms
@@ -223,7 +222,7 @@ def _kind(head: bytes, size_bytes: int) -> str:
     for magic in sorted(magics(), key=lambda magic: -len(magic.first_bytes)):
         if head.startswith(magic.first_bytes):
             return magic.kind
-    if is_lfs_pointer(head):
+    if foreign.is_lfs_pointer(head):
         return "lfs-pointer"
     start = head[:200].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):

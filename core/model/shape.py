@@ -211,8 +211,10 @@ def _notes(
         notes.append(note("mixture"))
     if facts.weights == "unindexed":
         notes.append(note("unindexed"))
-    if facts.tokenizer is False:
+    if facts.tokenizer is False and facts.hollow is None:
         notes.append(note("no_tokenizer"))
+    elif facts.tokenizer is False:
+        notes.append(note("hollow_tokenizer", file=printable(facts.hollow_file)))
     if facts.quantization:
         notes.append(note("quantized_source", method=printable(facts.quantization, 40)))
     elif not from_headers:

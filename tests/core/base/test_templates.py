@@ -89,6 +89,12 @@ def test_a_pipe_a_folder_or_a_huge_file_is_no_template(tmp_path: Path) -> None:
     assert folder_template(tmp_path) is None
 
 
+def test_what_git_lfs_leaves_in_its_place_is_no_template(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+    (tmp_path / "chat_template.jinja").write_text(pointer)
+    assert folder_template(tmp_path) is None
+
+
 @given(st.dictionaries(st.sampled_from(["chat_template.jinja", "tokenizer_config.json", "chat_template.json"]),
        st.binary(max_size=60) | st.recursive(
            st.none() | st.text(max_size=5) | st.floats(), lambda inner: st.lists(inner, max_size=3)

@@ -157,6 +157,11 @@ def test_an_index_names_the_shards_and_what_is_missing_of_them() -> None:
     assert found.missing == ("other.safetensors",)
 
 
+def test_an_index_may_say_of_a_shard_that_it_lies_here() -> None:
+    index = json.dumps({"weight_map": {"a": f"./{SHARDS[0]}"}}).encode()
+    assert read_weight_files([SHARDS[0], INDEX], lambda _name, _limit: index).missing == ()
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_an_index_that_transformers_cannot_read_is_none(encoding: str) -> None:
     index = json.dumps({"weight_map": {"a": SHARDS[0]}}).encode(encoding)
@@ -323,7 +328,7 @@ def test_a_tokenizer_nobody_fetched_is_estimated_but_neither_converted_nor_measu
     folder = write_random_model(tmp_path / "model")
     (folder / "tokenizer.json").unlink()
     (folder / name).write_bytes(data)
-    assert "no_tokenizer" in {note.code for note in build_shape(load_local_facts(folder)).notes}
+    assert "hollow_tokenizer" in {note.code for note in build_shape(load_local_facts(folder)).notes}
     item = services.library.add_source_folder(folder)
     found = {
         problem.error.code: problem
