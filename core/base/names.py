@@ -73,16 +73,16 @@ def safe_relative_path(text: str) -> PurePosixPath:
     return PurePosixPath(text)
 
 
-def safe_component(text: str, max_bytes: int = 100) -> str:
+def safe_component(text: str, max_bytes: int = 100, unnamed: str = "unnamed") -> str:
     """Make one plain file name out of any text: letters, digits, dot, dash, underscore.
 
-    Never empty, never hidden, never `.` or `..`, at most `max_bytes` long. Different texts may give the same
-    name; where that matters the caller adds a digest.
+    Never empty (`unnamed` stands for nothing), never hidden, never `.` or `..`, at most `max_bytes` long. Different
+    texts may give the same name; where that matters the caller adds a digest.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", plain)
     plain = re.sub(r"-{2,}", "-", plain).strip("-.")[:max_bytes].rstrip("-.")
-    return plain or "unnamed"
+    return plain or unnamed
 
 
 def printable(text: str, limit: int = 200) -> str:

@@ -97,7 +97,9 @@ def plan_deployment(
     assert kind is not None
     store = check_store_path(seen.store.path)
     asked = name if name is not None else model.title
-    chosen = asked if name is not None and NAME.fullmatch(name) else safe_component(asked)
+    # Names without a letter of ASCII would all be one, and each deployment the successor of another model.
+    plain = safe_component(asked, unnamed=f"model-{model.sha256[:12]}")
+    chosen = asked if name is not None and NAME.fullmatch(name) else plain
     return DeployPlan(
         name=chosen,
         title=printable(model.title),

@@ -71,7 +71,7 @@ def plan_download(
 
     Raises:
         RefusedError: `names.unsafe_path` where weights, or everything asked for, have names that do harm;
-            `hub.nothing_to_download`, `hub.facts_only`.
+            `hub.nothing_to_download`, `hub.no_files`, `hub.facts_only`.
     """
     if _FACTS_ONLY in detail.summary.tags:
         raise RefusedError("hub.facts_only", repo=detail.repo)
@@ -79,7 +79,10 @@ def plan_download(
     chosen = [file for file in detail.files if _wanted(file.path, weights.superfluous, include, exclude)]
     strange = [item for item in detail.left_out if _wanted(item.path, weights.superfluous, include, exclude)]
     if not chosen:
-        raise strange[0].refusal() if strange else RefusedError("hub.nothing_to_download", repo=detail.repo)
+        if strange:
+            raise strange[0].refusal()
+        code = "hub.nothing_to_download" if include or exclude else "hub.no_files"
+        raise RefusedError(code, repo=detail.repo)
     kept: dict[str, RepoFile] = {}
     folders: set[str] = set()
     left_out: list[LeftOut] = []

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import re
+import time
 from collections.abc import Callable, Generator, Sequence
 
 import paramiko
@@ -89,12 +90,13 @@ class _Login:
 
     def is_open_to_all(self) -> bool:
         """Ask what the server takes, so that it is spared, and not told, what it does not (RFC 4252, 5.2)."""
+        asked_s = time.monotonic()
         try:
             return not self._transport.auth_none(self._target.user)
         except paramiko.BadAuthenticationType as error:
             self.allowed = tuple(error.allowed_types)
-        except paramiko.AuthenticationException:
-            pass  # it does not say: everything is tried
+        except paramiko.AuthenticationException as error:
+            self._end_if_silent(asked_s, error)  # else it does not say: everything is tried
         finally:
             self._note_banner()
         return False
@@ -103,11 +105,13 @@ class _Login:
         """Make one try; False when another must follow."""
         if not self._transport.is_active():
             return False
+        asked_s = time.monotonic()
         try:
             rest = attempt()
         except paramiko.BadAuthenticationType as error:
             self.allowed = tuple(error.allowed_types)
-        except paramiko.AuthenticationException:
+        except paramiko.AuthenticationException as error:
+            self._end_if_silent(asked_s, error)
             # Whoever hung up has judged nothing, unless the password was asked for a second time before.
             judged = self._transport.is_active() or self.answers.asked_again
             self._password_checked |= label == "password" and judged
@@ -124,6 +128,22 @@ class _Login:
         self._note_banner()
         self.tried.append(label)
         return False
+
+    def _end_if_silent(self, asked_s: float, error: Exception) -> None:
+        """Whoever gave no answer in time has refused nothing; paramiko raises the same for both.
+
+        Raises:
+            RKDeckError: `remote.closed`.
+        """
+        limit_s = self._transport.auth_timeout
+        if time.monotonic() - asked_s < limit_s:
+            return
+        host, port, reason = (
+            self._target.host,
+            self._target.port,
+            because("silent_logging_in", seconds=round(limit_s)),
+        )
+        raise RKDeckError("remote.closed", host=host, port=port, reason=reason) from error
 
     def failure(self) -> RKDeckError:
         """Why nobody was let in."""

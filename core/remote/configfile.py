@@ -216,6 +216,8 @@ class _Reader:
             return
         if not values and self._is_way_decided(keyword):
             return
+        if keyword == "hostname" and self._is_final:
+            return  # the address is settled before the final pass (ssh.c, `main`)
         values.append(value)
         self.found.sources.setdefault(keyword, self._root)
 

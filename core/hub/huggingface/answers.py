@@ -200,6 +200,7 @@ def _files(
         files.remove(large)
         odd[large.path] = RefusedError("hub.impossible_size", repo=repo, file=printable(large.path))
     sound = {file.path for file in files}
+    odd = {path: why for path, why in odd.items() if path not in sound}  # told twice, soundly once
     for path, why in odd.items():
         if not files or is_needed(path, weights, sound):
             raise why

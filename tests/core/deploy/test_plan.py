@@ -165,3 +165,8 @@ def test_a_name_that_is_one_is_no_news() -> None:
 
 def test_a_name_that_is_one_stays_as_it_is() -> None:
     assert plan(name="my--model_v1.2").name == "my--model_v1.2"
+
+
+def test_names_without_a_letter_of_ascii_do_not_all_become_one() -> None:
+    assert plan(title="模型").name == f"model-{SHA[:12]}"
+    assert plan(name="*").name == f"model-{SHA[:12]}"

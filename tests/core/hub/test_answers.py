@@ -101,6 +101,11 @@ def test_an_odd_entry_of_a_search_costs_that_entry_only(entry: object) -> None:
         parse_summaries([entry], 9)
 
 
+def test_a_file_that_is_told_twice_and_soundly_once_is_there() -> None:
+    found = parse_detail("a/b", listed(SOUND, WEIGHTS, {**SOUND, "size": -1}))
+    assert (len(found.files), found.left_out) == (2, ())
+
+
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("name", ["picture.png", "training_args.bin", "README.md", "onnx/model.onnx"])
 def test_what_cannot_be_of_a_file_nobody_needs_costs_that_file_only(odd: str, name: str) -> None:

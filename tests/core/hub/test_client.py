@@ -140,3 +140,6 @@ def test_plan_leaves_out_duplicates_of_the_weights_and_keeps_what_was_asked_for(
     with pytest.raises(RKDeckError) as caught:
         plan_download(detail, include=["nothing*"])
     assert caught.value.code == "hub.nothing_to_download"
+    with pytest.raises(RKDeckError) as caught:
+        plan_download(_detail())
+    assert caught.value.code == "hub.no_files"

@@ -127,6 +127,9 @@ Match host y exec true\n Port 23
 Match final\n User late\nHost *\n User early
 HostName y\nMatch final\nHost y\n Port 23
 Match final host y\n Port 23\nHost x\n HostName y
+Match final\n HostName y
+Match final\n HostName %%n
+Match final\n HostName y\nHost *\n HostName z
 ProxyJump a
 ProxyJump=a
 ProxyJump a:23

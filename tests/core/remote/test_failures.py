@@ -17,6 +17,7 @@ from paramiko.common import AUTH_FAILED
 from paramiko.server import InteractiveQuery
 
 from core.base.errors import RKDeckError
+from core.base.notes import because
 from core.remote.hostkeys import HostKeys
 from core.remote.paramiko_setup import NotingTransport
 from core.remote.session import SshSession
@@ -266,6 +267,52 @@ class Doorkeeper(paramiko.ServerInterface):
         if self.kind == "again" and len(self.asked) < 3:
             return InteractiveQuery("", "", ("Password: ", False))
         return AUTH_FAILED
+
+
+class Sleeper(paramiko.ServerInterface):
+    """A server whose login hangs, as PAM does behind a directory or a name server that is away."""
+
+    def __init__(self, slow: str) -> None:
+        self._slow, self.enough = slow, threading.Event()
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "password"
+
+    def check_auth_none(self, username: str) -> int:
+        return self._wait("none")
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return self._wait("password")
+
+    def _wait(self, method: str) -> int:
+        if method == self._slow:
+            self.enough.wait(60.0)
+        return AUTH_FAILED
+
+
+@pytest.mark.parametrize("slow", ["none", "password"])
+def test_who_gives_no_answer_has_refused_nothing(host_keys: HostKeys, slow: str) -> None:
+    keeper, key = Sleeper(slow), paramiko.ECDSAKey.generate()
+
+    def serve(link: socket.socket, stop: threading.Event) -> None:
+        transport = paramiko.Transport(link)
+        transport.set_log_channel("rkdeck.ssh")
+        transport.add_server_key(key)
+        try:
+            transport.start_server(server=keeper)
+            stop.wait(60.0)
+        finally:
+            keeper.enough.set()
+            transport.close()
+            transport.join()
+
+    with raw_server(serve) as port:
+        target = SshTarget(
+            "127.0.0.1", port, "pi", password="geheim", use_agent=False, use_default_keys=False
+        )
+        error = failure(target, host_keys, accept_fingerprint=key.fingerprint, timeout_s=2.0)
+    assert error.code == "remote.closed"
+    assert error.facts["reason"] == because("silent_logging_in", seconds=2)
 
 
 @pytest.mark.parametrize(
