@@ -7,6 +7,8 @@ language and a worker process can send it as JSON without losing anything.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from core.base.blot import without_secrets
+
 _kinds: dict[str, "type[RKDeckError]"] = {}
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
@@ -17,7 +19,8 @@ class RKDeckError(Exception):
 
     Attributes:
         code: stable identifier `room.what_happened`.
-        facts: JSON values that fill the sentence and the `--json` document.
+        facts: JSON values that fill the sentence and the `--json` document; secrets in their texts (`core.base.blot`)
+            are blotted out here, before an error is shown, logged, kept with a job or sent.
         hint: code of another advice than the code's own, or None.
     """
 
@@ -25,9 +28,9 @@ class RKDeckError(Exception):
     kind: ClassVar[str] = "error"
 
     def __init__(self, code: str, /, *, hint: str | None = None, **facts: JsonValue) -> None:
-        super().__init__(code, facts)
         self.code = code
-        self.facts: dict[str, JsonValue] = facts
+        self.facts: dict[str, JsonValue] = {key: _blotted(fact) for key, fact in facts.items()}
+        super().__init__(code, self.facts)
         self.hint = hint
 
     def __init_subclass__(cls) -> None:
@@ -87,3 +90,11 @@ def _plain(value: object) -> JsonValue:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return repr(value)
+
+
+def _blotted(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {key: _blotted(item) for key, item in value.items()}
+    return [_blotted(item) for item in value] if isinstance(value, list) else value

@@ -3,19 +3,17 @@
 import contextlib
 import logging
 import logging.handlers
-import re
 import sys
 import threading
 from io import TextIOWrapper
 from pathlib import Path
 
+from core.base.blot import BLOT, without_secrets
 from core.base.opening import regular_only
 
-_TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{8,}\b|(?i:(?<=bearer )\S+)|(?i:(?<=authorization: )\S+ ?\S*)")
 _secrets: set[str] = set()
 _secrets_lock = threading.Lock()
 _MIN_SECRET_LENGTH = 4
-BLOT = "[redacted]"
 
 
 def register_secret(text: str) -> None:
@@ -26,12 +24,12 @@ def register_secret(text: str) -> None:
 
 
 def redact(text: str) -> str:
-    """Blot out registered secrets and whatever looks like a Hub token or a bearer header."""
+    """Blot out registered secrets, and what is a secret by its form (`core.base.blot`)."""
     with _secrets_lock:
         known = sorted(_secrets, key=len, reverse=True)
     for secret in known:
         text = text.replace(secret, BLOT)
-    return _TOKENS.sub(BLOT, text)
+    return without_secrets(text)
 
 
 class RedactingFormatter(logging.Formatter):

@@ -18,6 +18,7 @@ DISTRIBUTION = "rkllm_toolkit_simulated"
 VERSION = "1.3.0+simulated"
 _PACKAGES = ("numpy", "numpy.libs", "tqdm")
 _MODULES = {
+    "core.base.blot": "rkllm._blot",
     "core.base.errors": "rkllm._errors",
     "core.base.names": "rkllm._names",
     "core.base.foreign": "rkllm._foreign",

@@ -21,7 +21,8 @@ _NEVER = re.compile(r"[\s\"'`<>?#\x00-\x1f\x7f]")
 _BEHIND = frozenset({"api", "models", "datasets", "spaces", "resolve", "tree", "main", "whoami-v2"})
 # They have nothing before the API's own words.
 _PUBLIC = frozenset({"huggingface.co", "www.huggingface.co", "hf.co", "hf-mirror.com"})
-_CREDENTIALS = re.compile(r"[^/]*@")  # in an address, before the host
+# In an address, before the host; a password may hold "@", and one that nobody escaped "/" too.
+_CREDENTIALS = re.compile(r"(?<=//).*@|^(?!.*//).*@", re.DOTALL)
 _MAX_HOST_BYTES = 253  # RFC 1035, 2.3.4, without the lengths
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
 

@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from core.base.blot import BLOT
 from core.base.errors import JsonValue
 from core.base.foreign import lines, read_json
-from core.base.log import BLOT, redact
+from core.base.log import redact
 from core.base.opening import regular_only
 
 HEAD_BYTES = 16 << 20

@@ -13,6 +13,7 @@ PROGRAM_FOLDER = "usr/local/lib/rkdeck/rkllm-runtime-simulated"
 NAME = "rkllm-runtime-simulated"
 # Everything the program needs besides numpy, tokenizers and jinja2; `core` itself is not on the board.
 _MODULES = (
+    "base/blot.py",
     "base/errors.py",
     "base/foreign.py",
     "base/names.py",

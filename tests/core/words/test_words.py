@@ -48,7 +48,7 @@ def test_log_blots_out_secrets_in_arguments_and_tracebacks(tmp_path: Path) -> No
     try:
         raise ValueError("open sesame")
     except ValueError:
-        logging.getLogger("x").info("token %s", "hf_abcdefghijkl", exc_info=True)
+        logging.getLogger("x").info("token %s", "hf_" + "abcdefghijklmnopq" * 2, exc_info=True)
     finally:
         logging.getLogger().removeHandler(handler)
         handler.close()

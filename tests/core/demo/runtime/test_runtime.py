@@ -425,5 +425,13 @@ def test_the_program_is_a_copy_that_needs_no_checkout(board: Path, tmp_path: Pat
     assert {"main.py", "core/demo/runtime/main.py", "core/demo/container.py"} <= files
     # Of what RKDeck itself stands on, only the protocol and what that needs comes along.
     base = {name.rpartition("/")[2] for name in files if name.startswith("core/base/")}
-    assert base == {"__init__.py", "errors.py", "foreign.py", "names.py", "runtime_protocol.py", "_render.py"}
+    assert base == {
+        "__init__.py",
+        "blot.py",
+        "errors.py",
+        "foreign.py",
+        "names.py",
+        "runtime_protocol.py",
+        "_render.py",
+    }
     assert not any("board_state" in name for name in files)
