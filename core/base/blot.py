@@ -13,8 +13,8 @@ _FORMS = tuple(
     re.compile(form)
     for form in (
         r"\bhf_[A-Za-z0-9]{20,}\b",  # the Hub's tokens: 34 letters and digits
-        r"(?i:(?<=authorization: )\S+ ?\S*)",
-        r"(?i:(?<=bearer )\S+)",
+        r"(?P<before>\b(?i:authorization):\s?[\"']?)[^\s\"']+ ?[^\s\"']*",
+        r"(?P<before>\b(?i:bearer) )[^\s\"']+",
         r"(?P<before>://)[^\s/:@?#\[]{0,300}:(?!\d{1,5}(?:[/?#\s]|$))\S{0,300}(?P<after>@)",
         r"(?i:(?<!ssh)(?<!sftp)(?<!scp)(?<!rsync))(?P<before>://)[^\s/?#@][^\s/?#]{0,300}(?P<after>@)",
         r"\b[\w.-]{1,64}:[^\s/@:]{1,300}(?P<after>@)(?=[\w-]{1,63}\.\w)",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.base.blot import holds_secret
 from core.base.descriptors import settle, stand_ready
 from core.base.errors import CancelledError, RKDeckError
 from core.base.log import redact
@@ -119,12 +120,19 @@ class _Call:
                 parser.print_help(sys.stderr)
                 return 0
             options = parser.read(self._arguments)
-        _read_pasted(options)
+        secret = _read_pasted(options)
         assert command is not None  # without a verb the parser has raised or printed its help
         self._wanted = _wanted(getattr(options, "home", None))
         self._output = Output(
             as_json=getattr(options, "json", False), lines=command.lines, language=known(self._wanted)
         )
+        if secret:
+            self._output.note(
+                self._output.tr(
+                    "rkdeck: a token or password in what was given is not used, and whoever read it may use it: revoke "
+                    "it. Give a token in HF_TOKEN."
+                )
+            )
         return self._execute(command, options)
 
     def _execute(self, command: Command, options: argparse.Namespace) -> int:
@@ -180,12 +188,17 @@ def _home(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _read_pasted(options: argparse.Namespace) -> None:
-    """Take the name of a model as people paste it; a path stays as it is."""
-    for name in ("model", "repo", "query", "file"):
+def _read_pasted(options: argparse.Namespace) -> bool:
+    """Take the name of a model as people paste it; a path stays as it is. Returns whether a secret was read over."""
+    secret = False
+    for name, or_path in (("model", True), ("repo", False), ("query", False), ("file", True)):
         text = getattr(options, name, None)
-        if isinstance(text, str) and not text.startswith((".", "/", "~")):
+        if isinstance(text, str) and not (
+            or_path and (text.startswith((".", "/", "~")) or os.path.lexists(text))
+        ):
             setattr(options, name, read_model_id(text))
+            secret = secret or holds_secret(text)
+    return secret
 
 
 def _guarded(command: Command, context: Context) -> int:

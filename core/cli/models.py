@@ -4,6 +4,7 @@ from pathlib import Path
 
 from core.base.errors import UsageError
 from core.hub.addresses import usual_id
+from core.hub.pasted import read_model_id
 from core.library.cached import snapshot_of
 from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, load_local_facts
@@ -23,8 +24,18 @@ def existing_path(text: str) -> Path:
     """
     path = Path(text)
     if not path.exists():
-        raise UsageError("cli.path_missing", path=text)
+        raise UsageError("cli.path_missing", path=text, hint=_hint_of_page(text))
     return snapshot_of(path.absolute())
+
+
+def _hint_of_page(text: str) -> str | None:
+    """Another hint where the path reads like one of the Hub's pages, which their links write without the host."""
+    if not text.startswith("/"):
+        return None
+    try:
+        return None if read_model_id(text) == text.rstrip("/") else "cli.path_or_page"
+    except UsageError as error:
+        return "cli.path_or_page" if error.code == "hub.no_model_page" else None
 
 
 def model_facts(services: Services, model: str, revision: str | None = None) -> ModelFacts:

@@ -70,6 +70,24 @@ PASTED = {
     'from x import y\npipe = pipeline("text-generation", model="owner/name")': "owner/name",
     "https://huggingface.co/owner/name/blob/main/sub/x.rkllm": "owner/name/sub/x.rkllm",
     "https://huggingface.co/owner/name/resolve/main/x.gguf?download=true": "owner/name/x.gguf",
+    "**owner/name**": "owner/name",
+    "(owner/name)": "owner/name",
+    "[owner/name]": "owner/name",
+    "owner/name.": "owner/name",
+    "[a model](https://huggingface.co/owner/name).": "owner/name",
+    "**[a model](https://huggingface.co/owner/name)**": "owner/name",
+    "(<https://huggingface.co/owner/name>)": "owner/name",
+    "huggingface.co:443/owner/name": "owner/name",
+    "https://huggingface.co:443/owner/name/tree/main": "owner/name",
+    "//huggingface.co/owner/name": "owner/name",
+    "git@huggingface.co:owner/name": "owner/name",
+    "ssh://git@hf.co/owner/name": "owner/name",
+    "/api/models/owner/name": "owner/name",
+    "/api/models/owner/name/revision/main": "owner/name",
+    "https://huggingface.co/api/models/owner/name/tree/main": "owner/name",
+    "api/models/owner/name": "owner/name",
+    "models/owner/name": "owner/name",
+    "/models/owner/name": "owner/name",
 }
 
 
@@ -97,6 +115,12 @@ def test_what_is_pasted_is_understood(text: str) -> None:
         "hf download",
         "download owner/name",
         "../x/y",
+        "/owner/name",
+        "/usr/lib/x",
+        "models/name",
+        "models/folder/x.rkllm",
+        "https://huggingface.co/api/models/owner/name/revision/v2",
+        "small model (fast)",
         "",
     ],
 )
@@ -121,6 +145,24 @@ OTHER_PAGES = {
     "https://huggingface.co/blog/owner/name": "page_text",
     "https://huggingface.co/models?search=small": "page_list",
     "https://huggingface.co/owner": "page_owner",
+    "datasets/owner/name": "page_dataset",
+    "/datasets/owner/name": "page_dataset",
+    "/api/datasets/owner/name": "page_dataset",
+    "hf download datasets/owner/name": "page_dataset",
+    "spaces/owner/name": "page_space",
+    "https://huggingface.co/course/chapter1/1": "page_text",
+    "https://huggingface.co/settings/tokens": "page_site",
+    "settings/tokens": "page_site",
+    "/settings/tokens": "page_site",
+    "https://huggingface.co/chat/models/owner/name": "page_site",
+    "https://huggingface.co/new/model": "page_site",
+    "https://huggingface.co/inference/models": "page_site",
+    "https://huggingface.co/enterprise/x": "page_site",
+    "https://huggingface.co/join/x": "page_site",
+    "https://huggingface.co/login?next=%2Fowner%2Fname": "page_site",
+    "/login": "page_site",
+    "/pricing": "page_site",
+    "https://huggingface.co/api/whoami-v2": "page_site",
 }
 
 
@@ -140,6 +182,107 @@ def test_the_command_line_says_it_too(tmp_path: Path, capsys: pytest.CaptureFixt
     page = "https://huggingface.co/datasets/owner/name"
     assert rkdeck(["estimate", page, "--json", "--home", str(tmp_path)]) == 2
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"]["code"] == "hub.no_model_page"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://modelscope.cn/models/owner/name",
+        "https://www.modelscope.cn/models/owner/name/summary",
+        "modelscope.ai/models/owner/name/files",
+        "https://modelscope.cn/api/v1/models/owner/name",
+        "git clone https://www.modelscope.cn/owner/name.git",
+        "git clone https://oauth2:sesame@www.modelscope.cn/owner/name.git",
+        "modelscope download --model owner/name",
+        "[model](https://modelscope.cn/models/owner/name)",
+    ],
+)
+def test_a_model_of_another_hub_is_called_so(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_model_id(text)
+    assert (caught.value.code, caught.value.facts["site"]) == ("hub.other_site", "ModelScope")
+    assert caught.value.facts["name"] == "name"
+    assert "sesame" not in str(caught.value)
+
+
+TOKEN = "hf_" + "aB3dE6gH9jKlMnOpQ" * 2
+WITH_SECRETS = {
+    f"https://user:{TOKEN}@huggingface.co/owner/name": "owner/name",
+    "https://user:sesame@huggingface.co/owner/name": "owner/name",
+    "https://user:se/s@me@huggingface.co/owner/name": "owner/name",
+    "user:sesame@huggingface.co/owner/name": "owner/name",
+    "https://sesame@hf.co:443/owner/name/tree/main": "owner/name",
+    "git clone https://user:sesame@huggingface.co/owner/name": "owner/name",
+    "[x](https://user:sesame@huggingface.co/owner/name)": "owner/name",
+    f"https://huggingface.co/owner/name?token={TOKEN}": "owner/name",
+    f"hf download owner/name --token {TOKEN}": "owner/name",
+    f"HF_TOKEN={TOKEN} hf download owner/name": "owner/name",
+    f'AutoModel.from_pretrained("owner/name", token="{TOKEN}")': "owner/name",
+    f"curl -H 'Authorization: Bearer {TOKEN}' https://huggingface.co/owner/name/resolve/main/x.gguf": (
+        "owner/name/x.gguf"
+    ),
+}
+ONLY_SECRETS = [
+    TOKEN,
+    f"Authorization: Bearer {TOKEN}",
+    f"token is {TOKEN}",
+    "https://user:sesame@another.example/owner/name",
+    "git clone https://user:sesame@another.example/owner/name",
+    "https://user:sesame@huggingface.co/",
+    "https://user:sesame@huggingface.co/owner/name/tree/v2",
+]
+
+
+@pytest.mark.parametrize("text", WITH_SECRETS)
+def test_a_secret_beside_an_id_is_read_over(text: str) -> None:
+    assert read_model_id(text) == WITH_SECRETS[text]
+
+
+@pytest.mark.parametrize("text", ONLY_SECRETS)
+def test_a_secret_without_an_id_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_model_id(text)
+    assert caught.value.code == "hub.secret_pasted"
+    for language in languages():
+        told = " ".join(word(caught.value, known(language)))
+        assert "HF_TOKEN" in told
+        assert "sesame" not in told
+        assert TOKEN not in told
+
+
+@pytest.mark.parametrize("verb", ["estimate", "download", "inspect", "search", "analyze"])
+@pytest.mark.parametrize("text", [*ONLY_SECRETS, *WITH_SECRETS])
+def test_no_verb_repeats_a_secret_and_no_file_keeps_it(
+    text: str, verb: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    rkdeck([verb, text, "--home", str(tmp_path)])
+    told = "".join(capfd.readouterr())
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    for secret in (TOKEN, "sesame", "s@me"):
+        assert secret not in told
+        assert secret.encode() not in kept
+    if text in WITH_SECRETS:
+        assert "HF_TOKEN" in told
+
+
+def test_a_path_that_is_not_there_may_be_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, code in {"/datasets/owner/name": "cli.path_or_page", "/nowhere/x": "cli.path_missing"}.items():
+        assert rkdeck(["estimate", text, "--json", "--home", str(tmp_path)]) == 2
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])["error"]
+        assert told["code"] == "cli.path_missing"
+        assert ("OWNER/NAME" in told["hint"]) is (code == "cli.path_or_page")
+
+
+def test_a_file_here_is_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "datasets" / "x.rkllm"
+    file.parent.mkdir()
+    file.write_bytes(b"no model")
+    rkdeck(["deploy", "datasets/x.rkllm", "board", "--json", "--home", str(tmp_path / "home")])
+    assert "hub.no_model_page" not in capsys.readouterr().out
 
 
 @given(st.text(max_size=80) | st.text("htps:/.ab-%?#", max_size=40))

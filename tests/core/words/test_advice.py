@@ -24,7 +24,7 @@ _WORD = re.compile(r"\{(\w+)\}|\b[A-Z]+(?:@[A-Z]+)?\b|\.\.\.")
 # What stands for a thing of one's own, and what a message fills in.
 _OWN = {
     "JOB": JOB, "BOARD": "desk", "NAME": "desk", "USER@HOST": f"me@{NOWHERE}", "ADDRESS": f"me@{NOWHERE}",
-    "FILE": "@weights@", "MODEL": "@model@", "FOLDER": "/models", "DIR": "/models", "PYTHON": "/bin/false",
+    "FILE": "@weights@", "MODEL": "@model@", "FOLDER": "@model@", "DIR": "/models", "PYTHON": "/bin/false",
     "REPO": "somebody/something", "QUERY": "qwen", "P": "rk3588", "D": "w8a8", "...": f"desk me@{NOWHERE}",
 }  # fmt: skip
 _FILLED = {
@@ -32,6 +32,7 @@ _FILLED = {
     "python": "/bin/false", "model": "somebody/something", "repo": "somebody/something", "file": "@weights@",
     "soc": "rk3588", "platform": "rk3588", "release": "1.2.3", "remedy": "library", "fingerprint": "SHA256:x",
 }  # fmt: skip
+_EXAMPLE = re.compile(r"/\S+/bin/python\b")
 # They open a window, or build a whole board of their own (tests/e2e/test_demo.py).
 _NOT_GIVEN = {"rkdeck", "rkdeck demo", "rkdeck demo --headless"}
 # What the command says rightly in a house without a toolkit.
@@ -76,6 +77,7 @@ def _filled(match: re.Match[str]) -> str:
 def given(command: str, house: House) -> list[str]:
     """The command as somebody types it who has what it speaks of."""
     typed = _WORD.sub(_filled, command).replace("board add desk", "board add other")
+    typed = _EXAMPLE.sub("/bin/false", typed)
     typed = typed.replace("@weights@", str(house.model / "model.safetensors"))
     typed = re.sub(r"/\S+/bin/python", "/bin/false", typed)  # of an environment there is not
     return shlex.split(typed.replace("@model@", str(house.model)))[1:]
