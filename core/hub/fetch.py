@@ -24,7 +24,7 @@ from core.base.errors import JsonValue, RefusedError, RKDeckError
 from core.base.left_out import LeftOut, tellings
 from core.base.locks import FileLock
 from core.base.names import MAX_COMPONENT_BYTES, printable, safe_relative_path
-from core.base.opening import regular_only
+from core.base.opening import regular_only, touch_regular
 from core.base.paths import AppPaths
 from core.base.tasks import TaskPool
 from core.base.trouble import reason_of
@@ -302,8 +302,8 @@ class Download:
                     raise
                 self._pause(error, pause_s)
                 pause_s = min(_MAX_PAUSE_S, pause_s * 2)
-        if not partial.exists():
-            partial.touch(mode=0o600)  # an empty file on the Hub
+        if file.size_bytes == 0:
+            touch_regular(partial)
         return digests
 
     def _pause(self, error: RKDeckError, pause_s: float) -> None:

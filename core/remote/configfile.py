@@ -27,6 +27,11 @@ _LINE = re.compile(
     r'[ \t\r]*(?:"([A-Za-z0-9]+)"|([A-Za-z0-9]+)(?:[ \t\r]*=|(?=[ \t\r"])|$))[ \t\r]*(.*)', re.DOTALL
 )
 # Their values are the rest of the line, as it stands.
+# A host on the way, as ssh reads it; only behind `ssh://` may a slash end it.
+HOP = re.compile(
+    r"(?:(?P<url>ssh://)|(?!ssh://))(?:(?P<user>.+)@)?(?:\[(?P<literal>[^\]]+)\]|(?P<name>[^:@\[\]/]+))"
+    r"(?::(?P<service>[^:/@]*))?(?(url)/?)"
+)
 _RAW = frozenset({"proxycommand", "proxyjump", "localcommand", "remotecommand", "knownhostscommand"})
 _ALIASES = {"identityfile2": "identityfile"}  # readconf.c, of OpenSSH 2
 # They have one value, and it is not empty.
@@ -300,10 +305,10 @@ def _value(keyword: str, rest: str) -> str:
         ValueError: ssh would not take it.
     """
     words = split_words(rest)  # also where the line is taken as it stands, its quotes must be closed
-    if keyword == "proxyjump":
-        rest = rest.partition("#")[0].rstrip(_BLANKS)
     if keyword in _RAW:
         rest = rest.lstrip(_BLANKS + "=")
+    if keyword == "proxyjump":
+        rest = _checked_jumps(rest)
         words = [rest] if rest else []
     if not words or (keyword in _SINGLE and not words[0]):
         raise NotedError("no_value", keyword=keyword)
@@ -314,6 +319,22 @@ def _value(keyword: str, rest: str) -> str:
     if keyword == "identitiesonly" and words[0].lower() not in _FLAGS:
         raise NotedError("no_flag", value=printable(words[0]))
     return " ".join(words)
+
+
+def _checked_jumps(text: str) -> str:
+    """The hosts of ProxyJump, up to a remark or a blank, where ssh stops reading.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    jumps = re.split(r"[#\s]", text, maxsplit=1, flags=re.ASCII)[0]
+    for hop in [] if jumps.lower() in {"", "none"} else jumps.split(","):
+        match = HOP.fullmatch(hop)
+        if match is None:
+            raise NotedError("no_jump", text=printable(hop))
+        if match["service"]:
+            port_number(match["service"])
+    return jumps
 
 
 def _lines(file: Path, *, is_needed: bool) -> Iterator[tuple[str, str]]:

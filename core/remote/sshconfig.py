@@ -21,7 +21,7 @@ from core.base.errors import RefusedError, RKDeckError, UsageError
 from core.base.foreign import digits
 from core.base.names import printable
 from core.base.notes import NotedError
-from core.remote.configfile import Found, fill_in, look_up, port_number, unusable
+from core.remote.configfile import HOP, Found, fill_in, look_up, port_number, unusable
 from core.remote.target import SSH_PORT, SshTarget
 
 CONFIG_VARIABLE = "RKDECK_SSH_CONFIG"
@@ -31,7 +31,6 @@ _MOST_COUNT = (1 << 31) - 1  # OpenSSH keeps it in an int
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d{1,9})([smhdwSMHDW]?)")
 _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_HOP = re.compile(r"(?:ssh://)?(?:(.+)@)?(?:\[([^\]]+)\]|([^:@\[\]/]+))(?::([^:/@]*))?/?")
 # They only connect, which is what happens without them (FreeIPA's; it looks the host key up besides).
 _DIRECT = re.compile(
     r"(?:\S*/)?(?:sss_ssh_knownhostsproxy(?:\s+(?:-k|-p\s*%p))*\s+%h|(?:nc|ncat|netcat)\s+%h\s+%p)\s*",
@@ -224,7 +223,7 @@ def _settings(found: Found, filling: _Filling, name: str, file: Path) -> HostSet
         certificate_files=tuple(
             filling.path(value)
             for value in found.values.get("certificatefile", [])
-            if value.lower() != "none"
+            if value != "none"  # in small letters only, otherwise than of IdentityFile
         ),
         use_agent=use_agent,
         agent_socket=agent_socket,
@@ -298,10 +297,10 @@ def _chain(hops: tuple[str, ...], file: Files, depth: int, host: str) -> SshTarg
     """The last of the hops, which is reached through the ones before it."""
     if depth + len(hops) > _MAX_HOPS:
         raise RefusedError("remote.jump_loop", host=printable(host), limit=_MAX_HOPS)
-    match = _HOP.fullmatch(hops[-1])
+    match = HOP.fullmatch(hops[-1])
     if match is None:
         raise UsageError("remote.bad_host", host=printable(hops[-1]))
-    user, literal, name, service = match.groups()
+    user, literal, name, service = match.group("user", "literal", "name", "service")
     try:
         port = port_number(service) if service else None
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Many small files: several at once, over connections that are used again, whole or absent whatever happens."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,30 @@ def test_a_link_in_the_place_of_a_sidecar_is_not_followed(
         start(hub, jobs, paths, folder).result(SLACK_S)
     assert caught.value.code == "hub.cannot_write"
     assert not mine.exists()
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_link_in_the_place_of_an_empty_file_is_not_followed(
+    hub: ManyFilesHub, jobs: JobManager, paths: AppPaths, tmp_path: Path, is_there: bool
+) -> None:
+    folder, name, mine = tmp_path / "mine", next(iter(hub.files)), tmp_path / "notes"
+    hub.files[name] = b""
+    (folder / name).parent.mkdir(parents=True)
+    (folder / f"{name}.partial").symlink_to(mine)
+    if is_there:
+        mine.write_text("of mine")
+    with contextlib.suppress(RKDeckError):
+        start(hub, jobs, paths, folder).result(SLACK_S)
+    assert mine.exists() is is_there
+    assert not is_there or mine.read_text() == "of mine"
+    assert not (folder / name).is_symlink()
+
+
+def test_an_empty_file_arrives(hub: ManyFilesHub, jobs: JobManager, paths: AppPaths, tmp_path: Path) -> None:
+    name = next(iter(hub.files))
+    hub.files[name] = b""
+    start(hub, jobs, paths, tmp_path / "mine").result(SLACK_S)
+    assert (tmp_path / "mine" / name).read_bytes() == b""
 
 
 def test_a_pause_for_all_is_told_once(

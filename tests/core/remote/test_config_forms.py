@@ -140,6 +140,10 @@ ProxyJump a,b
 ProxyJump u@a:23,v@b
 ProxyJump [fe80::1]:23
 ProxyJump u@a:,b
+ProxyJump a ,b
+ProxyJump a b
+ProxyJump u@@a
+ProxyJump u:p@a
 ProxyJump a # remark
 ProxyJump a#b
 ProxyJump none
@@ -179,6 +183,10 @@ CertificateFile /c
 CertificateFile /c\nCertificateFile /d
 CertificateFile /c\nCertificateFile /c
 CertificateFile "/c d"
+CertificateFile NONE
+CertificateFile none
+CertificateFile none\nCertificateFile /c
+IdentityFile none\nIdentityFile /k
 ServerAliveInterval 0
 ServerAliveInterval 15
 ServerAliveInterval 1m
@@ -228,6 +236,24 @@ ServerAliveCountMax x
 ProxyCommand "foo
 ProxyJump
 ProxyJump a:0
+ProxyJump a, b
+ProxyJump ,a
+ProxyJump a,
+ProxyJump a,,b
+ProxyJump a/
+ProxyJump a:22/
+ProxyJump @a
+ProxyJump a@
+ProxyJump u@a,@b
+ProxyJump @a,b
+ProxyJump a:many
+ProxyJump a:65536
+ProxyJump [a
+ProxyJump [a]:b
+ProxyJump fe80::1
+ProxyJump ssh://@a
+ProxyJump ssh://a:0/
+ProxyJump ssh://
 \fPort 4
 User u\u2028Port 24
 \x0bPort 4

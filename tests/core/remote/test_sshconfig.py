@@ -174,7 +174,7 @@ def test_blocks_included_for_one_host_are_not_for_others(tmp_path: Path) -> None
         ("Host x\n ProxyJump a,b,c,d,e,f,g,h,i\n", "remote.jump_loop"),
         ("Host x\n ProxyJump -oProxyCommand=id\n", "remote.bad_host"),
         ("Host x\n HostName -oProxyCommand=id\n", "remote.bad_host"),
-        ("Host x\n ProxyJump a@b@c:0\n", "remote.bad_port"),
+        ("Host x\n ProxyJump a@b@c:0\n", "remote.ssh_config_unusable"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, text: str, code: str) -> None:
