@@ -22,6 +22,10 @@ _PER_FOLDER = 1000
 class ManyFilesHub:
     """The hub.
 
+    Args:
+        count: of files with something in them.
+        empty: name of one more, with nothing in it.
+
     Attributes:
         files: what it has, by name; what is changed here after its start is sent, and not told.
         asked: the files that were asked for.
@@ -30,13 +34,15 @@ class ManyFilesHub:
         limited: so many questions for files are answered "too many requests", with a pause of 2 s.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, empty: str | None = None) -> None:
         noise = os.urandom(4096)
         self.files = {
             f"part-{number // _PER_FOLDER:03}/file-{number:06}.json":
             number.to_bytes(8, "big") + noise[: 92 + number % 3900]
             for number in range(count)
         }  # fmt: skip
+        if empty is not None:
+            self.files[empty] = b""
         self.asked: list[str] = []
         self.connections = 0
         self.delay_s = 0.0

@@ -143,26 +143,25 @@ def test_a_link_in_the_place_of_a_sidecar_is_not_followed(
 
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_link_in_the_place_of_an_empty_file_is_not_followed(
-    hub: ManyFilesHub, jobs: JobManager, paths: AppPaths, tmp_path: Path, is_there: bool
+    jobs: JobManager, paths: AppPaths, tmp_path: Path, is_there: bool
 ) -> None:
-    folder, name, mine = tmp_path / "mine", next(iter(hub.files)), tmp_path / "notes"
-    hub.files[name] = b""
-    (folder / name).parent.mkdir(parents=True)
+    folder, name, mine = tmp_path / "mine", "nothing.txt", tmp_path / "notes"
+    folder.mkdir()
     (folder / f"{name}.partial").symlink_to(mine)
     if is_there:
         mine.write_text("of mine")
-    with contextlib.suppress(RKDeckError):
+    with ManyFilesHub(2, empty=name) as hub, contextlib.suppress(RKDeckError):
         start(hub, jobs, paths, folder).result(SLACK_S)
     assert mine.exists() is is_there
     assert not is_there or mine.read_text() == "of mine"
     assert not (folder / name).is_symlink()
 
 
-def test_an_empty_file_arrives(hub: ManyFilesHub, jobs: JobManager, paths: AppPaths, tmp_path: Path) -> None:
-    name = next(iter(hub.files))
-    hub.files[name] = b""
-    start(hub, jobs, paths, tmp_path / "mine").result(SLACK_S)
-    assert (tmp_path / "mine" / name).read_bytes() == b""
+def test_an_empty_file_arrives(jobs: JobManager, paths: AppPaths, tmp_path: Path) -> None:
+    with ManyFilesHub(2, empty="nothing.txt") as hub:
+        start(hub, jobs, paths, tmp_path / "mine").result(SLACK_S)
+    assert names_in(tmp_path / "mine") == set(hub.files)
+    assert (tmp_path / "mine/nothing.txt").read_bytes() == b""
 
 
 def test_a_pause_for_all_is_told_once(
