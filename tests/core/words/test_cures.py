@@ -1,87 +1,17 @@
 """The advice heals: the fault is made, the command its own words name is given as it stands, and the fault is gone."""
 
 import json
-import re
-import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from core.base.paths import AppPaths
-from core.base.settings import Settings
-from core.cli.main import run as rkdeck
-from core.demo.hub.server import DemoHub
-from core.services import Services
-from tests.support.boards import add_alice
-from tests.support.models import write_random_model
-from tests.support.sshd import SshServer, demo_board
+from tests.support.desk import Desk
+from tests.support.sshd import SshServer, find_program
+from tests.support.tiny_model import write_tiny_model
 
 REPO = "somebody/small"
-
-
-@dataclass
-class Desk:
-    """Somebody at a terminal, who does what it says."""
-
-    home: Path
-    capsys: pytest.CaptureFixture[str]
-
-    def call(self, *arguments: str) -> dict[str, object]:
-        """The last JSON document of a call that has to end well."""
-        code, told = self._run(arguments)
-        assert code == 0, told
-        return told
-
-    def fault(self, code: str, *arguments: str) -> str:
-        """The hint of a call that has to fail so."""
-        status, told = self._run(arguments)
-        error = told.get("error")
-        assert isinstance(error, dict), told
-        assert (error["code"], status != 0) == (code, True)
-        return str(error["hint"])
-
-    def advised(self, hint: str, begin: str, **own: str) -> dict[str, object]:
-        """Give the command of a hint that begins so, with what capitals stand for; it has to end well."""
-        commands = [text for text in re.findall(r"`rkdeck ([^`]+)`", hint) if text.startswith(begin)]
-        assert commands, hint
-        words = [own.get(word, word) for word in shlex.split(commands[0])]
-        return self.call(*words)
-
-    def _run(self, arguments: tuple[str, ...]) -> tuple[int, dict[str, object]]:
-        code = rkdeck([*arguments, "--json", "--home", str(self.home)])
-        told = json.loads(self.capsys.readouterr().out.splitlines()[-1])
-        assert isinstance(told, dict)
-        return code, told
-
-
-@pytest.fixture
-def desk(paths: AppPaths, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setenv("LC_ALL", "C")
-    return Desk(paths.home, capsys)
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoHub]:
-    with DemoHub({REPO: write_random_model(tmp_path / "repo")}) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        yield hub
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with demo_board(tmp_path_factory.mktemp("demo"), "--soc", "rk3588") as server:
-        yield server
-
-
-@pytest.fixture
-def board(server: SshServer, desk: Desk, tmp_path: Path) -> Iterator[None]:
-    """A board called "desk" where "alice" is deployed."""
-    with Services(AppPaths(desk.home), Settings()) as services:
-        add_alice(services, server, tmp_path, hidden=32, layers=2)
-    yield
-    rkdeck(["stop", "desk", "--json", "--home", str(desk.home)])
 
 
 @pytest.mark.usefixtures("board")
@@ -126,3 +56,111 @@ def test_a_folder_of_pointers(desk: Desk, tmp_path: Path) -> None:
     arrived = desk.advised(hint, "download", REPO=REPO)
     again = desk.call("estimate", str(arrived["path"]))
     assert again["parameters"] == sound["parameters"]
+
+
+@pytest.mark.parametrize("pasted", ["small", "https://modelscope.cn/models/another/small"])
+@pytest.mark.usefixtures("hub")
+def test_what_is_no_id(desk: Desk, pasted: str) -> None:
+    hint = desk.fault("hub.bad_id" if pasted == "small" else "hub.other_site", "download", pasted)
+    assert REPO in json.dumps(desk.advised(hint, "search", QUERY="small"))
+    desk.call("download", REPO)
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_model_that_is_not_here_yet(desk: Desk) -> None:
+    hint = desk.fault("cli.model_not_local", "analyze", REPO)
+    desk.advised(hint, "download")
+    desk.call("analyze", REPO)
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_file_that_stands_in_the_way_of_a_download(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "config.json.partial.json").mkdir(parents=True)
+    hint = desk.fault("hub.cannot_write", "download", REPO, "--to", str(folder))
+    (folder / "config.json.partial.json").rmdir()
+    listed = desk.call("jobs")["jobs"]
+    assert isinstance(listed, list)
+    desk.advised(hint, "jobs retry", JOB=str(listed[0]["job"]))
+    desk.call("estimate", str(folder))
+
+
+@pytest.mark.usefixtures("hub")
+def test_an_id_the_library_does_not_have(desk: Desk) -> None:
+    desk.call("download", REPO)
+    listed = desk.advised(desk.fault("library.unknown", "library", "remove", "nothing"), "library")
+    items = listed["items"]
+    assert isinstance(items, list)
+    desk.call("library", "remove", str(items[0]["id"]))
+
+
+def test_words_that_are_missing(desk: Desk) -> None:
+    for code, arguments, begin in (
+        ("cli.job_required", ("jobs", "show"), "jobs"),
+        ("cli.library_what", ("library", "remove"), "library"),
+        ("cli.board_name", ("board", "remove"), "board"),
+        ("jobs.unknown", ("jobs", "show", "download-260101-000000-0a1b2c"), "jobs"),
+    ):
+        desk.advised(desk.fault(code, *arguments), begin)
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_folder_where_a_file_is_wanted(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    desk.call("download", REPO, "--to", str(folder))
+    desk.advised(desk.fault("cli.inspects_files", "inspect", str(folder)), "estimate", MODEL=str(folder))
+
+
+def test_a_board_nobody_added_and_a_key_nobody_compared(desk: Desk, server: SshServer) -> None:
+    hint = desk.fault("boards.unknown", "doctor", "desk")
+    place = f"{server.user}@{server.host}:{server.port}"
+    adding = [*desk.command(hint, "board add", USER_HOST=place), "--identity", str(server.key_file)]
+    hint = desk.fault("remote.host_key_unknown", *adding)
+    accepted = hint[hint.index("--accept-host-key") :].rstrip(".").split()
+    assert accepted[1] == server.fingerprint
+    desk.call(*adding, *accepted)
+    desk.call("board", "probe", "desk")
+    desk.advised(desk.fault("boards.exists", *adding), "board remove")
+    desk.call(*adding, *accepted)
+
+
+@pytest.mark.usefixtures("board")
+def test_a_board_that_was_set_up_anew(desk: Desk, tmp_path: Path) -> None:
+    known, key = AppPaths(desk.home).known_hosts, tmp_path / "former"
+    subprocess.run([find_program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    former = key.with_suffix(".pub").read_text().split()[1]
+    hosts = [line.split()[0] for line in known.read_text().splitlines()]
+    known.write_text("".join(f"{host} ssh-ed25519 {former}\n" for host in hosts))
+    hint = desk.fault("remote.host_key_changed", "board", "probe", "desk")
+    desk.advised(hint, "board probe", NAME="desk")
+    desk.call("board", "probe", "desk")
+
+
+@pytest.mark.usefixtures("board")
+def test_what_a_board_has_not(desk: Desk, tmp_path: Path) -> None:
+    hint = desk.fault("deploy.no_older_version", "rollback", "desk", "alice")
+    newer = write_tiny_model(tmp_path / "newer.rkllm", hidden=32, layers=1, context=1024)
+    desk.advised(hint, "deploy", FILE=str(newer))
+    hint = desk.fault("deploy.unknown_version", "rollback", "desk", "alice", "--version", "0" * 12)
+    versions = json.dumps(desk.advised(hint, "deployments"))
+    assert "alice" in versions
+    desk.call("rollback", "desk", "alice")
+    hint = desk.fault("doctor.fix_unknown", "doctor", "desk", "--fix", "nothing")
+    desk.advised(hint, "doctor")
+
+
+@pytest.mark.usefixtures("hub", "board")
+def test_what_cannot_be_deployed(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    desk.call("download", REPO)
+    desk.call("download", REPO, "--to", str(folder))
+    for code, what in {
+        "cli.file_unknown": "nobody/nothing",
+        "cli.file_is_source": REPO,
+        "deploy.not_a_file": str(folder),
+    }.items():
+        assert REPO in json.dumps(desk.advised(desk.fault(code, "deploy", what, "desk"), "library")), code
+    weights = next(folder.glob("*.safetensors"))
+    desk.advised(
+        desk.fault("deploy.not_a_model", "deploy", str(weights), "desk"), "inspect", FILE=str(weights)
+    )
