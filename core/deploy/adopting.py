@@ -87,7 +87,7 @@ def adopt(
         base,
     )
     candidate = Candidate(base, inspection, there_bytes=size)
-    maybe = library.models_of(size)
+    maybe = library.models_of([size])
     unknown = LocalModel(Path(base), "0" * 64, size, posixpath.splitext(base)[0])
     if not maybe:
         # The checks first: hashing takes a while. Where this may be a file of the library, only the digest tells

@@ -12,6 +12,7 @@ from core.base.trouble import reason_of
 from core.library.library import Library
 from core.model.inspect import Inspection, inspect_file
 from core.model.need import ServedNeed
+from core.model.parts import siblings_of, title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,23 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFile:
+    """One file of a model.
+
+    Attributes:
+        name: of the file, in the folder of all of them.
+        inspection: what its bytes say.
+        sha256: hexadecimal, where somebody knows it.
+    """
+
+    name: str
+    inspection: Inspection
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model file, as far as it is known.
+    """A model file, as far as it is known; of a model in parts the first one, with the others.
 
     Attributes:
         name: of the file, for messages.
@@ -46,7 +62,9 @@ class Candidate:
             nobody knew it.
         context: the user wants, in tokens; None: the one it was built for.
         sha256: hexadecimal, where the library or its hub knows it.
-        there_bytes: of it are on the board already and need not be sent; None where that is not known.
+        there_bytes: of all its files are on the board already and need not be sent; None where that is not known.
+        others: further parts of the model, in order.
+        missing: names of parts that are not where the others are.
     """
 
     name: str
@@ -56,11 +74,23 @@ class Candidate:
     context: int | None = None
     sha256: str | None = None
     there_bytes: int | None = None
+    others: tuple[PartFile, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[PartFile, ...]:
+        """All files of the model, in order."""
+        return (PartFile(self.name, self.inspection, self.sha256), *self.others)
 
     @property
     def size_bytes(self) -> int:
-        """Of the file."""
-        return self.inspection.size_bytes
+        """Of all its files."""
+        return sum(file.inspection.size_bytes for file in self.files)
+
+    @property
+    def problems(self) -> bool:
+        """Whether any of its files is damaged."""
+        return any(file.inspection.problems for file in self.files)
 
     @property
     def is_there(self) -> bool:
@@ -69,17 +99,45 @@ class Candidate:
 
     def held_by(self, held: Holdings | None) -> Self:
         """The same on a board that holds these files, None where nobody looked."""
-        there = held.bytes_of(self.sha256, self.size_bytes) if held is not None else None
-        return replace(self, there_bytes=there)
+        if held is None:
+            return replace(self, there_bytes=None)
+        there = [held.bytes_of(file.sha256, file.inspection.size_bytes) for file in self.files]
+        known = [size for size in there if size is not None]
+        return replace(self, there_bytes=sum(known) if len(known) == len(there) else None)
 
 
 def look_at(library: Library, path: Path) -> Candidate:
     """Look at a file on this computer; reads its first and last bytes only, and never waits for a pipe.
 
+    A part of a model stands for all of it: its other parts are looked for in the same folder.
+
     Raises:
         RefusedError: `deploy.not_a_file` for folders, pipes and devices.
         RKDeckError: `convert.unreadable`.
     """
+    _check_file(path)
+    names = siblings_of(path.name)
+    there = [name for name in names if name == path.name or path.with_name(name).exists()]
+    first = path.with_name(there[0])
+    item = library.model_at(first)
+    digests = {file.name: file.sha256 for file in item.files} if item is not None else {}
+    others = []
+    for name in there[1:]:
+        other = path.with_name(name)
+        _check_file(other)
+        others.append(PartFile(name, inspect_file(other), digests.get(name)))
+    return Candidate(
+        name=first.name,
+        inspection=inspect_file(first),
+        title=item.title if item is not None else title_of(path.name),
+        need=ServedNeed.read(item.provenance) if item is not None else None,
+        sha256=item.files[0].sha256 if item is not None else None,
+        others=tuple(others),
+        missing=tuple(name for name in names if name not in there),
+    )
+
+
+def _check_file(path: Path) -> None:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
@@ -88,12 +146,3 @@ def look_at(library: Library, path: Path) -> Candidate:
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         kind = "folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
         raise RefusedError("deploy.not_a_file", file=printable(path.name), kind=kind)
-    inspection = inspect_file(path)
-    item = library.model_at(path)
-    return Candidate(
-        name=path.name,
-        inspection=inspection,
-        title=item.title if item is not None else path.stem,
-        need=ServedNeed.read(item.provenance) if item is not None else None,
-        sha256=item.files[0].sha256 if item is not None else None,
-    )

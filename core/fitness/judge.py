@@ -28,6 +28,7 @@ OVERRIDABLE = frozenset(
         "doctor.store_in_memory", "doctor.model_dtype_refused", "doctor.model_no_library",
         "doctor.model_no_stand_in", "doctor.model_runtime_old", "doctor.model_context_large",
         "doctor.model_npu_old_driver", "doctor.model_memory_no", "doctor.model_memory_guess_no",
+        "doctor.model_memory_header_no", "doctor.model_parts_differ", "doctor.model_parts_other",
     }
 )  # fmt: skip
 

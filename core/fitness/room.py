@@ -1,6 +1,6 @@
 """Rules about room for a file: the board's memory when it is served, the store's disk when it is sent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from core.base.names import printable
@@ -12,6 +12,8 @@ from core.estimate.fit import fit_board
 from core.estimate.ready import guess_ram
 from core.estimate.records import Basis, Fit, Fits, Number
 from core.fitness.candidate import Candidate
+from core.fitness.gguf_memory import guess_need
+from core.fitness.gguf_rules import opened_context
 from core.fitness.sight import board_now
 from core.transfer.upload import RESERVE_BYTES
 from core.vendor.platforms import context_limits, load_platforms
@@ -23,6 +25,11 @@ VERDICT_OF: Mapping[Fits, Verdict] = {"yes": "ok", "tight": "warning", "no": "fa
 _KNOWN: Mapping[Fits, str] = {
     "yes": "doctor.model_memory_ok", "tight": "doctor.model_memory_tight", "no": "doctor.model_memory_no",
 }  # fmt: skip
+_BY_HEADER: Mapping[Fits, str] = {
+    "yes": "doctor.model_memory_header_ok",
+    "tight": "doctor.model_memory_header_tight",
+    "no": "doctor.model_memory_header_no",
+}
 _GUESSED: Mapping[Fits, str] = {
     "yes": "doctor.model_memory_guess_ok",
     "tight": "doctor.model_memory_guess_tight",
@@ -36,7 +43,7 @@ class MemoryNeed:
 
     Attributes:
         ram: peak resident set of the serving process, in bytes.
-        guessed: from the file's size alone.
+        guessed: from the file's size alone, or by its header.
         fit: on the board that was asked about; None when its memory is not known.
     """
 
@@ -46,11 +53,19 @@ class MemoryNeed:
 
 
 def memory_need(candidate: Candidate, seen: Examination) -> MemoryNeed | None:
-    """The memory a file needs, by the best that is known: its model's shape, else its size.
+    """The memory a file needs, by the best that is known: its model's shape, else its header, else its size.
 
-    None when neither the file nor the board tells for which SoC.
+    None when neither the file nor the board tells for which SoC, and of what cannot be served at all.
     """
     inspection, need, known = candidate.inspection, candidate.need, load_platforms()
+    header, size_bytes = inspection.gguf, candidate.size_bytes
+    if header is not None:
+        if not inspection.is_model:
+            return None
+        ram = guess_need(header, opened_context(candidate), size_bytes=size_bytes)
+        return MemoryNeed(
+            ram, True, _fit(ram, seen, lambda tokens: guess_need(header, tokens, size_bytes=size_bytes))
+        )
     if need is not None:
         basis: Basis = "calibrated" if need.calibrated else "extrapolated"
         ram = Number(need.ram_bytes, need.ram_low_bytes, need.ram_high_bytes, basis)
@@ -62,10 +77,15 @@ def memory_need(candidate: Candidate, seen: Examination) -> MemoryNeed | None:
     return MemoryNeed(ram, need is None, _fit(ram, seen))
 
 
-def _fit(ram: Number, seen: Examination) -> Fit | None:
-    total, need = seen.facts.mem_total_bytes, int(ram.value)
-    # What a shorter context would save is not known of a file.
-    return None if total is None else fit_board(need, int(ram.high), total, lambda _: need, board_now(seen))
+def _fit(ram: Number, seen: Examination, at: Callable[[int], Number] | None = None) -> Fit | None:
+    total = seen.facts.mem_total_bytes
+    if total is None:
+        return None
+    # What a shorter context would save is not known of a file whose header does not tell.
+    ram_at = at or (lambda _: ram)
+    return fit_board(
+        int(ram.value), int(ram.high), total, lambda tokens: int(ram_at(tokens).value), board_now(seen)
+    )
 
 
 def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
@@ -77,11 +97,14 @@ def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
     if need is None or need.fit is None:
         return
     low, middle, high = (format_bytes(size) for size in (need.ram.low, need.ram.value, need.ram.high))
-    code = (_GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
+    by_header = candidate.inspection.gguf is not None
+    code = (_BY_HEADER if by_header else _GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
     shown: Facts = {
         "need": f"{low} .. {high}" if need.guessed else middle,
         "reason": need.fit.reason.to_json(),
     }
+    if by_header:
+        shown["context"] = opened_context(candidate)
     yield Finding("model_memory", VERDICT_OF[need.fit.verdict], code, shown)
 
 

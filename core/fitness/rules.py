@@ -12,6 +12,7 @@ from core.base.units import format_bytes
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, finding
 from core.boards.doctor.remedies import copy_library
+from core.fitness import gguf_rules
 from core.fitness.candidate import Candidate
 from core.fitness.room import disk, memory
 from core.fitness.runtime import match_versions
@@ -22,6 +23,8 @@ from core.vendor.releases import version_key
 
 Rule = Callable[[Candidate, Examination], Iterator[Finding]]
 
+# Rules that ask no more of a file than its size and its header's word for what it is.
+_OF_ANY_FILE = frozenset({"role", "parts", "disk"})
 _FAT = frozenset({"vfat", "msdos"})
 _FAT_LIMIT_BYTES = (4 << 30) - 1
 
@@ -34,13 +37,19 @@ def check_model(candidate: Candidate, seen: Examination, *, board: str) -> tuple
         seen: the board.
         board: its name, for messages.
     """
-    inspection, shown = candidate.inspection, printable(candidate.name)
+    inspection = candidate.inspection
     kind = kind_of_format(inspection.kind)
-    if kind is None:
-        return (finding("model_file", "failed", "deploy.not_a_model", file=shown, kind=inspection.kind),)
+    for file in candidate.files:
+        if kind is None or kind_of_format(file.inspection.kind) is not kind:
+            found = file.inspection.kind
+            return (
+                finding("model_file", "failed", "deploy.not_a_model", file=printable(file.name), kind=found),
+            )
+    assert kind is not None
     findings = [*_file(candidate, kind, seen, board)]
-    # What is damaged tells nothing that could be relied on, but its size.
-    rules = [RULES[name] for name in kind.rules] if inspection.is_model else [disk]
+    # What is damaged, or no model by itself, tells nothing else that could be relied on.
+    whole = inspection.is_model and not candidate.problems
+    rules = [RULES[name] for name in kind.rules if whole or name in _OF_ANY_FILE]
     if seen.depth == "none" and seen.facts.soc is None:
         findings.append(finding("model_board", "unknown", "doctor.model_board_unseen", board=board))
         rules = []
@@ -60,9 +69,10 @@ def _file(candidate: Candidate, kind: ModelKind, seen: Examination, board: str) 
         yield finding(
             "model_file", "failed", "deploy.simulated_file", file=shown, board=board, model=facts.title
         )
-    if inspection.problems:
-        problems = ", ".join(inspection.problems)
-        yield finding("model_file", "failed", "deploy.damaged_file", file=shown, problems=problems)
+    for file in candidate.files:
+        if file.inspection.problems:
+            problems, damaged = ", ".join(file.inspection.problems), printable(file.name)
+            yield finding("model_file", "failed", "deploy.damaged_file", file=damaged, problems=problems)
     if looked and facts.simulated and kind.simulated and not inspection.simulated:
         yield finding("model_file", "failed", "deploy.real_file_to_simulated_board", file=shown, board=board)
     built = inspection.platform
@@ -79,7 +89,10 @@ def _file(candidate: Candidate, kind: ModelKind, seen: Examination, board: str) 
     place = seen.store
     is_fat = place is not None and place.mount is not None and place.mount.filesystem in _FAT
     # What is on the board already (on another disk, when it is adopted) is not written to this one.
-    if place is not None and is_fat and candidate.size_bytes > _FAT_LIMIT_BYTES and not candidate.is_there:
+    largest = max(candidate.files, key=lambda file: file.inspection.size_bytes)
+    too_large = largest.inspection.size_bytes > _FAT_LIMIT_BYTES
+    if place is not None and is_fat and too_large and not candidate.is_there:
+        shown = printable(largest.name)
         yield finding(
             "model_file", "failed", "deploy.file_too_large_for_fat", file=shown, board=board, store=place.path
         )
@@ -200,5 +213,6 @@ def _npu(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
 # the first of the worst.
 RULES: Mapping[str, Rule] = {
     "platform": _platform, "dtype": _dtype, "versions": _versions, "context": _context, "cores": _cores, "npu": _npu,
-    "memory": memory, "disk": disk,
+    "memory": memory, "disk": disk, "role": gguf_rules.role, "parts": gguf_rules.parts,
+    "architecture": gguf_rules.architecture, "limit": gguf_rules.limit, "engine": gguf_rules.engine,
 }  # fmt: skip

@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -70,20 +70,27 @@ class Library:
         there = _status(path)
         if there is None:
             return None
-        # Only those of this size are looked at: asking for every item would wait for every disk.
-        for item in self.models_of(there.st_size):
-            status = _status(item.path)
-            if status is not None and os.path.samestat(status, there):
-                return item if item.provenance.get(_WRITTEN, _written(there)) == _written(there) else None
+        for item in self._models():
+            # Only files of this size are looked at: asking for every one would wait for every disk.
+            same = [file for file in item.files if file.size_bytes == there.st_size]
+            found = (_status(item.folder / file.name) for file in same)
+            if any(status is not None and os.path.samestat(status, there) for status in found):
+                return item if self._is_unchanged(item) else None
         return None
 
-    def models_of(self, size_bytes: int) -> tuple[LibraryItem, ...]:
-        """The model files of that size, the newest first; the digest of each is its only file's."""
+    def models_of(self, sizes: Sequence[int]) -> tuple[LibraryItem, ...]:
+        """The models whose files have these sizes in bytes, the newest first; the files' digests are in their order."""
         return tuple(
-            item
-            for item in self.list()
-            if item.model_kind is not None and [file.size_bytes for file in item.files] == [size_bytes]
+            item for item in self._models() if [file.size_bytes for file in item.files] == list(sizes)
         )
+
+    def _models(self) -> Iterator[LibraryItem]:
+        return (item for item in self.list() if item.model_kind is not None)
+
+    def _is_unchanged(self, item: LibraryItem) -> bool:
+        """Whether nobody wrote to a model's files since they were entered."""
+        written = _written(item.folder / file.name for file in item.files)
+        return item.provenance.get(_WRITTEN, written) == written
 
     def register(
         self,
@@ -104,9 +111,9 @@ class Library:
         _text(path)
         kept = tuple(files)
         size_bytes = sum(file.size_bytes or 0 for file in kept)
-        status = _status(path) if kind != SOURCE else None
-        if status is not None:
-            provenance = {**(provenance or {}), _WRITTEN: _written(status)}
+        written = _written(path.parent / file.name for file in kept) if kind != SOURCE else None
+        if written is not None:
+            provenance = {**(provenance or {}), _WRITTEN: written}
         with self._database.transaction() as connection:
             row = connection.execute("SELECT * FROM library_items WHERE path = ?", (str(path),)).fetchone()
             item_id: str = row["id"] if row else uuid4().hex[:12]
@@ -198,12 +205,14 @@ class Library:
         return item
 
     def _delete_files(self, item: LibraryItem) -> None:
-        if item.path.is_symlink() or not item.path.is_dir():
-            item.path.unlink(missing_ok=True)
-            item.path.with_name(item.path.name + ".json").unlink(missing_ok=True)
-            return
         others = [other for other in self.list() if other.id != item.id]
         kept = {other.folder / file.name for other in others for file in other.files}
+        if item.path.is_symlink() or not item.path.is_dir():
+            parts = {item.folder / file.name for file in item.files if leaves_folder(file.name) is None}
+            for path in sorted({item.path} | (parts - kept)):
+                path.unlink(missing_ok=True)
+            item.path.with_name(item.path.name + ".json").unlink(missing_ok=True)
+            return
         kept |= {path.with_name(path.name + ".json") for path in kept}
         if not any(path.is_relative_to(item.path) for path in kept):
             shutil.rmtree(item.path)
@@ -254,9 +263,14 @@ class Library:
         )
 
 
-def _written(status: os.stat_result) -> int:
-    """When a file was last written to, by its own file system's clock: only compared with itself."""
-    return status.st_mtime_ns // 1000
+def _written(paths: Iterable[Path]) -> int | None:
+    """When a model's files were last written to, by their own file system's clock: only compared with itself.
+
+    None where one of them is not there.
+    """
+    found = [_status(path) for path in paths]
+    times = [status.st_mtime_ns // 1000 for status in found if status is not None]
+    return max(times) if times and len(times) == len(found) else None
 
 
 def _status(path: Path) -> os.stat_result | None:

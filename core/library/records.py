@@ -31,7 +31,7 @@ class LibraryItem:
 
     Attributes:
         kind: "source", or the name of a model kind (`core.vendor.kinds`).
-        path: a folder (of a source) or a file.
+        path: a folder (of a source) or a file; of a model in parts the first.
         size_bytes, created_unix_s: None where the database tells what cannot be.
         provenance: where it came from and how it was made.
     """
@@ -69,7 +69,11 @@ class LibraryItem:
 
     def is_called(self, text: str) -> bool:
         """Whether text is its id, title or path, or a name of its repository."""
-        return text in {self.id, str(self.path), self.title} or self.is_of(text)
+        # Any part of a model stands for it.
+        parts = (
+            {str(self.folder / file.name) for file in self.files} if self.model_kind is not None else set()
+        )
+        return text in {self.id, str(self.path), self.title, *parts} or self.is_of(text)
 
     @property
     def folder(self) -> Path:

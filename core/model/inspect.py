@@ -179,7 +179,9 @@ def _inspect_gguf(read: Read, size_bytes: int) -> Inspection:
     except GgufError as error:
         return Inspection("gguf", size_bytes, problems=(str(error),))
     dtype = header.quantization or header.stated_type
-    part, parts = header.part or (None, None)
+    # Writers of split files put the part's number behind the vocabulary: what was not reached says nothing.
+    reached = header.is_whole or "split.count" in header.values
+    part, parts = (header.part if reached else None) or (None, None)
     template = True if header.chat_template is not None else False if header.is_whole else None
     found = Inspection(
         kind="gguf",

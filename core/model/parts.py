@@ -71,3 +71,9 @@ def siblings_of(path: str) -> tuple[str, ...]:
     if match is None or not 1 <= number <= count <= _MAX_PARTS:
         return (path,)
     return tuple(f"{match['stem']}-{one:05}-of-{count:05}{match['ending']}" for one in range(1, count + 1))
+
+
+def title_of(name: str) -> str:
+    """What to call a model by the name of its file, or of any part: without the ending and what numbers the parts."""
+    match = _PART.fullmatch(name)
+    return match["stem"] if match and len(siblings_of(name)) > 1 else name.rpartition(".")[0] or name

@@ -10,6 +10,7 @@ from core.hub.order import DownloadOrder
 from core.jobs.members import JsonObject, Members
 from core.jobs.model import WorkerCommand
 from core.jobs.order import JobKind, Makes, Secret
+from core.model.parts import siblings_of
 
 # A `run` job of RKDeck 0.1.0 knew no more of its deployment than board, title and force, and so it was done: under the
 # name made from the title, as fast as the line, with every older version kept. Its orders are read as what they meant.
@@ -67,7 +68,8 @@ class RunOrder:
         """
         members = Members(cls.kind.name, value)
         download = DownloadOrder.from_json(value)
-        if len(download.plan.files) != 1:
+        paths = {file.path for file in download.plan.files}
+        if not paths or paths != set(siblings_of(min(paths))):
             raise members.refuse("files")
         fetched = arriving(download)
         # The first form named no file, as it follows from the download.
@@ -79,5 +81,5 @@ class RunOrder:
 
 
 def arriving(download: DownloadOrder) -> Path:
-    """Where the one file of a download will lie."""
-    return download.place(download.plan.files[0].path)
+    """Where the one file of a download will lie, of a model in parts the first."""
+    return download.place(min(file.path for file in download.plan.files))

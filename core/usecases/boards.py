@@ -14,6 +14,7 @@ from core.boards.address import read_address
 from core.boards.connect import connect
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding
+from core.boards.doctor.kind_rules import weigh
 from core.boards.doctor.rules import check_board
 from core.boards.facts import BoardFacts, Mount
 from core.boards.probe import probe_board
@@ -204,7 +205,7 @@ def refresh_board(services: Services, name: str, accept_fingerprint: str | None 
         same_hardware_as=same_hardware(services, board),
         t_unix_s=time.time(),
         seen=seen,
-        findings=check_board(seen),
+        findings=weigh(check_board(seen)),
     )
 
 

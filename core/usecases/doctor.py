@@ -10,6 +10,7 @@ from core.base.tasks import CancelToken
 from core.boards.doctor.applying import run_commands
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, Verdict, overall
+from core.boards.doctor.kind_rules import weigh
 from core.boards.doctor.library_file import read_library
 from core.boards.doctor.records import LibraryFile
 from core.boards.doctor.remedies import Remedy, Way, library_remedy, way_of
@@ -18,6 +19,7 @@ from core.boards.doctor.shelf import arch_of, matching_release
 from core.boards.records import Board
 from core.deploy.deployments import read_held
 from core.fitness.candidate import Candidate, look_at
+from core.fitness.judge import judge
 from core.fitness.rules import check_model
 from core.fitness.sight import look_over
 from core.programs.placing import place
@@ -25,6 +27,7 @@ from core.programs.table import RUNTIME_LIBRARY
 from core.services import Services
 from core.usecases.boards import BoardStatus
 from core.usecases.sessions import ended_by
+from core.vendor.kinds import kind_of_format
 from core.vendor.releases import RuntimeRelease, runtime_releases
 
 
@@ -53,7 +56,7 @@ class Diagnosis:
     @property
     def refuses_model(self) -> bool:
         """Whether deploying the model that was asked about would be refused; False without one."""
-        return any(entry.verdict == "failed" and entry.check.startswith("model_") for entry in self.findings)
+        return self.model is not None and any(entry.verdict == "failed" for entry in self.findings)
 
     def way(self, remedy: Remedy) -> Way:
         """How a remedy can be carried out there."""
@@ -99,14 +102,18 @@ def diagnose(
 
 def said_of(seen: Examination, candidate: Candidate | None, *, board: str) -> tuple[Finding, ...]:
     """Every finding about a board, and about a file on it where there is one; pure."""
-    about_file = check_model(candidate, seen, board=board) if candidate is not None else ()
-    return (*check_board(seen), *about_file)
+    if candidate is None:
+        return weigh(check_board(seen))
+    about_board = weigh(check_board(seen), kind_of_format(candidate.inspection.kind))
+    return (*about_board, *check_model(candidate, seen, board=board))
 
 
 def check_file(
     services: Services, status: BoardStatus, path: Path, context: int | None = None
 ) -> tuple[Finding, ...]:
     """What the doctor says of a file on a board that was visited; reads the file's ends, asks the board nothing.
+
+    What of the board forbids such a file comes first.
 
     Raises:
         RefusedError: `boards.no_store`; RefusedError, RKDeckError: as `core.fitness.candidate.look_at`.
@@ -115,7 +122,7 @@ def check_file(
     if board.store is None or status.seen is None:
         raise RefusedError("boards.no_store", name=board.name, user=board.user)
     candidate = replace(look_at(services.library, path), context=context).held_by(status.held)
-    return check_model(candidate, status.seen, board=board.name)
+    return judge(candidate, status.seen, board=board.name).findings
 
 
 def apply_remedy(

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RefusedError, RKDeckError
+from core.base.names import printable
 from core.base.trouble import reason_of
 from core.library.records import LibraryFile, LibraryItem
 from core.model.facts import ModelFacts, load_local_facts, why_no_source
+from core.model.parts import title_of
 from core.services import Services
 from core.usecases.hub import ModelReport
 from core.vendor.kinds import kind_of_format
@@ -23,26 +25,37 @@ def list_items(services: Services) -> tuple[LibraryItem, ...]:
 def add_path(services: Services, path: Path) -> LibraryItem:
     """Enter a model folder or a file that a board runs where it lies (a file is read whole, for its digest).
 
+    A part of a model stands for all of it: one item with all parts.
+
     Raises:
-        RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`, and as
-            `core.library.library.Library.add_source_folder`.
+        RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`, `deploy.not_a_file`, as
+            `core.fitness.gguf_rules.check_whole`, and as `core.library.library.Library.add_source_folder`.
         RKDeckError: `convert.unreadable`.
     """
     path = path.absolute()
     if path.is_dir():
         return services.library.add_source_folder(path)
     from core.base.digest import sha256_of
-    from core.model.inspect import inspect_file
+    from core.fitness.candidate import look_at
+    from core.fitness.gguf_rules import check_whole
 
-    inspection = inspect_file(path)
-    kind = kind_of_format(inspection.kind)
-    if kind is None or not inspection.is_model:
-        raise RefusedError("convert.not_a_model", file=path.name, kind=inspection.kind)
-    file = LibraryFile(path.name, path.stat().st_size, sha256_of(path))
-    provenance: dict[str, JsonValue] = {"added_from": str(path), "inspection": inspection.to_json()}
+    found = look_at(services.library, path)
+    kind = kind_of_format(found.inspection.kind)
+    for file in found.files:
+        of = kind_of_format(file.inspection.kind)
+        if of is None or of is not kind or file.inspection.problems:
+            raise RefusedError("convert.not_a_model", file=printable(file.name), kind=file.inspection.kind)
+    assert kind is not None
+    check_whole(found)
+    files = [
+        LibraryFile(file.name, file.inspection.size_bytes, sha256_of(path.with_name(file.name)))
+        for file in found.files
+    ]
+    provenance: dict[str, JsonValue] = {"added_from": str(path), "inspection": found.inspection.to_json()}
     return services.library.register(
-        kind=kind.name, title=path.stem, path=path, files=(file,), provenance=provenance
-    )
+        kind=kind.name, title=title_of(path.name), path=path.with_name(found.name), files=files,
+        provenance=provenance,
+    )  # fmt: skip
 
 
 def remove_item(services: Services, item_id: str) -> LibraryItem:
@@ -84,7 +97,7 @@ def item_report(services: Services, item_id: str) -> ModelReport:
 
 
 def inspect_item(services: Services, item_id: str) -> "Inspection":
-    """What a .rkllm file of the library is, from its bytes now.
+    """What a model file of the library is, from its bytes now; of one in parts the first.
 
     Raises:
         UsageError: `library.unknown`.

@@ -1,14 +1,15 @@
-"""Ready-made .rkllm files on the Hub: looked at before the download, judged for a board, sent there in one step."""
+"""Ready-made model files on the Hub: looked at before the download, judged for a board, sent there in one step."""
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from core.boards.doctor.examination import Examination
-from core.fitness.candidate import Candidate, Holdings
+from core.fitness.candidate import Candidate, Holdings, PartFile
 from core.fitness.judge import Judgement, judge
 from core.hub.records import ModelDetail, RepoFile
 from core.model.inspect import Inspection
 from core.model.need import ServedNeed
+from core.model.parts import siblings_of, title_of
 from core.services import Services
 from core.usecases.deployment import deploy_order
 from core.usecases.hub import order_into_library
@@ -22,6 +23,8 @@ class ReadyReport:
     Attributes:
         base: id of the model it was made from, as its repository says; None when it does not say.
         need: on a board, by the base; None when it is not known, cannot be read or cannot be the base.
+        others: further parts of a model whose first one is `file`; of those read in the listing only their size.
+        missing: names of parts the repository has not.
     """
 
     repo: str
@@ -30,6 +33,8 @@ class ReadyReport:
     inspection: Inspection
     base: str | None
     need: ServedNeed | None
+    others: tuple[PartFile, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> ReadyReport:
@@ -40,7 +45,18 @@ def inspect_ready(services: Services, detail: ModelDetail, file: RepoFile) -> Re
     """
     inspection = inspect_repo_file(services, detail, file)
     need = need_of_ready(base_facts(services, detail.base), inspection)
-    return ReadyReport(detail.repo, detail.commit, file, inspection, detail.base, need)
+    listed = {entry.path: entry for entry in detail.files}
+    others = [name for name in siblings_of(file.path) if name != file.path]
+    return ReadyReport(
+        detail.repo, detail.commit, file, inspection, detail.base, need,
+        # Their headers would cost requests for each, and hold next to nothing.
+        others=tuple(_unread(listed[name], inspection.kind) for name in others if name in listed),
+        missing=tuple(PurePosixPath(name).name for name in others if name not in listed),
+    )  # fmt: skip
+
+
+def _unread(file: RepoFile, kind: str) -> PartFile:
+    return PartFile(PurePosixPath(file.path).name, Inspection(kind, file.size_bytes), file.sha256)
 
 
 def judge_ready(
@@ -62,9 +78,11 @@ def judge_ready(
     candidate = Candidate(
         name.name,
         report.inspection,
-        title=name.stem,
+        title=title_of(name.name),
         need=report.need,
         sha256=report.file.sha256,
+        others=report.others,
+        missing=report.missing,
     )
     return judge(candidate.held_by(held), seen, board=board)
 
@@ -85,11 +103,16 @@ def start_ready_run(
 
     found = services.boards.get(board)
     detail = services.hubs.of(report.repo).details(report.repo, report.commit)
-    plan = plan_download(detail, include=[_literal(report.file.path)])
+    parts = siblings_of(report.file.path)
+    plan = plan_download(detail, include=[_literal(path) for path in parts])
     needs = {report.file.path: report.need} if report.need is not None else None
     download = order_into_library(services, detail, plan, needs)
     deploy = deploy_order(
-        services, arriving(download), found.name, title=Path(report.file.path).stem, force=force
+        services,
+        arriving(download),
+        found.name,
+        title=title_of(PurePosixPath(report.file.path).name),
+        force=force,
     )
     return services.submit(RunOrder(download, deploy, serve)).id
 

@@ -24,6 +24,7 @@ class ModelKind:
         engine: what runs it on a board.
         rules: names of the rules about such a file on a board, in the order people read them.
         board_checks: the doctor's checks of a board that forbid such a file where they fail.
+        engine_checks: the doctor's checks of a board that are about that engine alone, and forbid nothing.
         hub_filter: the tag hubs list its repositories by.
     """
 
@@ -34,6 +35,7 @@ class ModelKind:
     engine: str
     rules: tuple[str, ...]
     board_checks: frozenset[str]
+    engine_checks: frozenset[str]
     hub_filter: str
 
     def is_named(self, name: str) -> bool:
@@ -67,5 +69,6 @@ def _kind(row: tomldata.Table) -> ModelKind:
         engine=tomldata.text(row, "engine", _FILE),
         rules=tomldata.texts(row, "rules", _FILE),
         board_checks=frozenset(tomldata.texts(row, "board_checks", _FILE)),
+        engine_checks=frozenset(tomldata.texts(row, "engine_checks", _FILE)),
         hub_filter=tomldata.text(row, "hub_filter", _FILE),
     )

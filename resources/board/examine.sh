@@ -28,6 +28,13 @@ v python "$(python3 -V 2>&1 | head -n 1)"
 [ -e "$R/proc/mpp_service" ] && v mpp 1
 { [ -z "$R" ] && dmesg; cat "$R/var/log/dmesg"; } 2>/dev/null |
  grep -E 'Initialized (rknpu|rocket)|RKNPU driver: v' | tail -n 2 | cut -c 1-500 | sed 's/^/dmesg:/'
+# llama.cpp: a server that is there, and what a ready-made one needs.
+p=; [ -z "$R" ] && p=$(command -v llama-server 2>/dev/null)
+for d in "$p" "$R"/usr/local/bin/llama-server "$R"/usr/bin/llama-server; do
+ [ -f "$d" ] && [ -x "$d" ] && { v llamaserver "${d#"$R"}"; break; }
+done
+p=-; for d in "$R"/usr/lib "$R"/usr/lib/*-linux-gnu* "$R"/usr/lib64 "$R"/lib "$R"/lib64; do [ -e "$d/libgomp.so.1" ] && p=1; done
+v libgomp "$p"
 # Libraries: where loaders look, RKDeck's own, and what running programs have loaded. Git's blob id names a release exactly.
 lib() {
  [ -f "$1" ] && [ -r "$1" ] || return 0

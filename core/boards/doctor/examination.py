@@ -146,6 +146,8 @@ class Examination:
         is_root: whether the account is root.
         serving: name of what RKDeck serves there, None when it serves nothing.
         boot_words: the kernel's own lines about the NPU driver.
+        llama_server: path of llama.cpp's server, None where none is in the usual places.
+        has_libgomp: whether the library is there that a ready-made llama.cpp needs.
     """
 
     facts: BoardFacts
@@ -167,6 +169,8 @@ class Examination:
     serving: str | None = None
     store: StorePlace | None = None
     boot_words: tuple[str, ...] = ()
+    llama_server: str | None = None
+    has_libgomp: bool | None = None
     depth: Depth = "doctor"
     sysroot: str = field(default="", compare=False)
 

@@ -26,7 +26,9 @@ def soc(seen: Examination) -> Iterator[Finding]:
     if facts.simulated:
         yield finding("simulated", "ok", "doctor.simulated", text=facts.simulated_text)
     if facts.soc is None:
-        if facts.compatibles:
+        if not facts.compatibles and not has_arm(facts.machine):
+            yield finding("soc", "failed", "doctor.soc_none", machine=facts.machine)
+        elif facts.compatibles:
             known: list[JsonValue] = [platform.display_name for platform in load_platforms().values()]
             yield finding(
                 "soc",
@@ -49,6 +51,17 @@ def soc(seen: Examination) -> Iterator[Finding]:
         yield finding("soc", "ok", "doctor.soc_ok", cores=facts.npu_cores, cpus=facts.cpu_count, **shown)
 
 
+def has_arm(machine: str | None) -> bool:
+    """Whether it is a processor as Rockchip's, as far as it tells."""
+    return machine is None or machine.startswith(("aarch64", "arm"))
+
+
+def is_foreign(seen: Examination) -> bool:
+    """Whether the board has another chip than RKLLM knows, so that its kernel and libraries are no matter."""
+    facts = seen.facts
+    return facts.soc is None and (bool(facts.compatibles) or not has_arm(facts.machine))
+
+
 def flavour(seen: Examination) -> Flavour:
     """Whose kernel it is, by its driver and its version."""
     release = _RELEASE.match(seen.facts.kernel or "")
@@ -66,6 +79,8 @@ def flavour(seen: Examination) -> Flavour:
 
 def driver(seen: Examination) -> Iterator[Finding]:
     """Kernel and NPU driver: what RKLLM stands or falls with."""
+    if is_foreign(seen):
+        return
     facts, kind, known = seen.facts, flavour(seen), board_limits()
     shown: Facts = {"kernel": facts.kernel, "flavour": kind}
     version = facts.npu_driver_version

@@ -100,6 +100,8 @@ def examination_of(lines: Lines, sysroot: str = "", store: str | None = None) ->
         serving=_serving(lines["deployment"]) if serving_pids else None,
         store=_store(lines["store"], store, facts),
         boot_words=boot_words,
+        llama_server=next((printable(path, limit=300) for path in lines["llamaserver"]), None),
+        has_libgomp=lines["libgomp"][0] != "-" if lines["libgomp"] else None,
         sysroot=sysroot,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from core.boards.doctor import npu_rules, room_rules, runtime_rules, speed_rules
+from core.boards.doctor import kind_rules, npu_rules, room_rules, runtime_rules, speed_rules
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding
 
@@ -22,10 +22,12 @@ RULES: tuple[Rule, ...] = (
     runtime_rules.open_files,
     runtime_rules.programs,
     npu_rules.npu_load,
+    kind_rules.llama,
     runtime_rules.system,
 )
 
 
 def check_board(seen: Examination) -> tuple[Finding, ...]:
-    """Every finding about a board; pure."""
-    return tuple(entry for rule in RULES for entry in rule(seen))
+    """Every finding about a board, and which kinds of files it could run; pure."""
+    found = tuple(entry for rule in RULES for entry in rule(seen))
+    return (*found, *kind_rules.kinds(found))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Finding, finding
+from core.boards.doctor.npu_rules import is_foreign
 from core.boards.doctor.remedies import copy_library, raise_open_files
 from core.vendor.board_limits import board_limits
 from core.vendor.releases import version_key
@@ -18,7 +19,7 @@ def library(seen: Examination) -> Iterator[Finding]:
             )
     found = seen.rkllm_libraries
     if not found:
-        if not seen.facts.simulated:
+        if not seen.facts.simulated and not is_foreign(seen):
             yield finding("library", "warning", "doctor.library_none").with_remedy(copy_library(None))
         return
     loadable = seen.loadable_libraries

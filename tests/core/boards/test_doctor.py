@@ -90,6 +90,7 @@ def test_a_board_in_need(tmp_path: Path) -> None:
 def test_a_board_that_is_well(tmp_path: Path) -> None:
     tree = orange_pi(tmp_path / "root")
     write_tree(tree, {"usr/lib/librkllmrt.so": library_bytes("1.2.3"), "dev/dri/renderD129": ""})
+    write_tree(tree, {"usr/lib/aarch64-linux-gnu/libgomp.so.1": ""})
     store = tmp_path / "store"
     seen = replace(examine(tree, store=str(store)), open_files=(1024, 1048576), is_root=False)
     seen = replace(seen, facts=replace(seen.facts, machine="aarch64"))

@@ -26,6 +26,7 @@ from core.usecases.ready import ReadyReport, judge_ready
 from core.vendor.platforms import get_platform
 from core.words import messages, word
 from tests.core.estimate.samples import facts as model_facts
+from tests.core.fitness import gguf_cases
 from tests.support.needs import need_of_bytes
 
 GIB = 1 << 30
@@ -133,7 +134,8 @@ def remembered(candidate: Candidate, seen: Examination) -> Answer:
 def ready(candidate: Candidate, seen: Examination) -> Answer:
     """The same file on the Hub, where its need is known by its base model."""
     file = RepoFile(candidate.name, candidate.size_bytes, None, candidate.sha256)
-    report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.need)
+    report = ReadyReport("o/r", "c" * 40, file, candidate.inspection, None, candidate.need,
+                         others=candidate.others, missing=candidate.missing)  # fmt: skip
     found = judge_ready(report, seen, board="desk", held=held(candidate))
     refused = found.refused(force=False)
     return Answer(
@@ -194,7 +196,7 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
     ),
     "for another SoC": (unknown_need(platform="rk3576"), BOARD, "failed", "deploy.wrong_platform"),
     "damaged": (unknown_need(problems=("inspect.truncated",)), BOARD, "failed", "deploy.damaged_file"),
-    "no model": (unknown_need(kind="gguf"), BOARD, "failed", "deploy.not_a_model"),
+    "no model": (unknown_need(kind="html"), BOARD, "failed", "deploy.not_a_model"),
     "a full disk": (
         replace(unknown_need(), there_bytes=0), board("1.3.0", free_bytes=GIB), "failed", "doctor.model_disk_full",
     ),
@@ -227,6 +229,7 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
         replace(SIMULATED, need=None),
         board(simulated=True, runtimes=(STAND_IN,)), "ok", None,
     ),
+    **gguf_cases.TABLE,
 }  # fmt: skip
 
 
@@ -290,10 +293,14 @@ CASES: dict[str, tuple[Candidate, Examination]] = {
     "doctor.model_disk_full": (replace(FILE, there_bytes=0), board("1.3.0", free_bytes=GIB)),
     "doctor.model_disk_unless_there": (FILE, board("1.3.0", free_bytes=GIB)),
     "doctor.model_disk_there": (replace(FILE, sha256=SHA, there_bytes=2 * GIB), board("1.3.0", free_bytes=GIB)),
+    **gguf_cases.CASES,
 }  # fmt: skip
 # What cannot happen at a door, and why.
 NEVER: dict[str, dict[str, str]] = {
     "doctor.model_context_large": dict.fromkeys(
+        ("hover", "ready", "deploy", "arrival"), "a context is asked for at the doctor only"
+    ),
+    "doctor.model_limit_beyond": dict.fromkeys(
         ("hover", "ready", "deploy", "arrival"), "a context is asked for at the doctor only"
     ),
     "doctor.model_board_unseen": dict.fromkeys(("arrival", "doctor"), "they look at the board"),

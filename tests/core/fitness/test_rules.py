@@ -125,7 +125,7 @@ def test_a_simulated_file_wants_a_stand_in() -> None:
     assert (found.code, found.remedy) == ("doctor.model_no_stand_in", None)
 
 
-@pytest.mark.parametrize("kind", ["gguf", "lfs-pointer", "html", "empty", "fake-rkllm", "unknown"])
+@pytest.mark.parametrize("kind", ["lfs-pointer", "html", "empty", "fake-rkllm", "unknown"])
 def test_no_model_at_all_is_said_once(kind: str) -> None:
     found = check(model(kind=kind, problems=("inspect.not_a_model",)))
     assert {entry.code for entry in found} <= {"deploy.not_a_model", "deploy.damaged_file"}
