@@ -14,14 +14,19 @@ from core.remote.session import SshSession
 
 
 def activate(session: SshSession, plan: DeployPlan, origin: Origin) -> Deployment:
-    """Make the plan's blob the current version of its name; the same set again stays the version it is.
+    """Make the plan's blobs the current version of its name; the same set again stays the version it is.
 
     Raises:
         RKDeckError: `deploy.list_failed`, `deploy.blob_gone`, `deploy.switch_failed`.
     """
     known = [version for version in list_versions(session, plan.store) if version.name == plan.name]
     for version in known:
-        if version.current and version.sha256 == plan.model.sha256 and version.origin == origin:
+        if (
+            version.current
+            and version.sha256 == plan.model.sha256
+            and version.parts == plan.parts
+            and version.origin == origin
+        ):
             return version
     now = datetime.now(UTC)
     deployment = Deployment(
@@ -30,7 +35,7 @@ def activate(session: SshSession, plan: DeployPlan, origin: Origin) -> Deploymen
         kind=plan.kind,
         path=plan.blob,
         sha256=plan.model.sha256,
-        size_bytes=plan.model.size_bytes,
+        size_bytes=plan.size_bytes,
         dtype=plan.inspection.dtype,
         platform=plan.inspection.platform,
         simulated=plan.inspection.simulated,
@@ -39,6 +44,7 @@ def activate(session: SshSession, plan: DeployPlan, origin: Origin) -> Deploymen
         max_context=plan.inspection.max_context,
         deployed_unix_s=now.timestamp(),
         origin=origin,
+        parts=plan.parts,
     )
     switch(session, plan.folder, deployment, json.dumps(deployment.manifest(), ensure_ascii=True))
     return deployment

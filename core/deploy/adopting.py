@@ -1,5 +1,6 @@
 """Model files that are on a board already become deployments without being sent."""
 
+import contextlib
 import posixpath
 import re
 from dataclasses import replace
@@ -14,11 +15,12 @@ from core.deploy.activation import activate
 from core.deploy.layout import Deployment, Origin
 from core.deploy.plan import LocalModel, plan_deployment
 from core.deploy.records import FoundFile
-from core.fitness.candidate import Candidate
+from core.fitness.candidate import Candidate, PartFile
 from core.library.library import Library
 from core.library.records import LibraryItem
 from core.model.inspect import HEAD_BYTES, TAIL_BYTES, inspect_bytes
 from core.model.need import ServedNeed
+from core.model.parts import join_parts, siblings_of, title_of
 from core.remote.scripts import rows
 from core.remote.session import RemoteResult, SshSession
 
@@ -30,7 +32,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:
-    """The .rkllm files in a folder on the board and two levels below; names with control characters stay out.
+    """The models in a folder on the board and two levels below; names with control characters stay out.
+
+    One in parts is named by its first part and has the size of all.
 
     Raises:
         RefusedError: `deploy.bad_remote_path`.
@@ -41,12 +45,13 @@ def find_files(session: SshSession, folder: str) -> tuple[FoundFile, ...]:
     if result.exit_status:
         raise RKDeckError("deploy.no_such_folder", folder=printable(folder), host=session.target.host)
     inside = folder.rstrip("/") + "/"
-    found = []
+    found: dict[str, int] = {}
     for size, path in rows(result.text, 2):
         size_bytes = digits(size, high=MAX_BYTES)
         if size_bytes is not None and path.startswith(inside) and path.isprintable():
-            found.append(FoundFile(path, size_bytes))
-    return tuple(sorted(found, key=lambda file: file.path))
+            found[path] = size_bytes
+    models = (FoundFile(model.first, sum(map(found.__getitem__, model.paths))) for model in join_parts(found))
+    return tuple(sorted(models, key=lambda file: file.path))
 
 
 def adopt(
@@ -59,7 +64,7 @@ def adopt(
     force: bool = False,
     library: Library,
 ) -> Deployment:
-    """Hash a model file on the board, give it a place in the store and make it current.
+    """Hash a model file on the board, give it a place in the store and make it current; a part stands for all of them.
 
     The file stays where it is; the store gets a second name for it, or refers to it when it lies on another
     disk. It is checked like a file that is sent.
@@ -78,30 +83,65 @@ def adopt(
         RKDeckError: `deploy.no_such_file`, `deploy.adopt_failed`, and what `activate` raises.
     """
     path = check_remote_path(path)
-    size = _size(session, path)
-    base = posixpath.basename(path)
-    inspection = inspect_bytes(
-        _bytes(session, ["head", "-c", str(HEAD_BYTES), path], path),
-        _bytes(session, ["tail", "-c", str(min(TAIL_BYTES, size)), path], path),
-        size,
-        base,
-    )
-    candidate = Candidate(base, inspection, there_bytes=size)
-    maybe = library.models_of([size])
-    unknown = LocalModel(Path(base), "0" * 64, size, posixpath.splitext(base)[0])
+    folder, candidate = posixpath.dirname(path), _look_at(session, path)
+    sizes = [part.inspection.size_bytes for part in candidate.files]
+    maybe = library.models_of(sizes)
+    title = title_of(posixpath.basename(path))
+    # One digest for each: parts are told apart by theirs.
+    unknown = [
+        LocalModel(Path(part.name), f"{number:064x}", part.inspection.size_bytes, title)
+        for number, part in enumerate(candidate.files)
+    ]
     if not maybe:
         # The checks first: hashing takes a while. Where this may be a file of the library, only the digest tells
         # whether its need is known.
         plan_deployment(candidate, unknown, seen, board=board, name=name, force=force)
-    model = LocalModel(unknown.path, _digest(session, path, size), size, unknown.title)
-    same = tuple(item for item in maybe if item.files[0].sha256 == model.sha256)
-    plan = plan_deployment(_as(candidate, same), model, seen, board=board, name=name, force=force)
-    result = session.run(scripts.LINK, [path, plan.blob], timeout_s=_TIMEOUT_S)
+    places = [posixpath.join(folder, part.name) for part in candidate.files]
+    files = [
+        replace(file, sha256=_digest(session, place, file.size_bytes))
+        for file, place in zip(unknown, places, strict=True)
+    ]
+    digests = [file.sha256 for file in files]
+    same = tuple(item for item in maybe if [file.sha256 for file in item.files] == digests)
+    plan = plan_deployment(_as(candidate, same), files, seen, board=board, name=name, force=force)
+    for file, place in zip(plan.files, places, strict=True):
+        _link(session, place, plan.blob_of(file))
+    return activate(session, plan, Origin(repo=same[0].repo, revision=same[0].revision) if same else Origin())
+
+
+def _look_at(session: SshSession, path: str) -> Candidate:
+    """A file on the board, by its first and last bytes, with the other parts of its model beside it."""
+    folder, named = posixpath.split(path)
+    names = siblings_of(named)
+    sizes = {named: _size(session, path)}
+    for name in names:
+        if name != named:
+            with contextlib.suppress(_NoSuchFileError):
+                sizes[name] = _size(session, posixpath.join(folder, name))
+    there = [name for name in names if name in sizes]
+    first, *others = (_part(session, posixpath.join(folder, name), sizes[name]) for name in there)
+    return Candidate(
+        first.name,
+        first.inspection,
+        there_bytes=sum(sizes.values()),
+        others=tuple(others),
+        missing=tuple(name for name in names if name not in sizes),
+    )
+
+
+def _part(session: SshSession, path: str, size: int) -> PartFile:
+    base = posixpath.basename(path)
+    head = _bytes(session, ["head", "-c", str(HEAD_BYTES), path], path)
+    tail = _bytes(session, ["tail", "-c", str(min(TAIL_BYTES, size)), path], path)
+    return PartFile(base, inspect_bytes(head, tail, size, base))
+
+
+def _link(session: SshSession, path: str, blob: str) -> None:
+    result = session.run(scripts.LINK, [path, blob], timeout_s=_TIMEOUT_S)
     if result.exit_status == _GONE:
         raise _no_such_file(session, path)
     if result.exit_status:
         raise _failed(session, path, result)
-    return activate(session, plan, Origin(repo=same[0].repo, revision=same[0].revision) if same else Origin())
 
 
 def _as(candidate: Candidate, items: tuple[LibraryItem, ...]) -> Candidate:
@@ -147,8 +187,12 @@ def _digest(session: SshSession, path: str, size: int) -> str:
     return found[0]
 
 
+class _NoSuchFileError(RKDeckError):
+    """The board has no such file."""
+
+
 def _no_such_file(session: SshSession, path: str) -> RKDeckError:
-    return RKDeckError("deploy.no_such_file", path=printable(path), host=session.target.host)
+    return _NoSuchFileError("deploy.no_such_file", path=printable(path), host=session.target.host)
 
 
 def _failed(session: SshSession, path: str, result: RemoteResult) -> RKDeckError:

@@ -186,7 +186,7 @@ def switch(session: SshSession, folder: str, deployment: Deployment, manifest: s
     Raises:
         RKDeckError: `deploy.blob_gone`, `deploy.switch_failed`; the old version stays current.
     """
-    arguments = [folder, deployment.version, manifest, deployment.path]
+    arguments = [folder, deployment.version, manifest, *deployment.model_paths]
     result = session.run(scripts.ACTIVATE, arguments, timeout_s=_TIMEOUT_S)
     if result.exit_status == _GONE:
         raise RKDeckError("deploy.blob_gone", path=deployment.path, host=session.target.host)
@@ -201,13 +201,16 @@ def switch(session: SshSession, folder: str, deployment: Deployment, manifest: s
 
 
 def verify_blob(session: SshSession, deployment: Deployment) -> bool:
-    """Whether the deployed file still has its digest.
+    """Whether the deployed file, or each part of it, still has its digest.
 
     Raises:
-        RKDeckError: `deploy.blob_gone` when it is not there.
+        RKDeckError: `deploy.blob_gone` when one is not there.
     """
     timeout_s = _TIMEOUT_S + deployment.size_bytes / _SLOWEST_DIGEST_BYTES_PER_S
-    result = session.run(scripts.DIGEST_OF, [deployment.path], timeout_s=timeout_s)
-    if result.exit_status == _GONE:
-        raise RKDeckError("deploy.blob_gone", path=deployment.path, host=session.target.host)
-    return result.exit_status == 0 and result.text.split()[:1] == [deployment.sha256]
+    for path, digest in zip(deployment.model_paths, deployment.model_digests, strict=True):
+        result = session.run(scripts.DIGEST_OF, [path], timeout_s=timeout_s)
+        if result.exit_status == _GONE:
+            raise RKDeckError("deploy.blob_gone", path=path, host=session.target.host)
+        if result.exit_status or result.text.split()[:1] != [digest]:
+            return False
+    return True

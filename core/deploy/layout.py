@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from core.base import foreign
 from core.base.errors import JsonValue
 from core.fitness.candidate import Holdings
+from core.fitness.gguf_rules import MOST_PARTS
 from core.vendor.kinds import ModelKind, model_kinds
 
 SCHEMA = 2
@@ -29,7 +30,7 @@ _MAX_RECIPE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class DeployedFile:
-    """A small file that belongs to a deployment; `name` is what it is called beside the model."""
+    """A file that belongs to a deployment; `name` is what it is called beside the model."""
 
     name: str
     sha256: str
@@ -80,11 +81,14 @@ class Deployment:
 
     Attributes:
         kind: of the file.
-        path: of the model file on the board.
+        path: of the model file on the board, of one in parts the first.
+        sha256: of that file; `size_bytes` are of all parts together.
         dtype, platform, toolkit_version, max_context: of the file, as far as it was known when it was sent.
         simulated: a file of the stand-in toolkit.
         current: whether this version is the one in use.
         origin: what else belongs to it.
+        parts: of a model in several files, in order, what each is called for a runtime that looks for the others by
+            the name of the first; empty for one file.
     """
 
     name: str
@@ -102,11 +106,23 @@ class Deployment:
     deployed_unix_s: float | None = None
     current: bool = True
     origin: Origin = Origin()
+    parts: tuple[DeployedFile, ...] = ()
+
+    @property
+    def model_digests(self) -> tuple[str, ...]:
+        """Of the model's files, in order."""
+        return tuple(part.sha256 for part in self.parts) or (self.sha256,)
+
+    @property
+    def model_paths(self) -> tuple[str, ...]:
+        """Where they lie, in order."""
+        folder = self.path.rpartition("/")[0]
+        return tuple(f"{folder}/{digest}{self.kind.ending}" for digest in self.model_digests)
 
     @property
     def digests(self) -> frozenset[str]:
         """Of everything in the store it needs."""
-        return frozenset({self.sha256, *(file.sha256 for file in self.origin.files)})
+        return frozenset({*self.model_digests, *(file.sha256 for file in self.origin.files)})
 
     def to_json(self) -> dict[str, JsonValue]:
         """The members, as `rkdeck deployments --json` shows them."""
@@ -122,6 +138,7 @@ class Deployment:
             "kind": self.kind.name,
             "sha256": self.sha256,
             "size_bytes": self.size_bytes,
+            **({"parts": [part.to_json() for part in self.parts]} if self.parts else {}),
             "dtype": self.dtype,
             "platform": self.platform,
             "simulated": self.simulated,
@@ -219,6 +236,9 @@ def read_manifest(text: str, store: str, name: str, version: str, *, current: bo
     kind = model_kinds().get(str(value.get("kind", _FIRST_KIND)))
     if kind is None or size is None or not isinstance(sha256, str) or not DIGEST.fullmatch(sha256):
         return None
+    parts = _parts(value, sha256, size)
+    if parts is None:
+        return None
     return Deployment(
         name=name,
         version=version,
@@ -235,7 +255,20 @@ def read_manifest(text: str, store: str, name: str, version: str, *, current: bo
         deployed_unix_s=foreign.unix_s(value.get("deployed_unix_s")),
         current=current,
         origin=_origin(value),
+        parts=parts,
     )
+
+
+def _parts(value: dict[str, JsonValue], sha256: str, size_bytes: int) -> tuple[DeployedFile, ...] | None:
+    """The parts of a model; None where they cannot be told, or are not those of this model: without one it is none."""
+    listed = value.get("parts", [])
+    if not isinstance(listed, list) or len(listed) > MOST_PARTS:
+        return None
+    found = tuple(part for entry in listed if (part := _file(entry)) is not None)
+    if not listed:
+        return ()
+    whole = len(found) == len(listed) and found[0].sha256 == sha256
+    return found if whole and sum(part.size_bytes for part in found) == size_bytes else None
 
 
 def _origin(value: dict[str, JsonValue]) -> Origin:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,10 +17,10 @@ from core.deploy.companions import Companion, find_companions, origin_of
 from core.deploy.deployments import read_held
 from core.deploy.layout import Origin, file_blob_path, partial_path
 from core.deploy.order import DeployOrder
-from core.deploy.plan import LocalModel, plan_deployment, renaming
+from core.deploy.plan import DeployPlan, LocalModel, plan_deployment, renaming
 from core.deploy.pruning import prune
-from core.deploy.sending import Link, Sending, persist
-from core.fitness.candidate import look_at
+from core.deploy.sending import Link, Sending, Share, joined, persist
+from core.fitness.candidate import Candidate, look_at
 from core.fitness.sight import look_over
 from core.jobs.worker import WorkerContext
 from core.library.library import Library
@@ -69,10 +70,10 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
         facts = seen.facts
         found = parts.boards.remember(board.name, facts)
         context.step("probed", model=facts.title, soc=facts.soc, simulated=facts.simulated)
-        model = _local_model(context, order, candidate.title)
+        files = _local_files(context, order, candidate)
         plan = plan_deployment(
-            replace(candidate, sha256=model.sha256).held_by(read_held(link.session, found.store)),
-            model,
+            _as(candidate, files).held_by(read_held(link.session, found.store)),
+            files,
             seen,
             board=found.name,
             name=order.name,
@@ -85,7 +86,7 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
         context.step("planned", deployment=plan.name, store=plan.store, overridden=list(plan.overridden))
         sender = _Sender(context, link, order.limit_bytes_per_s)
         sender.send_companions(plan.store, companions)
-        sent = sender.send(model, plan.partial, plan.blob)
+        sent = sender.send_model(plan)
         if sent.connections > 1 or sent.alone_because.startswith("remote."):
             shared = RKDeckError(
                 "deploy.connections", connections=sent.connections, alone_because=sent.alone_because
@@ -98,9 +99,9 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
     return {
         "board": board.name,
         "name": plan.name,
-        "sha256": model.sha256,
+        "sha256": plan.model.sha256,
         "path": plan.blob,
-        "size_bytes": model.size_bytes,
+        "size_bytes": plan.size_bytes,
         "bytes_sent": sent.bytes_sent,
         "resumed_from_bytes": sent.resumed_from_bytes,
         "transfer_seconds": round(sent.seconds, 3),
@@ -108,16 +109,37 @@ def run_deployment(context: WorkerContext, order: DeployOrder, parts: DeployPart
     }
 
 
-def _local_model(context: WorkerContext, order: DeployOrder, title: str) -> LocalModel:
-    """The file with its digest, under its own title where the order has none; `upload` notices when it changes."""
-    file = order.file
-    try:
-        size = file.stat().st_size
-        digest = sha256_of(file, lambda done: context.progress("hash", done, size))
-    except OSError as error:
-        reason = reason_of(error)
-        raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
-    return LocalModel(file, digest, size, title if order.title is None else order.title)
+def _local_files(context: WorkerContext, order: DeployOrder, candidate: Candidate) -> tuple[LocalModel, ...]:
+    """The files with their digests, under their own title where the order has none; `upload` sees one change."""
+    title = candidate.title if order.title is None else order.title
+    total, before = candidate.size_bytes, 0
+    found = []
+    for part in candidate.files:
+        file = order.file.with_name(part.name)
+        told = partial(_tell_hashed, context, before, total)
+        try:
+            size = file.stat().st_size
+            found.append(LocalModel(file, sha256_of(file, told), size, title))
+        except OSError as error:
+            reason = reason_of(error)
+            raise RKDeckError("remote.source_missing", file=str(file), reason=reason) from error
+        before += size
+    return tuple(found)
+
+
+def _tell_hashed(context: WorkerContext, before: int, total: int, done: int) -> None:
+    context.progress("hash", before + done, total)
+
+
+def _as(candidate: Candidate, files: tuple[LocalModel, ...]) -> Candidate:
+    """What was looked at, with the digests that were computed."""
+    digests = [file.sha256 for file in files]
+    others = zip(candidate.others, digests[1:], strict=True)
+    return replace(
+        candidate,
+        sha256=digests[0],
+        others=tuple(replace(part, sha256=digest) for part, digest in others),
+    )
 
 
 class _Sender:
@@ -128,7 +150,24 @@ class _Sender:
         self._link = link
         self._limit_bytes_per_s = limit_bytes_per_s or None  # 0 is as fast as the line, too
 
-    def send(self, local: LocalModel, partial: str, final: str, phase: str = "upload") -> UploadResult:
+    def send_model(self, plan: DeployPlan) -> UploadResult:
+        """Send the model, of one in parts all of them; what is there of each is gone on with."""
+        results = []
+        before = 0
+        for file in plan.files:
+            share = Share(before, plan.size_bytes)
+            results.append(self.send(file, plan.partial_of(file), plan.blob_of(file), share=share))
+            before += file.size_bytes
+        return joined(results)
+
+    def send(
+        self,
+        local: LocalModel,
+        partial: str,
+        final: str,
+        phase: str = "upload",
+        share: Share | None = None,
+    ) -> UploadResult:
         """Send one file."""
 
         def send(session: SshSession, takeover: bool, progress: Callable[[int, int], None]) -> UploadResult:
@@ -144,7 +183,7 @@ class _Sender:
                 sender=self._context.job_id,
             )
 
-        return Sending(self._context, self._link, local.size_bytes, phase=phase).run(send)
+        return Sending(self._context, self._link, local.size_bytes, phase=phase, share=share).run(send)
 
     def send_companions(self, store: str, companions: tuple[Companion, ...]) -> None:
         """Send the small files that go with a model."""

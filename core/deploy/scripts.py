@@ -34,29 +34,31 @@ for d in *; do
 done
 """
 
-# $1 folder of the deployment, $2 version, $3 manifest ("" keeps the one that is there), $4 its blob.
-# 75: the blob is gone. Every file is written aside, flushed and renamed.
+# $1 folder of the deployment, $2 version, $3 manifest ("" keeps the one that is there), then its blobs.
+# 75: one of them is gone. Every file is written aside, flushed and renamed.
 ACTIVATE = r"""
 umask 022
 flush() { sync "$1" 2>/dev/null || sync; }
 put() { printf '%s\n' "$2" >"$t" && flush "$t" && mv -f "$t" "$1" && return 0; rm -f "$t"; return 1; }
-[ -f "$4" ] || exit 75
-mkdir -p "$1" || exit 73
-[ -L "$1" ] && { echo "it is a symbolic link" >&2; exit 73; }
-t=$1/.new.$$
-if [ -n "$3" ]; then put "$1/$2.json" "$3" || exit 73; fi
-# Once more, now that the manifest protects it from whoever tidies up.
-[ -f "$4" ] || { [ -n "$3" ] && rm -f "$1/$2.json"; exit 75; }
-[ -f "$1/$2.json" ] || { echo "there is no such version" >&2; exit 73; }
-c=; { read -r c; } 2>/dev/null <"$1/current"
-put "$1/current" "$2" || exit 73
-flush "$1"
+d=$1 v=$2 m=$3; shift 3
+there() { for b; do [ -f "$b" ] || return 1; done; }
+there "$@" || exit 75
+mkdir -p "$d" || exit 73
+[ -L "$d" ] && { echo "it is a symbolic link" >&2; exit 73; }
+t=$d/.new.$$
+if [ -n "$m" ]; then put "$d/$v.json" "$m" || exit 73; fi
+# Once more, now that the manifest protects them from whoever tidies up.
+there "$@" || { [ -n "$m" ] && rm -f "$d/$v.json"; exit 75; }
+[ -f "$d/$v.json" ] || { echo "there is no such version" >&2; exit 73; }
+c=; { read -r c; } 2>/dev/null <"$d/current"
+put "$d/current" "$v" || exit 73
+flush "$d"
 # Whoever tidies up takes a version or file aside, looks whether it is in use, and brings it back; so look here, too.
 for w in 0 1 2; do
  [ "$w" = 0 ] || sleep 1
- [ -f "$4" ] && [ -f "$1/$2.json" ] && exit 0
+ there "$@" && [ -f "$d/$v.json" ] && exit 0
 done
-if [ -n "$c" ]; then put "$1/current" "$c"; else rm -f "$1/current"; fi
+if [ -n "$c" ]; then put "$d/current" "$c"; else rm -f "$d/current"; fi
 exit 75
 """
 

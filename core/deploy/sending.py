@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -103,14 +104,44 @@ def _tell(context: WorkerContext, error: RKDeckError) -> None:
     tell(context.log, RKDeckError("deploy.link_broke", cause=error.to_json()))
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of several files a file is, for whoever watches: bytes of those before it, and of all together."""
+
+    before_bytes: int
+    all_bytes: int
+
+
+def joined(results: Sequence[UploadResult]) -> UploadResult:
+    """What several files came to, one after the other."""
+    shared = max(results, key=lambda result: result.connections)
+    return UploadResult(
+        size_bytes=sum(result.size_bytes for result in results),
+        bytes_sent=sum(result.bytes_sent for result in results),
+        resumed_from_bytes=sum(result.resumed_from_bytes for result in results),
+        was_there=all(result.was_there for result in results),
+        seconds=sum(result.seconds for result in results),
+        connections=shared.connections,
+        alone_because=shared.alone_because,
+    )
+
+
 class Sending:
     """One file on its way, as many connections as that takes."""
 
-    def __init__(self, context: WorkerContext, link: Link, size_bytes: int, *, phase: str = "upload") -> None:
-        """Prepare to send a file of `size_bytes`, under this name for the phase."""
+    def __init__(
+        self,
+        context: WorkerContext,
+        link: Link,
+        size_bytes: int,
+        *,
+        phase: str = "upload",
+        share: Share | None = None,
+    ) -> None:
+        """Prepare to send a file of `size_bytes`, under this name for the phase, alone or as one of several."""
         self._context = context
         self._link = link
-        self._size_bytes = size_bytes
+        self._share = share or Share(0, size_bytes)
         self._name = phase
         self._meter = Meter()
         self._lock = threading.Lock()
@@ -196,7 +227,7 @@ class Sending:
     def _wait_for_other(self, there: int) -> None:
         with self._lock:
             self._phase = "waiting"
-            self._context.progress("waiting", there, self._size_bytes)
+            self._tell("waiting", there)
         self._moved_s = time.monotonic()
         time.sleep(_BUSY_POLL_S)
 
@@ -209,7 +240,7 @@ class Sending:
         self._here = done
         if done > self._best or done == 0:
             self._best, self._moved_s = max(done, self._best), time.monotonic()
-        self._meter.move(done, total)
+        self._meter.move(self._share.before_bytes + done, self._share.all_bytes)
         with self._lock:
             self._phase = self._name
         self._report()
@@ -225,7 +256,11 @@ class Sending:
                 "stalled": pace.stalled,
                 "stalled_s": round(time.monotonic() - self._moved_s) if pace.stalled else None,
             }
-            self._context.progress(self._name, self._best, self._size_bytes, figures=figures)
+            self._tell(self._name, self._best, figures)
+
+    def _tell(self, phase: str, done: int, figures: dict[str, JsonValue] | None = None) -> None:
+        before, total = self._share.before_bytes, self._share.all_bytes
+        self._context.progress(phase, before + done, total, figures=figures)
 
     def _tick(self, over: threading.Event) -> None:
         """Report also while nothing moves, so that a stall is seen as one."""

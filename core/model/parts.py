@@ -56,9 +56,7 @@ def join_parts(paths: Iterable[str]) -> tuple[ModelFiles, ...]:
             sets[match["stem"], count, match["ending"]][number] = path
     for (stem, count, ending), parts in sets.items():
         missing = tuple(
-            f"{stem}-{number:05}-of-{count:05}{ending}"
-            for number in range(1, count + 1)
-            if number not in parts
+            name for number, name in enumerate(part_names(stem + ending, count), 1) if number not in parts
         )
         found.append(ModelFiles(stem + ending, tuple(parts[number] for number in sorted(parts)), missing))
     return tuple(sorted(found, key=lambda files: files.name))
@@ -70,7 +68,13 @@ def siblings_of(path: str) -> tuple[str, ...]:
     number, count = (int(match["number"]), int(match["count"])) if match else (0, 0)
     if match is None or not 1 <= number <= count <= _MAX_PARTS:
         return (path,)
-    return tuple(f"{match['stem']}-{one:05}-of-{count:05}{match['ending']}" for one in range(1, count + 1))
+    return part_names(match["stem"] + match["ending"], count)
+
+
+def part_names(name: str, count: int) -> tuple[str, ...]:
+    """The names of a model's parts, in order, by what it would be called in one file."""
+    stem, dot, ending = name.rpartition(".")
+    return tuple(f"{stem}-{number:05}-of-{count:05}{dot}{ending}" for number in range(1, count + 1))
 
 
 def title_of(name: str) -> str:

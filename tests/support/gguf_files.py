@@ -109,3 +109,24 @@ def read_header(path: Path) -> GgufHeader:
             return file.read(length)
 
         return read_gguf(read, path.stat().st_size)
+
+
+def write_parts(folder: Path, stem: str = "Tiny", count: int = 3, *, fill: int = 1) -> list[Path]:
+    """A model in parts, as llama.cpp's splitter makes them: the keys in the first, one matrix of 64 KiB in each.
+
+    Args:
+        folder: of all of them.
+        stem: of their names.
+        count: of parts; 1 is a whole file.
+        fill: a byte of which the weights are made, so that two models differ.
+    """
+    written = []
+    for number in range(count):
+        split = {"split.no": number, "split.count": count, "split.tensors.count": count} if count > 1 else {}
+        members = (keys() if number == 0 else {}) | {key: value(item) for key, item in split.items()}
+        start = header(members, [tensor(f"blk.{number}.weight", (256, 64), 0, 0)])
+        name = f"{stem}-{number + 1:05}-of-{count:05}.gguf" if count > 1 else f"{stem}.gguf"
+        padding = bytes(-len(start) % 32)
+        (folder / name).write_bytes(start + padding + bytes([fill, number]) * (256 * 64 * 2))
+        written.append(folder / name)
+    return written

@@ -38,7 +38,7 @@ def plan(
     model = LocalModel(Path("/x/model.rkllm"), SHA, size_bytes, title)
     candidate = Candidate("model.rkllm", replace(inspection, size_bytes=size_bytes))
     seen = board_seen(Board("kitchen", "host", store=store, facts=facts))
-    return plan_deployment(candidate, model, seen, board="kitchen", name=name, force=force)
+    return plan_deployment(candidate, [model], seen, board="kitchen", name=name, force=force)
 
 
 def refusal(inspection: Inspection = REAL, facts: BoardFacts = BOARD, **options: object) -> str:
@@ -51,7 +51,7 @@ def test_everything_lies_below_the_store() -> None:
     found = plan()
     assert found.name == "Qwen3-0.6B"
     assert found.blob == f"/srv/store/blobs/{SHA}.rkllm"
-    assert found.partial == f"/srv/store/incoming/{SHA}.partial"
+    assert found.partial_of(found.model) == f"/srv/store/incoming/{SHA}.partial"
     assert found.folder == "/srv/store/deployments/Qwen3-0.6B"
     assert found.overridden == ()
 
@@ -64,7 +64,7 @@ def test_simulated_file_never_goes_to_a_real_board() -> None:
     assert (found.inspection, found.overridden) == (SIMULATED, ())
 
 
-@pytest.mark.parametrize("kind", ["gguf", "lfs-pointer", "html", "empty", "unknown", "safetensors"])
+@pytest.mark.parametrize("kind", ["lfs-pointer", "html", "empty", "unknown", "safetensors"])
 def test_what_is_no_model_is_refused_even_with_force(kind: str) -> None:
     assert refusal(Inspection(kind, 10)) == "deploy.not_a_model"
     assert refusal(Inspection(kind, 10), force=True) == "deploy.not_a_model"

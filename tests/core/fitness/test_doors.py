@@ -148,12 +148,12 @@ def arrival(candidate: Candidate, seen: Examination) -> Answer:
     local = LocalModel(Path(candidate.name), SHA, candidate.size_bytes, candidate.title)
     refused = None
     try:
-        plan_deployment(candidate.held_by(held(candidate)), local, seen, board="desk")
+        plan_deployment(candidate.held_by(held(candidate)), [local], seen, board="desk")
     except RefusedError as error:
         refused = error.code
     try:
         found = plan_deployment(
-            candidate.held_by(held(candidate)), local, seen, board="desk", force=True
+            candidate.held_by(held(candidate)), [local], seen, board="desk", force=True
         ).judgement
     except RefusedError as error:
         return Answer(frozenset({error.code}), "failed", refused)

@@ -77,7 +77,6 @@ FULL = replace(DISK, free_bytes=3 * GIB + RESERVE_BYTES - 1)
 @pytest.mark.parametrize(
     ("file", "where", "code", "overridable"),
     [
-        (replace(FILE, inspection=replace(REAL, kind="gguf")), BOARD, "deploy.not_a_model", False),
         (replace(FILE, inspection=replace(REAL, kind="html")), BOARD, "deploy.not_a_model", False),
         (replace(FILE, inspection=SIMULATED), BOARD, "deploy.simulated_file", False),
         (FILE, board(missing_tools=("sha256sum",)), "doctor.programs_missing", False),
@@ -130,7 +129,7 @@ def test_the_verdict_is_what_the_plan_will_say(
     model = LocalModel(Path("/models", NAME), SHA, FILE.size_bytes, FILE.title)
     refusal: RefusedError | None = None
     try:
-        plan_deployment(file, model, board_seen(where), board="desk", force=force)
+        plan_deployment(file, [model], board_seen(where), board="desk", force=force)
     except RefusedError as error:
         refusal = error
     assert (refused and refused.to_json()) == (refusal and refusal.to_json())
@@ -145,7 +144,7 @@ def test_a_board_nobody_visited_is_unknown() -> None:
 
 def test_what_is_no_model_needs_no_visit_to_be_refused() -> None:
     verdict = use.judge_drop(
-        replace(FILE, inspection=replace(REAL, kind="gguf")), replace(BOARD, facts=None, store=None)
+        replace(FILE, inspection=replace(REAL, kind="html")), replace(BOARD, facts=None, store=None)
     )
     assert (verdict.verdict, verdict.worst.code) == ("failed", "deploy.not_a_model")
     assert not verdict.overridable

@@ -90,7 +90,7 @@ def test_a_file_is_judged_alike_before_and_after_it_came(services: Services, mib
     said = said_of(seen, found, board="desk")
     assert all(entry in said for entry in after.findings)
     model = LocalModel(path, str(found.sha256), found.size_bytes, "Tiny")
-    assert plan_deployment(found, model, seen, board="desk", force=True).judgement.memory == before.memory
+    assert plan_deployment(found, [model], seen, board="desk", force=True).judgement.memory == before.memory
 
 
 def test_what_was_found_out_is_not_asked_again_when_the_job_starts(
