@@ -12,8 +12,11 @@ from core.base.names import printable
 
 # Raised whenever an old RKDeck could no longer use a new runtime, or the other way round.
 ABI = 1
+# What a runtime serves that does not say so.
+_USUAL_KINDS = ("rkllm",)
 RUNTIMES_FOLDER = "/usr/local/lib/rkdeck/runtimes"
 _MAX_TEXT = 300
+_MAX_KINDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +26,24 @@ class Description:
     Attributes:
         simulated: whether it computes without an NPU; such a runtime gets simulated files and no others.
         abi: which form of this protocol it speaks; None when it does not say so by a number.
+        kinds: of model files it serves (`resources/kinds.toml`).
     """
 
     name: str
     version: str
     simulated: bool
     abi: int | None = ABI
+    kinds: tuple[str, ...] = _USUAL_KINDS
 
     def to_json(self) -> dict[str, JsonValue]:
         """The document."""
-        return {"name": self.name, "version": self.version, "simulated": self.simulated, "abi": self.abi}
+        return {
+            "name": self.name,
+            "version": self.version,
+            "simulated": self.simulated,
+            "abi": self.abi,
+            "kinds": list(self.kinds),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +112,10 @@ def read_description(text: str) -> Description | None:
     name, version, simulated = (value.get(key) for key in ("name", "version", "simulated"))
     if not isinstance(name, str) or not isinstance(version, str) or not isinstance(simulated, bool):
         return None
+    told = value.get("kinds")
+    kinds = tuple(str(kind) for kind in told[:_MAX_KINDS]) if isinstance(told, list) else _USUAL_KINDS
     return Description(
-        printable(name, 100), printable(version, 100), simulated, foreign.whole(value.get("abi"))
+        printable(name, 100), printable(version, 100), simulated, foreign.whole(value.get("abi")), kinds
     )
 
 

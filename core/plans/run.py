@@ -6,12 +6,14 @@ download.
 """
 
 from core.base.errors import JsonValue
+from core.base.names import printable
 from core.deploy.deployments import resolve
 from core.deploy.run import DeployParts, run_deployment
 from core.jobs.worker import WorkerContext
 from core.library.run import bring
 from core.plans.order import RunOrder
-from core.serve.service import start_serving
+from core.serve.service import choose_runtime, start_serving
+from core.vendor.kinds import kind_of_name
 
 
 def run_plan(context: WorkerContext, order: RunOrder, parts: DeployParts) -> dict[str, JsonValue]:
@@ -23,6 +25,8 @@ def run_plan(context: WorkerContext, order: RunOrder, parts: DeployParts) -> dic
     Raises:
         RKDeckError: of every room it passes through.
     """
+    if order.serve:
+        _check_runtime(context, order, parts)
     arrival = bring(context, order.download, parts.library)
     context.step(
         "fetched",
@@ -35,6 +39,15 @@ def run_plan(context: WorkerContext, order: RunOrder, parts: DeployParts) -> dic
     if order.serve:
         result["serving"] = _serve(context, order, parts, str(result["name"]))
     return result
+
+
+def _check_runtime(context: WorkerContext, order: RunOrder, parts: DeployParts) -> None:
+    """Nothing is fetched or sent that nothing on the board could serve."""
+    file, board = order.deploy.file.name, parts.boards.get(order.deploy.board)
+    kind = kind_of_name(file)
+    if kind is not None:
+        with parts.connect(board, password=context.secrets.board_password) as session:
+            choose_runtime(session, board, kind, printable(file), simulated=None)
 
 
 def _serve(context: WorkerContext, order: RunOrder, parts: DeployParts, name: str) -> dict[str, JsonValue]:

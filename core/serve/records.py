@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.base.errors import JsonValue
+from core.vendor.kinds import ModelKind
 
 RUN_FOLDER = "run/serving"
 
@@ -47,16 +48,24 @@ class Servable(Protocol):
     def simulated(self) -> bool:
         """Whether it is a file of the stand-in toolkit."""
 
+    @property
+    def kind(self) -> ModelKind:
+        """What kind of file it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An executable that speaks the `describe` / `serve` protocol; `abi` is which form of it, None when untold."""
+    """An executable that speaks the `describe` / `serve` protocol; `abi` is which form of it, None when untold.
+
+    `kinds` of model files it serves, by their names.
+    """
 
     path: str
     name: str
     version: str
     simulated: bool
     abi: int | None
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from core.serve.chat import ask, chat, models
 from core.serve.records import Answer, Host, Runtime, Servable, Serving, TokenLogprob, run_folder, state_file
 from core.serve.scripts import RUNTIMES, START, STOP, TENANTS
 from core.serve.status import Status, read_status
+from core.vendor.kinds import ModelKind
 
 __all__ = [
     "Answer",
@@ -32,6 +33,7 @@ __all__ = [
     "TokenLogprob",
     "ask",
     "chat",
+    "choose_runtime",
     "current_serving",
     "find_runtimes",
     "models",
@@ -94,13 +96,13 @@ def start_serving(
             stops the runtime, too.
 
     Raises:
-        RefusedError: `serve.already_serving`, `serve.npu_taken`.
+        RefusedError: `serve.already_serving`, `serve.npu_taken`, `serve.no_engine`.
         RKDeckError: `serve.no_store`, `serve.no_runtime`, `serve.runtime_abi`, `serve.start_failed` with the
             runtime's own words, `serve.start_timeout`.
     """
     store = _store(board)
     _refuse_second_tenant(session, board)
-    runtime = _matching_runtime(session, board, deployment)
+    runtime = choose_runtime(session, board, deployment.kind, deployment.name, simulated=deployment.simulated)
     pid = _launch(session, board, store, runtime, deployment)
     began = time.monotonic()
     try:
@@ -175,8 +177,27 @@ def _refuse_second_tenant(session: SshSession, board: Host) -> None:
         raise RefusedError("serve.npu_taken", board=board.name, process=name, pid=pid)
 
 
-def _matching_runtime(session: SshSession, board: Host, deployment: Servable) -> Runtime:
-    fitting = [found for found in find_runtimes(session, board) if found.simulated == deployment.simulated]
+def choose_runtime(
+    session: SshSession, board: Host, kind: ModelKind, name: str, *, simulated: bool | None
+) -> Runtime:
+    """The runtime on a board that would serve a file: the first that fits it and speaks this form of the protocol.
+
+    Args:
+        session: the connection to the board.
+        board: where.
+        kind: of the file.
+        name: what it is called, for messages.
+        simulated: whether it is a simulated file; None where nobody knows yet.
+
+    Raises:
+        RefusedError: `serve.no_engine`.
+        RKDeckError: `serve.no_runtime`, `serve.runtime_abi`.
+    """
+    fitting = [
+        found
+        for found in find_runtimes(session, board)
+        if kind.name in found.kinds and simulated in {None, found.simulated}
+    ]
     for runtime in fitting:
         if runtime.abi == ABI:
             return runtime
@@ -185,7 +206,11 @@ def _matching_runtime(session: SshSession, board: Host, deployment: Servable) ->
             "serve.runtime_abi", board=board.name, runtime=fitting[0].name, version=fitting[0].version,
             abi=fitting[0].abi, wanted=ABI,
         )  # fmt: skip
-    raise RKDeckError("serve.no_runtime", board=board.name, folder=RUNTIMES_FOLDER, name=deployment.name)
+    if not kind.simulated:
+        raise RefusedError(
+            "serve.no_engine", board=board.name, folder=RUNTIMES_FOLDER, name=name, kind=kind.name, engine=kind.engine
+        )  # fmt: skip
+    raise RKDeckError("serve.no_runtime", board=board.name, folder=RUNTIMES_FOLDER, name=name)
 
 
 def _launch(session: SshSession, board: Host, store: str, runtime: Runtime, deployment: Servable) -> int:
@@ -238,7 +263,9 @@ def _raise_failure(board: Host, deployment: Servable, runtime: Runtime, status: 
 def _runtime(path: str, text: str) -> Runtime | None:
     """A runtime that describes itself; anything else in the folder is none."""
     found = read_description(text)
-    return None if found is None else Runtime(path, found.name, found.version, found.simulated, found.abi)
+    if found is None:
+        return None
+    return Runtime(path, found.name, found.version, found.simulated, found.abi, found.kinds)
 
 
 def _store(board: Host) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.base.errors import RefusedError, RKDeckError
+from core.base.names import printable
 from core.boards.records import Board
 from core.deploy import deployments
 from core.deploy.adopting import adopt as adopt_file
@@ -18,8 +19,11 @@ from core.fitness.judge import Judgement, judge
 from core.fitness.rules import is_a_model
 from core.fitness.sight import board_seen, look_over
 from core.monitor.sample import BoardSample
+from core.remote.session import SshSession
+from core.serve.service import choose_runtime
 from core.services import Services
 from core.usecases.boards import BoardStatus
+from core.vendor.kinds import kind_of_format
 
 
 def inspect_for_drop(services: Services, path: Path) -> Candidate:
@@ -48,13 +52,20 @@ def judge_drop(
 
 
 def refusal_beforehand(
-    services: Services, path: Path, board: str, *, force: bool = False
-) -> RefusedError | None:
+    services: Services, path: Path, board: str, *, force: bool = False, serve: bool = False
+) -> RKDeckError | None:
     """Why a deployment would be refused, asked before a job is made of it; None when nothing is known against it.
 
     What the board said last may be out of date (a library was copied there since, another model was stopped): by that
     alone nothing is refused. The board is looked at once more then, also where only it can tell whether there is room;
     one that does not answer is left to the job, which tells so and can be tried again.
+
+    Args:
+        services: the core.
+        path: the file.
+        board: its name.
+        force: go on where a check can be overridden.
+        serve: it shall be served there at once, so there must be what serves it.
 
     Raises:
         UsageError: `boards.unknown`; RefusedError, RKDeckError: as `core.fitness.candidate.look_at`.
@@ -62,16 +73,30 @@ def refusal_beforehand(
     file, found = inspect_for_drop(services, path), services.boards.get(board)
     said = judge_drop(file, found)
     refused = said.refused(force=force)
-    if found.facts is None or not is_a_model(file) or not (refused or said.is_open):
+    if not is_a_model(file) or not (serve or (found.facts and (refused or said.is_open))):
         return refused
     try:
         with services.connect(found) as session:
+            lacking = _lacking(session, found, file) if serve else None
             seen = look_over(session, found)
             found = services.boards.remember(board, seen.facts)
             held = read_held(session, found.store)
     except RKDeckError:
         return None
-    return judge(file.held_by(held), seen, board=board).refused(force=force)
+    return judge(file.held_by(held), seen, board=board).refused(force=force) or lacking
+
+
+def _lacking(session: SshSession, board: Board, file: Candidate) -> RKDeckError | None:
+    """Why nothing on a board would serve a file."""
+    kind = kind_of_format(file.inspection.kind)
+    assert kind is not None
+    try:
+        choose_runtime(session, board, kind, printable(file.title), simulated=file.inspection.simulated)
+    except RKDeckError as error:
+        if error.code not in {"serve.no_engine", "serve.no_runtime", "serve.runtime_abi"}:
+            raise
+        return error
+    return None
 
 
 def start_deploys(

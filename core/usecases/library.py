@@ -28,7 +28,8 @@ def add_path(services: Services, path: Path) -> LibraryItem:
     A part of a model stands for all of it: one item with all parts.
 
     Raises:
-        RefusedError: `library.not_a_model`, `convert.not_a_model`, `names.unsafe_path`, `deploy.not_a_file`, as
+        RefusedError: `library.not_a_model`, `convert.not_a_model`, `deploy.damaged_file`, `names.unsafe_path`,
+            `deploy.not_a_file`, as
             `core.fitness.gguf_rules.check_whole`, and as `core.library.library.Library.add_source_folder`.
         RKDeckError: `convert.unreadable`.
     """
@@ -43,8 +44,11 @@ def add_path(services: Services, path: Path) -> LibraryItem:
     kind = kind_of_format(found.inspection.kind)
     for file in found.files:
         of = kind_of_format(file.inspection.kind)
-        if of is None or of is not kind or file.inspection.problems:
+        if of is None or of is not kind:
             raise RefusedError("convert.not_a_model", file=printable(file.name), kind=file.inspection.kind)
+        if file.inspection.problems:
+            problems = ", ".join(file.inspection.problems)
+            raise RefusedError("deploy.damaged_file", file=printable(file.name), problems=problems)
     assert kind is not None
     check_whole(found)
     files = [

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.base.paths import AppPaths
@@ -11,6 +11,7 @@ from core.remote.hostkeys import HostKeys
 from core.remote.session import SshSession
 from core.serve import service
 from core.serve.records import RUN_FOLDER
+from core.vendor.kinds import ModelKind, model_kinds
 from tests.support.sshd import SshServer
 from tests.support.tiny_model import write_tiny_model
 
@@ -29,6 +30,7 @@ class ModelFile:
     path: str
     sha256: str
     simulated: bool
+    kind: ModelKind = field(default_factory=lambda: model_kinds()["rkllm"])
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,18 @@ class Place:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def runtime(self, name: str, script: str, *, simulated: bool = True, abi: int | str | None = ABI) -> None:
+    def runtime(
+        self,
+        name: str,
+        script: str,
+        *,
+        simulated: bool = True,
+        abi: int | str | None = ABI,
+        kinds: list[str] | None = None,
+    ) -> None:
         """Install a program that describes itself well and then behaves as `script` says."""
-        about = json.dumps({"name": name, "version": "1", "simulated": simulated, "abi": abi})
+        told = {"name": name, "version": "1", "simulated": simulated, "abi": abi}
+        about = json.dumps(told if kinds is None else {**told, "kinds": kinds})
         path = self.runtimes / name
         path.write_text(
             f"#!/bin/sh\nif [ \"$1\" = describe ]; then echo '{about}'; exit; fi\nread -r token\n"

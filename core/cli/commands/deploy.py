@@ -74,7 +74,9 @@ def _refused_beforehand(context: Context, path: Path, boards: list[Board]) -> se
     """The boards that will not have the file, each told; the others go on."""
     refused = set()
     for board in boards:
-        error = use.refusal_beforehand(context.services, path, board.name, force=context.options.force)
+        error = use.refusal_beforehand(
+            context.services, path, board.name, force=context.options.force, serve=context.options.serve
+        )
         if error is not None:
             context.output.error(error, board=board.name)
             refused.add(board.name)

@@ -12,6 +12,7 @@ import pytest
 from core.base.paths import AppPaths
 from tests.core.deploy.models import real_file
 from tests.core.deploy.site import Site, plain_board, site
+from tests.support.gguf_files import write_parts
 from tests.support.sshd import ROOT, openssh
 
 
@@ -143,3 +144,26 @@ def test_a_refusal_of_the_job_itself_is_the_same(bench: Site, tmp_path: Path) ->
         line for line in run(bench, "deploy", str(wrong), "bench", "--force") if line.get("step") == "planned"
     )
     assert planned["overridden"] == ["doctor.model_dtype_refused"]
+
+
+def test_a_gguf_nothing_there_serves_is_refused_before_it_is_sent(bench: Site, tmp_path: Path) -> None:
+    (file,) = write_parts(tmp_path, count=1)
+    error = run(bench, "deploy", str(file), "bench", "--serve", exit_code=3)[-1]["error"]
+    assert (error["code"], error["facts"]["engine"]) == ("serve.no_engine", "llama.cpp")
+    assert not list(bench.store.rglob("*.gguf"))
+    assert run(bench, "jobs")[-1]["jobs"] == []
+    result = run(bench, "deploy", str(file), "bench")[-1]
+    assert result["event"] == "result"
+    refused = run(bench, "serve", "bench", str(result["name"]), exit_code=3)[-1]["error"]
+    assert refused["code"] == "serve.no_engine"
+
+
+def test_the_library_holds_parts_as_one_and_deploys_them_by_title(bench: Site, tmp_path: Path) -> None:
+    parts = write_parts(tmp_path)
+    item = run(bench, "library", "add", str(parts[1]))[-1]
+    assert (item["title"], item["kind"], item["path"]) == ("Tiny", "gguf", str(parts[0]))
+    assert [file["name"] for file in item["files"]] == [part.name for part in parts]
+    result = run(bench, "deploy", "Tiny", "bench")[-1]
+    assert result["size_bytes"] == sum(part.stat().st_size for part in parts)
+    (deployed,) = run(bench, "deployments", "bench")[-1]["deployments"]
+    assert (deployed["kind"], len(deployed["parts"])) == ("gguf", 3)

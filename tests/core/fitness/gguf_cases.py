@@ -1,6 +1,7 @@
 """GGUF files on boards of every sort, for the tests that ask all doors."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from core.boards.doctor.examination import Examination, StorePlace
 from core.boards.doctor.findings import Verdict
@@ -32,6 +33,7 @@ def inspection(size_bytes: int, found: GgufHeader | None = None, **members: obje
     return replace(told, **members)  # type: ignore[arg-type]
 
 
+PATH = Path("Tiny-1B-Q4_K_M.gguf")
 FILE = Candidate("Tiny-1B-Q4_K_M.gguf", inspection(GIB * 4 // 5), "Tiny-1B-Q4_K_M")
 
 

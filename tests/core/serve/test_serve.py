@@ -23,6 +23,7 @@ from core.serve import service
 from core.serve.records import Serving
 from core.serve.scripts import STATUS, STOP
 from core.serve.status import read_status
+from core.vendor.kinds import model_kinds
 from core.words import word
 from tests.support.serving import HostBoard, Place
 from tests.support.sshd import demo_board
@@ -432,3 +433,24 @@ def test_a_token_file_cannot_blot_words_out_of_the_log(bare: Place, token: str) 
     (bare.run_folder / "token").write_text(token + "\n")
     assert read_status(bare.session, "desk", bare.board.store or "", with_token=True).token is None
     assert redact(f"{token} was said") == f"{token} was said"
+
+
+def test_a_gguf_file_never_meets_a_runtime_for_rkllm_and_the_missing_engine_is_named(bare: Place) -> None:
+    gguf = replace(bare.deploy("alice"), simulated=False, kind=model_kinds()["gguf"])
+    for name in ("true-runtime", "stand-in"):
+        bare.runtime(name, "touch started", simulated=name == "stand-in")
+    with pytest.raises(RefusedError) as caught:
+        service.start_serving(bare.session, bare.board, gguf)
+    assert caught.value.code == "serve.no_engine"
+    assert (caught.value.facts["engine"], caught.value.facts["kind"]) == ("llama.cpp", "gguf")
+    assert "llama.cpp is missing" in word(caught.value)[0]
+    assert not list(bare.run_folder.glob("started"))
+
+
+def test_a_runtime_gets_the_kinds_it_names_and_no_other(bare: Place) -> None:
+    bare.runtime("llama", "exit 7", simulated=False, kinds=["gguf"])
+    kinds = model_kinds()
+    chosen = service.choose_runtime(bare.session, bare.board, kinds["gguf"], "m", simulated=False)
+    assert (chosen.name, chosen.kinds) == ("llama", ("gguf",))
+    with pytest.raises(RKDeckError, match=r"serve\.no_runtime"):
+        service.choose_runtime(bare.session, bare.board, kinds["rkllm"], "m", simulated=False)
