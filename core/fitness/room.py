@@ -1,6 +1,6 @@
 """Rules about room for a file: the board's memory when it is served, the store's disk when it is sent."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.base.names import printable
@@ -9,12 +9,13 @@ from core.boards.doctor.examination import Examination
 from core.boards.doctor.findings import Facts, Finding, Verdict, finding
 from core.estimate.constants import estimate_limits
 from core.estimate.fit import fit_board
+from core.estimate.gguf import gguf_fit, gguf_memory
 from core.estimate.ready import guess_ram
 from core.estimate.records import Basis, Fit, Fits, Number
 from core.fitness.candidate import Candidate
-from core.fitness.gguf_memory import guess_need
 from core.fitness.gguf_rules import opened_context
 from core.fitness.sight import board_now
+from core.model.gguf import GgufHeader
 from core.transfer.upload import RESERVE_BYTES
 from core.vendor.platforms import context_limits, load_platforms
 
@@ -25,7 +26,7 @@ VERDICT_OF: Mapping[Fits, Verdict] = {"yes": "ok", "tight": "warning", "no": "fa
 _KNOWN: Mapping[Fits, str] = {
     "yes": "doctor.model_memory_ok", "tight": "doctor.model_memory_tight", "no": "doctor.model_memory_no",
 }  # fmt: skip
-_BY_HEADER: Mapping[Fits, str] = {
+_FORECAST: Mapping[Fits, str] = {
     "yes": "doctor.model_memory_header_ok",
     "tight": "doctor.model_memory_header_tight",
     "no": "doctor.model_memory_header_no",
@@ -43,7 +44,7 @@ class MemoryNeed:
 
     Attributes:
         ram: peak resident set of the serving process, in bytes.
-        guessed: from the file's size alone, or by its header.
+        guessed: from the file's size alone.
         fit: on the board that was asked about; None when its memory is not known.
     """
 
@@ -58,14 +59,8 @@ def memory_need(candidate: Candidate, seen: Examination) -> MemoryNeed | None:
     None when neither the file nor the board tells for which SoC, and of what cannot be served at all.
     """
     inspection, need, known = candidate.inspection, candidate.need, load_platforms()
-    header, size_bytes = inspection.gguf, candidate.size_bytes
-    if header is not None:
-        if not inspection.is_model:
-            return None
-        ram = guess_need(header, opened_context(candidate), size_bytes=size_bytes)
-        return MemoryNeed(
-            ram, True, _fit(ram, seen, lambda tokens: guess_need(header, tokens, size_bytes=size_bytes))
-        )
+    if inspection.gguf is not None:
+        return _by_header(candidate, inspection.gguf, seen) if inspection.is_model else None
     if need is not None:
         basis: Basis = "calibrated" if need.calibrated else "extrapolated"
         ram = Number(need.ram_bytes, need.ram_low_bytes, need.ram_high_bytes, basis)
@@ -77,15 +72,21 @@ def memory_need(candidate: Candidate, seen: Examination) -> MemoryNeed | None:
     return MemoryNeed(ram, need is None, _fit(ram, seen))
 
 
-def _fit(ram: Number, seen: Examination, at: Callable[[int], Number] | None = None) -> Fit | None:
-    total = seen.facts.mem_total_bytes
-    if total is None:
+def _by_header(candidate: Candidate, header: GgufHeader, seen: Examination) -> MemoryNeed | None:
+    context, size_bytes = opened_context(candidate), candidate.size_bytes
+    found, total = gguf_memory(header, context, size_bytes=size_bytes), seen.facts.mem_total_bytes
+    if found is None:
         return None
-    # What a shorter context would save is not known of a file whose header does not tell.
-    ram_at = at or (lambda _: ram)
-    return fit_board(
-        int(ram.value), int(ram.high), total, lambda tokens: int(ram_at(tokens).value), board_now(seen)
-    )
+    fit = None
+    if total is not None:
+        fit = gguf_fit(header, context, total, size_bytes=size_bytes, now=board_now(seen))
+    return MemoryNeed(found.need, guessed=False, fit=fit)
+
+
+def _fit(ram: Number, seen: Examination) -> Fit | None:
+    total, need = seen.facts.mem_total_bytes, int(ram.value)
+    # What a shorter context would save is not known of a file.
+    return None if total is None else fit_board(need, int(ram.high), total, lambda _: need, board_now(seen))
 
 
 def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
@@ -94,13 +95,15 @@ def memory(candidate: Candidate, seen: Examination) -> Iterator[Finding]:
         yield finding("model_memory", "unknown", "doctor.memory_unknown")
         return
     need = memory_need(candidate, seen)
+    by_header = candidate.inspection.gguf is not None
+    if need is None and by_header:
+        yield finding("model_memory", "unknown", "doctor.model_memory_untold")
     if need is None or need.fit is None:
         return
     low, middle, high = (format_bytes(size) for size in (need.ram.low, need.ram.value, need.ram.high))
-    by_header = candidate.inspection.gguf is not None
-    code = (_BY_HEADER if by_header else _GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
+    code = (_FORECAST if by_header else _GUESSED if need.guessed else _KNOWN)[need.fit.verdict]
     shown: Facts = {
-        "need": f"{low} .. {high}" if need.guessed else middle,
+        "need": f"{low} .. {high}" if need.guessed or by_header else middle,
         "reason": need.fit.reason.to_json(),
     }
     if by_header:

@@ -137,6 +137,10 @@ CASES: dict[str, tuple[Candidate, Examination]] = {
     "doctor.model_limit_ok": (FILE, RK3588),
     "doctor.model_limit_beyond": (replace(FILE, context=16384), RK3588),
     "doctor.model_limit_unknown": (replace(FILE, inspection=inspection(GIB, max_context=None)), RK3588),
+    "doctor.model_memory_untold": (
+        replace(FILE, inspection=inspection(GIB, replace(header(), values={"general.architecture": "llama"}))),
+        RK3588,
+    ),
     "doctor.model_memory_header_ok": (FILE, RK3588),
     "doctor.model_memory_header_tight": (FILE, board(2, None, compatibles=("some,board",))),
     "doctor.model_memory_header_no": (FILE, SMALL),
