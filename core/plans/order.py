@@ -68,8 +68,8 @@ class RunOrder:
         """
         members = Members(cls.kind.name, value)
         download = DownloadOrder.from_json(value)
-        paths = {file.path for file in download.plan.files}
-        if not paths or paths != set(siblings_of(min(paths))):
+        paths = sorted(file.path for file in download.plan.files)
+        if not paths or paths != list(siblings_of(paths[0])):
             raise members.refuse("files")
         fetched = arriving(download)
         # The first form named no file, as it follows from the download.

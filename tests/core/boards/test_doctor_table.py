@@ -82,7 +82,8 @@ def examine(root: Path, shell: list[str] | None = None, store: str = "") -> Exam
 def row(seen: Examination) -> Row:
     facts = seen.facts
     return (
-        facts.soc, facts.npu_driver, facts.npu_driver_version, flavour(seen), next((entry.verdict for entry in driver(seen)), None),
+        facts.soc, facts.npu_driver, facts.npu_driver_version, flavour(seen),
+        next((entry.verdict for entry in driver(seen)), None),
     )  # fmt: skip
 
 
