@@ -393,3 +393,13 @@ def test_what_was_remembered_is_the_same_board() -> None:
     assert [entry.version for entry in seen.rkllm_libraries] == ["1.3.0"]
     assert seen.store is not None
     assert (seen.store.free_bytes, seen.store.writable) == (50 * GIB, None)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("code", gguf_cases.CASES)
+def test_words_about_a_gguf_name_all_their_facts_and_nothing_of_rkllm(code: str, language: str) -> None:
+    candidate, seen = CASES[code]
+    (found,) = (entry for entry in said_of(seen, candidate, board="desk") if entry.code == code)
+    told = " ".join(map(str, word(found.statement, language)))
+    assert "{" not in told
+    assert not [name for name in ("toolkit", "NPU", "librkllmrt", "rkllm") if name in told]
