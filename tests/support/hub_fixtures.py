@@ -17,7 +17,7 @@ def small_repo(folder: Path, seed: int = 0) -> Path:
     folder.mkdir(parents=True)
     weights = np.random.default_rng(seed).standard_normal((16, 16)).astype(np.float32)
     save_file({"model.weight": weights}, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": 16}))
+    (folder / "config.json").write_text(json.dumps({"model_type": "any", "hidden_size": 16}))
     (folder / ".hidden").write_text("not of the repository")
     return folder
 

@@ -191,14 +191,17 @@ def test_foreign_numbers_are_told_with_their_place(kind: str, foreign: str) -> N
 def test_a_stored_recipe_holds_only_numbers_that_every_program_reads_alike(
     place: tuple[str | int, ...], number: float, tmp_path: Path
 ) -> None:
-    # As a worker meets it: through the file.
-    file = tmp_path / "spec.json"
     params: dict[str, JsonValue] = {**stored_spec("convert").params, "warnings": [{"code": "x"}]}
-    file.write_text(json.dumps(_with(params, place, [{"deep": number}])))
+    odd = _with(params, place, [{"deep": number}])
+    # As a worker meets it: through the file, in which it is unknown.
+    file = tmp_path / "spec.json"
+    file.write_text(json.dumps(odd))
     stored = atomic.read_json(file)
     assert isinstance(stored, dict)
+    read = ConvertOrder.from_json(stored).to_json()
+    assert read == ConvertOrder.from_json(_with(params, place, [{"deep": None}])).to_json()
     with pytest.raises(RKDeckError) as caught:
-        ConvertOrder.from_json(stored)
+        ConvertOrder.from_json(odd)
     assert caught.value.code == "jobs.bad_order"
     assert str(caught.value.facts["member"]).startswith(str(place[0]))
     message, advice = word(caught.value)
