@@ -7,6 +7,7 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.left_out import LeftOut
 from core.hub.addresses import parse_id
 from core.model.files import WeightsKind
+from core.vendor.kinds import ModelKind, model_kinds
 
 Sort = Literal["downloads", "likes", "updated", "created", "match"]
 
@@ -16,14 +17,14 @@ class SearchQuery:
     """What to look for.
 
     Attributes:
-        converted: only repositories tagged as holding .rkllm files.
+        kind: only repositories tagged as holding files of this kind.
         author: only repositories of this user or organisation.
     """
 
     text: str
     sort: Sort = "downloads"
     limit: int = 20
-    converted: bool = False
+    kind: ModelKind | None = None
     author: str | None = None
 
 
@@ -54,6 +55,11 @@ class ModelSummary:
     model_type: str | None = None
     weights: WeightsKind | None = None
     quantization: str | None = None
+
+    @property
+    def kinds(self) -> tuple[ModelKind, ...]:
+        """The kinds of files for boards it holds, as its tags say."""
+        return tuple(kind for kind in model_kinds().values() if kind.hub_filter in self.tags)
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the document's member."""

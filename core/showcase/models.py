@@ -8,13 +8,18 @@ from typing import Any
 
 from core.base import tomldata
 from core.base.errors import RKDeckError
+from core.demo.gguf_file import write_model, write_projector
 from core.demo.hub.repos import NOTES
 from core.estimate.known_models import KnownModel, known_models
 from core.model.headers import TensorInfo
 
 READY_REPO = "rkdeck-demo/ready-made-rkllm"
+GGUF_REPO, PARTS_REPO = "rkdeck-demo/wonderland-1m-GGUF", "rkdeck-demo/wonderland-1m-parts-GGUF"
 _FILE = "demo/known_models.toml"
 _READY = (("w8a8", "rk3588", 3), ("w4a16_g32", "rk3576", 2))
+# Rows of 128 exclude the K-quants, whose blocks have 256 elements.
+_QUANTIZATIONS = ("f16", "q8_0", "q4_0")
+_PARTS = 3
 _CARD = """# {repo} (facts only)
 
 RKDeck's built-in hub shows this model's configuration and tensor headers, so that its memory and speed can be
@@ -94,6 +99,25 @@ def _header(tensors: Sequence[TensorInfo]) -> bytes:
     data = json.dumps(entries, separators=(",", ":")).encode()
     data += b" " * (-len(data) % 8)
     return len(data).to_bytes(8, "little") + data
+
+
+def write_gguf_files(folder: Path, model: Path, base: str) -> dict[str, Path]:
+    """Write the demo's model as GGUF, which llama.cpp runs, below `folder`; returns the folders by repository.
+
+    One repository has a file a quantization and a part for pictures beside them, the other one model in parts.
+    """
+    whole, parts = (folder / repo.replace("/", "--") for repo in (GGUF_REPO, PARTS_REPO))
+    for place in (whole, parts):
+        place.mkdir(parents=True, exist_ok=True)
+        told = "made of it by RKDeck, for llama.cpp. The part for pictures (mmproj) is a header with zeros behind it."
+        (place / "README.md").write_text(f"# {base} as GGUF\n\n{base}, {told}\n", "utf-8")
+        tags = ["license:other", f"base_model:{base}", f"base_model:quantized:{base}"]
+        (place / NOTES).write_text(json.dumps({"tags": tags}), "utf-8")
+    for quantization in _QUANTIZATIONS:
+        write_model(whole / f"{model.name}-{quantization.upper()}.gguf", model, quantization)
+    write_projector(whole / f"mmproj-{model.name}-F16.gguf", 128)
+    write_model(parts / f"{model.name}-Q8_0.gguf", model, "q8_0", parts=_PARTS)
+    return {GGUF_REPO: whole, PARTS_REPO: parts}
 
 
 def write_ready_files(folder: Path, model: Path, base: str, toolkit_python: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.base.errors import JsonValue, RKDeckError
-from core.showcase.models import READY_REPO, write_known_models, write_ready_files
+from core.showcase.models import READY_REPO, write_gguf_files, write_known_models, write_ready_files
 
 if TYPE_CHECKING:
     from core.boards.records import Board
@@ -59,6 +59,7 @@ def running_parts(folder: Path) -> Iterator[DemoParts]:
         toolkit_python = create_toolkit_env(folder / "toolkit")
         repos = {DEMO_REPO: model, **write_known_models(folder / "known-models")}
         repos[READY_REPO] = write_ready_files(folder / "ready-made", model, DEMO_REPO, toolkit_python)
+        repos |= write_gguf_files(folder / "gguf", model, DEMO_REPO)
         options = [text for repo, place in repos.items() for text in ("--model", f"{repo}={place}")]
         hub = stack.enter_context(_part("hub", "core.demo.hub.server", *options))
         board_folder = str(folder / "board")

@@ -14,10 +14,15 @@ from core.fitness.target import FitTarget
 from core.usecases import fitting
 from core.words import note_text, verdict_name
 
+# Only repositories with files of a kind.
+_KINDS = {"--converted": "rkllm", "--gguf": "gguf"}
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY")
-    parser.add_argument("--converted", action="store_true")
+    kinds = parser.add_mutually_exclusive_group()
+    for option, kind in _KINDS.items():
+        kinds.add_argument(option, dest="kind", action="store_const", const=kind)
     parser.add_argument(
         "--sort", default="downloads", choices=("downloads", "likes", "updated", "created", "match")
     )
@@ -42,11 +47,11 @@ def _memory(text: str) -> float:
 def _run(context: Context) -> int:
     from core.hub.protocol import search
     from core.hub.records import SearchQuery
+    from core.vendor.kinds import model_kinds
 
     options = context.options
-    query = SearchQuery(
-        text=options.query, sort=options.sort, limit=options.limit, converted=options.converted
-    )
+    kind = model_kinds()[options.kind] if options.kind is not None else None
+    query = SearchQuery(text=options.query, sort=options.sort, limit=options.limit, kind=kind)
     found = search(*context.services.hubs.searched_by(query))
     target = _target(context) if options.platform or options.max_ram is not None else None
     badges = {} if target is None else {model.repo: fitting.guess(model, target) for model in found}

@@ -201,8 +201,8 @@ def _params(query: SearchQuery) -> Params:
         params.append(("sort", _SORTS[query.sort]))
     if query.author:
         params.append(("author", query.author))
-    if query.converted:
-        params.append(("filter", "rkllm"))
+    if query.kind is not None:
+        params.append(("filter", query.kind.hub_filter))
     return params
 
 

@@ -25,7 +25,6 @@ from gui.widgets.plain import show_tip
 Index = QModelIndex | QPersistentModelIndex
 ROW_PX = 54
 _PAD_PX = 12
-_CONVERTED = "rkllm"
 _SHAPES = {"ok": "check", "warn": "warning", "bad": "cross", "muted": "unknown"}
 
 
@@ -61,7 +60,7 @@ class ResultDelegate(QStyledItemDelegate):
         lower = upper.translated(0, upper.height())
         badge = self._badges.of(model)
         painter.setFont(option.font)
-        left = upper.adjusted(0, 0, -_paint_verdict(painter, upper, badge, ready=_CONVERTED in model.tags), 0)
+        left = upper.adjusted(0, 0, -_paint_verdict(painter, upper, badge, ready=bool(model.kinds)), 0)
         bold = QFont(option.font)
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
@@ -85,11 +84,11 @@ class ResultDelegate(QStyledItemDelegate):
 def _paint_verdict(painter: QPainter, line: QRect, badge: Badge, *, ready: bool) -> int:
     """Shape and words at the right end of a line; returns the room they take.
 
-    A repository of files that are `ready` has no headers to be judged by: each file of it has its own verdict.
+    Where no level is judged, files that are `ready` are the road: each of them has its own verdict.
     """
     role, text = VERDICT_ROLES[badge.verdict], badge_text(badge)
     shape = _SHAPES[role]
-    if ready and badge.fits is None:
+    if ready and badge.dtype is None:
         role, shape, text = "accent", "file", tr("ready-made")
     width = painter.fontMetrics().horizontalAdvance(text) + 22
     place = QRect(line.right() - width, line.top(), width, line.height())
@@ -142,6 +141,5 @@ def _about(model: ModelSummary) -> str:
         parts.append(tr("{count} downloads", count=format_count(model.downloads)))
     if model.gated:
         parts.append(tr("gated"))
-    if _CONVERTED in model.tags:
-        parts.append(tr("already converted"))
+    parts += [tr("{ending} files", ending=kind.ending) for kind in model.kinds]
     return " · ".join(parts)

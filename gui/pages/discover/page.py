@@ -19,6 +19,7 @@ from core.fitness.badge import Badge
 from core.hub.records import ModelSummary, SearchPage, SearchQuery, Sort
 from core.hub.waiting import HubWait
 from core.usecases import hub as use
+from core.vendor.kinds import model_kinds
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.paged_model import ResultsModel
@@ -61,10 +62,14 @@ class DiscoverPage(Page):
         self.go = button(tr("Search"), icon_name="discover")
         self.go.setObjectName("searchButton")
         self.go.clicked.connect(self._on_return)
-        self.converted = QCheckBox(tr("already converted"))
-        self.converted.setObjectName("convertedFilter")
-        set_tip(self.converted, tr("Only repositories with .rkllm files, ready for boards"))
-        self.converted.toggled.connect(self._on_return)
+        self.kind = QComboBox()
+        self.kind.setObjectName("kindBox")
+        self.kind.setAccessibleName(tr("Which files"))
+        set_tip(self.kind, tr("Only repositories with files that are ready for boards"))
+        self.kind.addItem(tr("any files"), None)
+        for kind in model_kinds().values():
+            self.kind.addItem(tr("{ending} files", ending=kind.ending), kind)
+        self.kind.currentIndexChanged.connect(self._on_return)
         self.fitting = QCheckBox(tr("fits my board"))
         self.fitting.setObjectName("fitsFilter")
         set_tip(
@@ -136,7 +141,7 @@ class DiscoverPage(Page):
         splitter.addWidget(self.pane)
         splitter.setSizes([470, 610])
         splitter.setChildrenCollapsible(False)
-        bar = row(self.search, self.go, self.fitting, self.converted, self.sort)
+        bar = row(self.search, self.go, self.fitting, self.kind, self.sort)
         bar.setStretch(0, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -187,9 +192,7 @@ class DiscoverPage(Page):
     def _on_return(self, _value: object = None) -> None:
         self._timer.stop()
         sort: Sort = self.sort.currentData()
-        query = SearchQuery(
-            self.search.text().strip(), sort, _PAGE_ROWS, converted=self.converted.isChecked()
-        )
+        query = SearchQuery(self.search.text().strip(), sort, _PAGE_ROWS, kind=self.kind.currentData())
         if query == self._query and self._task is not None:
             return
         self._query, self._cursor = query, None
@@ -249,7 +252,7 @@ class DiscoverPage(Page):
         return (
             not self.fitting.isChecked()
             or model.repo == self._wanted
-            or self.badges.of(model).verdict != "failed"
+            or not _is_refused(model, self.badges.of(model))
         )
 
     def _say_count(self) -> None:
@@ -282,7 +285,7 @@ class DiscoverPage(Page):
         if place is None:
             return
         model = self.results.records[place]
-        if self.fitting.isChecked() and badge.verdict == "failed" and repo != self.pane.repo:
+        if self.fitting.isChecked() and _is_refused(model, badge) and repo != self.pane.repo:
             self.results.records.remove_range(place, place)
             self._say_count()
             self._look_timer.start()
@@ -383,6 +386,11 @@ class DiscoverPage(Page):
             self.pane.convert.click()
         elif self.pane.download.isEnabled():
             self.pane.download.click()
+
+
+def _is_refused(model: ModelSummary, badge: Badge) -> bool:
+    """Whether no way leads to the board: too large at every level, or for no NPU and without ready-made files."""
+    return badge.verdict == "failed" and (badge.dtype is not None or not model.kinds)
 
 
 def _repo(model: ModelSummary) -> str:

@@ -16,6 +16,7 @@ from core.hub.huggingface.client import HubClient
 from core.hub.protocol import read_file, search
 from core.hub.records import ModelDetail, ModelSummary, RepoFile, SearchQuery
 from core.model.facts import load_local_facts
+from core.vendor.kinds import model_kinds
 from tests.support.waiting import wait_until
 
 from .conftest import BIG_BYTES, REPO  # noqa: TID252
@@ -29,7 +30,7 @@ def test_search_finds_by_words_and_by_tag(hub: DemoHub) -> None:
     assert found[0].parameters > 100_000
     assert "rkdeck-demo" in found[0].tags
     assert search(client, SearchQuery("no such thing")) == []
-    assert len(search(client, SearchQuery("", converted=True, limit=1))) == 1
+    assert len(search(client, SearchQuery("", kind=model_kinds()["rkllm"], limit=1))) == 1
 
 
 def test_details_pin_a_commit_and_tell_sizes_and_digests(hub: DemoHub, model: Path) -> None:

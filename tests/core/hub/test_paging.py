@@ -12,6 +12,7 @@ from core.demo.hub.server import DemoHub
 from core.hub.huggingface.client import HubClient
 from core.hub.protocol import read_file, search
 from core.hub.records import ModelSummary, SearchQuery, Sort
+from core.vendor.kinds import model_kinds
 from tests.support.odd_hub import Answer, OddHub, document, reply
 
 ENTRIES = 10_000
@@ -66,7 +67,7 @@ def test_pages_of_any_size_give_the_same_list(hub: DemoHub, limit: int) -> None:
 
 def test_filters_hold_on_every_page(hub: DemoHub) -> None:
     client = HubClient(hub.url, None)
-    query = SearchQuery("", limit=100, converted=True, author="rkdeck-demo")
+    query = SearchQuery("", limit=100, kind=model_kinds()["rkllm"], author="rkdeck-demo")
     found = [model for page in walk(client, query) for model in page]
     assert len(found) == -(-ENTRIES // 7)
     assert all("rkllm" in model.tags for model in found)

@@ -18,7 +18,14 @@ from core.hub.protocol import search
 from core.hub.records import SearchQuery
 from core.model.inspect import inspect_file
 from core.showcase import models as demo_models
-from core.showcase.models import write_known_models, write_ready_files
+from core.showcase.models import (
+    GGUF_REPO,
+    PARTS_REPO,
+    write_gguf_files,
+    write_known_models,
+    write_ready_files,
+)
+from core.vendor.kinds import model_kinds
 from core.vendor.platforms import get_platform
 from tests.support.models import write_random_model
 from tests.support.waiting import wait_until
@@ -124,3 +131,18 @@ def test_a_conversion_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(RKDeckError) as caught:
         write_ready_files(tmp_path / "ready", tmp_path, "some/tiny", Path(sys.executable))
     assert caught.value.code == "demo.part_failed"
+
+
+def test_gguf_repositories_are_found_by_their_kind_and_name_the_model_they_were_made_of(
+    tmp_path: Path,
+) -> None:
+    model = write_random_model(tmp_path / "tiny", max_position_embeddings=512)
+    with DemoHub({"some/tiny": model, **write_gguf_files(tmp_path / "gguf", model, "some/tiny")}) as hub:
+        client = HubClient(hub.url, None)
+        found = search(client, SearchQuery("", kind=model_kinds()["gguf"]))
+        assert sorted(summary.repo for summary in found) == sorted([GGUF_REPO, PARTS_REPO])
+        assert all([kind.name for kind in summary.kinds] == ["gguf"] for summary in found)
+        assert search(client, SearchQuery("", kind=model_kinds()["rkllm"])) == []
+        detail = client.details(PARTS_REPO)
+        assert detail.base == "some/tiny"
+        assert "base_model:quantized:some/tiny" in detail.summary.tags
