@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 from core.vendor.gguf_types import file_types, tensor_types
 
 Array = npt.NDArray[np.float32]
-Value = bool | int | float | str | Sequence[str] | Sequence[int] | np.uint16
+Value = bool | int | float | str | Sequence[str] | Sequence[int] | np.uint16 | np.int32
 
 _ALIGNMENT = 32
 _NORMAL, _CONTROL = 1, 3
@@ -81,7 +81,8 @@ def write_model(path: Path, model: Path, quantization: str, *, parts: int = 1) -
         return
     for number, share in enumerate(np.array_split(np.arange(len(tensors)), parts)):
         split: dict[str, Value] = {
-            "split.no": np.uint16(number), "split.count": np.uint16(parts), "split.tensors.count": len(tensors),
+            "split.no": np.uint16(number), "split.count": np.uint16(parts),
+            "split.tensors.count": np.int32(len(tensors)),
         }  # fmt: skip
         part = path.with_name(f"{path.stem}-{number + 1:05}-of-{parts:05}{path.suffix}")
         # All that the model is stands in the first part.
@@ -207,6 +208,8 @@ def _value(value: Value) -> bytes:
     """A value with its type: bool before int, which it is to Python."""
     if isinstance(value, np.uint16):
         return struct.pack("<IH", 2, value)
+    if isinstance(value, np.int32):
+        return struct.pack("<Ii", 5, value)
     if isinstance(value, bool):
         return struct.pack("<I?", 7, value)
     if isinstance(value, int):

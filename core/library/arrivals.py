@@ -13,6 +13,7 @@ from core.library.library import Library
 from core.library.records import SOURCE, LibraryFile
 from core.model.facts import load_local_facts, why_no_source
 from core.model.files import weight_files
+from core.model.parts import join_parts
 from core.vendor.kinds import kind_of_name
 
 # Told of files that are not there, which may be because they were not wanted.
@@ -22,7 +23,7 @@ _ABSENT = frozenset({"estimate.no_config", "estimate.missing_shard"})
 def enter_download(
     library: Library, order: DownloadOrder, fetched: Sequence[FetchedFile], left_out: Sequence[LeftOut] = ()
 ) -> None:
-    """Enter the converted files one by one and all others as one source.
+    """Enter the converted models one by one, each with its parts, and all other files as one source.
 
     Args:
         library: where.
@@ -35,7 +36,7 @@ def enter_download(
         "hub": parse_id(plan.repo).hub, "endpoint": order.endpoint, "repo": plan.repo, "commit": plan.commit,
         **({"left_out": left_out_json(left_out)} if left_out else {}),
     }  # fmt: skip
-    converted = [(file, kind) for file in fetched if (kind := kind_of_name(file.name)) is not None]
+    converted = {file.name: file for file in fetched if kind_of_name(file.name) is not None}
     others = [
         LibraryFile(file.name, file.size_bytes, file.sha256)
         for file in fetched
@@ -49,12 +50,15 @@ def enter_download(
             kind=SOURCE, title=plan.repo.rsplit("/", maxsplit=1)[-1], path=folder, repo=plan.repo,
             files=(*earlier, *others), revision=plan.commit, provenance=provenance,
         )  # fmt: skip
-    for file, kind in converted:
-        path = folder / file.name
+    for model in join_parts(converted):
+        path, kind = folder / model.first, kind_of_name(model.first)
+        assert kind is not None  # of a converted file
+        parts = (converted[name] for name in model.paths)
+        need = order.needs.get(model.first)
         library.register(
-            kind=kind.name, title=path.stem, path=path, repo=plan.repo, revision=plan.commit,
-            files=(LibraryFile(path.name, file.size_bytes, file.sha256),),
-            provenance={**provenance, **(order.needs[file.name].to_json() if file.name in order.needs else {})},
+            kind=kind.name, title=Path(model.name).stem, path=path, repo=plan.repo, revision=plan.commit,
+            files=tuple(LibraryFile(Path(part.name).name, part.size_bytes, part.sha256) for part in parts),
+            provenance={**provenance, **(need.to_json() if need is not None else {})},
         )  # fmt: skip
 
 

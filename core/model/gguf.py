@@ -51,6 +51,7 @@ _MAX_DEPTH = 3  # lists of lists: the specification allows them, nobody writes t
 _MAX_KEPT_ITEMS = 1024  # of a list of numbers: one for each layer is what is asked for
 _MAX_SHARDS = 65_535  # `split.count` is a 16-bit number
 _PAGE_BYTES = 64 << 10
+_MAX_PAGE_BYTES = 2 << 20
 _ALIGNMENT = "general.alignment"
 _USUAL_ALIGNMENT = 32
 _LENGTH = struct.Struct("<Q")
@@ -236,7 +237,7 @@ class _Pages:
     def __init__(self, read: Read, size_bytes: int, budget_bytes: int, limit_s: float) -> None:
         self._read, self._size_bytes, self._budget_bytes = read, size_bytes, budget_bytes
         self._end_s = time.monotonic() + limit_s
-        self._page, self._start = b"", 0
+        self._page, self._start, self._page_bytes = b"", 0, _PAGE_BYTES
         self._items_left, self._kept_left = _MAX_ITEMS, _MAX_KEPT_BYTES
         self.position = 0
         self.bytes_read = 0
@@ -324,7 +325,10 @@ class _Pages:
             raise GgufError("inspect.gguf_cut_off")
 
     def _fetch(self, count: int) -> None:
-        wanted = min(max(count, _PAGE_BYTES), self._size_bytes - self.position)
+        # Where all is read, as texts are, each page is twice the last: a page may be a request.
+        goes_on = self._page and self.position - self._start - len(self._page) < len(self._page)
+        self._page_bytes = min(2 * self._page_bytes, _MAX_PAGE_BYTES) if goes_on else _PAGE_BYTES
+        wanted = min(max(count, self._page_bytes), self._size_bytes - self.position)
         wanted = min(wanted, self._budget_bytes - self.bytes_read)
         if wanted < count or time.monotonic() > self._end_s:
             raise _BudgetSpentError

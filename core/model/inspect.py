@@ -139,6 +139,22 @@ def inspect_bytes(head: bytes, tail: bytes, size_bytes: int, name: str = "") -> 
     return _inspect(head, tail, size_bytes, name, lambda start, length: head[start : start + length])
 
 
+def inspect_ranges(read: Read, size_bytes: int, name: str = "") -> Inspection:
+    """Inspect a file that is read by ranges: its first and last bytes, of a GGUF file all of its header.
+
+    Raises:
+        As `read` raises.
+    """
+    head = read(0, min(HEAD_BYTES, size_bytes))
+    start = max(0, size_bytes - TAIL_BYTES)
+    tail = head[start:] if size_bytes <= len(head) else read(start, TAIL_BYTES)
+
+    def onward(start: int, length: int) -> bytes:
+        return head[start : start + length] if start < len(head) else read(start, length)
+
+    return _inspect(head, tail, size_bytes, name, onward)
+
+
 def _inspect(head: bytes, tail: bytes, size_bytes: int, name: str, read: Read) -> Inspection:
     kind = _kind(head, size_bytes)
     found: dict[str, JsonValue] = {}
@@ -178,6 +194,11 @@ def _inspect_gguf(read: Read, size_bytes: int) -> Inspection:
         header = read_gguf(read, size_bytes)
     except GgufError as error:
         return Inspection("gguf", size_bytes, problems=(str(error),))
+    return inspection_of(header, size_bytes)
+
+
+def inspection_of(header: GgufHeader, size_bytes: int) -> Inspection:
+    """What the header of a GGUF file of that size tells, as far as it was read."""
     dtype = header.quantization or header.stated_type
     # Writers of split files put the part's number behind the vocabulary: what was not reached says nothing.
     reached = header.is_whole or "split.count" in header.values

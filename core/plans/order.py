@@ -22,8 +22,8 @@ class RunOrder:
     """One ready-made file from the Hub to a board; both orders whole, so that neither loses a setting.
 
     Attributes:
-        download: of exactly one file.
-        deploy: of the file where the download puts it.
+        download: of exactly one model: a file, or all its parts.
+        deploy: of the file, or the first part, where the download puts it.
         serve: start serving it afterwards.
     """
 

@@ -15,6 +15,7 @@ from core.library.records import LibraryItem
 from core.model.facts import ModelFacts, why_no_source
 from core.model.inspect import Inspection
 from core.model.need import ServedNeed
+from core.model.parts import siblings_of
 from core.model.shape import ModelShape, build_shape
 from core.services import Services
 from core.usecases.fitting import cached_facts
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from core.jobs.manager import JobHandle
 
 _CARD_NAME = "README.md"
+# What says what a model is and how it may be used, at the top of its repository.
+_SAYING = ("README.md", "LICENSE*", "LICENCE*", "NOTICE*")
 _MAX_CARD_BYTES = 256 << 10
 _FENCE = re.compile(r"---[ \t]*(?:\n|$)")
 # Controls but tab and line end, and what turns the direction of writing.
@@ -45,7 +48,7 @@ class ModelReport:
         shape: made of the facts; None when nothing can be made of them.
         problem: why `facts`, `shape` or `download_bytes` is None.
         download_bytes: of the files a download would fetch; None for a local model.
-        rkllm_files: ready-made files of the repository.
+        ready_files: ready-made files of the repository.
     """
 
     repo: str | None
@@ -54,7 +57,7 @@ class ModelReport:
     facts: ModelFacts | None
     problem: RKDeckError | None
     download_bytes: int | None
-    rkllm_files: tuple[RepoFile, ...]
+    ready_files: tuple[RepoFile, ...]
     shape: ModelShape | None = None
 
     @property
@@ -72,7 +75,7 @@ def search(services: Services, query: SearchQuery, cursor: str | None = None) ->
     Raises:
         UsageError: `hub.no_model_page` for the address of a page that is no model's.
     """
-    hub, asked = services.hubs.searched_by(replace(query, text=read_model_id(query.text)))
+    hub, asked = services.hubs.searched_by(replace(query, text=split_file(read_model_id(query.text))[0]))
     return hub.search_page(asked, cursor)
 
 
@@ -86,7 +89,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     from core.hub.download import plan_download
 
     detail = services.hubs.of(repo).details(repo, revision)
-    rkllm_files = tuple(file for file in detail.files if kind_of_name(file.path))
+    ready_files = tuple(file for file in detail.files if kind_of_name(file.path))
     facts: ModelFacts | None = None
     download_bytes: int | None = None
     problem: RKDeckError | None = None
@@ -102,7 +105,7 @@ def hub_report(services: Services, repo: str, revision: str | None = None) -> Mo
     except RKDeckError as error:
         problem = error
     item = _source_of(services, detail)
-    return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, rkllm_files, shape)
+    return ModelReport(detail.repo, detail, item, facts, problem, download_bytes, ready_files, shape)
 
 
 def stop_waiting(services: Services) -> None:
@@ -144,7 +147,7 @@ def inspect_on_hub(services: Services, text: str) -> Inspection:
     Raises:
         UsageError: `convert.bad_hub_file`; RKDeckError: as the Hub answers.
     """
-    parts = text.split("/", 2)
+    parts = read_model_id(text).split("/", 2)
     if len(parts) != 3:
         raise UsageError("convert.bad_hub_file", file=text)
     repo, name = "/".join(parts[:2]), parts[2]
@@ -163,21 +166,26 @@ def start_model_download(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     to: Path | None = None,
+    file: str | None = None,
 ) -> str:
     """Start the job that brings a model into the library; returns its id.
 
     Args:
         services: the core.
-        repo: a Hub id.
+        repo: a Hub id, or `OWNER/NAME/FILE` for one model of it (`split_file`), as `model_patterns` chooses.
         revision: branch, tag or commit; None for the newest.
         include: shell patterns of the files wanted; none means all but duplicates of the weights.
         exclude: shell patterns of files to leave out.
         to: a folder instead of the library's own.
+        file: a path in the repository: just that file, or that model.
 
     Raises:
-        RKDeckError: as `core.hub.protocol.Hub.details` and `core.hub.download.plan_download`.
+        RKDeckError: as `core.hub.protocol.Hub.details` and `core.hub.download.plan_download`;
+            `hub.file_not_found`, `hub.parts_missing`.
     """
-    return download(services, repo, revision=revision, include=include, exclude=exclude, to=to)[0].id
+    return download(services, repo, revision=revision, include=include, exclude=exclude, to=to, file=file)[
+        0
+    ].id
 
 
 def download(
@@ -188,14 +196,57 @@ def download(
     include: Sequence[str],
     exclude: Sequence[str],
     to: Path | None,
+    file: str | None = None,
 ) -> "tuple[JobHandle, DownloadPlan]":
     """`start_model_download` for who wants to follow the job; returns what it will fetch as well."""
     from core.hub.download import plan_download
 
+    repo, path = split_file(repo) if file is None else (repo, file)
     detail = services.hubs.of(repo).details(repo, revision)
+    if path is not None:
+        include = (*include, *model_patterns(detail, path))
     plan = plan_download(detail, include=include, exclude=exclude)
     order = order_into_library(services, detail, plan)
     return services.submit(order if to is None else replace(order, folder=to)), plan
+
+
+def split_file(text: str) -> tuple[str, str | None]:
+    """`OWNER/NAME/FILE` as its repository and the file in it; anything else has none."""
+    head, _, name = text.partition(":") if ":" in text.split("/", 1)[0] else ("", "", text)
+    parts = name.split("/", 2)
+    if len(parts) < 3 or kind_of_name(parts[2]) is None:
+        return text, None
+    return (f"{head}:" if head else "") + "/".join(parts[:2]), parts[2]
+
+
+def model_patterns(detail: ModelDetail, path: str) -> tuple[str, ...]:
+    """Shell patterns of one file; of a model that a board runs all its parts, and what says what it is.
+
+    Raises:
+        As `part_patterns`.
+    """
+    return (*part_patterns(detail, path), *(_SAYING if kind_of_name(path) is not None else ()))
+
+
+def part_patterns(detail: ModelDetail, path: str) -> tuple[str, ...]:
+    """Shell patterns that fit just the files of one model that a board runs, all its parts.
+
+    Raises:
+        RKDeckError: `hub.file_not_found`, `hub.parts_missing`.
+    """
+    paths = {file.path for file in detail.files}
+    if path not in paths:
+        raise RKDeckError("hub.file_not_found", what=f"{detail.repo}/{path}")
+    parts = siblings_of(path)
+    missing = [part for part in parts if part not in paths]
+    if missing:
+        raise RKDeckError("hub.parts_missing", file=path, count=len(missing), first=missing[0])
+    return tuple(map(_literal, parts))
+
+
+def _literal(path: str) -> str:
+    """A shell pattern that fits just this path."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
 
 
 def order_into_library(

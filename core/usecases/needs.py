@@ -6,7 +6,7 @@ from core.base.errors import RKDeckError
 from core.estimate.ready import need_of
 from core.hub.records import ModelDetail, RepoFile
 from core.model.facts import ModelFacts
-from core.model.inspect import HEAD_BYTES, TAIL_BYTES, Inspection, inspect_bytes
+from core.model.inspect import Inspection, inspect_ranges
 from core.model.need import ServedNeed
 from core.services import Services
 from core.usecases.fitting import cached_facts
@@ -18,16 +18,17 @@ _MOST_FILES = 32
 
 
 def inspect_repo_file(services: Services, detail: ModelDetail, file: RepoFile) -> Inspection:
-    """Inspect a file of a repository: at most 256 KiB of it are read.
+    """Inspect a file of a repository: 256 KiB of it are read, of a GGUF file all of its header.
 
     Raises:
         RKDeckError: as the Hub answers.
     """
     hub, where = services.hubs.of(detail.repo), (detail.repo, detail.commit, file.path)
-    head = hub.read_range(*where, 0, min(HEAD_BYTES, file.size_bytes))
-    start = max(0, file.size_bytes - TAIL_BYTES)
-    tail = head[start:] if file.size_bytes <= len(head) else hub.read_range(*where, start, TAIL_BYTES)
-    return inspect_bytes(head, tail, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
+
+    def read(start: int, length: int) -> bytes:
+        return hub.read_range(*where, start, length)
+
+    return inspect_ranges(read, file.size_bytes, file.path.rsplit("/", maxsplit=1)[-1])
 
 
 def base_facts(services: Services, base: str | None) -> ModelFacts | None:
@@ -62,7 +63,7 @@ def need_of_ready(base: ModelFacts | None, inspection: Inspection) -> ServedNeed
 
 def needs_of(services: Services, detail: ModelDetail, files: Iterable[RepoFile]) -> dict[str, ServedNeed]:
     """What the ready-made ones of some files of a repository need, by their paths, as far as that can be known."""
-    ready, base = [file for file in files if kind_of_name(file.path)], detail.base
+    ready, base = [file for file in files if _is_for_a_platform(file)], detail.base
     facts = base_facts(services, base) if ready else None
     if facts is None:
         return {}
@@ -76,3 +77,9 @@ def needs_of(services: Services, detail: ModelDetail, files: Iterable[RepoFile])
         if need is not None:
             needs[file.path] = need
     return needs
+
+
+def _is_for_a_platform(file: RepoFile) -> bool:
+    """Whether it is built for one SoC, whose estimate tells what it needs; others tell it themselves."""
+    kind = kind_of_name(file.path)
+    return kind is not None and "platform" in kind.rules

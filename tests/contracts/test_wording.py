@@ -16,6 +16,7 @@ from core.estimate.records import Fits
 from core.jobs.model import JobState
 from core.monitor.sample import Missing
 from core.plans.kinds import ORDERS
+from core.usecases.gguf import recommendation_rules
 from core.vendor.platforms import load_platforms
 from core.words import PLAIN, languages, messages, word
 from tests.contracts.sources import trees
@@ -105,7 +106,9 @@ def test_every_note_has_words_over_its_own_facts_and_no_words_are_left_over() ->
     refusals = [refusal for platform in load_platforms().values() for refusal in platform.refusals.values()]
     for refusal in refusals:
         assert _fields(words[refusal.code]) <= set(dict(refusal.facts)), refusal
-    used = {use.code for use in found} | {refusal.code for refusal in refusals} | _literals()
+    rules = {rule.why for rule in recommendation_rules()}
+    assert all(_fields(words[why]) <= {"level"} for why in rules)
+    used = {use.code for use in found} | {refusal.code for refusal in refusals} | rules | _literals()
     assert sorted(set(words) - used) == []
 
 

@@ -171,7 +171,7 @@ def test_discover(window: MainWindow, text: str) -> None:
             shape=None,
             facts=None,
             problem=error(text),
-            rkllm_files=files,
+            ready_files=files,
         )
     )
     check(page)

@@ -20,12 +20,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context) -> int:
+    from core.hub.pasted import read_model_id
     from core.usecases.hub import download
 
     options = context.options
     handle, plan = download(
         context.services,
-        options.repo,
+        read_model_id(options.repo),
         revision=options.revision,
         include=options.include,
         exclude=options.exclude,

@@ -97,7 +97,7 @@ class ModelPane(QWidget):
         self.memory.show_facts(None)
         self.memory.summary.setText(tr("Reading the model's headers ..."))
         self.files.show_files(())
-        self.ready.show_files(None, ())
+        self.ready.show_files(None)
         if self.tabs.currentWidget() is self.ready:
             self.tabs.setCurrentWidget(self.memory)
         self.tabs.setTabVisible(self.tabs.indexOf(self.ready), False)
@@ -125,9 +125,9 @@ class ModelPane(QWidget):
         self.memory.show_facts(report.facts if report.shape is not None else None, report.shape)
         if report.problem is not None:
             self._show_problem(report.problem)
-        if report.rkllm_files:
+        if report.ready_files:
             self.tabs.setTabVisible(self.tabs.indexOf(self.ready), True)
-            self.ready.show_files(detail, report.rkllm_files)
+            self.ready.show_files(detail)
             if not report.can_convert:
                 # Nothing to convert here: what is ready is what one came for.
                 self.problem.hide()
@@ -188,7 +188,7 @@ class ModelPane(QWidget):
         self.convert.setVisible(item is not None)
         # What is known to be refused is said above; a button that leads there would promise otherwise.
         self.convert.setEnabled(report is None or report.can_convert is not False)
-        ready_only = report is not None and bool(report.rkllm_files) and not report.can_convert
+        ready_only = report is not None and bool(report.ready_files) and not report.can_convert
         # The one thing to do with ready-made files is on their own tab.
         set_role(self.download, "" if ready_only else "primary")
         retint_button(self.download)
@@ -217,17 +217,17 @@ class ModelPane(QWidget):
             self.download.setEnabled(False)
             self._desk.jobs.resume(record.spec.id)
             return
-        self._start(())
+        self._start(None)
 
     @Slot(object)
     def _on_file_wanted(self, file: RepoFile) -> None:
-        self._start((file.path,))
+        self._start(file.path)
 
-    def _start(self, include: tuple[str, ...]) -> None:
+    def _start(self, file: str | None) -> None:
         if self.repo is not None:
             self.download.setEnabled(False)
             self._desk.bridge.run(
-                use.start_model_download, self._desk.services, self.repo, include=include,
+                use.start_model_download, self._desk.services, self.repo, file=file,
                 done=self._on_started, failed=self._on_start_failed,
             )  # fmt: skip
 

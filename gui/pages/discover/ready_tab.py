@@ -1,5 +1,8 @@
 """Ready-made files of a repository: what each one is, whether it fits the active board, and the way onto it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -15,28 +18,42 @@ from core.base.errors import RKDeckError, error_from_json
 from core.base.names import printable
 from core.base.observable import ObservableList
 from core.base.units import format_bytes
+from core.boards.doctor.findings import Verdict
 from core.fitness.judge import Judgement
 from core.fitness.sight import board_seen, board_sold
-from core.hub.records import ModelDetail, RepoFile
+from core.hub.records import ModelDetail
 from core.jobs.model import JobRecord, JobState
 from core.jobs.order import order_in
-from core.model.inspect import fields_of_name
 from core.plans.order import RunOrder
 from core.usecases import ready as use
+from core.usecases.gguf import recommended
 from core.usecases.ready import ReadyReport
+from core.usecases.ready_rows import ReadyRow, ready_rows
+from core.vendor.kinds import kind_of_name
 from gui.bridge import Task
 from gui.desk import Desk
 from gui.models.list_model import Column, RecordModel
 from gui.pages.boards.finding_row import finding_words
-from gui.phrases import VERDICT_ROLES, job_line
+from gui.phrases import VERDICT_ROLES, job_line, note_text, verdict_text
 from gui.shell.status import show_progress
-from gui.text import tr, word_error
+from gui.text import tr, trn, word_error
 from gui.widgets.basic import StateLabel, button, clear_layout, label, row
 from gui.widgets.tables import dress_table
 
+_FITS: Mapping[Verdict, str] = {"ok": "yes", "warning": "tight", "failed": "no", "unknown": "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A row, whether it runs on the active board (None while nobody knows), and whether it is the one to take."""
+
+    row: ReadyRow
+    verdict: Verdict | None = None
+    is_best: bool = False
+
 
 class ReadyTab(QWidget):
-    """The .rkllm files of one repository; the selected one is looked at by its first and last bytes.
+    """The models of one repository that boards run; headers that tell all in a page are read, others when selected.
 
     Signals:
         wanted: a RepoFile to download alone.
@@ -51,22 +68,27 @@ class ReadyTab(QWidget):
         self._report: ReadyReport | None = None
         self._judgement: Judgement | None = None
         self._task: Task | None = None
-        self._files: ObservableList[RepoFile] = ObservableList()
+        self._glance: Task | None = None
+        self._rows: tuple[ReadyRow, ...] = ()
+        self._files: ObservableList[_Shown] = ObservableList()
         columns = (
-            Column[RepoFile](tr("File"), _name, tip=_name),
-            Column[RepoFile](tr("For"), _platform),
-            Column[RepoFile](tr("Level"), _dtype),
-            Column[RepoFile](tr("Size"), _size, right=True),
+            Column[_Shown](tr("File"), _name, tip=_name),
+            Column[_Shown](tr("For"), _platform),
+            Column[_Shown](tr("Level"), _level),
+            Column[_Shown](tr("Size"), _size, right=True),
+            Column[_Shown](tr("On the board"), _fits, tip=_fits),
         )
         self._model = RecordModel(self._files, columns, self)
         self.view = QTableView()
         self.view.setModel(self._model)
         dress_table(self.view, "readyView", tr("Ready-made files"))
         self.view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 84), (2, 104), (3, 86)):
+        for column, width in ((1, 84), (2, 84), (3, 86), (4, 150)):
             self.view.setColumnWidth(column, width)
         self.view.setMinimumHeight(84)
         self.view.selectionModel().currentRowChanged.connect(self._on_selected)
+        self.best = label(wrap=True)
+        self.best.setObjectName("recommendedModel")
         self.verdict = StateLabel()
         self.reason = label(wrap=True)
         self.facts = QGridLayout()
@@ -92,6 +114,7 @@ class ReadyTab(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 8, 0, 0)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.best)
         layout.addWidget(self.verdict)
         layout.addWidget(self.reason)
         layout.addLayout(self.facts)
@@ -102,17 +125,63 @@ class ReadyTab(QWidget):
         layout.addWidget(self.state)
         desk.active.changed.connect(self._on_target)
         desk.jobs.changed.connect(self._on_job)
-        self.show_files(None, ())
+        self.show_files(None)
 
-    def show_files(self, detail: ModelDetail | None, files: tuple[RepoFile, ...]) -> None:
-        """Show a repository's ready-made files; those for the active board's SoC come first."""
+    def show_files(self, detail: ModelDetail | None) -> None:
+        """Show a repository's ready-made models; those for the active board come first, parts for models last."""
+        if self._glance is not None:
+            self._glance.drop()
+            self._glance = None
         self._detail = detail
         platform = self._desk.active.target.platform.name
-        ordered = sorted(files, key=lambda file: (_platform(file).lower() != platform, file.path))
-        self._files.replace_all(ordered, key=_path)
-        if ordered:
-            self.view.selectRow(0)
+        rows = ready_rows(detail) if detail is not None else ()
+        self._rows = tuple(
+            sorted(rows, key=lambda row: (row.is_beside, row.is_bound and row.platform != platform, row.name))
+        )
+        self.view.selectionModel().clearCurrentIndex()
+        self._show_rows()
+        if detail is not None and any(use.is_glanced(row) for row in self._rows):
+            self._glance = self._desk.bridge.run(
+                use.glance, self._desk.services, detail, self._rows,
+                done=self._on_glanced, failed=self._on_glance_failed,
+            )  # fmt: skip
+            self.verdict.show_state("muted", tr("Reading the headers of the files ..."))
+        else:
+            self._select(None)
         self._look()
+
+    def _on_glanced(self, rows: tuple[ReadyRow, ...]) -> None:
+        self._glance = None
+        self._rows = rows
+        self._select(self._show_rows())
+
+    def _on_glance_failed(self, error: RKDeckError) -> None:
+        self._glance = None
+        self._on_failed(error)
+
+    def _select(self, row: ReadyRow | None) -> None:
+        """Select a row, the first where none is wanted; what a person selected meanwhile stays."""
+        if self._rows and not self.view.currentIndex().isValid():
+            self.view.selectRow(self._rows.index(row) if row is not None else 0)
+
+    def _show_rows(self) -> ReadyRow | None:
+        """Judge what was read for the active board; returns the one to take there."""
+        detail = self._detail
+        verdicts = {
+            row.name: self._judged(use.report_of(detail, row)).verdict
+            for row in self._rows
+            if detail is not None and row.is_model
+        }
+        found = recommended(self._rows, verdicts)
+        best = found[0] if found is not None else None
+        shown = [_Shown(row, verdicts.get(row.name), is_best=row is best) for row in self._rows]
+        self._files.replace_all(shown, key=_name)
+        if found is not None:
+            why, board = note_text(found[1]), _target_name(self._desk)
+            name = printable(found[0].name, 120)
+            self.best.setText(tr("Recommended for {board}: {name}. {why}.", board=board, name=name, why=why))
+        self.best.setVisible(found is not None)
+        return best
 
     @Slot()
     def _on_selected(self) -> None:
@@ -123,11 +192,16 @@ class ReadyTab(QWidget):
             self._task.drop()
             self._task = None
         self._report = self._judgement = None
-        file = self._model.record(self.view.currentIndex())
-        if file is not None and self._detail is not None:
+        shown = self._model.record(self.view.currentIndex())
+        if shown is not None and shown.row.is_beside:
+            self.verdict.show_state("muted", tr("A part for a model; by itself it runs on no board"))
+        elif shown is not None and self._detail is not None:
+            if shown.row.inspection is not None:
+                self._on_report(use.report_of(self._detail, shown.row))
+                return
             self.verdict.show_state("muted", tr("Reading the file's first and last bytes ..."))
             self._task = self._desk.bridge.run(
-                use.inspect_ready, self._desk.services, self._detail, file,
+                use.inspect_ready, self._desk.services, self._detail, shown.row.first,
                 done=self._on_report, failed=self._on_failed,
             )  # fmt: skip
         self._show()
@@ -145,21 +219,24 @@ class ReadyTab(QWidget):
 
     @Slot(object)
     def _on_target(self, _target: object) -> None:
+        self._show_rows()
         self._judge()
 
     def _judge(self) -> None:
-        report, target = self._report, self._desk.active.target
-        if report is not None:
-            view = None if target.board is None else self._desk.boards.get(target.board)
-            status = view.status if view is not None else None
-            if view is None:
-                seen = board_sold(target.platform, target.ram_bytes)
-            else:
-                seen = board_seen(view.board, status.seen if status is not None else None, view.sample)
-            self._judgement = use.judge_ready(
-                report, seen, board=_target_name(self._desk), held=status.held if status is not None else None
-            )  # fmt: skip
+        if self._report is not None:
+            self._judgement = self._judged(self._report)
         self._show()
+
+    def _judged(self, report: ReadyReport) -> Judgement:
+        target = self._desk.active.target
+        view = None if target.board is None else self._desk.boards.get(target.board)
+        status = view.status if view is not None else None
+        if view is None:
+            seen = board_sold(target.platform, target.ram_bytes)
+        else:
+            seen = board_seen(view.board, status.seen if status is not None else None, view.sample)
+        held = status.held if status is not None else None
+        return use.judge_ready(report, seen, board=_target_name(self._desk), held=held)
 
     def _show(self) -> None:
         clear_layout(self.facts)
@@ -185,21 +262,31 @@ class ReadyTab(QWidget):
         found = report.inspection
         need = judgement.memory
         lines = [
-            (tr("Made for"), (found.platform or "").upper(), found.fields.get("platform")),
-            (tr("Level"), found.dtype, found.fields.get("dtype")),
-            (tr("Context"), _tokens(found.max_context), found.fields.get("max_context")),
-            (tr("NPU cores"), _text(found.npu_cores), found.fields.get("npu_cores")),
-            (tr("rkllm-toolkit"), found.toolkit_version, found.fields.get("toolkit_version")),
-            (tr("Runtime"), _runtime(judgement), None),
-            (tr("Base model"), printable(report.base) if report.base else None, None),
+            (tr("Made for"), (found.platform or "").upper(), found.fields.get("platform"), "platform"),
+            (tr("Architecture"), found.architecture, found.fields.get("architecture"), "context"),
+            (tr("Level"), found.dtype, found.fields.get("dtype"), "context"),
+            (tr("Context"), _tokens(found.max_context), found.fields.get("max_context"), "context"),
+            (tr("NPU cores"), _text(found.npu_cores), found.fields.get("npu_cores"), "cores"),
+            (tr("rkllm-toolkit"), found.toolkit_version, found.fields.get("toolkit_version"), "versions"),
+            (tr("Runtime"), _runtime(judgement), None, "versions"),
+            (tr("Base model"), printable(report.base) if report.base else None, None, "context"),
         ]
+        kind = kind_of_name(report.file.path)
         if need is not None:
             ram = need.ram
             expected = f"{format_bytes(ram.value)} ({format_bytes(ram.low)} - {format_bytes(ram.high)})"
             basis = tr("guessed from the file's size") if need.guessed else tr("from the base model's shape")
-            lines.append((tr("Memory"), f"{expected}, {basis}", None))
-        for place, (title, value, source) in enumerate(lines):
-            words = {"read": tr("read in the file"), "inferred": tr("inferred from its name")}
+            if kind is not None and "platform" not in kind.rules and not need.guessed:
+                basis = tr("guessed from the file's header")
+            lines.append((tr("Memory"), f"{expected}, {basis}", None, "memory"))
+        # What no rule of the kind asks for, no file of it has.
+        told = [line[:3] for line in lines if kind is None or line[3] in kind.rules]
+        for place, (title, value, source) in enumerate(told):
+            words = {
+                "read": tr("read in the file"),
+                "inferred": tr("inferred from its name"),
+                "stated": tr("as the file calls it"),
+            }
             shown = printable(value) if value else tr("unknown")
             self.facts.addWidget(label(title, "muted"), place, 0)
             if source is None:
@@ -282,9 +369,9 @@ class ReadyTab(QWidget):
 
     @Slot()
     def _on_download(self) -> None:
-        file = self._model.record(self.view.currentIndex())
-        if file is not None:
-            self.wanted.emit(file)
+        shown = self._model.record(self.view.currentIndex())
+        if shown is not None:
+            self.wanted.emit(shown.row.first)
 
     @Slot()
     def _on_boards(self) -> None:
@@ -313,24 +400,38 @@ def _runtime(judgement: Judgement) -> str | None:
     return tr("{version} on the board takes it", version=version)
 
 
-def _path(file: RepoFile) -> str:
-    return file.path
+def _name(shown: _Shown) -> str:
+    return printable(shown.row.name, 300)
 
 
-def _name(file: RepoFile) -> str:
-    return printable(file.path, 300)
+def _platform(shown: _Shown) -> str:
+    if not shown.row.is_bound:
+        return tr("any board")
+    return (shown.row.platform or "?").upper()
 
 
-def _platform(file: RepoFile) -> str:
-    return str(fields_of_name(file.path).get("platform", "?")).upper()
+def _level(shown: _Shown) -> str:
+    level = shown.row.level or "?"
+    # Only its name says so.
+    return f"{level} ?" if shown.row.level_claimed and level != "?" and not shown.row.is_bound else level
 
 
-def _dtype(file: RepoFile) -> str:
-    return str(fields_of_name(file.path).get("dtype", "?"))
+def _size(shown: _Shown) -> str:
+    return format_bytes(shown.row.size_bytes)
 
 
-def _size(file: RepoFile) -> str:
-    return format_bytes(file.size_bytes)
+def _fits(shown: _Shown) -> str:
+    row, verdict = shown.row, shown.verdict
+    if row.missing:
+        return trn("{n} part missing", "{n} parts missing", len(row.missing))
+    if row.is_beside:
+        return tr("part of a model")
+    if row.problem is not None:
+        return tr("cannot be read")
+    if verdict is None:
+        return ""
+    text = verdict_text(_FITS[verdict])
+    return tr("{verdict} · recommended", verdict=text) if shown.is_best else text
 
 
 def _tokens(context: int | None) -> str | None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,7 @@ def test_a_conversion_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 def test_gguf_repositories_are_found_by_their_kind_and_name_the_model_they_were_made_of(
     tmp_path: Path,
 ) -> None:
-    model = write_random_model(tmp_path / "tiny", max_position_embeddings=512)
+    model = Path(str(resources.files("resources") / "demo" / "wonderland-1m"))
     with DemoHub({"some/tiny": model, **write_gguf_files(tmp_path / "gguf", model, "some/tiny")}) as hub:
         client = HubClient(hub.url, None)
         found = search(client, SearchQuery("", kind=model_kinds()["gguf"]))

@@ -100,7 +100,7 @@ def test_a_report_has_what_the_estimate_and_a_download_need(services: Services, 
     assert report.download_bytes == sum(
         file.stat().st_size for file in model.iterdir() if not file.name.startswith(".")
     )
-    assert (report.item, report.rkllm_files) == (None, ())
+    assert (report.item, report.ready_files) == (None, ())
     estimate = estimate_model(report.facts, get_platform("rk3588"), context=256)
     assert estimate.row("w8a8") is not None
     again = use.hub_report(services, "some/tiny", report.detail.commit)
@@ -161,11 +161,11 @@ def test_an_adapter_names_its_base(services: Services) -> None:
 
 def test_ready_made_files_are_named_so_that_they_can_be_inspected(services: Services) -> None:
     report = use.hub_report(services, "some/converted")
-    assert [file.path for file in report.rkllm_files] == ["a.rkllm", "b.RKLLM"]
+    assert [file.path for file in report.ready_files] == ["a.rkllm", "b.RKLLM"]
     inspection = use.inspect_on_hub(services, "some/converted/a.rkllm")
     assert (inspection.is_model, inspection.platform, inspection.dtype) == (True, "rk3588", "w8a8")
-    assert inspection.size_bytes == report.rkllm_files[0].size_bytes
-    assert [file.path for file in use.hub_report(services, "some/both").rkllm_files] == ["a.rkllm"]
+    assert inspection.size_bytes == report.ready_files[0].size_bytes
+    assert [file.path for file in use.hub_report(services, "some/both").ready_files] == ["a.rkllm", "m.gguf"]
 
 
 def test_a_download_that_cannot_be_is_a_problem_even_when_the_facts_are_known(services: Services) -> None:

@@ -26,6 +26,7 @@ from core.jobs.order import JobOrder
 from core.plans.order import RunOrder
 from core.services import Services
 from core.usecases import boards, deployment, fitting, ready
+from core.usecases import hub as hub_use
 from core.usecases.ready import ReadyReport
 from core.vendor.platforms import get_platform
 from core.words import word
@@ -265,4 +266,4 @@ def test_the_job_from_the_hub_tidies_as_the_settings_say(desk: Services, tmp_pat
 
 
 def test_a_file_name_is_no_pattern(services: Services) -> None:
-    assert ready._literal("a[1]*?.rkllm") == "a[[]1][*][?].rkllm"
+    assert hub_use._literal("a[1]*?.rkllm") == "a[[]1][*][?].rkllm"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from core.demo.hub.repos import HubRepo
 from core.demo.hub.server import DemoHub
 from core.jobs.model import JobState
 from core.services import Services
+from core.showcase.models import GGUF_REPO, PARTS_REPO, write_gguf_files
 from core.showcase.parts import BOARD_NAME, DemoParts, prepare, running_parts
 from gui.desk import Desk
 from gui.pages.discover.delegate import badge_text, badge_tip, memory_text
@@ -177,6 +180,73 @@ def test_ready_made_files_come_first_for_the_boards_soc_and_are_looked_at(
     assert "inferred from its name" in texts(ready)
     assert "read in the file" in texts(ready)
     shots(page, "discover-ready-other-soc")
+
+
+@pytest.fixture
+def gguf_page(page: DiscoverPage, hub: DemoHub, tmp_path: Path, qtbot: QtBot) -> Iterator[DiscoverPage]:
+    model = Path(str(resources.files("resources") / "demo" / "wonderland-1m"))
+    made = {
+        repo: HubRepo(repo, folder)
+        for repo, folder in write_gguf_files(tmp_path / "gguf", model, "rkdeck-demo/wonderland-1m").items()
+    }
+    hub.repos |= made
+    page.kind.setCurrentIndex(page.kind.findText(".gguf files"))
+    qtbot.waitUntil(lambda: sorted(rows(page.view)) == sorted(made), timeout=SLACK_MS)
+    yield page
+    for repo in made:
+        del hub.repos[repo]
+
+
+def test_gguf_rows_come_from_the_headers_with_one_recommended_for_the_board(
+    gguf_page: DiscoverPage,
+    qtbot: QtBot,
+    check_model: Callable[[QAbstractItemModel], None],
+    shots: Callable[[QWidget, str], Path],
+) -> None:
+    select(gguf_page, GGUF_REPO, qtbot)
+    ready = gguf_page.pane.ready
+    qtbot.waitUntil(lambda: ready.isVisible() and ready._judgement is not None, timeout=SLACK_MS)
+    check_model(ready.view.model())
+    named = dict(
+        zip(rows(ready.view), zip(rows(ready.view, 2), rows(ready.view, 4), strict=True), strict=True)
+    )
+    assert named == {
+        "wonderland-1m-F16.gguf": ("f16", "fits"),
+        "wonderland-1m-Q4_0.gguf": ("q4_0", "fits"),
+        "wonderland-1m-Q8_0.gguf": ("q8_0", "fits · recommended"),
+        "mmproj-wonderland-1m-F16.gguf": ("f16", "part of a model"),
+    }
+    assert rows(ready.view)[-1].startswith("mmproj")
+    assert set(rows(ready.view, 1)) == {"any board"}
+    assert ready._report is not None
+    assert ready._report.file.path == "wonderland-1m-Q8_0.gguf"  # the recommended one is selected
+    assert "wonderland-1m-Q8_0.gguf" in ready.best.text()
+    assert "NPU cores" not in texts(ready)
+    shots(gguf_page, "discover-gguf")
+    ready.view.selectRow(3)
+    assert "by itself it runs on no board" in texts(ready)
+    assert not ready.put.isEnabled()
+    assert ready.download.isEnabled()
+
+
+def test_a_model_in_parts_is_one_row_and_comes_whole(
+    gguf_page: DiscoverPage, found: Services, desk: Desk, qtbot: QtBot
+) -> None:
+    select(gguf_page, PARTS_REPO, qtbot)
+    ready = gguf_page.pane.ready
+    qtbot.waitUntil(lambda: ready.isVisible() and ready._judgement is not None, timeout=SLACK_MS)
+    assert rows(ready.view) == ["wonderland-1m-Q8_0.gguf"]
+    qtbot.mouseClick(ready.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(found.library.list()) == 1, timeout=60_000)
+    (item,) = found.library.list()
+    assert (item.kind, len(item.files)) == ("gguf", 3)
+
+
+def test_a_repository_of_gguf_files_is_no_refusal_to_the_filter_of_what_fits(
+    gguf_page: DiscoverPage, qtbot: QtBot
+) -> None:
+    gguf_page.fitting.setChecked(True)
+    assert sorted(rows(gguf_page.view)) == sorted([GGUF_REPO, PARTS_REPO])
 
 
 def test_a_page_of_one_repository_says_nothing_of_the_next(page: DiscoverPage, qtbot: QtBot) -> None:
