@@ -29,11 +29,11 @@ _NORMAL, _CONTROL = 1, 3
 _BLOCK = 32
 _NAMES = (
     (r"model\.embed_tokens\.", "token_embd."), (r"model\.norm\.", "output_norm."), (r"lm_head\.", "output."),
-    (r"model\.layers\.(\d+)\.input_layernorm\.", r"blk.\1.attn_norm."),
-    (r"model\.layers\.(\d+)\.post_attention_layernorm\.", r"blk.\1.ffn_norm."),
-    (r"model\.layers\.(\d+)\.self_attn\.([qkv])_proj\.", r"blk.\1.attn_\2."),
-    (r"model\.layers\.(\d+)\.self_attn\.o_proj\.", r"blk.\1.attn_output."),
-    (r"model\.layers\.(\d+)\.mlp\.(gate|up|down)_proj\.", r"blk.\1.ffn_\2."),
+    (r"model\.layers\.(\d{1,4})\.input_layernorm\.", r"blk.\1.attn_norm."),
+    (r"model\.layers\.(\d{1,4})\.post_attention_layernorm\.", r"blk.\1.ffn_norm."),
+    (r"model\.layers\.(\d{1,4})\.self_attn\.([qkv])_proj\.", r"blk.\1.attn_\2."),
+    (r"model\.layers\.(\d{1,4})\.self_attn\.o_proj\.", r"blk.\1.attn_output."),
+    (r"model\.layers\.(\d{1,4})\.mlp\.(gate|up|down)_proj\.", r"blk.\1.ffn_\2."),
 )  # fmt: skip
 
 

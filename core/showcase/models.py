@@ -14,7 +14,7 @@ from core.estimate.known_models import KnownModel, known_models
 from core.model.headers import TensorInfo
 
 READY_REPO = "rkdeck-demo/ready-made-rkllm"
-GGUF_REPO, PARTS_REPO = "rkdeck-demo/wonderland-1m-GGUF", "rkdeck-demo/wonderland-1m-parts-GGUF"
+GGUF_REPO, PARTS_REPO = "rkdeck-demo/ready-made-gguf", "rkdeck-demo/ready-made-gguf-parts"
 _FILE = "demo/known_models.toml"
 _READY = (("w8a8", "rk3588", 3), ("w4a16_g32", "rk3576", 2))
 # Rows of 128 exclude the K-quants, whose blocks have 256 elements.

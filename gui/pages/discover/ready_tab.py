@@ -83,7 +83,7 @@ class ReadyTab(QWidget):
         self.view.setModel(self._model)
         dress_table(self.view, "readyView", tr("Ready-made files"))
         self.view.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 84), (2, 84), (3, 86), (4, 150)):
+        for column, width in ((1, 72), (2, 84), (3, 86), (4, 172)):
             self.view.setColumnWidth(column, width)
         self.view.setMinimumHeight(84)
         self.view.selectionModel().currentRowChanged.connect(self._on_selected)
@@ -406,7 +406,7 @@ def _name(shown: _Shown) -> str:
 
 def _platform(shown: _Shown) -> str:
     if not shown.row.is_bound:
-        return tr("any board")
+        return tr("any")
     return (shown.row.platform or "?").upper()
 
 

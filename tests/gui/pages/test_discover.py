@@ -217,7 +217,7 @@ def test_gguf_rows_come_from_the_headers_with_one_recommended_for_the_board(
         "mmproj-wonderland-1m-F16.gguf": ("f16", "part of a model"),
     }
     assert rows(ready.view)[-1].startswith("mmproj")
-    assert set(rows(ready.view, 1)) == {"any board"}
+    assert set(rows(ready.view, 1)) == {"any"}
     assert ready._report is not None
     assert ready._report.file.path == "wonderland-1m-Q8_0.gguf"  # the recommended one is selected
     assert "wonderland-1m-Q8_0.gguf" in ready.best.text()
