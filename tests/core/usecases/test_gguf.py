@@ -211,9 +211,9 @@ def test_a_file_is_inspected_where_it_lies_also_by_its_address(services: Service
 
 
 def test_a_pasted_address_of_a_file_searches_for_its_repository(services: Services) -> None:
-    address = f"https://huggingface.co/{GGUF_REPO}/resolve/main/wonderland-1m-Q8_0.gguf?download=true"
+    address = f"https://huggingface.co/{PARTS_REPO}/resolve/main/wonderland-1m-Q8_0-00001-of-00003.gguf"
     found = hub_use.search(services, SearchQuery(address))
-    assert [summary.repo for summary in found.models] == [GGUF_REPO]
+    assert [summary.repo for summary in found.models] == [PARTS_REPO]
 
 
 def test_every_model_gets_a_judgement_for_a_board(services: Services) -> None:
