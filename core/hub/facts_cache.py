@@ -54,7 +54,7 @@ class FactsCache:
         ]
         value = {
             "schema": _HEADER_SCHEMA, "version": header.version, "tensor_count": header.tensor_count,
-            "values": dict(header.values), "lengths": dict(header.lengths), "tensors": tensors,
+            "values": dict(header.values), "lengths": dict(header.lengths), "lists": dict(header.lists), "tensors": tensors,
             "is_whole": header.is_whole,
         }  # fmt: skip
         self._write(self._path(endpoint, repo, commit, path), value)
@@ -105,6 +105,7 @@ def _header(value: object) -> GgufHeader:
         return GgufHeader(
             value["version"], value["tensor_count"], _checked(value["values"], (int, float, bool, str)),
             _checked(value["lengths"], (int,)), tuple(map(_tensor, value["tensors"])),
+            {key: tuple(found) for key, found in _checked(value["lists"], (list,)).items()},
             value["is_whole"] is True,
         )  # fmt: skip
     except (KeyError, TypeError) as error:
