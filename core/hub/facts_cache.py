@@ -54,8 +54,8 @@ class FactsCache:
         ]
         value = {
             "schema": _HEADER_SCHEMA, "version": header.version, "tensor_count": header.tensor_count,
-            "values": dict(header.values), "lengths": dict(header.lengths), "lists": dict(header.lists), "tensors": tensors,
-            "is_whole": header.is_whole,
+            "values": dict(header.values), "lengths": dict(header.lengths), "lists": dict(header.lists),
+            "tensors": tensors, "is_whole": header.is_whole,
         }  # fmt: skip
         self._write(self._path(endpoint, repo, commit, path), value)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from core.base import tomldata
 from core.base.errors import RKDeckError
 from core.base.notes import Note, note
-from core.base.units import MIB
 from core.boards.doctor.findings import Verdict
+from core.estimate.gguf import gguf_memory
 from core.hub.records import ModelDetail, RepoFile
 from core.model.gguf import MAX_HEADER_BYTES, GgufError, GgufHeader, read_gguf
 from core.model.inspect import Inspection, inspection_of
@@ -23,10 +23,6 @@ from core.vendor.platforms import context_limits
 _GLANCES_BYTES = (64 << 10, 1 << 20)
 _NO_GGUF = "inspect.not_a_model"
 _FILE = "gguf.toml"
-# Of a process besides the file and its cache, and how much more all of it may be: a guess until it is measured.
-_BUFFERS_BYTES = 192 * MIB
-_MARGIN = 0.15
-_F16_BYTES = 2
 
 
 class Rule(NamedTuple):
@@ -87,7 +83,7 @@ def repo_header(
 
 
 def gguf_need(header: GgufHeader, size_bytes: int, context: int) -> ServedNeed | None:
-    """What llama.cpp takes with a file: a guess of the file, the cache of its context and some room.
+    """What llama.cpp takes with a file, by the estimate: the peak of its resident set.
 
     Args:
         header: of the file, or of its first part.
@@ -97,17 +93,12 @@ def gguf_need(header: GgufHeader, size_bytes: int, context: int) -> ServedNeed |
     Returns:
         None where the header does not tell the cache's shape.
     """
-    layers, width, heads = map(
-        header.of_architecture, ("block_count", "embedding_length", "attention.head_count")
-    )
-    if not layers or not width or not heads:
-        return None
-    shared = header.of_architecture("attention.head_count_kv") or heads
-    head = header.of_architecture("attention.key_length") or width // heads
     context = min(context, header.of_architecture("context_length") or context)
-    kv_bytes = 2 * layers * context * shared * head * _F16_BYTES
-    likely = size_bytes + kv_bytes + _BUFFERS_BYTES
-    return ServedNeed(likely, size_bytes + kv_bytes, round(likely * (1 + _MARGIN)), None, context, False)
+    memory = gguf_memory(header, context, size_bytes=size_bytes)
+    if memory is None:
+        return None
+    value, low, high = (round(number) for number in (memory.ram.value, memory.ram.low, memory.ram.high))
+    return ServedNeed(value, low, high, None, context, memory.ram.basis == "calibrated")
 
 
 def wanted_context(services: Services) -> int:

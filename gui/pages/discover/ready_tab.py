@@ -277,7 +277,7 @@ class ReadyTab(QWidget):
             expected = f"{format_bytes(ram.value)} ({format_bytes(ram.low)} - {format_bytes(ram.high)})"
             basis = tr("guessed from the file's size") if need.guessed else tr("from the base model's shape")
             if kind is not None and "platform" not in kind.rules and not need.guessed:
-                basis = tr("guessed from the file's header")
+                basis = tr("from the file's header")
             lines.append((tr("Memory"), f"{expected}, {basis}", None, "memory"))
         # What no rule of the kind asks for, no file of it has.
         told = [line[:3] for line in lines if kind is None or line[3] in kind.rules]
