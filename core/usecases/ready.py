@@ -1,7 +1,7 @@
 """Ready-made model files on the Hub: looked at before the download, judged for a board, sent there in one step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -11,7 +11,7 @@ from core.fitness.judge import Judgement, judge
 from core.hub.records import ModelDetail, RepoFile
 from core.model.inspect import Inspection
 from core.model.need import ServedNeed
-from core.model.parts import siblings_of, title_of
+from core.model.parts import title_of
 from core.services import Services
 from core.usecases.deployment import deploy_order
 from core.usecases.gguf import gguf_rows, inspect_gguf, wanted_context, with_header
@@ -89,8 +89,10 @@ def report_of(detail: ModelDetail, row: ReadyRow) -> ReadyReport:
     """The report of a row whose header was read."""
     assert row.inspection is not None
     kind = row.inspection.kind
+    # A row's inspection speaks of all files together, a report's of the first.
+    inspection = replace(row.inspection, size_bytes=row.first.size_bytes)
     return ReadyReport(
-        detail.repo, detail.commit, row.first, row.inspection, detail.base, row.need,
+        detail.repo, detail.commit, row.first, inspection, detail.base, row.need,
         others=tuple(_unread(file, kind) for file in row.files if file != row.first),
         missing=tuple(PurePosixPath(name).name for name in row.missing),
     )  # fmt: skip
