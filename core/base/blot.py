@@ -21,10 +21,14 @@ _FORMS = tuple(
         r"(?P<before>[?&][\w-]{0,40}(?i:token|secret|password|passwd|api_?key|signature|credential)=)[^&\s#\"']+",
     )
 )
+# What no form is without, in small letters.
+_MARKS = ("@", "=", "hf_", "authorization", "bearer")
 
 
 def without_secrets(text: str) -> str:
     """The text with every secret of a known form blotted out; the address around one stays readable."""
+    if not _may_hold_one(text):
+        return text
     for form in _FORMS:
         text = form.sub(_blotted, text)
     return text
@@ -32,7 +36,12 @@ def without_secrets(text: str) -> str:
 
 def holds_secret(text: str) -> bool:
     """Whether `without_secrets` would blot something out."""
-    return any(form.search(text) for form in _FORMS)
+    return _may_hold_one(text) and any(form.search(text) for form in _FORMS)
+
+
+def _may_hold_one(text: str) -> bool:
+    small = text.lower()
+    return any(mark in small for mark in _MARKS)
 
 
 def _blotted(found: re.Match[str]) -> str:

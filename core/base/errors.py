@@ -7,8 +7,9 @@ language and a worker process can send it as JSON without losing anything.
 from collections.abc import Mapping
 from typing import ClassVar
 
-from core.base.blot import without_secrets
+from core.base.blot import BLOT, without_secrets
 
+_MAX_FACTS_CHARACTERS = 1 << 20
 _kinds: dict[str, "type[RKDeckError]"] = {}
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
@@ -29,7 +30,8 @@ class RKDeckError(Exception):
 
     def __init__(self, code: str, /, *, hint: str | None = None, **facts: JsonValue) -> None:
         self.code = code
-        self.facts: dict[str, JsonValue] = {key: _blotted(fact) for key, fact in facts.items()}
+        blotter = _Blotter()
+        self.facts: dict[str, JsonValue] = {key: blotter.blotted(fact) for key, fact in facts.items()}
         super().__init__(code, self.facts)
         self.hint = hint
 
@@ -92,9 +94,17 @@ def _plain(value: object) -> JsonValue:
     return repr(value)
 
 
-def _blotted(value: JsonValue) -> JsonValue:
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, dict):
-        return {key: _blotted(item) for key, item in value.items()}
-    return [_blotted(item) for item in value] if isinstance(value, list) else value
+class _Blotter:
+    """Blots secrets out of one error's facts. Nobody reads a megabyte of them: texts beyond that are not kept."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_FACTS_CHARACTERS
+
+    def blotted(self, value: JsonValue) -> JsonValue:
+        """The fact without its secrets."""
+        if isinstance(value, str):
+            self._left -= len(value)
+            return without_secrets(value) if self._left >= 0 else BLOT
+        if isinstance(value, dict):
+            return {key: self.blotted(item) for key, item in value.items()}
+        return [self.blotted(item) for item in value] if isinstance(value, list) else value
