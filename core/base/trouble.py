@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from json import JSONDecodeError
 from pathlib import Path
 
@@ -144,6 +144,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or found.__context__
 
 
+# Why a certificate is not trusted, where its signer is not to blame (OpenSSL, x509_vfy.h: X509_V_ERR_...).
+_DISTRUST: Mapping[int | None, str] = {
+    9: "no_trust_yet", 10: "no_trust_any_more", 62: "no_trust_of_name", 64: "no_trust_of_name"
+}  # fmt: skip
+
+
 def _reason(error: BaseException) -> Note | None:
     noted = getattr(error, "noted", None)  # an exception of ours that a library carries on
     if isinstance(noted, Note):
@@ -162,7 +168,9 @@ def _reason(error: BaseException) -> Note | None:
     text = printable(error.strerror or str(error), limit=_MAX_FOREIGN_CHARACTERS)
     kind = type(error).__module__, type(error).__name__
     if kind[0] == "ssl":  # its numbers are OpenSSL's; asked by name, as `ssl` is much to import for a name
-        return note("no_trust" if kind[1] == "SSLCertVerificationError" else "no_tls", text=text)
+        if kind[1] != "SSLCertVerificationError":
+            return note("no_tls", text=text)
+        return note(_DISTRUST.get(getattr(error, "verify_code", None), "no_trust"), text=text)
     if kind == ("socket", "gaierror"):  # its numbers are the resolver's
         return note("no_such_name", text=text)
     if isinstance(error, TimeoutError):

@@ -108,7 +108,12 @@ def _unreachable(reason: JsonValue, endpoint: str, asked: str) -> RKDeckError:
     code, hint = "hub.unreachable", None
     if host != host_of(endpoint):
         code, facts["host"] = "hub.elsewhere_unreachable", host
-    if isinstance(reason, dict) and reason.get("code") == "no_trust":
+    why = reason.get("code") if isinstance(reason, dict) else None
+    if why in {"no_trust_yet", "no_trust_any_more"}:
+        hint, facts["host"] = "hub.no_trust_now", host
+    elif why == "no_trust_of_name":
+        hint, facts["host"] = "hub.no_trust_of_name", host
+    elif why == "no_trust":
         told, other = certificates_variable(), unfollowed_certificates()
         hint, facts["host"] = "hub.no_trust", host
         if told is not None:

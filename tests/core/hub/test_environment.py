@@ -1,5 +1,6 @@
 """What people have in their environment: proxies, endpoints, time-outs, certificates; a bad one is named."""
 
+import contextlib
 import json
 import os
 import socket
@@ -8,10 +9,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from core.base.errors import RKDeckError
 from core.hub.huggingface.client import HubClient
@@ -252,22 +258,52 @@ def test_a_folder_where_a_file_belongs_is_told_where_it_belongs(odd: OddHub, tmp
     assert search(tmp_path, HF_ENDPOINT=odd.url, SSL_CERT_DIR=str(tmp_path))[0] == 0
 
 
-@pytest.fixture(scope="module")
-def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of a server with a certificate of its own, and the file of that."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "trusted" / "certificate.pem"
+@contextlib.contextmanager
+def encrypted_hub(folder: Path, days: tuple[int, int] = (-1, 2)) -> Iterator[tuple[str, Path]]:
+    """A hub with a certificate of its own for `localhost`, valid in these days from now: its address, and that file."""
+    certificate = folder / "trusted" / "certificate.pem"
     certificate.parent.mkdir()
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    subprocess.run(
-        [*make.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
-    )
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    begins, ends = (now + timedelta(days=count) for count in days)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begins, ends)
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    pem = Encoding.PEM
+    certificate.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(pem))
+    (folder / "key.pem").write_bytes(key.private_bytes(pem, PrivateFormat.PKCS8, NoEncryption()))
     with OddHub() as odd:
         odd.answer = document([{"id": "a/b"}])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
+        context.load_cert_chain(certificate, folder / "key.pem")
         odd.server.socket = context.wrap_socket(odd.server.socket, server_side=True)
         yield odd.url.replace("http://127.0.0.1", "https://localhost"), certificate
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """As `encrypted_hub`."""
+    with encrypted_hub(tmp_path_factory.mktemp("tls")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("days", [(-9, -2), (2, 9)], ids=["expired", "not yet"])
+def test_a_certificate_of_another_time_is_not_called_unknown(tmp_path: Path, days: tuple[int, int]) -> None:
+    with encrypted_hub(tmp_path, days) as (url, certificate):
+        code, found, _ = search(tmp_path, HF_ENDPOINT=url, SSL_CERT_FILE=str(certificate))
+    assert (code, found["error"]["code"]) == (1, "hub.unreachable")
+    assert "`date`" in found["error"]["hint"]
+    assert "SSL_CERT_FILE" not in found["error"]["hint"]
+
+
+def test_a_certificate_for_another_host_is_not_called_unknown(
+    encrypted: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, certificate = encrypted
+    address = url.replace("localhost", "127.0.0.1")
+    code, found, _ = search(tmp_path, HF_ENDPOINT=address, SSL_CERT_FILE=str(certificate))
+    assert (code, found["error"]["code"]) == (1, "hub.unreachable")
+    assert "another host" in found["error"]["message"]
+    assert "SSL_CERT_FILE" not in found["error"]["hint"]
 
 
 def test_a_certificate_nobody_knows_is_no_matter_of_the_network_and_its_advice_cures(
