@@ -17,7 +17,7 @@ from core.fitness.candidate import Candidate
 from core.fitness.room import disk, memory
 from core.fitness.runtime import match_versions
 from core.vendor.board_limits import board_limits
-from core.vendor.kinds import ModelKind, kind_of_format
+from core.vendor.kinds import ModelKind, kind_of_format, kind_of_name
 from core.vendor.platforms import Platform, load_platforms
 from core.vendor.releases import version_key
 
@@ -40,8 +40,9 @@ def check_model(candidate: Candidate, seen: Examination, *, board: str) -> tuple
     inspection = candidate.inspection
     kind = kind_of_format(inspection.kind)
     for file in candidate.files:
-        if kind is None or kind_of_format(file.inspection.kind) is not kind:
-            found = file.inspection.kind
+        found = file.inspection.kind
+        # Under the name of another kind no runtime takes it for what it is.
+        if kind is None or kind_of_format(found) is not kind or kind_of_name(file.name) not in {None, kind}:
             return (
                 finding("model_file", "failed", "deploy.not_a_model", file=printable(file.name), kind=found),
             )

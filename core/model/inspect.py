@@ -166,6 +166,8 @@ def _inspect(head: bytes, tail: bytes, size_bytes: int, name: str, read: Read) -
         problems.append("inspect.too_old")  # 1.0.x: newer runtimes ask to reconvert
     elif kind in {"rkllm", "rkllm-simulated"}:
         found, problems = _read_fields(kind, head, tail, size_bytes)
+    elif kind == "gguf":
+        problems.append("inspect.gguf_by_another_name")
     else:
         problems.append(_NOT_A_MODEL.get(kind, "inspect.not_a_model"))
     # Of the wrong type is unknown, before anything is called read.

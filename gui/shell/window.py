@@ -3,7 +3,7 @@
 import base64
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QPaintEvent
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -179,9 +179,16 @@ class MainWindow(QMainWindow):
         geometry = state.get("geometry")
         if isinstance(geometry, str):
             self.restoreGeometry(QByteArray.fromBase64(geometry.encode("ascii", "ignore")))
+            self._stay_on_a_screen()
         page = state.get("page")
         if isinstance(page, str) and page in self._titles and page != "settings":
             self.show_page(page)
+
+    def _stay_on_a_screen(self) -> None:
+        """Where a state left it beside all screens, as Qt takes some, nobody would find the window."""
+        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+        if screens and not any(screen.intersects(self.frameGeometry()) for screen in screens):
+            self.move(screens[0].topLeft())
 
     def bring_to_front(self) -> None:
         """Show the window above the others."""

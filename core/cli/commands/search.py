@@ -15,14 +15,14 @@ from core.usecases import fitting
 from core.words import note_text, verdict_name
 
 # Only repositories with files of a kind.
-_KINDS = {"--converted": "rkllm", "--gguf": "gguf"}
+_KINDS = {"converted": "rkllm", "gguf": "gguf"}
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("query", metavar="QUERY")
     kinds = parser.add_mutually_exclusive_group()
-    for option, kind in _KINDS.items():
-        kinds.add_argument(option, dest="kind", action="store_const", const=kind)
+    for name in _KINDS:
+        kinds.add_argument(f"--{name}", action="store_true")
     parser.add_argument(
         "--sort", default="downloads", choices=("downloads", "likes", "updated", "created", "match")
     )
@@ -50,7 +50,7 @@ def _run(context: Context) -> int:
     from core.vendor.kinds import model_kinds
 
     options = context.options
-    kind = model_kinds()[options.kind] if options.kind is not None else None
+    kind = next((model_kinds()[kind] for name, kind in _KINDS.items() if getattr(options, name)), None)
     query = SearchQuery(text=options.query, sort=options.sort, limit=options.limit, kind=kind)
     found = search(*context.services.hubs.searched_by(query))
     target = _target(context) if options.platform or options.max_ram is not None else None

@@ -103,7 +103,7 @@ TABLE: dict[str, tuple[Candidate, Examination, Verdict, str | None]] = {
     ),
     "a GGUF that is an .rkllm by its bytes": (
         replace(FILE, inspection=Inspection("rkllm", GIB, platform="rk3588", dtype="w8a8")), RK3566, "failed",
-        "doctor.soc_unsupported",
+        "deploy.not_a_model",
     ),
     "a damaged GGUF": (replace(FILE, inspection=BAD), RK3588, "failed", "deploy.damaged_file"),
 }  # fmt: skip
