@@ -23,7 +23,8 @@ from core.vendor.kinds import kind_of_format
 OVERRIDABLE = frozenset(
     {
         "deploy.damaged_file", "deploy.real_file_to_simulated_board", "deploy.wrong_platform",
-        "doctor.soc_unsupported", "doctor.model_soc_unknown", "doctor.driver_rocket", "doctor.driver_none",
+        "doctor.soc_unsupported", "doctor.soc_none", "doctor.model_soc_unknown", "doctor.driver_rocket",
+        "doctor.driver_none",
         "doctor.driver_fails", "doctor.access_denied", "doctor.access_root_only", "doctor.library_wrong_bits",
         "doctor.store_in_memory", "doctor.model_dtype_refused", "doctor.model_no_library",
         "doctor.model_no_stand_in", "doctor.model_runtime_old", "doctor.model_context_large",
