@@ -37,7 +37,8 @@ class RKDeckError(Exception):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        _kinds[cls.kind] = cls
+        if "kind" in cls.__dict__:  # one that inherits it does not stand for it when an error is read
+            _kinds[cls.kind] = cls
 
     def __str__(self) -> str:
         facts = ", ".join(f"{key}={value!r}" for key, value in self.facts.items())

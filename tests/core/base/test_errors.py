@@ -31,3 +31,10 @@ def test_any_document_becomes_an_error(document: dict[str, object]) -> None:
 
 def test_fact_called_hint_does_not_break_the_rebuild() -> None:
     assert error_from_json({"code": "a.b", "facts": {"hint": 3, "n": 1}}).facts == {"n": 1}
+
+
+def test_an_error_that_inherits_its_kind_does_not_stand_for_it() -> None:
+    class _OwnError(RKDeckError):
+        """Without a kind of its own, as a room may raise it."""
+
+    assert type(error_from_json(_OwnError("room.what").to_json())) is RKDeckError
