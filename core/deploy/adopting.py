@@ -1,6 +1,5 @@
 """Model files that are on a board already become deployments without being sent."""
 
-import contextlib
 import posixpath
 import re
 from dataclasses import replace
@@ -116,8 +115,11 @@ def _look_at(session: SshSession, path: str) -> Candidate:
     sizes = {named: _size(session, path)}
     for name in names:
         if name != named:
-            with contextlib.suppress(_NoSuchFileError):
+            try:
                 sizes[name] = _size(session, posixpath.join(folder, name))
+            except RKDeckError as error:
+                if error.code != "deploy.no_such_file":
+                    raise
     there = [name for name in names if name in sizes]
     first, *others = (_part(session, posixpath.join(folder, name), sizes[name]) for name in there)
     return Candidate(
@@ -187,12 +189,8 @@ def _digest(session: SshSession, path: str, size: int) -> str:
     return found[0]
 
 
-class _NoSuchFileError(RKDeckError):
-    """The board has no such file."""
-
-
 def _no_such_file(session: SshSession, path: str) -> RKDeckError:
-    return _NoSuchFileError("deploy.no_such_file", path=printable(path), host=session.target.host)
+    return RKDeckError("deploy.no_such_file", path=printable(path), host=session.target.host)
 
 
 def _failed(session: SshSession, path: str, result: RemoteResult) -> RKDeckError:

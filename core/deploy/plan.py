@@ -13,7 +13,7 @@ from core.fitness.candidate import Candidate
 from core.fitness.judge import Judgement, judge
 from core.model.inspect import Inspection
 from core.model.parts import part_names
-from core.vendor.kinds import ModelKind, kind_of_format
+from core.vendor.kinds import ModelKind
 
 # Of a deployment's name in those of its parts: a manifest names them all, and is at most 16 KiB.
 _STEM = 40
@@ -130,7 +130,7 @@ def plan_deployment(
     if refused is not None:
         raise refused
     # Else it was refused, whatever the force.
-    kind = kind_of_format(candidate.inspection.kind)
+    kind = candidate.kind
     assert seen.store is not None
     assert kind is not None
     store = check_store_path(seen.store.path)

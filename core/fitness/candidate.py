@@ -13,6 +13,7 @@ from core.library.library import Library
 from core.model.inspect import Inspection, inspect_file
 from core.model.need import ServedNeed
 from core.model.parts import siblings_of, title_of
+from core.vendor.kinds import ModelKind, kind_of_format, kind_of_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,24 @@ class Candidate:
     def files(self) -> tuple[PartFile, ...]:
         """All files of the model, in order."""
         return (PartFile(self.name, self.inspection, self.sha256), *self.others)
+
+    @property
+    def strange_file(self) -> PartFile | None:
+        """The first file that is of no kind a board runs, or of another than its model or its own name is of.
+
+        Under the name of another kind no runtime takes a file for what it is.
+        """
+        kind = kind_of_format(self.inspection.kind)
+        for file in self.files:
+            of = kind_of_format(file.inspection.kind)
+            if of is None or of is not kind or kind_of_name(file.name) not in {None, kind}:
+                return file
+        return None
+
+    @property
+    def kind(self) -> ModelKind | None:
+        """The kind it is of, be it damaged or not; None of what no board runs."""
+        return kind_of_format(self.inspection.kind) if self.strange_file is None else None
 
     @property
     def size_bytes(self) -> int:

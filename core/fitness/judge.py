@@ -16,7 +16,6 @@ from core.boards.doctor.shelf import arch_of, matching_release
 from core.fitness.candidate import Candidate
 from core.fitness.room import MemoryNeed, disk_free_after, memory_need, ram_free_after
 from core.fitness.rules import check_model
-from core.vendor.kinds import kind_of_format
 
 # What refuses and may be overridden: the file would be stored and might not run, or run badly. Everything else that
 # fails is final: it cannot be sent at all, or would be lost.
@@ -115,7 +114,7 @@ def judge(candidate: Candidate, seen: Examination, *, board: str) -> Judgement:
         board: its name, for messages.
     """
     about_file = check_model(candidate, seen, board=board)
-    kind = kind_of_format(candidate.inspection.kind)
+    kind = candidate.kind
     if kind is None:
         return Judgement(about_file, _refusals(about_file, seen, board))
     about_board = check_board(seen) if seen.depth != "none" else ()

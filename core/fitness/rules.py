@@ -17,7 +17,7 @@ from core.fitness.candidate import Candidate
 from core.fitness.room import disk, memory
 from core.fitness.runtime import match_versions
 from core.vendor.board_limits import board_limits
-from core.vendor.kinds import ModelKind, kind_of_format, kind_of_name
+from core.vendor.kinds import ModelKind
 from core.vendor.platforms import Platform, load_platforms
 from core.vendor.releases import version_key
 
@@ -37,29 +37,19 @@ def check_model(candidate: Candidate, seen: Examination, *, board: str) -> tuple
         seen: the board.
         board: its name, for messages.
     """
-    inspection = candidate.inspection
-    kind = kind_of_format(inspection.kind)
-    for file in candidate.files:
-        found = file.inspection.kind
-        # Under the name of another kind no runtime takes it for what it is.
-        if kind is None or kind_of_format(found) is not kind or kind_of_name(file.name) not in {None, kind}:
-            return (
-                finding("model_file", "failed", "deploy.not_a_model", file=printable(file.name), kind=found),
-            )
-    assert kind is not None
+    strange, kind = candidate.strange_file, candidate.kind
+    if strange is not None or kind is None:
+        assert strange is not None
+        shown, found = printable(strange.name), strange.inspection.kind
+        return (finding("model_file", "failed", "deploy.not_a_model", file=shown, kind=found),)
     findings = [*_file(candidate, kind, seen, board)]
     # What is damaged, or no model by itself, tells nothing else that could be relied on.
-    whole = inspection.is_model and not candidate.problems
+    whole = candidate.inspection.is_model and not candidate.problems
     rules = [RULES[name] for name in kind.rules if whole or name in _OF_ANY_FILE]
     if seen.depth == "none" and seen.facts.soc is None:
         findings.append(finding("model_board", "unknown", "doctor.model_board_unseen", board=board))
         rules = []
     return (*findings, *(entry for rule in rules for entry in rule(candidate, seen)))
-
-
-def is_a_model(candidate: Candidate) -> bool:
-    """Whether the file is of a kind that a board runs, be it damaged or not."""
-    return kind_of_format(candidate.inspection.kind) is not None
 
 
 def _file(candidate: Candidate, kind: ModelKind, seen: Examination, board: str) -> Iterator[Finding]:

@@ -16,14 +16,13 @@ from core.deploy.pruning import prune as remove_old
 from core.deploy.records import FoundFile, Pruning
 from core.fitness.candidate import Candidate, look_at
 from core.fitness.judge import Judgement, judge
-from core.fitness.rules import is_a_model
 from core.fitness.sight import board_seen, look_over
 from core.monitor.sample import BoardSample
 from core.remote.session import SshSession
 from core.serve.service import choose_runtime
 from core.services import Services
 from core.usecases.boards import BoardStatus
-from core.vendor.kinds import kind_of_format
+from core.vendor.kinds import ModelKind
 
 
 def inspect_for_drop(services: Services, path: Path) -> Candidate:
@@ -73,11 +72,11 @@ def refusal_beforehand(
     file, found = inspect_for_drop(services, path), services.boards.get(board)
     said = judge_drop(file, found)
     refused = said.refused(force=force)
-    if not is_a_model(file) or not (serve or (found.facts and (refused or said.is_open))):
+    if file.kind is None or not (serve or (found.facts and (refused or said.is_open))):
         return refused
     try:
         with services.connect(found) as session:
-            lacking = _lacking(session, found, file) if serve else None
+            lacking = _lacking(session, found, file, file.kind) if serve else None
             seen = look_over(session, found)
             found = services.boards.remember(board, seen.facts)
             held = read_held(session, found.store)
@@ -86,10 +85,8 @@ def refusal_beforehand(
     return judge(file.held_by(held), seen, board=board).refused(force=force) or lacking
 
 
-def _lacking(session: SshSession, board: Board, file: Candidate) -> RKDeckError | None:
-    """Why nothing on a board would serve a file."""
-    kind = kind_of_format(file.inspection.kind)
-    assert kind is not None
+def _lacking(session: SshSession, board: Board, file: Candidate, kind: ModelKind) -> RKDeckError | None:
+    """Why nothing on a board would serve a file of that kind."""
     try:
         choose_runtime(session, board, kind, printable(file.title), simulated=file.inspection.simulated)
     except RKDeckError as error:

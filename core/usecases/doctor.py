@@ -27,7 +27,6 @@ from core.programs.table import RUNTIME_LIBRARY
 from core.services import Services
 from core.usecases.boards import BoardStatus
 from core.usecases.sessions import ended_by
-from core.vendor.kinds import kind_of_format
 from core.vendor.releases import RuntimeRelease, runtime_releases
 
 
@@ -104,7 +103,7 @@ def said_of(seen: Examination, candidate: Candidate | None, *, board: str) -> tu
     """Every finding about a board, and about a file on it where there is one; pure."""
     if candidate is None:
         return weigh(check_board(seen))
-    about_board = weigh(check_board(seen), kind_of_format(candidate.inspection.kind))
+    about_board = weigh(check_board(seen), candidate.kind)
     return (*about_board, *check_model(candidate, seen, board=board))
 
 
