@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.base import foreign
+from tests.support.peak import PEAK
 
 LIMIT_KIB = 300 << 10
-# Of this program alone: `ru_maxrss` begins with what its parent had when it was started.
-PEAK = "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
 # What is read, by a program of its own: its peak is its own.
 READERS = {
     "hub": "from core.base.foreign import read_json; assert read_json(data[: 32 << 20]) is None",

@@ -13,6 +13,7 @@ from core.base.errors import JsonValue, RKDeckError
 from core.base.foreign import can_be_told
 from core.convert.toolkits import check_toolkit
 from core.words import languages, word
+from tests.support.peak import PEAK
 
 ANY: st.SearchStrategy[JsonValue] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -82,8 +83,7 @@ def test_what_floods_the_check_fills_no_memory(tmp_path: Path) -> None:
     python.chmod(0o755)
     asks = (
         "import sys, pathlib; from core.convert.toolkits import check_toolkit\n"
-        "try: check_toolkit(pathlib.Path(sys.argv[1]))\nexcept Exception as error: print(error.code)\n"
-        "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
+        "try: check_toolkit(pathlib.Path(sys.argv[1]))\nexcept Exception as error: print(error.code)\n" + PEAK
     )
     done = subprocess.run(
         [sys.executable, "-c", asks, str(python)], capture_output=True, text=True, timeout=100

@@ -60,6 +60,13 @@ def versions(session: SshSession, plain: Site) -> list[Deployment]:
     return list_versions(session, str(plain.store))
 
 
+def deploy_two_versions(plain: Site, tmp_path: Path) -> None:
+    """Of "m", in parts; nothing of one is in the other."""
+    for fill, name in ((1, "old"), (2, "new")):
+        (tmp_path / name).mkdir()
+        plain.deploy(write_parts(tmp_path / name, fill=fill)[0], name="m")
+
+
 def test_a_gguf_goes_to_any_computer_without_force(plain: Site, tmp_path: Path) -> None:
     (file,) = write_parts(tmp_path, count=1)
     result = plain.deploy(file)
@@ -108,11 +115,7 @@ def test_a_second_time_only_what_is_missing_is_sent(plain: Site, tmp_path: Path)
 
 
 def test_a_version_with_a_part_that_is_gone_does_not_become_current(plain: Site, tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.mkdir()
-    new.mkdir()
-    plain.deploy(write_parts(old)[0], name="m")
-    plain.deploy(write_parts(new, fill=2)[0], name="m")
+    deploy_two_versions(plain, tmp_path)
     with plain.connect() as session:
         before, after = versions(session, plain)
         assert (before.current, after.current) == (False, True)
@@ -124,11 +127,7 @@ def test_a_version_with_a_part_that_is_gone_does_not_become_current(plain: Site,
 
 
 def test_parts_are_pruned_and_removed_together(plain: Site, tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.mkdir()
-    new.mkdir()
-    plain.deploy(write_parts(old)[0], name="m")
-    plain.deploy(write_parts(new, fill=2)[0], name="m")
+    deploy_two_versions(plain, tmp_path)
     with plain.connect() as session:
         _, kept = versions(session, plain)
         done = prune(session, str(plain.store), 1)

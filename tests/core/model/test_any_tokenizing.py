@@ -15,6 +15,7 @@ from core.base.errors import RKDeckError
 from core.model import tokenizing
 from core.model.tokenizing import TOKENIZER_NAME, ModelTokenizer
 from core.words import languages, word
+from tests.support.peak import PEAK
 
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400),
@@ -101,8 +102,7 @@ def test_the_process_itself_answers_any_question_in_bounded_memory(tmp_path: Pat
     asks = (
         "import sys, pathlib; from core.model.tokenizing import ModelTokenizer\n"
         "it = ModelTokenizer(pathlib.Path(sys.argv[1]))\n"
-        "try: it.ids('a')\nexcept Exception as error: print(error.code)\n"
-        "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
+        "try: it.ids('a')\nexcept Exception as error: print(error.code)\n" + PEAK
     )
     done = subprocess.run(
         [sys.executable, "-c", asks, str(tmp_path)], capture_output=True, text=True, timeout=100

@@ -269,6 +269,26 @@ class Doorkeeper(paramiko.ServerInterface):
         return AUTH_FAILED
 
 
+@contextmanager
+def kept_by(keeper: paramiko.ServerInterface, key: paramiko.PKey) -> Iterator[int]:
+    """A server of paramiko, for one connection."""
+
+    def serve(link: socket.socket, stop: threading.Event) -> None:
+        transport = paramiko.Transport(link)
+        transport.set_log_channel("rkdeck.ssh")
+        transport.add_server_key(key)
+        try:
+            transport.start_server(server=keeper)
+            while transport.is_active() and not stop.wait(0.02):
+                pass
+        finally:
+            transport.close()
+            transport.join()
+
+    with raw_server(serve) as port:
+        yield port
+
+
 class Sleeper(paramiko.ServerInterface):
     """A server whose login hangs, as PAM does behind a directory or a name server that is away."""
 
@@ -294,23 +314,12 @@ class Sleeper(paramiko.ServerInterface):
 def test_who_gives_no_answer_has_refused_nothing(host_keys: HostKeys, slow: str) -> None:
     keeper, key = Sleeper(slow), paramiko.ECDSAKey.generate()
 
-    def serve(link: socket.socket, stop: threading.Event) -> None:
-        transport = paramiko.Transport(link)
-        transport.set_log_channel("rkdeck.ssh")
-        transport.add_server_key(key)
-        try:
-            transport.start_server(server=keeper)
-            stop.wait(60.0)
-        finally:
-            keeper.enough.set()
-            transport.close()
-            transport.join()
-
-    with raw_server(serve) as port:
+    with kept_by(keeper, key) as port:
         target = SshTarget(
             "127.0.0.1", port, "pi", password="geheim", use_agent=False, use_default_keys=False
         )
         error = failure(target, host_keys, accept_fingerprint=key.fingerprint, timeout_s=2.0)
+        keeper.enough.set()
     assert error.code == "remote.closed"
     assert error.facts["reason"] == because("silent_logging_in", seconds=2)
 
@@ -329,19 +338,7 @@ def test_passwords(host_keys: HostKeys, kind: str, code: str) -> None:
     keeper = Doorkeeper(kind)
     key = paramiko.ECDSAKey.generate()
 
-    def serve(link: socket.socket, stop: threading.Event) -> None:
-        transport = paramiko.Transport(link)
-        transport.set_log_channel("rkdeck.ssh")
-        transport.add_server_key(key)
-        try:
-            transport.start_server(server=keeper)
-            while transport.is_active() and not stop.wait(0.02):
-                pass
-        finally:
-            transport.close()
-            transport.join()
-
-    with raw_server(serve) as port:
+    with kept_by(keeper, key) as port:
         fingerprint = key.fingerprint
         target = SshTarget(
             "127.0.0.1", port, "pi", password="geheim", use_agent=False, use_default_keys=False

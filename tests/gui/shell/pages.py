@@ -4,7 +4,15 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from gui.desk import Desk
 from gui.pages.page import Page
+from gui.shell.rail import PageEntry
 
+ENTRIES = tuple(
+    PageEntry(name, title, __name__, "FirstPage" if name == "discover" else "SecondPage")
+    for name, title in (
+        ("discover", "Discover"), ("library", "Library"), ("convert", "Convert"), ("boards", "Boards"),
+        ("monitor", "Monitor"), ("jobs", "Jobs"), ("settings", "Settings"),
+    )
+)  # fmt: skip
 built: list[str] = []
 
 

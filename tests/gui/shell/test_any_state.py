@@ -1,44 +1,21 @@
 """Whatever state a window is given to stand in: it is there, on a screen, of a size that can be used, on a page."""
 
 import base64
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QApplication
-from pytestqt.qtbot import QtBot
 
 from core.base.errors import JsonValue
-from gui.desk import Desk
-from gui.shell import window as window_module
 from gui.shell.window import MainWindow
-from gui.theme import ThemeSwitch
 from tests.gui.conftest import flush
-from tests.gui.shell import pages
-from tests.gui.shell.test_window import ENTRIES
+from tests.gui.shell.pages import ENTRIES
 
 NAMES = [entry.name for entry in ENTRIES]
 ANY: st.SearchStrategy[JsonValue] = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just([])
 )
-
-
-@pytest.fixture
-def window(
-    desk: Desk, themes: ThemeSwitch, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MainWindow]:
-    monkeypatch.setattr(window_module, "PAGES", ENTRIES)
-    pages.built.clear()
-    made = MainWindow(desk, themes)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made._may_close = True
-    made.close()
-    made.deleteLater()
-    flush()
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

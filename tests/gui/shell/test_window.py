@@ -1,7 +1,7 @@
 """The window around the pages."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,40 +15,15 @@ from core.jobs.model import JobState, WorkerCommand
 from core.services import Services
 from gui.desk import Desk, Destination, Notice
 from gui.shell import window as window_module
-from gui.shell.rail import PageEntry
 from gui.shell.window import MainWindow
 from gui.theme import ThemeSwitch
-from tests.gui.conftest import flush
 from tests.gui.page_parts import SLACK_MS
 from tests.gui.shell import pages
+from tests.gui.shell.pages import ENTRIES
 from tests.support.orders import made_up
 from tests.support.waiting import wait_until
 
-MODULE = "tests.gui.shell.pages"
-ENTRIES = tuple(
-    PageEntry(name, title, MODULE, "FirstPage" if name == "discover" else "SecondPage")
-    for name, title in (
-        ("discover", "Discover"), ("library", "Library"), ("convert", "Convert"), ("boards", "Boards"),
-        ("monitor", "Monitor"), ("jobs", "Jobs"), ("settings", "Settings"),
-    )
-)  # fmt: skip
 WORKER = WorkerCommand(script=str(Path(__file__).parents[2] / "support" / "bad_worker.py"))
-
-
-@pytest.fixture
-def window(
-    desk: Desk, themes: ThemeSwitch, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MainWindow]:
-    monkeypatch.setattr(window_module, "PAGES", ENTRIES)
-    pages.built.clear()
-    made = MainWindow(desk, themes)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made._may_close = True
-    made.close()
-    made.deleteLater()
-    flush()
 
 
 def page(window: MainWindow, name: str) -> pages.PlainPage:
