@@ -21,9 +21,8 @@ from core.convert.lengths import tokens_of_long
 
 # 64 samples of 16K tokens are some 4 MB; the toolkit's memory ends long before this limit.
 MAX_BYTES = 64 << 20
-_MAX_MARKS = (
-    MAX_BYTES >> 5
-)  # as many commas has prose of that size at most; lists of nothing would take all memory
+# As many commas has prose of that size at most; lists of nothing would take all memory.
+_MAX_MARKS = MAX_BYTES >> 5
 _KEYS = ("input", "target")
 _LINES = frozenset({".jsonl", ".ndjson"})
 _LONE = re.compile("[\ud800-\udfff]")  # half a character: JSON may escape it, no tokenizer takes it

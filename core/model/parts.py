@@ -46,29 +46,26 @@ def join_parts(paths: Iterable[str]) -> tuple[ModelFiles, ...]:
         paths: of files a board runs, relative to one place, parts joined by `/`.
     """
     found: list[ModelFiles] = []
-    sets: dict[tuple[str, int, str], dict[int, str]] = defaultdict(dict)
+    sets: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
     for path in paths:
-        match = _PART.fullmatch(path)
-        number, count = (int(match["number"]), int(match["count"])) if match else (0, 0)
-        if match is None or not 1 <= number <= count <= _MAX_PARTS:
+        part = _part(path)
+        if part is None:
             found.append(ModelFiles(path, (path,)))
         else:
-            sets[match["stem"], count, match["ending"]][number] = path
-    for (stem, count, ending), parts in sets.items():
+            name, number, count = part
+            sets[name, count][number] = path
+    for (name, count), parts in sets.items():
         missing = tuple(
-            name for number, name in enumerate(part_names(stem + ending, count), 1) if number not in parts
+            wanted for number, wanted in enumerate(part_names(name, count), 1) if number not in parts
         )
-        found.append(ModelFiles(stem + ending, tuple(parts[number] for number in sorted(parts)), missing))
+        found.append(ModelFiles(name, tuple(parts[number] for number in sorted(parts)), missing))
     return tuple(sorted(found, key=lambda files: files.name))
 
 
 def siblings_of(path: str) -> tuple[str, ...]:
     """The names of all parts of the model that a file is a part of, in order; the file alone where it is no part."""
-    match = _PART.fullmatch(path)
-    number, count = (int(match["number"]), int(match["count"])) if match else (0, 0)
-    if match is None or not 1 <= number <= count <= _MAX_PARTS:
-        return (path,)
-    return part_names(match["stem"] + match["ending"], count)
+    part = _part(path)
+    return (path,) if part is None else part_names(part[0], part[2])
 
 
 def part_names(name: str, count: int) -> tuple[str, ...]:
@@ -79,5 +76,15 @@ def part_names(name: str, count: int) -> tuple[str, ...]:
 
 def title_of(name: str) -> str:
     """What to call a model by the name of its file, or of any part: without the ending and what numbers the parts."""
-    match = _PART.fullmatch(name)
-    return match["stem"] if match and len(siblings_of(name)) > 1 else name.rpartition(".")[0] or name
+    part = _part(name)
+    whole = name if part is None or part[2] == 1 else part[0]
+    return whole.rpartition(".")[0] or whole
+
+
+def _part(path: str) -> tuple[str, int, int] | None:
+    """What the whole would be called, and which part of how many this is; None for a file that is no part."""
+    match = _PART.fullmatch(path)
+    if match is None:
+        return None
+    number, count = int(match["number"]), int(match["count"])
+    return (match["stem"] + match["ending"], number, count) if 1 <= number <= count <= _MAX_PARTS else None
